@@ -1,0 +1,53 @@
+/*
+ * Bytes that grow at the end, up to a cap.
+ *
+ * A write that would pass the cap, or for which there is no memory, sets `failed`
+ * and changes nothing; so do all writes after it. A caller therefore writes a
+ * whole document and looks at `failed` once.
+ */
+#ifndef BASE_BUFFER_H
+#define BASE_BUFFER_H
+
+#include "base/slice.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer {
+    char *data; /* owned; NULL before the first write */
+    size_t len;
+    size_t size; /* bytes allocated */
+    size_t cap;  /* len never passes it */
+    bool failed;
+};
+
+/* Allocates nothing. */
+void buffer_init(struct buffer *buffer, size_t cap);
+
+/* Frees the bytes; the buffer may then be initialised again. */
+void buffer_deinit(struct buffer *buffer);
+
+/* Empties it and clears `failed`; keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+
+/* Makes room for `more` bytes behind len and returns their place, or NULL (then `failed`). */
+char *buffer_reserve(struct buffer *buffer, size_t more);
+
+void buffer_append(struct buffer *buffer, const char *data, size_t len);
+void buffer_append_slice(struct buffer *buffer, struct slice slice);
+void buffer_append_string(struct buffer *buffer, const char *string);
+void buffer_append_char(struct buffer *buffer, char c);
+
+/* Decimal digits. */
+void buffer_append_u64(struct buffer *buffer, uint64_t value);
+
+void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline struct slice buffer_slice(const struct buffer *buffer)
+{
+    return (struct slice){buffer->data, buffer->len};
+}
+
+#endif

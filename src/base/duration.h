@@ -1,0 +1,21 @@
+/* Durations as Go writes them, the form in which users of Prometheus tools give them. */
+#ifndef BASE_DURATION_H
+#define BASE_DURATION_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One or more of `<decimal><unit>` with the units ns, us, ms, s, m, h ("250ms",
+ * "1m30s", "1.5s"), or "0". False for anything else, for a sign and for more than
+ * a hundred years; `nanoseconds` is then untouched.
+ */
+bool duration_parse(struct slice text, uint64_t *nanoseconds);
+
+/* The shortest such text in whole units: "1m30s", "250ms", "0s". */
+void duration_append(struct buffer *buffer, uint64_t nanoseconds);
+
+#endif

@@ -1,0 +1,121 @@
+#include "base/number.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool number_parse_u64(struct slice text, uint64_t *value)
+{
+    uint64_t sum = 0;
+    if (text.len == 0) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.data[i])) return false;
+        if (__builtin_mul_overflow(sum, (uint64_t) 10, &sum)) return false;
+        if (__builtin_add_overflow(sum, (uint64_t) (text.data[i] - '0'), &sum)) return false;
+    }
+    *value = sum;
+    return true;
+}
+
+bool number_parse_i64(struct slice text, int64_t *value)
+{
+    bool negative = slice_starts(text, "-");
+    uint64_t magnitude;
+    if (!number_parse_u64(slice_from(text, negative), &magnitude)) return false;
+    if (magnitude > (uint64_t) INT64_MAX + negative) return false;
+    *value = negative ? (int64_t) (0 - magnitude) : (int64_t) magnitude;
+    return true;
+}
+
+static size_t count_digits(struct slice text)
+{
+    size_t n = 0;
+    while (n < text.len && is_digit(text.data[n])) n++;
+    return n;
+}
+
+/* The grammar of number_is_decimal; says whether there was anything but digits. */
+static bool scan_decimal(struct slice text, bool *plain)
+{
+    size_t digits;
+    *plain = true;
+    if (slice_starts(text, "-")) text = slice_from(text, 1);
+    if ((digits = count_digits(text)) == 0) return false;
+    text = slice_from(text, digits);
+    if (slice_starts(text, ".")) {
+        text = slice_from(text, 1);
+        if ((digits = count_digits(text)) == 0) return false;
+        text = slice_from(text, digits);
+        *plain = false;
+    }
+    if (slice_starts(text, "e") || slice_starts(text, "E")) {
+        text = slice_from(text, 1);
+        if (slice_starts(text, "+") || slice_starts(text, "-")) text = slice_from(text, 1);
+        if ((digits = count_digits(text)) == 0) return false;
+        text = slice_from(text, digits);
+        *plain = false;
+    }
+    return text.len == 0;
+}
+
+bool number_parse_double(struct slice text, double *value)
+{
+    char copy[64];
+    bool plain;
+    if (text.len >= sizeof(copy) || !scan_decimal(text, &plain)) return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    double parsed = strtod(copy, NULL);
+    if (!isfinite(parsed)) return false;
+    *value = parsed;
+    return true;
+}
+
+bool number_is_decimal(struct slice text)
+{
+    bool plain;
+    double ignored;
+    if (text.len <= 20) return scan_decimal(text, &plain) && (plain || number_parse_double(text, &ignored));
+    return number_parse_double(text, &ignored);
+}
+
+void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places)
+{
+    uint64_t scale = 1;
+    assert(places <= 19);
+    for (unsigned i = 0; i < places; i++) scale *= 10;
+    buffer_append_u64(buffer, value / scale);
+
+    uint64_t fraction = value % scale;
+    if (fraction == 0) return;
+    while (fraction % 10 == 0) {
+        fraction /= 10;
+        places--;
+    }
+    buffer_printf(buffer, ".%0*" PRIu64, (int) places, fraction);
+}
+
+void number_append_double(struct buffer *buffer, double value)
+{
+    if (isnan(value)) {
+        buffer_append_string(buffer, "NaN");
+        return;
+    }
+    if (isinf(value)) {
+        buffer_append_string(buffer, value > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    char text[32];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof(text), "%.*g", precision, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    buffer_append_string(buffer, text);
+}

@@ -1,0 +1,87 @@
+/*
+ * A view of bytes that somebody else owns.
+ *
+ * Slices are what the parsers hand out: they point into the buffer that was
+ * parsed and are good for as long as that buffer is. They are not terminated by
+ * NUL and may hold any byte. Passed and returned by value.
+ */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct slice {
+    const char *data; /* borrowed; may be NULL only when len is 0 */
+    size_t len;
+};
+
+/* A slice of a string literal, usable as a constant initialiser. */
+#define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
+
+/* For printf: "%.*s". */
+#define SLICE_ARG(slice) (int) (slice).len, (slice).data
+
+static inline struct slice slice_of(const char *string)
+{
+    return (struct slice){string, strlen(string)};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* Compares with a NUL-terminated string. */
+static inline bool slice_is(struct slice a, const char *string)
+{
+    return slice_equal(a, slice_of(string));
+}
+
+/* Compares without regard to ASCII case: header names, tokens. */
+static inline bool slice_is_nocase(struct slice a, const char *string)
+{
+    return a.len == strlen(string) && (a.len == 0 || strncasecmp(a.data, string, a.len) == 0);
+}
+
+static inline bool slice_starts(struct slice a, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return a.len >= len && memcmp(a.data, prefix, len) == 0;
+}
+
+/* What is left after the first n bytes; n must not exceed the length. */
+static inline struct slice slice_from(struct slice a, size_t n)
+{
+    return (struct slice){a.data + n, a.len - n};
+}
+
+/*
+ * Cuts `rest` at the first `separator`: returns what stands before it and leaves
+ * in `rest` what stands behind it. Without one, returns all and leaves nothing,
+ * with rest->data NULL, so that a loop can end on it.
+ */
+static inline struct slice slice_cut(struct slice *rest, char separator)
+{
+    const char *at = rest->len ? memchr(rest->data, separator, rest->len) : NULL;
+    struct slice head = *rest;
+    if (at) {
+        head.len = (size_t) (at - rest->data);
+        *rest = slice_from(*rest, head.len + 1);
+    } else {
+        *rest = (struct slice){NULL, 0};
+    }
+    return head;
+}
+
+/* Without the blanks and tabs at both ends. */
+static inline struct slice slice_trim(struct slice a)
+{
+    while (a.len && (a.data[0] == ' ' || a.data[0] == '\t')) a = slice_from(a, 1);
+    while (a.len && (a.data[a.len - 1] == ' ' || a.data[a.len - 1] == '\t')) a.len--;
+    return a;
+}
+
+#endif

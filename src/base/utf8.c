@@ -1,0 +1,57 @@
+#include "base/utf8.h"
+
+static bool in_range(unsigned char byte, unsigned char low, unsigned char high)
+{
+    return byte >= low && byte <= high;
+}
+
+size_t utf8_sequence(struct slice text)
+{
+    const unsigned char *byte = (const unsigned char *) text.data;
+    /* Only the second byte's range depends on the first. */
+    unsigned char low = 0x80, high = 0xbf;
+    size_t len;
+
+    if (byte[0] < 0x80) return 1;
+    if (in_range(byte[0], 0xc2, 0xdf))
+        len = 2;
+    else if (in_range(byte[0], 0xe0, 0xef))
+        len = 3;
+    else if (in_range(byte[0], 0xf0, 0xf4))
+        len = 4;
+    else
+        return 0;
+
+    if (byte[0] == 0xe0) low = 0xa0;
+    if (byte[0] == 0xed) high = 0x9f;
+    if (byte[0] == 0xf0) low = 0x90;
+    if (byte[0] == 0xf4) high = 0x8f;
+
+    if (text.len < len || !in_range(byte[1], low, high)) return 0;
+    for (size_t i = 2; i < len; i++) {
+        if (!in_range(byte[i], 0x80, 0xbf)) return 0;
+    }
+    return len;
+}
+
+void utf8_append_escaped(struct buffer *out, struct slice text)
+{
+    while (text.len) {
+        size_t len = utf8_sequence(text);
+        unsigned char c = (unsigned char) text.data[0];
+        if (len == 0) {
+            buffer_append_string(out, UTF8_REPLACEMENT);
+            len = 1;
+        } else if (c == '"' || c == '\\') {
+            buffer_append_char(out, '\\');
+            buffer_append_char(out, (char) c);
+        } else if (c == '\n') {
+            buffer_append_string(out, "\\n");
+        } else if (c < 0x20 || c == 0x7f) {
+            buffer_printf(out, "\\u%04x", c);
+        } else {
+            buffer_append(out, text.data, len);
+        }
+        text = slice_from(text, len);
+    }
+}

@@ -1,0 +1,24 @@
+/* Makes bytes from outside valid UTF-8: label values, log lines and messages may hold nothing else. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+/*
+ * Length of the well-formed sequence that the slice begins with (Unicode 15, table
+ * 3-7: no overlong forms, no surrogates), or 0 if its first byte begins none. The
+ * slice must not be empty.
+ */
+size_t utf8_sequence(struct slice text);
+
+/* What takes the place of each byte that begins no sequence: U+FFFD. */
+#define UTF8_REPLACEMENT "\xef\xbf\xbd"
+
+/*
+ * Appends bytes from outside in a form that a log line or a message may hold between double quotes: valid
+ * UTF-8, with JSON's escapes for quotes, backslashes and control characters.
+ */
+void utf8_append_escaped(struct buffer *out, struct slice text);
+
+#endif
