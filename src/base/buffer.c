@@ -27,7 +27,8 @@ static bool grow(struct buffer *buffer, size_t needed)
     size_t size = buffer->size ? buffer->size : 256;
     while (size < needed) size *= 2;
     if (size > buffer->cap) size = buffer->cap;
-    char *data = realloc(buffer->data, size);
+    /* One byte more than counted, for the NUL that vsnprintf puts behind its text. */
+    char *data = realloc(buffer->data, size + 1);
     if (!data) return false;
     buffer->data = data;
     buffer->size = size;
@@ -86,8 +87,8 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_end(arguments);
     assert(len >= 0);
 
-    /* vsnprintf ends with a NUL that is not part of the text, hence one byte more. */
-    char *at = buffer_reserve(buffer, (size_t) len + 1);
+    if (len == 0) return;
+    char *at = buffer_reserve(buffer, (size_t) len);
     if (!at) return;
     va_start(arguments, format);
     vsnprintf(at, (size_t) len + 1, format, arguments);

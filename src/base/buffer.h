@@ -18,7 +18,7 @@
 struct buffer {
     char *data; /* owned; NULL before the first write */
     size_t len;
-    size_t size; /* bytes allocated */
+    size_t size; /* bytes there is room for */
     size_t cap;  /* len never passes it */
     bool failed;
 };

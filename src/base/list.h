@@ -2,7 +2,7 @@
  * A doubly linked ring for members that embed their link.
  *
  * The list owns nothing. A link that is in no list points at itself, so that
- * removing twice is harmless and `list_is_linked` can tell; every link is
+ * removing twice is harmless and `link_is_linked` can tell; every link is
  * initialised before its first use. Find the member with container_of.
  */
 #ifndef BASE_LIST_H

@@ -69,7 +69,9 @@ void log_write(enum log_level level, const char *message, const struct log_field
 {
     struct buffer line;
     if (!log_enabled(level)) return;
-    buffer_init(&line, 32 * LONGEST_VALUE);
+    /* Room for the worst of each field, where every byte is escaped, and for the three that are always there.
+     */
+    buffer_init(&line, (count + 3) * 8 * LONGEST_VALUE);
     if (settings.format == LOG_JSON) buffer_append_char(&line, '{');
     append_time(&line);
     append_field(&line, "level", slice_of(level_names[level]));

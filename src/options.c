@@ -1,0 +1,314 @@
+/*
+ * From argv and the environment to the struct, in three passes, each of which sets only the flags that the
+ * passes before left alone: the command line, the environment, the defaults. That is all there is to
+ * precedence, and it is why a list on the command line replaces the one of the environment.
+ *
+ * The first error ends the reading; its line is in `text`. --help and its like end it too, before the
+ * environment is looked at: they work where the environment is what is wrong.
+ */
+#include "options.h"
+
+#include "base/utf8.h"
+#include "base/version.h"
+#include "options_flags.h"
+
+#include <assert.h>
+
+/* No more than this of a value is quoted in an error. */
+#define LONGEST_QUOTE 200
+
+enum source { FROM_NOWHERE, FROM_ARGUMENT, FROM_ENVIRONMENT, FROM_DEFAULT };
+
+struct parser {
+    struct options *options;
+    struct buffer *text;
+    enum source sources[FLAGS_MAX]; /* where each flag's value came from */
+};
+
+static enum source *source_of(struct parser *parser, const struct flag *flag)
+{
+    return &parser->sources[flag - flags];
+}
+
+static void *place_of(const struct parser *parser, const struct flag *flag)
+{
+    return (char *) parser->options + flag->place;
+}
+
+/* One line stays one line, and a terminal is told nothing. */
+static void append_visible(struct buffer *text, struct slice value)
+{
+    bool cut = value.len > LONGEST_QUOTE;
+    if (cut) value.len = LONGEST_QUOTE;
+    while (value.len) {
+        size_t len = utf8_sequence(value);
+        unsigned char c = (unsigned char) value.data[0];
+        if (c == '"' || c == '\\')
+            buffer_printf(text, "\\%c", c);
+        else if (c == '\n')
+            buffer_append_string(text, "\\n");
+        else if (len == 0 || c < ' ' || c == 0x7f)
+            buffer_printf(text, "\\x%02x", c);
+        else
+            buffer_append(text, value.data, len);
+        value = slice_from(value, len ? len : 1);
+    }
+    if (cut) buffer_append_string(text, "...");
+}
+
+/* Starts the line of an error with what the user wrote: a flag, a variable, an argument. */
+static void begin_error(struct parser *parser, struct slice name)
+{
+    buffer_clear(parser->text);
+    buffer_append_string(parser->text, PROGRAM_NAME ": ");
+    append_visible(parser->text, name);
+    buffer_append_string(parser->text, ": ");
+}
+
+/* The same for a flag that was found, named by where its value came from. */
+static void begin_flag_error(struct parser *parser, const struct flag *flag)
+{
+    buffer_clear(parser->text);
+    buffer_append_string(parser->text, PROGRAM_NAME ": ");
+    flag_append_spelling(flag, *source_of(parser, flag) == FROM_ENVIRONMENT, parser->text);
+    buffer_append_string(parser->text, ": ");
+}
+
+static enum options_outcome end_usage(struct parser *parser, const char *what)
+{
+    buffer_append_string(parser->text, what);
+    buffer_append_string(parser->text, ", try --help\n");
+    return OPTIONS_USAGE;
+}
+
+static enum options_outcome reject_value(struct parser *parser, const struct flag *flag, struct slice value,
+                                         const char *expected)
+{
+    if (expected == flag_out_of_memory) {
+        buffer_clear(parser->text);
+        buffer_append_string(parser->text, PROGRAM_NAME ": out of memory\n");
+        return OPTIONS_FAILED;
+    }
+    begin_flag_error(parser, flag);
+    buffer_append_char(parser->text, '"');
+    append_visible(parser->text, value);
+    buffer_append_string(parser->text, "\": expected ");
+    return end_usage(parser, expected);
+}
+
+static enum options_outcome set_flag(struct parser *parser, const struct flag *flag, enum source source,
+                                     struct slice value)
+{
+    *source_of(parser, flag) = source;
+    const char *expected = flag->type->read(flag, place_of(parser, flag), value);
+    return expected ? reject_value(parser, flag, value, expected) : OPTIONS_RUN;
+}
+
+/* Ends the line about an unknown flag or variable with the one that was probably meant. */
+static enum options_outcome end_unknown(struct parser *parser, struct slice written, bool variable)
+{
+    const struct flag *nearest = flag_nearest(written, variable);
+    buffer_printf(parser->text, "unknown %s", variable ? "variable" : "flag");
+    if (!nearest) return end_usage(parser, "");
+    buffer_append_string(parser->text, " (did you mean ");
+    flag_append_spelling(nearest, variable, parser->text);
+    return end_usage(parser, "?)");
+}
+
+/* One flag as it was written: "--name=value", "--no-name", "-h". */
+struct argument {
+    struct slice written; /* without the value */
+    struct slice value;
+    bool has_value;
+    bool negated;
+    const struct flag *flag; /* NULL when unknown */
+};
+
+static struct argument take_apart(const char *text)
+{
+    struct slice rest = slice_of(text);
+    struct argument argument = {.written = slice_cut(&rest, '=')};
+    argument.has_value = rest.data;
+    argument.value = rest;
+    if (slice_is(argument.written, "-h")) argument.flag = flag_find(SLICE("help"));
+    if (!slice_starts(argument.written, "--")) return argument;
+
+    struct slice name = slice_from(argument.written, strlen("--"));
+    argument.flag = flag_find(name);
+    if (argument.flag || !slice_starts(name, "no-")) return argument;
+    const struct flag *flag = flag_find(slice_from(name, strlen("no-")));
+    if (!flag || flag->type->shape != FLAG_SWITCH) return argument;
+    argument.flag = flag;
+    argument.negated = true;
+    return argument;
+}
+
+/* `next` is the argument behind, or NULL; sets `used` when it was the value. */
+static enum options_outcome read_flag(struct parser *parser, struct argument argument, const char *next,
+                                      bool *used)
+{
+    const struct flag *flag = argument.flag;
+    enum flag_shape shape = flag->type->shape;
+    begin_error(parser, argument.written);
+    if (argument.has_value && (shape == FLAG_ACTION || argument.negated))
+        return end_usage(parser, "takes no value");
+    if (shape == FLAG_ACTION) {
+        buffer_clear(parser->text);
+        flag->print(parser->text);
+        return OPTIONS_TEXT;
+    }
+    if (*source_of(parser, flag) != FROM_NOWHERE && shape != FLAG_LIST)
+        return end_usage(parser, "cannot be repeated");
+    if (!argument.has_value && shape == FLAG_SWITCH)
+        return set_flag(parser, flag, FROM_ARGUMENT, argument.negated ? SLICE("false") : SLICE("true"));
+    if (argument.has_value) return set_flag(parser, flag, FROM_ARGUMENT, argument.value);
+    if (!next || strncmp(next, "--", 2) == 0) return end_usage(parser, "expected a value");
+    *used = true;
+    return set_flag(parser, flag, FROM_ARGUMENT, slice_of(next));
+}
+
+static enum options_outcome read_arguments(struct parser *parser, char *const *argv)
+{
+    enum options_outcome outcome = OPTIONS_RUN;
+    bool flags_ended = false;
+    for (; *argv && outcome == OPTIONS_RUN; argv++) {
+        if (!flags_ended && strcmp(*argv, "--") == 0) {
+            flags_ended = true;
+            continue;
+        }
+        struct argument argument = take_apart(*argv);
+        if (flags_ended || **argv != '-' || strcmp(*argv, "-") == 0) {
+            begin_error(parser, slice_of(*argv));
+            return end_usage(parser, "unexpected argument");
+        }
+        if (!argument.flag) {
+            begin_error(parser, argument.written);
+            return end_unknown(parser, argument.written, false);
+        }
+        bool used = false;
+        outcome = read_flag(parser, argument, argv[1], &used);
+        if (used) argv++;
+    }
+    return outcome;
+}
+
+/* What stands behind the first `word`; data is NULL when it is not there. */
+static struct slice behind(struct slice text, const char *word)
+{
+    size_t len = strlen(word);
+    const char *at = text.len ? memmem(text.data, text.len, word, len) : NULL;
+    if (!at) return (struct slice){NULL, 0};
+    return slice_from(text, (size_t) (at - text.data) + len);
+}
+
+static bool ends_with(struct slice text, const char *word)
+{
+    size_t len = strlen(word);
+    return text.len >= len && slice_is(slice_from(text, text.len - len), word);
+}
+
+/* Whether the container runtime made this variable for a service, in the forms that options.h lists. */
+static bool is_service_link(struct slice name, struct slice value)
+{
+    /* With the underscore that ends our prefix, as the service's name ends before it. */
+    struct slice rest = slice_from(name, strlen(FLAG_VARIABLE_PREFIX) - 1);
+    struct slice port = behind(rest, "_SERVICE_PORT");
+    if (port.data && (port.len == 0 || port.data[0] == '_')) return true;
+    if (ends_with(rest, "_SERVICE_HOST")) return true;
+    if (ends_with(rest, "_PORT") && behind(value, "://").data) return true;
+    while ((rest = behind(rest, "_PORT_")).data) {
+        size_t digits = 0;
+        while (digits < rest.len && rest.data[digits] >= '0' && rest.data[digits] <= '9') digits++;
+        struct slice protocol = slice_from(rest, digits);
+        if (digits == 0) continue;
+        if (slice_starts(protocol, "_TCP") || slice_starts(protocol, "_UDP")) return true;
+        if (slice_starts(protocol, "_SCTP")) return true;
+    }
+    return false;
+}
+
+static enum options_outcome read_environment(struct parser *parser, char *const *environment)
+{
+    enum options_outcome outcome = OPTIONS_RUN;
+    for (; *environment && outcome == OPTIONS_RUN; environment++) {
+        struct slice value = slice_of(*environment);
+        struct slice name = slice_cut(&value, '=');
+        if (!slice_starts(name, FLAG_VARIABLE_PREFIX)) continue;
+        const struct flag *flag = flag_find_variable(name);
+        if (!flag && is_service_link(name, value)) continue;
+        if (!flag) {
+            begin_error(parser, name);
+            return end_unknown(parser, name, true);
+        }
+        if (*source_of(parser, flag) != FROM_NOWHERE) continue;
+        outcome = set_flag(parser, flag, FROM_ENVIRONMENT, value);
+    }
+    return outcome;
+}
+
+static enum options_outcome read_defaults(struct parser *parser)
+{
+    enum options_outcome outcome = OPTIONS_RUN;
+    for (size_t i = 0; i < flags_count && outcome == OPTIONS_RUN; i++) {
+        if (flags[i].type == &flag_action || *source_of(parser, &flags[i]) != FROM_NOWHERE) continue;
+        outcome = set_flag(parser, &flags[i], FROM_DEFAULT, slice_of(flags[i].fallback));
+    }
+    return outcome;
+}
+
+/* What no flag can tell on its own. */
+static enum options_outcome check_paths(struct parser *parser)
+{
+    const struct flag *telemetry = flag_find(SLICE("web.telemetry-path"));
+    const struct flag *scrape = flag_find(SLICE("web.scrape-path"));
+    const struct options *options = parser->options;
+    if (strcmp(options->telemetry_path, options->scrape_path) != 0) return OPTIONS_RUN;
+    /* Blame one that the user set. */
+    if (*source_of(parser, telemetry) == FROM_DEFAULT)
+        return reject_value(parser, scrape, slice_of(options->scrape_path),
+                            "a path other than that of --web.telemetry-path");
+    return reject_value(parser, telemetry, slice_of(options->telemetry_path),
+                        "a path other than that of --web.scrape-path");
+}
+
+/* Switches that are off and strings that are empty: the defaults of all flags that are not supported. */
+static bool is_unset(const struct parser *parser, const struct flag *flag)
+{
+    const void *place = place_of(parser, flag);
+    if (flag->type == &flag_switch) return !*(const bool *) place;
+    assert(flag->type == &flag_string);
+    return **(char *const *) place == '\0';
+}
+
+static enum options_outcome check_supported(struct parser *parser)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (!flags[i].unsupported || is_unset(parser, &flags[i])) continue;
+        begin_flag_error(parser, &flags[i]);
+        buffer_printf(parser->text, "%s\n", flags[i].unsupported);
+        return OPTIONS_FAILED;
+    }
+    return OPTIONS_RUN;
+}
+
+enum options_outcome options_parse(struct options *options, char *const *argv, char *const *environment,
+                                   struct buffer *text)
+{
+    struct parser parser = {.options = options, .text = text};
+    *options = (struct options){0};
+    enum options_outcome outcome = *argv ? read_arguments(&parser, argv + 1) : OPTIONS_RUN;
+    if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
+    if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
+    if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);
+    if (outcome == OPTIONS_RUN) outcome = check_supported(&parser);
+    if (outcome == OPTIONS_RUN) buffer_clear(text);
+    return outcome;
+}
+
+void options_deinit(struct options *options)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (flags[i].type->release) flags[i].type->release((char *) options + flags[i].place);
+    }
+    *options = (struct options){0};
+}

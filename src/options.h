@@ -1,0 +1,81 @@
+/*
+ * The command line and the environment to one struct. Pure but for reading argv and environ.
+ *
+ * One table (options_flags.c) names every flag, its default, its place in the struct and its help; it parses,
+ * prints --help and the man page, and gives each flag its environment variable. A flag on the command line
+ * wins over the environment, the environment over the default. Lists given on the command line replace the
+ * list from the environment.
+ *
+ * A variable that is set counts, also when it is empty. One that begins with MEMCACHED_FLEET_EXPORTER_ and
+ * belongs to no flag is refused: a misspelt one would otherwise do nothing and say nothing. The exception are
+ * those that Kubernetes and Docker put into every container beside a service of that name, told by their
+ * form: *_SERVICE_HOST, *_SERVICE_PORT*, *_PORT_<number>_TCP* (UDP, SCTP), and *_PORT with a value that holds
+ * "://".
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Strings in the order in which they were given. */
+struct string_list {
+    char **items; /* owned */
+    size_t count;
+};
+
+struct options {
+    /* What is scraped. Each address is one item, comma lists are split; not yet parsed as addresses. */
+    struct string_list addresses;
+    uint64_t timeout_ns;      /* above 0 */
+    char *pid_file;           /* "" for none; strings are owned and never NULL */
+    uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
+    unsigned max_connecting;
+    uint64_t max_reply;  /* bytes */
+    unsigned collectors; /* set of commands, see memcached/stats.h; `stats` always in it */
+
+    /* How it is served. */
+    struct string_list listen_addresses; /* at least one; not yet parsed */
+    char *telemetry_path, *scrape_path; /* begin with '/', differ from each other and from the fixed routes */
+    char *target_label;                 /* a label name that no sample of a server has of itself */
+    unsigned max_connections, max_requests, max_targets;
+    uint64_t timeout_offset_ns;
+    bool scrape_endpoint;
+    bool systemd_socket;
+    bool disable_exporter_metrics;
+
+    enum log_level log_level;
+    enum log_format log_format;
+
+    /* Official flags whose function is not there yet; a value other than the default is refused at the end of
+     * options_parse. */
+    bool tls_enable, tls_insecure_skip_verify;
+    char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
+    char *web_config_file;
+};
+
+enum options_outcome {
+    OPTIONS_RUN,
+    OPTIONS_TEXT,   /* --help, --version, --help-man: `text` goes to stdout, exit 0 */
+    OPTIONS_USAGE,  /* `text` is one line for stderr, exit 2 */
+    OPTIONS_FAILED, /* `text` is one line for stderr, exit 1 */
+};
+
+/* The longest text stays below this; the cap for the caller's buffer. */
+#define OPTIONS_TEXT_MAX (64 * 1024)
+
+/*
+ * Reads argv (argv[0] is skipped) and environment (as environ: "NAME=value", NULL at the end). The options
+ * need no initialisation, may be used only after OPTIONS_RUN, and are released with options_deinit in any
+ * case. `text` is initialised by the caller and gets what has to be printed, with its final newline.
+ */
+enum options_outcome options_parse(struct options *options, char *const *argv, char *const *environment,
+                                   struct buffer *text);
+
+void options_deinit(struct options *options);
+
+#endif

@@ -1,0 +1,195 @@
+#include "options_flags.h"
+
+#include "base/container.h"
+#include "memcached/stats.h"
+
+/* Beyond this many edits a name is no longer a slip of the finger. */
+#define FARTHEST_SUGGESTION 3
+#define LONGEST_NAME        128
+
+#define FLAG(flag_name, type_name, member, default)                                                          \
+    .name = flag_name, .type = &flag_##type_name, .place = offsetof(struct options, member),                 \
+    .fallback = default
+#define NO_TLS          .unsupported = "TLS to memcached is not supported yet"
+#define NO_WEB_CONFIG   .unsupported = "TLS and authentication for the web endpoints are not supported yet"
+#define COLLECTOR(name) .bit = COMMAND_BIT(name)
+
+/* In the order of --help: asking memcached, collectors, serving, scraping, logging. */
+const struct flag flags[] = {
+    {.name = "help",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show this help.",
+     .print = options_print_help,
+     .letter = 'h'},
+    {.name = "help-man",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show the manual page.",
+     .print = options_print_manual,
+     .hidden = true},
+
+    {FLAG("memcached.address", list, addresses, "localhost:11211"),
+     .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; repeatable, also with "
+             "commas between them; empty for none."},
+    {FLAG("memcached.timeout", positive_duration, timeout_ns, "1s"),
+     .help = "How long a scrape waits for a server, from its name to its last line."},
+    {FLAG("memcached.pid-file", string, pid_file, ""),
+     .help = "File with the process id of a memcached on this machine, for memcached_process_* metrics."},
+    {FLAG("memcached.max-connecting", count, max_connecting, "256"),
+     .help = "How many connections to servers may be opening at once."},
+    {FLAG("memcached.idle-timeout", duration, idle_timeout_ns, "5m"),
+     .help = "How long an unused connection to a server is kept; 0 for a fresh one each time."},
+    {FLAG("memcached.max-reply", bytes, max_reply, "4MiB"),
+     .help = "The most that a server may answer in one scrape: bytes, or with KiB, MiB, GiB (KB and the like "
+             "mean the same)."},
+    {FLAG("memcached.tls.enable", switch, tls_enable, "false"),
+     .help = "Speak TLS to memcached; not supported yet, so anything but the default is refused.", NO_TLS},
+    {FLAG("memcached.tls.cert-file", string, tls_cert_file, ""),
+     .help = "Client certificate; not supported yet, so anything but the default is refused.", NO_TLS},
+    {FLAG("memcached.tls.key-file", string, tls_key_file, ""),
+     .help = "Key of the client certificate; not supported yet, so anything but the default is refused.",
+     NO_TLS},
+    {FLAG("memcached.tls.ca-file", string, tls_ca_file, ""),
+     .help =
+         "Certificates that may sign a server's; not supported yet, so anything but the default is refused.",
+     NO_TLS},
+    {FLAG("memcached.tls.insecure-skip-verify", switch, tls_insecure_skip_verify, "false"),
+     .help = "Take any certificate of a server; not supported yet, so anything but the default is refused.",
+     NO_TLS},
+    {FLAG("memcached.tls.server-name", string, tls_server_name, ""),
+     .help = "Name that a server's certificate must bear; not supported yet, so anything but the default is "
+             "refused.",
+     NO_TLS},
+
+    {FLAG("collector.settings", collector, collectors, "true"),
+     .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
+    {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
+     COLLECTOR(COMMAND_ITEMS)},
+    {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
+     COLLECTOR(COMMAND_SLABS)},
+
+    {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
+     .help = "Addresses to serve HTTP on; repeatable, also with commas between them."},
+    {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
+     .help = "Serve on the sockets that systemd passes instead of on --web.listen-address."},
+    {FLAG("web.config.file", string, web_config_file, ""),
+     .help = "TLS and authentication of the web endpoints; not supported yet, so anything but the default is "
+             "refused.",
+     NO_WEB_CONFIG},
+    {FLAG("web.telemetry-path", path, telemetry_path, "/metrics"),
+     .help = "Path of the metrics of all configured servers and of the exporter itself."},
+    {FLAG("web.scrape-path", path, scrape_path, "/scrape"),
+     .help = "Path that scrapes the servers named by its target parameters."},
+    {FLAG("web.target-label", label, target_label, "instance"),
+     .help = "Label that names the server when one answer carries several."},
+    {FLAG("web.max-connections", count, max_connections, "512"),
+     .help = "How many HTTP connections may be open at once."},
+    {FLAG("web.max-requests", count, max_requests, "64"),
+     .help = "How many scrapes may run at once; further ones are answered with 503."},
+    {FLAG("web.disable-exporter-metrics", switch, disable_exporter_metrics, "false"),
+     .help = "Leave the metrics of the exporter itself out."},
+
+    {FLAG("scrape.timeout-offset", duration, timeout_offset_ns, "250ms"),
+     .help = "How long before Prometheus' own deadline an answer leaves."},
+    {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
+    {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
+     .help = "Serve --web.scrape-path and /probe, so that a request can name the servers."},
+
+    {FLAG("log.level", log_level, log_level, "info"),
+     .help = "Only log messages of this severity or above: debug, info, warn, error."},
+    {FLAG("log.format", log_format, log_format, "logfmt"), .help = "Format of log lines: logfmt, json."},
+    {.name = "version",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show the version.",
+     .print = options_print_version},
+};
+
+const size_t flags_count = ARRAY_LEN(flags);
+_Static_assert(ARRAY_LEN(flags) <= FLAGS_MAX, "options_parse keeps a mark for each flag");
+
+const struct flag *flag_find(struct slice name)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (slice_is(name, flags[i].name)) return &flags[i];
+    }
+    return NULL;
+}
+
+static char variable_letter(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : '_';
+}
+
+static bool is_variable_of(struct slice name, const struct flag *flag)
+{
+    if (flag->type == &flag_action || name.len != strlen(flag->name)) return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] != variable_letter(flag->name[i])) return false;
+    }
+    return true;
+}
+
+const struct flag *flag_find_variable(struct slice name)
+{
+    if (!slice_starts(name, FLAG_VARIABLE_PREFIX)) return NULL;
+    name = slice_from(name, strlen(FLAG_VARIABLE_PREFIX));
+    for (size_t i = 0; i < flags_count; i++) {
+        if (is_variable_of(name, &flags[i])) return &flags[i];
+    }
+    return NULL;
+}
+
+void flag_append_spelling(const struct flag *flag, bool variable, struct buffer *text)
+{
+    buffer_append_string(text, variable ? FLAG_VARIABLE_PREFIX : "--");
+    for (const char *c = flag->name; *c; c++) buffer_append_char(text, variable ? variable_letter(*c) : *c);
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/*
+ * How many bytes have to be put in, taken out or changed to get from one name to the other. The table of all
+ * pairs of beginnings, of which only one row is kept.
+ */
+static size_t edit_distance(struct slice a, struct slice b)
+{
+    size_t row[LONGEST_NAME + 1];
+    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME) return SIZE_MAX;
+    for (size_t j = 0; j <= b.len; j++) row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t above = row[j];
+            size_t changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
+            row[j] = smallest(above + 1, row[j - 1] + 1, changed);
+            diagonal = above;
+        }
+    }
+    return row[b.len];
+}
+
+const struct flag *flag_nearest(struct slice written, bool variable)
+{
+    const struct flag *nearest = NULL;
+    size_t shortest = FARTHEST_SUGGESTION + 1;
+    struct buffer name;
+    buffer_init(&name, LONGEST_NAME);
+    for (size_t i = 0; i < flags_count; i++) {
+        if (flags[i].hidden || (variable && flags[i].type == &flag_action)) continue;
+        buffer_clear(&name);
+        flag_append_spelling(&flags[i], variable, &name);
+        size_t distance = edit_distance(written, buffer_slice(&name));
+        if (distance >= shortest) continue;
+        shortest = distance;
+        nearest = &flags[i];
+    }
+    buffer_deinit(&name);
+    return nearest;
+}

@@ -1,0 +1,78 @@
+/*
+ * The table of flags, shared by what parses (options.c) and what prints (options_help.c); for these files
+ * only.
+ */
+#ifndef OPTIONS_FLAGS_H
+#define OPTIONS_FLAGS_H
+
+#include "base/slice.h"
+#include "options.h"
+
+struct flag;
+
+/* How a flag is written, on the command line and in --help. */
+enum flag_shape {
+    FLAG_VALUE,  /* --name=value */
+    FLAG_STRING, /* the same; the default is shown in quotes */
+    FLAG_LIST,   /* --name=value,value; may be repeated */
+    FLAG_SWITCH, /* --name, --no-name */
+    FLAG_ACTION, /* --name: prints something and ends */
+};
+
+/* What values a flag takes, and how they get into the options. */
+struct flag_type {
+    enum flag_shape shape;
+    /*
+     * Reads `text` into the flag's place, once per flag but for lists, which append. Returns NULL, or what
+     * was expected instead ("a duration such as ..."), or flag_out_of_memory. Not for FLAG_ACTION.
+     */
+    const char *(*read)(const struct flag *flag, void *place, struct slice text);
+    void (*release)(void *place); /* frees what `read` allocated; NULL where it allocates nothing */
+};
+
+extern const char flag_out_of_memory[];
+
+/* options_values.c */
+extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
+extern const struct flag_type flag_list, flag_filled_list;
+extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
+extern const struct flag_type flag_log_level, flag_log_format, flag_action;
+
+struct flag {
+    const char *name;
+    const struct flag_type *type;
+    size_t place;         /* offset in struct options */
+    const char *fallback; /* the default, as a user would write it */
+    const char *help;     /* one sentence */
+
+    unsigned bit;            /* flag_collector: the command's bit */
+    const char *unsupported; /* why a value other than the default is refused; NULL where none is */
+    void (*print)(struct buffer *text); /* FLAG_ACTION */
+    char letter;                        /* 'h' for -h; 0 for none */
+    bool hidden;                        /* not in --help */
+};
+
+#define FLAGS_MAX 64
+extern const struct flag flags[];
+extern const size_t flags_count;
+
+/* Every flag but those of FLAG_ACTION has an environment variable: its name in capitals behind this. */
+#define FLAG_VARIABLE_PREFIX "MEMCACHED_FLEET_EXPORTER_"
+
+/* "memcached.timeout" and MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT; NULL when there is none of that name.
+ */
+const struct flag *flag_find(struct slice name);
+const struct flag *flag_find_variable(struct slice name);
+
+/* The flag that was probably meant by a name that is none ("--memcached.adress", or a variable), or NULL. */
+const struct flag *flag_nearest(struct slice written, bool variable);
+
+/* Appends "--memcached.timeout" or the variable. */
+void flag_append_spelling(const struct flag *flag, bool variable, struct buffer *text);
+
+/* options_help.c */
+void options_print_help(struct buffer *text);
+void options_print_manual(struct buffer *text);
+void options_print_version(struct buffer *text);
+
+#endif

@@ -1,0 +1,224 @@
+#include "options_flags.h"
+
+#include "base/container.h"
+#include "base/duration.h"
+#include "base/number.h"
+#include "memcached/stats.h"
+
+#include <stdlib.h>
+
+/* Counts beyond this are a slip of the finger, and sums of them would no longer be safe. */
+#define LARGEST_COUNT 1000000
+#define LARGEST_REPLY (UINT64_C(1) << 30)
+
+const char flag_out_of_memory[] = "more memory";
+
+static bool is_one_of(struct slice text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is(text, words[i])) return true;
+    }
+    return false;
+}
+
+static bool parse_switch(struct slice text, bool *on)
+{
+    static const char *const yes[] = {"true", "1", "yes"}, *const no[] = {"false", "0", "no"};
+    *on = is_one_of(text, yes, ARRAY_LEN(yes));
+    return *on || is_one_of(text, no, ARRAY_LEN(no));
+}
+
+static const char *read_switch(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return parse_switch(text, place) ? NULL : "true or false";
+}
+
+static const char *read_collector(const struct flag *flag, void *place, struct slice text)
+{
+    bool on;
+    unsigned *collectors = place;
+    if (!parse_switch(text, &on)) return "true or false";
+    *collectors |= COMMAND_BIT(COMMAND_STATS);
+    if (on) *collectors |= flag->bit;
+    return NULL;
+}
+
+static const char *read_string(const struct flag *flag, void *place, struct slice text)
+{
+    char **string = place;
+    (void) flag;
+    *string = strndup(text.len ? text.data : "", text.len);
+    return *string ? NULL : flag_out_of_memory;
+}
+
+static void release_string(void *place)
+{
+    char **string = place;
+    free(*string);
+}
+
+/* Routes that are always served; a configurable one in their place would hide them. */
+static const char *const fixed_paths[] = {"/", "/probe", "/sd", "/-/healthy", "/-/ready", "/-/reload"};
+
+static const char *read_path(const struct flag *flag, void *place, struct slice text)
+{
+    if (!slice_starts(text, "/")) return "a path that begins with /";
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char) text.data[i];
+        if (c <= ' ' || c >= 0x7f || strchr("?#%", c)) return "a path without blanks, ?, # and %";
+    }
+    if (is_one_of(text, fixed_paths, ARRAY_LEN(fixed_paths)))
+        return "a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload";
+    return read_string(flag, place, text);
+}
+
+/* Labels that the samples of a server have of themselves. */
+static const char *const taken_labels[] = {
+    "collector", "command", "lru",     "memcached_target_state", "setting", "slab", "stat",
+    "status",    "value",   "version",
+};
+
+static bool is_label_name(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && (i == 0 || c < '0' || c > '9')) return false;
+    }
+    return text.len > 0 && !slice_starts(text, "__");
+}
+
+static const char *read_label(const struct flag *flag, void *place, struct slice text)
+{
+    if (!is_label_name(text))
+        return "a label name of letters, digits and _, not beginning with a digit or __";
+    if (is_one_of(text, taken_labels, ARRAY_LEN(taken_labels)))
+        return "a label name that no metric uses already";
+    return read_string(flag, place, text);
+}
+
+static bool list_add(struct string_list *list, struct slice item)
+{
+    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    if (!items) return false;
+    list->items = items;
+    items[list->count] = strndup(item.data, item.len);
+    if (!items[list->count]) return false;
+    list->count++;
+    return true;
+}
+
+static const char *read_list(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    if (slice_trim(text).len == 0) return NULL;
+    while (text.data) {
+        struct slice item = slice_trim(slice_cut(&text, ','));
+        if (item.len == 0) return "addresses with one comma between them";
+        if (!list_add(place, item)) return flag_out_of_memory;
+    }
+    return NULL;
+}
+
+static const char *read_filled_list(const struct flag *flag, void *place, struct slice text)
+{
+    if (slice_trim(text).len == 0) return "an address such as :9150 or [::1]:9150";
+    return read_list(flag, place, text);
+}
+
+static void release_list(void *place)
+{
+    struct string_list *list = place;
+    for (size_t i = 0; i < list->count; i++) free(list->items[i]);
+    free(list->items);
+}
+
+static const char *read_duration(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return duration_parse(text, place) ? NULL : "a duration such as 250ms, 1s or 1m30s";
+}
+
+static const char *read_positive_duration(const struct flag *flag, void *place, struct slice text)
+{
+    uint64_t *nanoseconds = place;
+    const char *expected = read_duration(flag, place, text);
+    if (expected) return expected;
+    return *nanoseconds > 0 ? NULL : "a duration above 0";
+}
+
+static const char *read_count(const struct flag *flag, void *place, struct slice text)
+{
+    uint64_t value;
+    unsigned *count = place;
+    (void) flag;
+    if (!number_parse_u64(text, &value) || value < 1 || value > LARGEST_COUNT)
+        return "a whole number from 1 to 1000000";
+    *count = (unsigned) value;
+    return NULL;
+}
+
+/* As with the sizes that Prometheus itself takes, KB is 1,024 bytes and another way to write KiB. */
+static const char *read_bytes(const struct flag *flag, void *place, struct slice text)
+{
+    static const char expected[] = "a size from 1 to 1GiB such as 65536, 512KiB or 4MiB";
+    static const struct {
+        const char *name;
+        unsigned shift;
+    } units[] = {{"", 0},    {"B", 0},    {"KB", 10},  {"MB", 20},
+                 {"GB", 30}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+    uint64_t value, *bytes = place;
+    struct slice digits = text;
+    (void) flag;
+
+    digits.len = 0;
+    while (digits.len < text.len && text.data[digits.len] >= '0' && text.data[digits.len] <= '9')
+        digits.len++;
+    if (!number_parse_u64(digits, &value) || value < 1 || value > LARGEST_REPLY) return expected;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (!slice_is(slice_from(text, digits.len), units[i].name)) continue;
+        if (value > LARGEST_REPLY >> units[i].shift) return expected;
+        *bytes = value << units[i].shift;
+        return NULL;
+    }
+    return expected;
+}
+
+static const char *read_log_level(const struct flag *flag, void *place, struct slice text)
+{
+    static const char *const names[] = {
+        [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
+    enum log_level *level = place;
+    (void) flag;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!slice_is_nocase(text, names[i])) continue;
+        *level = (enum log_level) i;
+        return NULL;
+    }
+    return "debug, info, warn or error";
+}
+
+static const char *read_log_format(const struct flag *flag, void *place, struct slice text)
+{
+    enum log_format *format = place;
+    (void) flag;
+    if (!slice_is(text, "logfmt") && !slice_is(text, "json")) return "logfmt or json";
+    *format = slice_is(text, "json") ? LOG_JSON : LOG_LOGFMT;
+    return NULL;
+}
+
+const struct flag_type flag_switch = {FLAG_SWITCH, read_switch, NULL};
+const struct flag_type flag_collector = {FLAG_SWITCH, read_collector, NULL};
+const struct flag_type flag_string = {FLAG_STRING, read_string, release_string};
+const struct flag_type flag_path = {FLAG_STRING, read_path, release_string};
+const struct flag_type flag_label = {FLAG_STRING, read_label, release_string};
+const struct flag_type flag_list = {FLAG_LIST, read_list, release_list};
+const struct flag_type flag_filled_list = {FLAG_LIST, read_filled_list, release_list};
+const struct flag_type flag_duration = {FLAG_VALUE, read_duration, NULL};
+const struct flag_type flag_positive_duration = {FLAG_VALUE, read_positive_duration, NULL};
+const struct flag_type flag_count = {FLAG_VALUE, read_count, NULL};
+const struct flag_type flag_bytes = {FLAG_VALUE, read_bytes, NULL};
+const struct flag_type flag_log_level = {FLAG_VALUE, read_log_level, NULL};
+const struct flag_type flag_log_format = {FLAG_VALUE, read_log_format, NULL};
+const struct flag_type flag_action = {FLAG_ACTION, NULL, NULL};

@@ -1,0 +1,128 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "base/duration.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static const struct {
+    const char *text;
+    uint64_t nanoseconds;
+    const char *shortest; /* how it is written back */
+} good[] = {
+    {"0", 0, "0s"},
+    {"0s", 0, "0s"},
+    {"1ns", 1, "1ns"},
+    {"1us", 1000, "1us"},
+    {"250ms", SECOND / 4, "250ms"},
+    {"1s", SECOND, "1s"},
+    {"1m", 60 * SECOND, "1m"},
+    {"1h", 3600 * SECOND, "1h"},
+    {"1m30s", 90 * SECOND, "1m30s"},
+    {"90s", 90 * SECOND, "1m30s"},
+    {"1.5s", SECOND * 3 / 2, "1s500ms"},
+    {"0.25s", SECOND / 4, "250ms"},
+    {"1h1m1s1ms1us1ns", 3661 * SECOND + 1001001, "1h1m1s1ms1us1ns"},
+    {"1s1m", 61 * SECOND, "1m1s"},
+    {"1s1s", 2 * SECOND, "2s"},
+    {"876600h", UINT64_C(3155760000) * SECOND, "876600h"},
+    {"0.6ns", 1, "1ns"},
+};
+
+static const char *const bad[] = {
+    "",
+    "1",
+    "10",
+    "s",
+    "-1s",
+    "+1s",
+    " 1s",
+    "1s ",
+    "1 s",
+    "1S",
+    "1d",
+    "1w",
+    "1min",
+    "1sec",
+    "1s2",
+    ".s",
+    "1.2.3s",
+    "0x1s",
+    "1e1000s",
+    "infs",
+    "nans",
+    "876601h",
+    "99999999999999999999999h",
+    "1s,2s",
+    "00",
+};
+
+static void reads_durations(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        uint64_t nanoseconds = 42;
+        if (!duration_parse(slice_of(good[i].text), &nanoseconds)) fail_msg("'%s' is refused", good[i].text);
+        assert_int_equal(nanoseconds, good[i].nanoseconds);
+    }
+}
+
+static void refuses_what_is_none(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        uint64_t nanoseconds = 42;
+        if (duration_parse(slice_of(bad[i]), &nanoseconds)) fail_msg("'%s' is taken", bad[i]);
+        assert_int_equal(nanoseconds, 42);
+    }
+}
+
+static void refuses_a_nul(void **state)
+{
+    uint64_t nanoseconds = 42;
+    (void) state;
+    assert_false(duration_parse(SLICE("1\0s"), &nanoseconds));
+    assert_false(duration_parse(SLICE("\0"), &nanoseconds));
+    assert_false(duration_parse(SLICE("1s\0"), &nanoseconds));
+    assert_int_equal(nanoseconds, 42);
+}
+
+/* The slice ends before the text does. */
+static void reads_no_further_than_the_slice(void **state)
+{
+    uint64_t nanoseconds = 42;
+    (void) state;
+    assert_true(duration_parse((struct slice){"1ms", 2}, &nanoseconds));
+    assert_int_equal(nanoseconds, 60 * SECOND);
+    assert_false(duration_parse((struct slice){"1ms", 1}, &nanoseconds));
+}
+
+static void writes_the_shortest_text(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct buffer text;
+        buffer_init(&text, 100);
+        duration_append(&text, good[i].nanoseconds);
+        assert_int_equal(text.len, strlen(good[i].shortest));
+        assert_memory_equal(text.data, good[i].shortest, text.len);
+        buffer_deinit(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_durations),
+        cmocka_unit_test(refuses_what_is_none),
+        cmocka_unit_test(refuses_a_nul),
+        cmocka_unit_test(reads_no_further_than_the_slice),
+        cmocka_unit_test(writes_the_shortest_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* The log writes into a pipe that the tests read. */
+static int ends[2];
+
+static int open_pipe(void **state)
+{
+    (void) state;
+    return pipe(ends);
+}
+
+static int close_pipe(void **state)
+{
+    (void) state;
+    log_configure(LOG_INFO, LOG_LOGFMT, STDERR_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+#define TIME "2026-01-01T00:00:00.000Z"
+
+/* Takes what was written, which is at most one line, and checks its form of time; the rest has to be
+ * `expected`. */
+static void assert_line(const char *before, const char *expected)
+{
+    static char text[16384];
+    ssize_t len = read(ends[0], text, sizeof(text));
+    assert_in_range(len, strlen(before) + strlen(TIME), sizeof(text) - 1);
+    text[len] = '\0';
+    assert_memory_equal(text, before, strlen(before));
+    const char *time = text + strlen(before);
+    for (size_t i = 0; i < strlen(TIME); i++) {
+        bool digit = time[i] >= '0' && time[i] <= '9';
+        bool expect_digit = TIME[i] >= '0' && TIME[i] <= '9';
+        assert_int_equal(digit, expect_digit);
+        if (!digit) assert_int_equal(time[i], TIME[i]);
+    }
+    assert_string_equal(time + strlen(TIME), expected);
+}
+
+static void writes_logfmt(void **state)
+{
+    (void) state;
+    log_configure(LOG_DEBUG, LOG_LOGFMT, ends[1]);
+    log_line(LOG_WARN, "target is down", LOG_FIELD("target", "cache-1:11211"),
+             LOG_FIELD("err", "connection refused"));
+    assert_line("time=",
+                " level=warn msg=\"target is down\" target=cache-1:11211 err=\"connection refused\"\n");
+    log_line(LOG_DEBUG, "x", LOG_FIELD("a", "b"));
+    assert_line("time=", " level=debug msg=x a=b\n");
+    log_write(LOG_ERROR, "x", NULL, 0);
+    assert_line("time=", " level=error msg=x\n");
+}
+
+static void writes_json(void **state)
+{
+    (void) state;
+    log_configure(LOG_INFO, LOG_JSON, ends[1]);
+    log_line(LOG_INFO, "a \"b\"", LOG_FIELD("target", "c"), LOG_FIELD("err", ""));
+    assert_line("{\"time\":\"",
+                "\",\"level\":\"info\",\"msg\":\"a \\\"b\\\"\",\"target\":\"c\",\"err\":\"\"}\n");
+}
+
+static const struct {
+    struct slice value;
+    const char *logfmt, *json;
+} values[] = {
+    {SLICE("plain"), "plain", "\"plain\""},
+    {SLICE(""), "\"\"", "\"\""},
+    {SLICE("a b"), "\"a b\"", "\"a b\""},
+    {SLICE("a=b"), "\"a=b\"", "\"a=b\""},
+    {SLICE("\""), "\"\\\"\"", "\"\\\"\""},
+    {SLICE("a\\b"), "\"a\\\\b\"", "\"a\\\\b\""},
+    {SLICE("a\nb"), "\"a\\nb\"", "\"a\\nb\""},
+    {SLICE("a\r\tb"), "\"a\\u000d\\u0009b\"", "\"a\\u000d\\u0009b\""},
+    {SLICE("\0"), "\"\\u0000\"", "\"\\u0000\""},
+    {SLICE("\x1b[31m\x7f"), "\"\\u001b[31m\\u007f\"", "\"\\u001b[31m\\u007f\""},
+    {SLICE("caf\xc3\xa9"), "\"caf\xc3\xa9\"", "\"caf\xc3\xa9\""},
+    {SLICE("a\xff\xc3z"), "\"a" UTF8_REPLACEMENT UTF8_REPLACEMENT "z\"",
+     "\"a" UTF8_REPLACEMENT UTF8_REPLACEMENT "z\""},
+};
+
+static void any_bytes_stay_one_clean_line(void **state)
+{
+    char expected[256];
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct log_field field = {"v", values[i].value};
+        log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
+        log_write(LOG_INFO, "m", &field, 1);
+        snprintf(expected, sizeof(expected), " level=info msg=m v=%s\n", values[i].logfmt);
+        assert_line("time=", expected);
+
+        log_configure(LOG_INFO, LOG_JSON, ends[1]);
+        log_write(LOG_INFO, "m", &field, 1);
+        snprintf(expected, sizeof(expected), "\",\"level\":\"info\",\"msg\":\"m\",\"v\":%s}\n",
+                 values[i].json);
+        assert_line("{\"time\":\"", expected);
+    }
+}
+
+static void cuts_long_values(void **state)
+{
+    char value[1025], expected[1100];
+    (void) state;
+    memset(value, 'x', sizeof(value));
+    struct log_field field = {"v", {value, sizeof(value)}};
+    log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
+    log_write(LOG_INFO, "m", &field, 1);
+    snprintf(expected, sizeof(expected), " level=info msg=m v=%.1024s\n", value);
+    assert_line("time=", expected);
+}
+
+/* The worst that fields can hold is longer when escaped, and still comes out. */
+static void loses_no_line_for_its_length(void **state)
+{
+    char value[1024];
+    struct log_field fields[8];
+    char text[65536];
+    (void) state;
+    memset(value, '\x01', sizeof(value));
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        fields[i] = (struct log_field){"v", {value, sizeof(value)}};
+    log_configure(LOG_INFO, LOG_JSON, ends[1]);
+    log_write(LOG_INFO, "m", fields, ARRAY_LEN(fields));
+    log_write(LOG_INFO, "end", NULL, 0);
+    ssize_t len = read(ends[0], text, sizeof(text));
+    assert_in_range(len, ARRAY_LEN(fields) * sizeof(value) * strlen("\\u0001"), sizeof(text));
+}
+
+static void leaves_out_lower_levels(void **state)
+{
+    (void) state;
+    for (int threshold = LOG_DEBUG; threshold <= LOG_ERROR; threshold++) {
+        static const char *const names[] = {"debug", "info", "warn", "error"};
+        log_configure((enum log_level) threshold, LOG_LOGFMT, ends[1]);
+        for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+            char expected[64];
+            assert_int_equal(log_enabled((enum log_level) level), level >= threshold);
+            log_line((enum log_level) level, "m", LOG_FIELD("k", "v"));
+            if (level < threshold) continue;
+            /* The first line that is there is the first that should be: nothing came before it. */
+            snprintf(expected, sizeof(expected), " level=%s msg=m k=v\n", names[level]);
+            assert_line("time=", expected);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_logfmt),
+        cmocka_unit_test(writes_json),
+        cmocka_unit_test(any_bytes_stay_one_clean_line),
+        cmocka_unit_test(cuts_long_values),
+        cmocka_unit_test(loses_no_line_for_its_length),
+        cmocka_unit_test(leaves_out_lower_levels),
+    };
+    return cmocka_run_group_tests(tests, open_pipe, close_pipe);
+}
