@@ -1,0 +1,301 @@
+#include "net/address.h"
+
+#include "base/number.h"
+#include "base/utf8.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+
+static const char expected_address[] = "an address such as host:port, [::1]:port or unix:/path";
+static const char expected_clean[] = "an address without blanks and control characters";
+static const char expected_plain[] = "host:port without a scheme such as http://";
+static const char expected_no_discovery[] = "a plain host:port (dns+ and dnssrv+ are not supported yet)";
+static const char expected_host[] = "a host before the port";
+static const char expected_name[] =
+    "a host name of letters, digits, '-', '_' and '.', at most 63 bytes between "
+    "dots and 253 in all";
+static const char expected_v4[] = "an IPv4 address such as 192.0.2.1";
+static const char expected_v6[] = "an IPv6 address such as ::1, in brackets if a port follows: [::1]:port";
+static const char expected_bracket[] = "nothing or a port after the brackets: [::1]:port";
+static const char expected_absolute[] = "an absolute path after unix:";
+static const char expected_short_path[] = "a socket path of at most 107 bytes";
+static const char expected_port[] = "a port from 1 to 65535";
+static const char expected_listen_port[] = "a port from 0 to 65535";
+
+/* What is being read: the rules of the two public functions, and where the outcome goes. */
+struct reader {
+    struct address *address;
+    uint16_t default_port;
+    bool listen;
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
+
+static bool is_alphanumeric(char c)
+{
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+}
+
+/* Addresses end up in logs and labels, so what cannot be shown there is refused. */
+static bool is_clean(struct slice text)
+{
+    while (text.len) {
+        size_t len = utf8_sequence(text);
+        if (len == 0 || (unsigned char) text.data[0] <= ' ' || text.data[0] == 0x7f) return false;
+        text = slice_from(text, len);
+    }
+    return true;
+}
+
+static bool has_scheme(struct slice text)
+{
+    return memmem(text.data, text.len, "://", 3) != NULL;
+}
+
+/* Copies what has been found to fit. */
+static void set_host(struct address *address, enum address_kind kind, struct slice host)
+{
+    address->kind = kind;
+    memcpy(address->host, host.data, host.len);
+    address->host[host.len] = '\0';
+}
+
+static const char *read_path(struct reader *reader, struct slice path)
+{
+    if (!slice_starts(path, "/")) return expected_absolute;
+    if (path.len >= sizeof((struct sockaddr_un){0}.sun_path)) return expected_short_path;
+    set_host(reader->address, ADDRESS_UNIX, path);
+    reader->address->port = 0;
+    return NULL;
+}
+
+static const char *read_port(struct reader *reader, struct slice text)
+{
+    uint64_t port;
+    if (!number_parse_u64(text, &port) || port > UINT16_MAX || (port == 0 && !reader->listen))
+        return reader->listen ? expected_listen_port : expected_port;
+    reader->address->port = (uint16_t) port;
+    return NULL;
+}
+
+/* Letters, digits, '-' and '_', with no '-' at the ends. */
+static bool is_label(struct slice label)
+{
+    if (label.len == 0 || label.len > 63) return false;
+    if (label.data[0] == '-' || label.data[label.len - 1] == '-') return false;
+    for (size_t i = 0; i < label.len; i++) {
+        char c = label.data[i];
+        if (!is_alphanumeric(c) && c != '-' && c != '_') return false;
+    }
+    return true;
+}
+
+static bool is_name(struct slice name)
+{
+    if (name.len > ADDRESS_HOST_MAX) return false;
+    if (name.len > 1 && name.data[name.len - 1] == '.') name.len--;
+    while (name.data) {
+        if (!is_label(slice_cut(&name, '.'))) return false;
+    }
+    return true;
+}
+
+static bool is_digits_and_dots(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.data[i]) && text.data[i] != '.') return false;
+    }
+    return true;
+}
+
+/* A name or an IPv4 address. */
+static const char *read_name(struct reader *reader, struct slice name)
+{
+    struct address *address = reader->address;
+    struct in_addr ignored;
+    if (name.len == 0) {
+        if (!reader->listen) return expected_host;
+        set_host(address, ADDRESS_NAME, name);
+        return NULL;
+    }
+    if (!is_name(name)) return is_digits_and_dots(name) ? expected_v4 : expected_name;
+    set_host(address, ADDRESS_NAME, name);
+    for (char *c = address->host; *c; c++) *c = to_lower(*c);
+    if (!is_digits_and_dots(name)) return NULL;
+
+    /* No top-level domain is a number, so this is an address or a slip of the pen. */
+    if (inet_pton(AF_INET, address->host, &ignored) != 1) return expected_v4;
+    address->kind = ADDRESS_IP;
+    return NULL;
+}
+
+static bool is_zone(struct slice zone)
+{
+    if (zone.len == 0 || zone.len >= IF_NAMESIZE) return false;
+    for (size_t i = 0; i < zone.len; i++) {
+        if (!is_alphanumeric(zone.data[i]) && !strchr("-._~", zone.data[i])) return false;
+    }
+    return true;
+}
+
+/* Splits "fe80::1%eth0"; a zone whose data is NULL is none. */
+static bool parse_v6(struct slice text, struct in6_addr *bytes, struct slice *zone)
+{
+    char number[INET6_ADDRSTRLEN];
+    *zone = text;
+    struct slice head = slice_cut(zone, '%');
+    if (zone->data && !is_zone(*zone)) return false;
+    if (head.len >= sizeof(number)) return false;
+    memcpy(number, head.data, head.len);
+    number[head.len] = '\0';
+    return inet_pton(AF_INET6, number, bytes) == 1;
+}
+
+static const char *read_v6(struct reader *reader, struct slice text)
+{
+    char *host = reader->address->host;
+    struct in6_addr bytes;
+    struct slice zone;
+    if (!parse_v6(text, &bytes, &zone)) return expected_v6;
+    reader->address->kind = ADDRESS_IP;
+    inet_ntop(AF_INET6, &bytes, host, INET6_ADDRSTRLEN);
+    if (!zone.data) return NULL;
+
+    host += strlen(host);
+    *host++ = '%';
+    memcpy(host, zone.data, zone.len);
+    host[zone.len] = '\0';
+    return NULL;
+}
+
+/* What stands behind '['. */
+static const char *read_bracketed(struct reader *reader, struct slice text)
+{
+    struct slice rest = text;
+    struct slice inside = slice_cut(&rest, ']');
+    if (!rest.data) return expected_v6;
+    const char *expected = read_v6(reader, inside);
+    if (expected || rest.len == 0) return expected;
+    if (rest.data[0] != ':') return expected_bracket;
+    return read_port(reader, slice_from(rest, 1));
+}
+
+static const char *read_host_and_port(struct reader *reader, struct slice text)
+{
+    struct slice port = text;
+    struct slice host = slice_cut(&port, ':');
+    if (!port.data) return read_name(reader, host);
+    if (memchr(port.data, ':', port.len)) return read_v6(reader, text);
+    const char *expected = read_name(reader, host);
+    return expected ? expected : read_port(reader, port);
+}
+
+static const char *read_address(struct reader *reader, struct slice text)
+{
+    *reader->address = (struct address){.port = reader->default_port};
+    if (text.len == 0) return expected_address;
+    if (!is_clean(text)) return expected_clean;
+    if (text.data[0] == '/') return read_path(reader, text);
+    if (slice_starts(text, "unix:")) return read_path(reader, slice_from(text, strlen("unix:")));
+    if (slice_starts(text, "dns+") || slice_starts(text, "dnssrv+")) return expected_no_discovery;
+    if (has_scheme(text)) return expected_plain;
+    if (text.data[0] == '[') return read_bracketed(reader, slice_from(text, 1));
+    return read_host_and_port(reader, text);
+}
+
+const char *address_parse(struct address *address, struct slice text, uint16_t default_port)
+{
+    return read_address(&(struct reader){address, default_port, false}, text);
+}
+
+const char *address_parse_listen(struct address *address, struct slice text, uint16_t default_port)
+{
+    return read_address(&(struct reader){address, default_port, true}, text);
+}
+
+static void format(enum address_kind kind, const char *host, uint16_t port, struct buffer *out)
+{
+    if (kind == ADDRESS_UNIX) {
+        buffer_printf(out, "unix:%s", host);
+    } else {
+        buffer_printf(out, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned) port);
+    }
+}
+
+void address_format(const struct address *address, struct buffer *out)
+{
+    format(address->kind, address->host, address->port, out);
+}
+
+/* Interfaces go by name or, as RFC 4007 allows, by number. 0 for one that is not there. */
+static uint32_t scope_of(struct slice zone)
+{
+    char name[IF_NAMESIZE];
+    uint64_t number;
+    if (!zone.data) return 0;
+    memcpy(name, zone.data, zone.len);
+    name[zone.len] = '\0';
+    uint32_t scope = if_nametoindex(name);
+    if (scope == 0 && number_parse_u64(zone, &number) && number <= UINT32_MAX) scope = (uint32_t) number;
+    return scope;
+}
+
+bool address_endpoint(const struct address *address, union endpoint *endpoint)
+{
+    struct slice host = slice_of(address->host), zone;
+    memset(endpoint, 0, sizeof(*endpoint));
+    if (address->kind == ADDRESS_NAME) return false;
+    if (address->kind == ADDRESS_UNIX) {
+        endpoint->any.sa_family = AF_UNIX;
+        memcpy(endpoint->local.sun_path, host.data, host.len + 1);
+        return true;
+    }
+    if (inet_pton(AF_INET, host.data, &endpoint->v4.sin_addr) == 1) {
+        endpoint->any.sa_family = AF_INET;
+    } else {
+        endpoint->any.sa_family = AF_INET6;
+        parse_v6(host, &endpoint->v6.sin6_addr, &zone);
+        endpoint->v6.sin6_scope_id = scope_of(zone);
+    }
+    endpoint_set_port(endpoint, address->port);
+    return true;
+}
+
+void endpoint_set_port(union endpoint *endpoint, uint16_t port)
+{
+    if (endpoint->any.sa_family == AF_INET) endpoint->v4.sin_port = htons(port);
+    if (endpoint->any.sa_family == AF_INET6) endpoint->v6.sin6_port = htons(port);
+}
+
+static void append_zone(char *host, uint32_t scope)
+{
+    char name[IF_NAMESIZE];
+    if (scope == 0) return;
+    if (!if_indextoname(scope, name)) snprintf(name, sizeof(name), "%u", (unsigned) scope);
+    host += strlen(host);
+    snprintf(host, IF_NAMESIZE + 1, "%%%s", name);
+}
+
+void endpoint_format(const union endpoint *endpoint, struct buffer *out)
+{
+    char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+    if (endpoint->any.sa_family == AF_UNIX) {
+        format(ADDRESS_UNIX, endpoint->local.sun_path, 0, out);
+    } else if (endpoint->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &endpoint->v4.sin_addr, host, sizeof(host));
+        format(ADDRESS_IP, host, ntohs(endpoint->v4.sin_port), out);
+    } else {
+        inet_ntop(AF_INET6, &endpoint->v6.sin6_addr, host, sizeof(host));
+        append_zone(host, endpoint->v6.sin6_scope_id);
+        format(ADDRESS_IP, host, ntohs(endpoint->v6.sin6_port), out);
+    }
+}

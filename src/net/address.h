@@ -1,0 +1,78 @@
+/*
+ * Where a server listens, as text and as socket addresses. Pure: resolves nothing.
+ *
+ * Forms: "host:port", "host", "1.2.3.4:port", "[::1]:port", "[::1]", "::1",
+ * "unix:/path" and "/path". Other schemes ("dns+...", "http://...") are refused.
+ * A host name is one of RFC 1123, with '_' as container networks have it; a final dot
+ * (an absolute name) is kept. A name of digits and dots alone must be an IPv4 address.
+ * More than one colon outside of brackets makes an IPv6 address without a port. An IPv6
+ * address may have a zone: "fe80::1%eth0".
+ */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum address_kind {
+    ADDRESS_NAME, /* a host name, to be resolved */
+    ADDRESS_IP,   /* an IPv4 or IPv6 literal */
+    ADDRESS_UNIX, /* the path of a unix-domain socket */
+};
+
+/* The longest host name in text (RFC 1035) is 253 bytes; a socket path is shorter (sun_path). */
+#define ADDRESS_HOST_MAX 253
+
+struct address {
+    enum address_kind kind;
+    uint16_t port; /* host byte order; 0 for a path */
+    /* Name in lower case, literal without brackets, or path; NUL-terminated. */
+    char host[ADDRESS_HOST_MAX + 1];
+};
+
+/* One place to connect to. Small enough to be copied. */
+union endpoint {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
+
+/*
+ * Reads the address of a server to connect to. Returns NULL, or what was expected,
+ * for a message ("a port from 1 to 65535"), a constant; `address` is then undefined. The text
+ * may hold any byte: blanks, NUL and control characters are refused.
+ */
+const char *address_parse(struct address *address, struct slice text, uint16_t default_port);
+
+/*
+ * As above for a listening socket: the host may be empty (":9150": every interface; an ADDRESS_NAME whose
+ * host is "") and the port 0 (any free one).
+ */
+const char *address_parse_listen(struct address *address, struct slice text, uint16_t default_port);
+
+/*
+ * The canonical text, equal for equal addresses: "name:port", "1.2.3.4:port",
+ * "[::1]:port", "unix:/path".
+ */
+void address_format(const struct address *address, struct buffer *out);
+
+/*
+ * The endpoint of a literal or a path; false for a name. A zone that names no interface here makes an
+ * endpoint that cannot be connected to.
+ */
+bool address_endpoint(const struct address *address, union endpoint *endpoint);
+
+/* Sets the port of an IPv4 or IPv6 endpoint. */
+void endpoint_set_port(union endpoint *endpoint, uint16_t port);
+
+/* "1.2.3.4:port", "[::1]:port" or "unix:/path": for logs. */
+void endpoint_format(const union endpoint *endpoint, struct buffer *out);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * The happy path: dialer_start -> on_resolved -> on_admitted -> on_connected -> on_done(0).
+ *
+ * When an endpoint fails, the stream is closed and the next one is tried from on_endpoint_closed; when the
+ * last one has failed, that callback reports. A literal or a path skips the resolver. Every failure passes
+ * through the close of the stream, so that on_done never runs inside dialer_start, and cancelling only has to
+ * turn that callback's report into its own.
+ */
+#include "net/dialer.h"
+
+#include "base/container.h"
+
+#include <assert.h>
+
+void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct gate *gate,
+                 const struct address *address, struct stream *stream)
+{
+    *dialer = (struct dialer){
+        .loop = loop, .resolver = resolver, .gate = gate, .address = address, .stream = stream};
+    lookup_init(&dialer->lookup);
+    gate_ticket_init(&dialer->ticket);
+}
+
+static bool same_host(const union endpoint *a, const union endpoint *b)
+{
+    if (a->any.sa_family != b->any.sa_family) return false;
+    if (a->any.sa_family == AF_INET) return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    if (a->any.sa_family == AF_INET6) return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16) == 0;
+    return false;
+}
+
+static void finish(struct dialer *dialer, int status, const char *why)
+{
+    dialer->phase = DIALER_IDLE;
+    dialer->on_done(dialer, status, why);
+}
+
+static void on_admitted(struct gate_ticket *ticket);
+
+static void try_endpoint(struct dialer *dialer)
+{
+    dialer->phase = DIALER_QUEUED;
+    gate_enter(dialer->gate, &dialer->ticket, on_admitted);
+}
+
+static void on_endpoint_closed(struct stream *stream);
+
+/* The owner's stream has one user at a time, so the dialer may keep itself in it while it dials. */
+static struct dialer *dialer_of(struct stream *stream)
+{
+    return stream->context;
+}
+
+static void on_connected(struct stream *stream, int status)
+{
+    struct dialer *dialer = dialer_of(stream);
+    dialer->status = status;
+    if (status < 0) {
+        stream_close(stream, on_endpoint_closed);
+        return;
+    }
+    gate_leave(dialer->gate, &dialer->ticket);
+    dialer->favourite = dialer->endpoints[dialer->current];
+    finish(dialer, 0, NULL);
+}
+
+static void on_admitted(struct gate_ticket *ticket)
+{
+    struct dialer *dialer = container_of(ticket, struct dialer, ticket);
+    dialer->phase = DIALER_CONNECTING;
+    stream_init(dialer->stream, dialer->loop);
+    dialer->stream->context = dialer;
+    dialer->status = stream_connect(dialer->stream, &dialer->endpoints[dialer->current], on_connected);
+    if (dialer->status < 0) stream_close(dialer->stream, on_endpoint_closed);
+}
+
+static void step_to_next(struct dialer *dialer)
+{
+    dialer->current = (dialer->current + 1) % dialer->count;
+}
+
+static void on_endpoint_closed(struct stream *stream)
+{
+    struct dialer *dialer = dialer_of(stream);
+    gate_leave(dialer->gate, &dialer->ticket);
+    if (dialer->cancelled) {
+        dialer->cancelled = false;
+        dialer->phase = DIALER_IDLE;
+        dialer->on_cancelled(dialer);
+    } else if (++dialer->tried < dialer->count) {
+        step_to_next(dialer);
+        try_endpoint(dialer);
+    } else {
+        finish(dialer, dialer->status, uv_strerror(dialer->status));
+    }
+}
+
+static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
+                        const char *error)
+{
+    struct dialer *dialer = container_of(lookup, struct dialer, lookup);
+    if (count == 0) {
+        finish(dialer, UV_EAI_NONAME, error);
+        return;
+    }
+    dialer->count = count;
+    for (size_t i = 0; i < count; i++) {
+        dialer->endpoints[i] = endpoints[i];
+        endpoint_set_port(&dialer->endpoints[i], dialer->address->port);
+        if (same_host(&dialer->endpoints[i], &dialer->favourite)) dialer->current = i;
+    }
+    try_endpoint(dialer);
+}
+
+void dialer_start(struct dialer *dialer, dialer_fn on_done)
+{
+    assert(dialer->phase == DIALER_IDLE);
+    dialer->on_done = on_done;
+    dialer->current = dialer->tried = 0;
+    if (address_endpoint(dialer->address, &dialer->endpoints[0])) {
+        dialer->count = 1;
+        try_endpoint(dialer);
+        return;
+    }
+    dialer->phase = DIALER_RESOLVING;
+    dialer->status = resolver_lookup(dialer->resolver, &dialer->lookup, dialer->address->host, on_resolved);
+    if (dialer->status == 0) return;
+
+    /* Out of memory: reported from the loop like any other failure, by way of the close of an unopened
+     * stream. */
+    dialer->count = 1;
+    stream_init(dialer->stream, dialer->loop);
+    dialer->stream->context = dialer;
+    stream_close(dialer->stream, on_endpoint_closed);
+}
+
+void dialer_cancel(struct dialer *dialer, dialer_cancel_fn on_cancelled)
+{
+    assert(dialer->phase != DIALER_IDLE);
+    dialer->cancelled = true;
+    dialer->on_cancelled = on_cancelled;
+    if (dialer->phase == DIALER_CONNECTING) {
+        step_to_next(dialer);
+        dialer->favourite = dialer->endpoints[dialer->current];
+    } else {
+        lookup_cancel(&dialer->lookup);
+        gate_leave(dialer->gate, &dialer->ticket);
+        stream_init(dialer->stream, dialer->loop);
+        dialer->stream->context = dialer;
+    }
+    /* Where an endpoint's failure is closing the stream already, that close's callback reports. */
+    stream_close(dialer->stream, on_endpoint_closed);
+}

@@ -1,0 +1,104 @@
+/*
+ * One connection, TCP or unix-domain, on the loop: to a server or from a client.
+ *
+ * A stream has one lent read buffer, at most one write under way and one close.
+ * It knows no protocol, keeps no deadline (its owner's timer does) and never
+ * retries. TLS would live here, behind the same functions.
+ *
+ *     init -> connect -> [on_connect] -+-> read -> [on_read]* ---+-> close -> [on_close]
+ *     init -> accept ------------------+-> write -> [on_write] --+
+ *
+ * The memory belongs to the owner, who embeds it and may release it only from or
+ * after on_close. Every function that starts something keeps this contract: 0 means
+ * that its callback runs exactly once later (unless the stream is closed before; then
+ * never), a negative libuv code means that it never runs. No callback runs inside the
+ * function that arms it. After a failure the owner closes the stream.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+struct stream;
+
+/* status: 0 or a negative libuv code. */
+typedef void (*stream_connect_fn)(struct stream *stream, int status);
+typedef void (*stream_write_fn)(struct stream *stream, int status);
+typedef void (*stream_close_fn)(struct stream *stream);
+
+/*
+ * n > 0: so many bytes have been written to the lent memory. n < 0: UV_EOF or an
+ * error; reading has stopped. Never 0.
+ */
+typedef void (*stream_read_fn)(struct stream *stream, ssize_t n);
+
+/*
+ * Lends memory for the next read: base and len, valid until the following on_read.
+ * Must lend at least one byte: an owner without room stops reading first.
+ */
+typedef uv_buf_t (*stream_lend_fn)(struct stream *stream);
+
+struct stream {
+    uv_loop_t *loop;
+    void *context; /* the owner's, for callbacks that cannot use container_of */
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    };
+    uv_connect_t connect_request;
+    uv_write_t write_request;
+    uv_shutdown_t shutdown_request;
+    stream_connect_fn on_connect;
+    stream_lend_fn on_lend;
+    stream_read_fn on_read;
+    stream_write_fn on_write;
+    stream_close_fn on_close;
+    bool open;    /* the handle is initialised and not yet closed */
+    bool closing; /* stream_close was called; stays set until stream_init */
+    bool writing;
+};
+
+/* Sets the fields; touches no loop. */
+void stream_init(struct stream *stream, uv_loop_t *loop);
+
+/* Connects; Nagle's delay is off on TCP. */
+int stream_connect(struct stream *stream, const union endpoint *endpoint, stream_connect_fn on_connect);
+
+/*
+ * Takes a waiting connection from a listener (a uv_tcp_t or uv_pipe_t of the same loop). 0 or a negative
+ * libuv code; there is no callback. Nagle's delay is off on TCP.
+ */
+int stream_accept(struct stream *stream, uv_stream_t *listener);
+
+/* Reads until stream_read_stop, an error or the end. */
+int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read);
+
+/* May be followed by stream_read again. */
+void stream_read_stop(struct stream *stream);
+
+/*
+ * Writes all buffers, whose bytes must stay as they are until the callback; the array
+ * itself need not. At most one write at a time (asserted).
+ */
+int stream_write(struct stream *stream, const uv_buf_t *buffers, unsigned count, stream_write_fn on_write);
+
+/*
+ * Ends our direction once everything is written, so that the peer reads an end; may be called once. Reports
+ * nothing: what comes of it shows in what the peer does. 0 or a negative libuv code.
+ */
+int stream_shutdown(struct stream *stream);
+
+/*
+ * Closes and then calls on_close once, from the loop, never from inside this call. Callbacks
+ * that were still due do not run. Also for a stream that never opened. Closing twice is harmless: the
+ * first call's callback counts. From then on stream_init makes it fit for another connection.
+ */
+void stream_close(struct stream *stream, stream_close_fn on_close);
+
+#endif

@@ -1,0 +1,204 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_server.h"
+#include "loop.h"
+#include "net/dialer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct world {
+    uv_loop_t loop;
+    struct fake_server server;
+    struct resolver *resolver;
+    struct gate gate;
+    struct address address;
+    struct stream stream;
+    struct dialer dialer;
+    bool done, closed, cancelled, resolver_closed;
+    int status;
+};
+
+static void make_dialer(struct world *world, const char *host, int port)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s:%d", host, port);
+    assert_null(address_parse(&world->address, slice_of(text), 1));
+    stream_init(&world->stream, &world->loop);
+    dialer_init(&world->dialer, &world->loop, world->resolver, &world->gate, &world->address, &world->stream);
+}
+
+static int setup(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    loop_open(&world->loop);
+    fake_server_start(&world->server, &world->loop);
+    gate_init(&world->gate, 1);
+    assert_int_equal(resolver_new(&world->resolver, &world->loop, "127.0.0.1:1"), 0);
+    make_dialer(world, "127.0.0.1", world->server.port);
+    *state = world;
+    return 0;
+}
+
+static void on_resolver_closed(void *context)
+{
+    *(bool *) context = true;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    fake_server_stop(&world->server);
+    resolver_close(world->resolver, on_resolver_closed, &world->resolver_closed);
+    loop_run_until(&world->loop, &world->resolver_closed);
+    loop_close(&world->loop);
+    assert_int_equal(world->gate.inside, 0);
+    free(world);
+    return 0;
+}
+
+static struct world *world_of(struct dialer *dialer)
+{
+    return (struct world *) ((char *) dialer - offsetof(struct world, dialer));
+}
+
+static void on_done(struct dialer *dialer, int status, const char *why)
+{
+    struct world *world = world_of(dialer);
+    assert_false(world->done);
+    assert_int_equal(why == NULL, status == 0);
+    world->done = true;
+    world->status = status;
+}
+
+static void on_cancelled(struct dialer *dialer)
+{
+    world_of(dialer)->cancelled = true;
+}
+
+static void on_closed(struct stream *stream)
+{
+    struct world *world = (struct world *) ((char *) stream - offsetof(struct world, stream));
+    world->closed = true;
+}
+
+static int dial(struct world *world)
+{
+    world->done = false;
+    dialer_start(&world->dialer, on_done);
+    assert_false(world->done);
+    loop_run_until(&world->loop, &world->done);
+    return world->status;
+}
+
+static void hang_up(struct world *world)
+{
+    world->closed = false;
+    stream_close(&world->stream, on_closed);
+    loop_run_until(&world->loop, &world->closed);
+}
+
+static void test_connects_again_and_again(void **state)
+{
+    struct world *world = *state;
+    for (unsigned n = 1; n <= 3; n++) {
+        assert_int_equal(dial(world), 0);
+        hang_up(world);
+        loop_run_until_count(&world->loop, &world->server.accepted, n);
+    }
+}
+
+static void test_refused(void **state)
+{
+    struct world *world = *state;
+    make_dialer(world, "127.0.0.1", 1);
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+}
+
+/* The server listens on 127.0.0.1 only; whichever address of localhost comes first, the other is tried. */
+static void test_tries_every_address_and_sticks_to_the_one_that_answers(void **state)
+{
+    struct world *world = *state;
+    make_dialer(world, "localhost", world->server.port);
+    assert_int_equal(dial(world), 0);
+    assert_int_equal(world->dialer.favourite.any.sa_family, AF_INET);
+    hang_up(world);
+    assert_int_equal(dial(world), 0);
+    assert_int_equal(world->dialer.tried, 0);
+    hang_up(world);
+}
+
+static void test_unknown_name(void **state)
+{
+    struct world *world = *state;
+    make_dialer(world, "nowhere.invalid", 1);
+    assert_int_equal(dial(world), UV_EAI_NONAME);
+}
+
+static void test_missing_socket_file(void **state)
+{
+    struct world *world = *state;
+    assert_null(address_parse(&world->address, SLICE("/nonexistent/memcached.sock"), 1));
+    assert_int_equal(dial(world), UV_ENOENT);
+}
+
+static void test_cancel_at_every_turn(void **state)
+{
+    struct world *world = *state;
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "nowhere.invalid"};
+    for (size_t host = 0; host < 3; host++) {
+        for (unsigned turns = 0; turns < 8; turns++) {
+            make_dialer(world, hosts[host], world->server.port);
+            world->done = world->cancelled = false;
+            dialer_start(&world->dialer, on_done);
+            loop_turn(&world->loop, turns);
+            if (world->done && world->status == 0) hang_up(world);
+            if (world->done) continue;
+            dialer_cancel(&world->dialer, on_cancelled);
+            loop_run_until(&world->loop, &world->cancelled);
+            assert_false(world->done);
+            assert_int_equal(world->gate.inside, 0);
+        }
+    }
+}
+
+static void on_other_enters(struct gate_ticket *ticket)
+{
+    (void) ticket;
+}
+
+static void test_cancel_while_waiting_at_the_gate(void **state)
+{
+    struct world *world = *state;
+    struct gate_ticket other;
+    gate_ticket_init(&other);
+    gate_enter(&world->gate, &other, on_other_enters);
+    dialer_start(&world->dialer, on_done);
+    loop_run_for(&world->loop, 20);
+    assert_int_equal(world->dialer.phase, DIALER_QUEUED);
+    dialer_cancel(&world->dialer, on_cancelled);
+    gate_leave(&world->gate, &other);
+    loop_run_until(&world->loop, &world->cancelled);
+    assert_int_equal(world->server.accepted, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_connects_again_and_again),
+        TEST(test_refused),
+        TEST(test_tries_every_address_and_sticks_to_the_one_that_answers),
+        TEST(test_unknown_name),
+        TEST(test_missing_socket_file),
+        TEST(test_cancel_at_every_turn),
+        TEST(test_cancel_while_waiting_at_the_gate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
