@@ -1,0 +1,210 @@
+/*
+ * A client is in one of two lists: `used`, while a target holds it, or `unused`, in the order in which the
+ * last target left it. One sweep closes connections that were not used for the idle time, and frees unused
+ * clients that have none left for as long; nothing else ends a client but the cap on unused ones and the end
+ * of the fleet.
+ */
+#include "memcached/fleet.h"
+
+#include "base/container.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+
+/* An unused client without a connection is remembered so long: its log knows then whether it was down before.
+ */
+#define LINGER_NS 300000000000ull
+
+#define SWEEP_MIN_MS 100
+#define SWEEP_MAX_MS 10000
+
+struct fleet {
+    struct client_shared shared;
+    uint64_t idle_timeout_ns;
+    unsigned max_unused;
+    void *by_name; /* tree of clients, for tsearch(3) */
+    struct list used, unused;
+    size_t unused_count;
+    size_t alive; /* clients that are not freed, those being closed included */
+    uv_timer_t sweep;
+    bool closing;
+    bool sweep_closed;
+    fleet_close_fn on_close;
+    void *context;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct client *) a)->name, ((const struct client *) b)->name);
+}
+
+static void finish_close(struct fleet *fleet)
+{
+    if (!fleet->closing || fleet->alive || !fleet->sweep_closed) return;
+    fleet_close_fn on_close = fleet->on_close;
+    void *context = fleet->context;
+    buffer_deinit(&fleet->shared.request);
+    free(fleet);
+    on_close(context);
+}
+
+static void on_client_closed(struct client *client)
+{
+    struct fleet *fleet = container_of(client->shared, struct fleet, shared);
+    fleet->alive--;
+    finish_close(fleet);
+}
+
+static void drop_client(struct fleet *fleet, struct client *client)
+{
+    assert(client->users == 0);
+    link_remove(&client->link);
+    fleet->unused_count--;
+    tdelete(client, &fleet->by_name, compare_names);
+    client_close(client, on_client_closed);
+}
+
+/* --- The sweep --- */
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct fleet *fleet = container_of(timer, struct fleet, sweep);
+    uint64_t now = uv_hrtime();
+    uint64_t unused_since = now > fleet->idle_timeout_ns ? now - fleet->idle_timeout_ns : 0;
+    uint64_t forgotten_since = now > LINGER_NS ? now - LINGER_NS : 0;
+
+    list_each (&fleet->used, at, after)
+        client_close_unused(container_of(at, struct client, link), unused_since);
+    list_each (&fleet->unused, at, after) {
+        struct client *client = container_of(at, struct client, link);
+        client_close_unused(client, unused_since);
+        if (client_is_idle(client) && client->used_ns < forgotten_since) drop_client(fleet, client);
+    }
+}
+
+static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)
+{
+    uint64_t interval = idle_timeout_ns / 1000000 / 10;
+    if (interval < SWEEP_MIN_MS) return idle_timeout_ns ? SWEEP_MIN_MS : SWEEP_MAX_MS;
+    return interval > SWEEP_MAX_MS ? SWEEP_MAX_MS : interval;
+}
+
+/* --- Targets --- */
+
+/* Finds the client of an address or makes it; NULL when out of memory. It comes without a place in a list. */
+static struct client *find_client(struct fleet *fleet, const struct address *address)
+{
+    struct client *client = client_new(&fleet->shared, address);
+    struct client **found;
+    if (!client) return NULL;
+    found = tsearch(client, &fleet->by_name, compare_names);
+    if (found && *found == client) {
+        fleet->alive++;
+        return client;
+    }
+    client_free(client);
+    return found ? *found : NULL;
+}
+
+static void hold_client(struct fleet *fleet, struct client *client)
+{
+    if (client->users++ > 0) return;
+    if (link_is_linked(&client->link)) {
+        link_remove(&client->link);
+        fleet->unused_count--;
+    }
+    list_append(&fleet->used, &client->link);
+}
+
+static void release_client(struct fleet *fleet, struct client *client)
+{
+    if (--client->users > 0) return;
+    link_remove(&client->link);
+    list_append(&fleet->unused, &client->link);
+    if (++fleet->unused_count > fleet->max_unused) {
+        drop_client(fleet, container_of(list_first(&fleet->unused), struct client, link));
+    }
+}
+
+static char *copy_slice(struct slice slice)
+{
+    return strndup(slice.len ? slice.data : "", slice.len);
+}
+
+struct target *target_new(struct fleet *fleet, const struct address *address, struct slice name,
+                          struct slice labels)
+{
+    struct target *target = calloc(1, sizeof(*target));
+    if (!target) return NULL;
+    target->fleet = fleet;
+    target->name = copy_slice(name);
+    target->labels = copy_slice(labels);
+    if (target->name && target->labels) target->client = find_client(fleet, address);
+    if (target->client) hold_client(fleet, target->client);
+    if (target->client) return target;
+    target_release(target);
+    return NULL;
+}
+
+void target_release(struct target *target)
+{
+    if (!target) return;
+    if (target->client) release_client(target->fleet, target->client);
+    free(target->name);
+    free(target->labels);
+    free(target);
+}
+
+/* --- Life --- */
+
+int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config *config)
+{
+    struct fleet *fleet = calloc(1, sizeof(*fleet));
+    if (!fleet) return UV_ENOMEM;
+    buffer_init(&fleet->shared.request, 1024);
+    client_request(&fleet->shared.request, config->commands);
+    if (fleet->shared.request.failed) {
+        buffer_deinit(&fleet->shared.request);
+        free(fleet);
+        return UV_ENOMEM;
+    }
+    fleet->shared.loop = loop;
+    fleet->shared.resolver = config->resolver;
+    fleet->shared.commands = config->commands;
+    fleet->shared.max_reply = config->max_reply;
+    fleet->shared.keep = config->idle_timeout_ns > 0;
+    gate_init(&fleet->shared.gate, config->max_connecting);
+    fleet->idle_timeout_ns = config->idle_timeout_ns;
+    fleet->max_unused = config->max_unused;
+    list_init(&fleet->used);
+    list_init(&fleet->unused);
+
+    uint64_t interval = sweep_interval_ms(config->idle_timeout_ns);
+    uv_timer_init(loop, &fleet->sweep);
+    uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
+    *result = fleet;
+    return 0;
+}
+
+uv_loop_t *fleet_loop(const struct fleet *fleet)
+{
+    return fleet->shared.loop;
+}
+
+static void on_sweep_closed(uv_handle_t *handle)
+{
+    struct fleet *fleet = container_of(handle, struct fleet, sweep);
+    fleet->sweep_closed = true;
+    finish_close(fleet);
+}
+
+void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
+{
+    assert(list_is_empty(&fleet->used) && !fleet->closing);
+    fleet->closing = true;
+    fleet->on_close = on_close;
+    fleet->context = context;
+    list_each (&fleet->unused, at, after) drop_client(fleet, container_of(at, struct client, link));
+    uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
+}

@@ -1,0 +1,55 @@
+/*
+ * All the servers that this process knows, by address, and the targets that stand for them.
+ *
+ * A target is what a user wrote: a name and labels. A client is a server: two targets with the same address
+ * share one, whether they come from the configuration or from a URL. A client whose last target is gone lives
+ * on for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
+ */
+#ifndef MEMCACHED_FLEET_H
+#define MEMCACHED_FLEET_H
+
+#include "memcached/client.h"
+#include "net/address.h"
+#include "net/resolver.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct fleet;
+
+struct target {
+    struct fleet *fleet;   /* borrowed */
+    struct client *client; /* held */
+    char *name;            /* as the user wrote it; owned, NUL-terminated */
+    char *labels;          /* rendered label set, "" for none; owned, NUL-terminated */
+};
+
+struct fleet_config {
+    struct resolver *resolver; /* borrowed */
+    unsigned commands;         /* set of commands that a poll asks */
+    unsigned max_connecting;   /* connection attempts at once */
+    uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: not beyond its poll */
+    size_t max_reply;          /* bytes that a server may send in one poll */
+    unsigned max_unused;       /* servers that no target stands for any more */
+};
+
+typedef void (*fleet_close_fn)(void *context);
+
+/* 0 or a negative libuv code. */
+int fleet_new(struct fleet **fleet, uv_loop_t *loop, const struct fleet_config *config);
+
+uv_loop_t *fleet_loop(const struct fleet *fleet);
+
+/* Copies name and labels. NULL when out of memory. */
+struct target *target_new(struct fleet *fleet, const struct address *address, struct slice name,
+                          struct slice labels);
+
+/* NULL is taken. The target must not be in a round. */
+void target_release(struct target *target);
+
+/* Closes every connection and frees the fleet; on_close runs once, from the loop. No target may be left
+ * (asserted). */
+void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context);
+
+#endif

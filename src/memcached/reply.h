@@ -1,0 +1,44 @@
+/*
+ * Bytes of the memcached ASCII protocol to the lines of a stats reply. Pure and stateless.
+ *
+ * A reply is lines `STAT key value\r\n` up to `END\r\n`, or one line of refusal that stands alone: ERROR,
+ * CLIENT_ERROR text, SERVER_ERROR text (memcached's doc/protocol.txt, "Statistics" and "Error strings"). A
+ * bare \n is taken for \r\n.
+ */
+#ifndef MEMCACHED_REPLY_H
+#define MEMCACHED_REPLY_H
+
+#include "base/slice.h"
+
+/* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); a longer one
+ * is a fault. */
+#define REPLY_LINE_MAX 2048
+
+enum reply_kind {
+    REPLY_MORE,      /* no whole line yet; nothing was taken */
+    REPLY_STAT,      /* key and value; the value may be empty and may hold blanks */
+    REPLY_END,       /* the reply is whole */
+    REPLY_REFUSED,   /* the reply is whole and is a refusal: value is the line */
+    REPLY_MALFORMED, /* no stats reply: value is the line, or its first REPLY_LINE_MAX bytes */
+};
+
+struct reply_line {
+    enum reply_kind kind;
+    struct slice key, value; /* point into the input */
+};
+
+/*
+ * Takes one line off `input`. On REPLY_MORE and REPLY_MALFORMED the input is left as it was. The key ends at
+ * the first blank and is never empty.
+ */
+struct reply_line reply_next(struct slice *input);
+
+/* What a refusal means to the one who asked. */
+enum refusal {
+    REFUSAL_COMMAND,         /* this command is not served here */
+    REFUSAL_OVERLOADED,      /* "ERROR Too many open connections": sent unasked, then the server closes */
+    REFUSAL_UNAUTHENTICATED, /* "CLIENT_ERROR unauthenticated": the server wants a login first (-Y) */
+};
+enum refusal reply_refusal(struct slice line);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * round_start -> on_turn (asks a batch of targets on each turn of the loop) -> on_polled, once for each ->
+ * on_done
+ *
+ * A target that could not be asked counts as done. When the deadline is over, on_deadline gives up every
+ * target that is still missing and reports; targets that were never asked, because their turn had not come,
+ * are given up like the others.
+ */
+#include "memcached/round.h"
+
+#include "base/container.h"
+
+#include <stdlib.h>
+
+/* A poll costs a system call or two: this many keep a turn of the loop under a few milliseconds. */
+#define BATCH 128
+
+struct visit {
+    struct round *round;
+    struct target *target; /* borrowed */
+    struct poll poll;
+    struct snapshot *snapshot; /* owned */
+    bool asked;
+};
+
+struct round {
+    uv_timer_t deadline;
+    uv_idle_t turns;
+    unsigned handles; /* that are not closed */
+    round_fn on_done;
+    void *context;
+    size_t count, next, missing;
+    struct visit visits[];
+};
+
+static void finish(struct round *round)
+{
+    uv_timer_stop(&round->deadline);
+    uv_idle_stop(&round->turns);
+    round->on_done(round->context);
+}
+
+static void on_polled(struct poll *poll, struct snapshot *snapshot)
+{
+    struct visit *visit = container_of(poll, struct visit, poll);
+    struct round *round = visit->round;
+    visit->snapshot = snapshot;
+    visit->asked = false;
+    if (--round->missing == 0 && round->next == round->count) finish(round);
+}
+
+static void on_turn(uv_idle_t *turns)
+{
+    struct round *round = container_of(turns, struct round, turns);
+    for (unsigned n = 0; n < BATCH && round->next < round->count; n++) {
+        struct visit *visit = &round->visits[round->next++];
+        visit->asked = client_poll(visit->target->client, &visit->poll, on_polled) == 0;
+        if (!visit->asked) round->missing--;
+    }
+    if (round->next < round->count) return;
+    uv_idle_stop(turns);
+    if (round->missing == 0) finish(round);
+}
+
+static void give_up(struct round *round)
+{
+    for (size_t n = 0; n < round->count; n++) {
+        struct visit *visit = &round->visits[n];
+        if (!visit->asked) continue;
+        visit->asked = false;
+        visit->snapshot = poll_give_up(&visit->poll);
+    }
+}
+
+static void on_deadline(uv_timer_t *deadline)
+{
+    struct round *round = container_of(deadline, struct round, deadline);
+    give_up(round);
+    finish(round);
+}
+
+int round_start(struct round **result, struct fleet *fleet, struct target *const *targets, size_t count,
+                uint64_t timeout_ms, round_fn on_done, void *context)
+{
+    uv_loop_t *loop = fleet_loop(fleet);
+    struct round *round = calloc(1, sizeof(*round) + count * sizeof(round->visits[0]));
+    if (!round) return UV_ENOMEM;
+    round->on_done = on_done;
+    round->context = context;
+    round->count = round->missing = count;
+    round->handles = 2;
+    for (size_t n = 0; n < count; n++) {
+        round->visits[n].round = round;
+        round->visits[n].target = targets[n];
+        poll_init(&round->visits[n].poll);
+    }
+    uv_timer_init(loop, &round->deadline);
+    uv_idle_init(loop, &round->turns);
+    uv_timer_start(&round->deadline, on_deadline, timeout_ms, 0);
+    uv_idle_start(&round->turns, on_turn);
+    *result = round;
+    return 0;
+}
+
+size_t round_count(const struct round *round)
+{
+    return round->count;
+}
+
+const struct target *round_target(const struct round *round, size_t n)
+{
+    return round->visits[n].target;
+}
+
+const struct snapshot *round_snapshot(const struct round *round, size_t n)
+{
+    return round->visits[n].snapshot;
+}
+
+static void handle_closed(struct round *round)
+{
+    if (--round->handles == 0) free(round);
+}
+
+static void on_deadline_closed(uv_handle_t *handle)
+{
+    handle_closed(container_of(handle, struct round, deadline));
+}
+
+static void on_turns_closed(uv_handle_t *handle)
+{
+    handle_closed(container_of(handle, struct round, turns));
+}
+
+void round_free(struct round *round)
+{
+    if (!round) return;
+    give_up(round);
+    for (size_t n = 0; n < round->count; n++) snapshot_release(round->visits[n].snapshot);
+    uv_close((uv_handle_t *) &round->deadline, on_deadline_closed);
+    uv_close((uv_handle_t *) &round->turns, on_turns_closed);
+}

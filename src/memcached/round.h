@@ -1,0 +1,35 @@
+/*
+ * One fan-out: many targets asked at once, one deadline, one callback when all is said.
+ */
+#ifndef MEMCACHED_ROUND_H
+#define MEMCACHED_ROUND_H
+
+#include "memcached/fleet.h"
+#include "memcached/snapshot.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct round;
+
+typedef void (*round_fn)(void *context);
+
+/*
+ * Polls every target. 0: on_done runs exactly once, from the loop, never inside this call, when the last
+ * target has answered or the deadline is over, unless the round is freed before. Negative libuv code: never.
+ * The targets are borrowed until round_free; the array is copied.
+ */
+int round_start(struct round **round, struct fleet *fleet, struct target *const *targets, size_t count,
+                uint64_t timeout_ms, round_fn on_done, void *context);
+
+size_t round_count(const struct round *round);
+const struct target *round_target(const struct round *round, size_t n);
+
+/* What that target said; after on_done. NULL when there was no memory to poll it. */
+const struct snapshot *round_snapshot(const struct round *round, size_t n);
+
+/* Ends it, gives up what is not done, and frees it; its handles are closed by the loop later. NULL is taken.
+ */
+void round_free(struct round *round);
+
+#endif

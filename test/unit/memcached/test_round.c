@@ -1,0 +1,255 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "fake_server.h"
+#include "loop.h"
+#include "memcached/round.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WHOLE   "STAT pid 7\r\nEND\r\nEND\r\nEND\r\nEND\r\n"
+#define SERVERS 3
+
+/* A fleet over three scripted servers; targets are made from them as a test needs. */
+struct world {
+    uv_loop_t loop;
+    struct fake_server servers[SERVERS];
+    struct resolver *resolver;
+    struct fleet *fleet;
+    struct target *targets[400];
+    size_t count;
+    struct round *round;
+    bool done, fleet_closed, resolver_closed;
+};
+
+static void add_target(struct world *world, int port)
+{
+    struct address address;
+    char text[64];
+    snprintf(text, sizeof(text), "127.0.0.1:%d", port);
+    assert_null(address_parse(&address, slice_of(text), 1));
+    struct target *target = target_new(world->fleet, &address, slice_of(text), SLICE("instance=\"x\""));
+    assert_non_null(target);
+    world->targets[world->count++] = target;
+}
+
+static int setup(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    log_configure(LOG_ERROR, LOG_LOGFMT, 2);
+    loop_open(&world->loop);
+    assert_int_equal(resolver_new(&world->resolver, &world->loop, "127.0.0.1:1"), 0);
+    struct fleet_config config = {
+        .resolver = world->resolver,
+        .commands = COMMAND_BIT(COMMAND_COUNT) - 1,
+        .max_connecting = 2,
+        .idle_timeout_ns = 10000000000,
+        .max_reply = 1 << 20,
+        .max_unused = 2,
+    };
+    assert_int_equal(fleet_new(&world->fleet, &world->loop, &config), 0);
+    for (size_t n = 0; n < SERVERS; n++) {
+        fake_server_start(&world->servers[n], &world->loop);
+        world->servers[n].reply = WHOLE;
+    }
+    *state = world;
+    return 0;
+}
+
+static void set_true(void *context)
+{
+    *(bool *) context = true;
+}
+
+static void release_targets(struct world *world)
+{
+    while (world->count) target_release(world->targets[--world->count]);
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    release_targets(world);
+    fleet_close(world->fleet, set_true, &world->fleet_closed);
+    loop_run_until(&world->loop, &world->fleet_closed);
+    resolver_close(world->resolver, set_true, &world->resolver_closed);
+    loop_run_until(&world->loop, &world->resolver_closed);
+    for (size_t n = 0; n < SERVERS; n++) fake_server_stop(&world->servers[n]);
+    loop_close(&world->loop);
+    free(world);
+    return 0;
+}
+
+static void start(struct world *world, uint64_t timeout_ms)
+{
+    world->done = false;
+    assert_int_equal(round_start(&world->round, world->fleet, world->targets, world->count, timeout_ms,
+                                 set_true, &world->done),
+                     0);
+    assert_false(world->done);
+}
+
+static void run(struct world *world, uint64_t timeout_ms)
+{
+    start(world, timeout_ms);
+    loop_run_until(&world->loop, &world->done);
+}
+
+static void expect_state(const struct world *world, size_t n, enum target_state state)
+{
+    const struct snapshot *snapshot = round_snapshot(world->round, n);
+    assert_non_null(snapshot);
+    assert_string_equal(target_state_name(snapshot->state), target_state_name(state));
+}
+
+static void test_all_answer(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) add_target(world, world->servers[n].port);
+    run(world, 5000);
+    assert_int_equal(round_count(world->round), SERVERS);
+    for (size_t n = 0; n < SERVERS; n++) {
+        expect_state(world, n, TARGET_UP);
+        assert_ptr_equal(round_target(world->round, n), world->targets[n]);
+    }
+    round_free(world->round);
+}
+
+static void test_no_targets(void **state)
+{
+    struct world *world = *state;
+    run(world, 5000);
+    assert_int_equal(round_count(world->round), 0);
+    round_free(world->round);
+}
+
+static void test_silent_targets_cost_only_themselves(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) add_target(world, world->servers[n].port);
+    add_target(world, 1);
+    world->servers[1].reply = NULL;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        uint64_t started = uv_hrtime();
+        run(world, 100);
+        uint64_t took_ms = (uv_hrtime() - started) / 1000000;
+        assert_true(took_ms >= 90 && took_ms < 1000);
+        expect_state(world, 0, TARGET_UP);
+        expect_state(world, 1, TARGET_TIMEOUT);
+        expect_state(world, 2, TARGET_UP);
+        expect_state(world, 3, TARGET_REFUSED);
+        round_free(world->round);
+    }
+}
+
+/* More targets than one turn of the loop asks, and than may connect at once; all of one server, so they share
+ * its polls. */
+static void test_many_targets_of_one_server(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < 400; n++) add_target(world, world->servers[0].port);
+    run(world, 5000);
+    for (size_t n = 0; n < 400; n++) expect_state(world, n, TARGET_UP);
+    assert_int_equal(world->servers[0].accepted, 1);
+    round_free(world->round);
+}
+
+static void test_freed_before_it_is_done(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) add_target(world, world->servers[n].port);
+    for (unsigned turns = 0; turns < 10; turns++) {
+        start(world, 5000);
+        loop_turn(&world->loop, turns);
+        bool done = world->done;
+        round_free(world->round);
+        loop_run_for(&world->loop, 20);
+        assert_int_equal(world->done, done);
+    }
+    run(world, 5000);
+    for (size_t n = 0; n < SERVERS; n++) expect_state(world, n, TARGET_UP);
+    round_free(world->round);
+}
+
+/* A deadline in the past still gives one answer for each target that was asked. */
+static void test_deadline_of_zero(void **state)
+{
+    struct world *world = *state;
+    world->servers[0].reply = NULL;
+    add_target(world, world->servers[0].port);
+    run(world, 0);
+    const struct snapshot *snapshot = round_snapshot(world->round, 0);
+    assert_true(!snapshot || snapshot->state == TARGET_TIMEOUT);
+    round_free(world->round);
+}
+
+static void test_two_rounds_share_polls(void **state)
+{
+    struct world *world = *state;
+    struct round *other;
+    bool other_done = false;
+    add_target(world, world->servers[0].port);
+    start(world, 5000);
+    assert_int_equal(round_start(&other, world->fleet, world->targets, 1, 5000, set_true, &other_done), 0);
+    loop_run_until(&world->loop, &world->done);
+    loop_run_until(&world->loop, &other_done);
+    assert_int_equal(world->servers[0].requests, 1);
+    assert_ptr_equal(round_snapshot(world->round, 0), round_snapshot(other, 0));
+    round_free(other);
+    round_free(world->round);
+}
+
+/* The server of a target that is gone keeps its connection for the next target with that address. */
+static void test_server_outlives_its_targets(void **state)
+{
+    struct world *world = *state;
+    for (unsigned n = 0; n < 3; n++) {
+        add_target(world, world->servers[0].port);
+        run(world, 5000);
+        assert_int_equal(round_snapshot(world->round, 0)->reused, n > 0);
+        round_free(world->round);
+        release_targets(world);
+    }
+    assert_int_equal(world->servers[0].accepted, 1);
+}
+
+/* At most two servers without a target are remembered; the oldest goes. */
+static void test_unused_servers_are_capped(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) {
+        add_target(world, world->servers[n].port);
+        run(world, 5000);
+        round_free(world->round);
+        release_targets(world);
+    }
+    add_target(world, world->servers[0].port);
+    add_target(world, world->servers[2].port);
+    run(world, 5000);
+    assert_false(round_snapshot(world->round, 0)->reused);
+    assert_true(round_snapshot(world->round, 1)->reused);
+    round_free(world->round);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_all_answer),
+        TEST(test_no_targets),
+        TEST(test_silent_targets_cost_only_themselves),
+        TEST(test_many_targets_of_one_server),
+        TEST(test_freed_before_it_is_done),
+        TEST(test_deadline_of_zero),
+        TEST(test_two_rounds_share_polls),
+        TEST(test_server_outlives_its_targets),
+        TEST(test_unused_servers_are_capped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

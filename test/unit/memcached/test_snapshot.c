@@ -1,0 +1,443 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "data.h"
+#include "memcached/reply.h"
+#include "memcached/snapshot.h"
+
+#define ALL (COMMAND_BIT(COMMAND_COUNT) - 1)
+#define CAP (1024 * 1024)
+
+static bool add(struct snapshot *snapshot, enum command command, const char *key, const char *value)
+{
+    return snapshot_add(snapshot, command, slice_of(key), slice_of(value));
+}
+
+static struct snapshot *new_snapshot(void)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, CAP);
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+static const struct stat_entry *find(const struct snapshot *snapshot, enum command command, const char *key)
+{
+    uint32_t slab;
+    uint16_t row = stats_find(command, slice_of(key), &slab);
+    assert_int_not_equal(row, STAT_UNMAPPED);
+    return snapshot_find(snapshot, row, slab);
+}
+
+static void assert_number(const struct snapshot *snapshot, const struct stat_entry *entry,
+                          const char *expected)
+{
+    struct buffer out;
+    assert_non_null(entry);
+    buffer_init(&out, 256);
+    stat_append_number(snapshot, entry, &out);
+    buffer_append_char(&out, '\0');
+    assert_string_equal(out.data, expected);
+    buffer_deinit(&out);
+}
+
+/* --- One value at a time --- */
+
+static unsigned judged;
+
+/* What becomes of a value: a number, no sample ("absent") or a parse error ("wrong"). */
+static void on_value(struct slice *columns)
+{
+    struct slice key = columns[1], value = columns[2], result = columns[3];
+    struct snapshot *snapshot = new_snapshot();
+    bool wrong = slice_is(result, "wrong"), absent = slice_is(result, "absent");
+    enum command command = 0;
+    uint32_t slab;
+    char expected[64];
+    while (!slice_is(columns[0], command_info(command)->name)) command++;
+    assert_int_not_equal(stats_find(command, key, &slab), STAT_UNMAPPED);
+
+    assert_true(snapshot_add(snapshot, command, key, value));
+    snapshot_finish(snapshot);
+    if (snapshot->parse_errors != wrong || (snapshot->count == 1) == (wrong || absent))
+        fail_msg("%.*s %.*s is not %.*s", SLICE_ARG(key), SLICE_ARG(value), SLICE_ARG(result));
+    snprintf(expected, sizeof(expected), "%.*s", SLICE_ARG(result));
+    if (snapshot->count) assert_number(snapshot, &snapshot->stats[0], expected);
+    snapshot_release(snapshot);
+    judged++;
+}
+
+static void test_values(void **state)
+{
+    (void) state;
+    data_each_line("stat-values.tsv", on_value);
+    assert_true(judged > 60);
+}
+
+static void test_text_is_kept_as_sent(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    assert_true(add(snapshot, COMMAND_STATS, "version", "1.6\"\n\xff x"));
+    assert_true(add(snapshot, COMMAND_SETTINGS, "umask", "0700"));
+    snapshot_finish(snapshot);
+    assert_true(slice_is(stat_value(snapshot, find(snapshot, COMMAND_STATS, "version")), "1.6\"\n\xff x"));
+    assert_true(slice_is(stat_value(snapshot, find(snapshot, COMMAND_SETTINGS, "umask")), "0700"));
+    snapshot_release(snapshot);
+}
+
+/* The path of a private key must not even be in memory. */
+static void test_hidden_is_not_kept(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    assert_true(add(snapshot, COMMAND_SETTINGS, "ssl_key", "/etc/key.pem"));
+    assert_int_equal(snapshot->text.len, 0);
+    snapshot_release(snapshot);
+}
+
+/* --- Stats made of several --- */
+
+static void test_sets_are_what_cas_leaves(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "cmd_set", "18446744073709551615");
+    add(snapshot, COMMAND_STATS, "cas_hits", "1");
+    add(snapshot, COMMAND_STATS, "cas_misses", "2");
+    add(snapshot, COMMAND_STATS, "cas_badval", "4");
+    add(snapshot, COMMAND_SLABS, "1:cmd_set", "10");
+    add(snapshot, COMMAND_SLABS, "1:cas_badval", "3");
+    add(snapshot, COMMAND_SLABS, "2:cmd_set", "5");
+    add(snapshot, COMMAND_SLABS, "2:cas_hits", "4");
+    add(snapshot, COMMAND_SLABS, "2:cas_badval", "3");
+    snapshot_finish(snapshot);
+    assert_number(snapshot, find(snapshot, COMMAND_STATS, "cmd_set"), "18446744073709551608");
+    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "1:cmd_set"), "7");
+    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "2:cmd_set"), "0");
+    assert_number(snapshot, find(snapshot, COMMAND_STATS, "cas_misses"), "2");
+    snapshot_release(snapshot);
+}
+
+/* --- What the table does not know --- */
+
+static void test_unknown_numbers_are_kept(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_SLABS, "zeta", "1");
+    add(snapshot, COMMAND_STATS, "new \"thing\"", "-5");
+    add(snapshot, COMMAND_STATS, "new", "0.25");
+    add(snapshot, COMMAND_STATS, "big", "18446744073709551615");
+    add(snapshot, COMMAND_STATS, "word", "fast");
+    add(snapshot, COMMAND_STATS, "nothing", "");
+    add(snapshot, COMMAND_STATS, "odd", "inf");
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 0);
+    assert_int_equal(snapshot->count, 5);
+    assert_int_equal(snapshot_seek(snapshot, STAT_UNMAPPED), 1);
+
+    static const char *const keys[] = {"big", "new", "new \"thing\"", "zeta"};
+    static const char *const numbers[] = {"18446744073709551615", "0.25", "-5", "1"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct stat_entry *entry = &snapshot->stats[1 + i];
+        assert_int_equal(entry->row, STAT_UNMAPPED);
+        assert_int_equal(entry->command, i == 3 ? COMMAND_SLABS : COMMAND_STATS);
+        assert_true(slice_is(stat_key(snapshot, entry), keys[i]));
+        assert_true(slice_is(stat_value(snapshot, entry), numbers[i]));
+        assert_number(snapshot, entry, numbers[i]);
+    }
+    snapshot_release(snapshot);
+}
+
+/* --- Order, doubles, search --- */
+
+static void test_entries_are_sorted(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "unknown", "1");
+    add(snapshot, COMMAND_ITEMS, "items:10:number", "10");
+    add(snapshot, COMMAND_ITEMS, "items:2:number", "2");
+    add(snapshot, COMMAND_SETTINGS, "maxconns", "1024");
+    add(snapshot, COMMAND_STATS, "uptime", "7");
+    add(snapshot, COMMAND_STATS, "pid", "3");
+    snapshot_finish(snapshot);
+    for (size_t i = 1; i < snapshot->count; i++) {
+        const struct stat_entry *a = &snapshot->stats[i - 1], *b = &snapshot->stats[i];
+        assert_true(a->row < b->row || (a->row == b->row && a->slab < b->slab));
+    }
+    assert_true(snapshot->finished);
+    assert_int_equal(snapshot->count, 6);
+    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:2:number"), "2");
+    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:10:number"), "10");
+    assert_null(find(snapshot, COMMAND_ITEMS, "items:3:number"));
+    assert_null(find(snapshot, COMMAND_ITEMS, "items:11:number"));
+    assert_null(find(snapshot, COMMAND_STATS, "time"));
+    snapshot_release(snapshot);
+}
+
+static void test_seek(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    uint32_t slab;
+    (void) state;
+    uint16_t pid = stats_find(COMMAND_STATS, SLICE("pid"), &slab);
+    uint16_t uptime = stats_find(COMMAND_STATS, SLICE("uptime"), &slab);
+    uint16_t version = stats_find(COMMAND_STATS, SLICE("version"), &slab);
+    assert_true(pid < uptime && uptime < version);
+    add(snapshot, COMMAND_STATS, "version", "1");
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot_seek(snapshot, pid), 0);
+    assert_int_equal(snapshot_seek(snapshot, uptime), 1);
+    assert_int_equal(snapshot_seek(snapshot, version), 1);
+    assert_int_equal(snapshot_seek(snapshot, (uint16_t) (version + 1)), 2);
+    assert_int_equal(snapshot_seek(snapshot, STAT_UNMAPPED), 2);
+    snapshot_release(snapshot);
+}
+
+static void test_first_of_a_double_stays(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    add(snapshot, COMMAND_STATS, "new", "4");
+    add(snapshot, COMMAND_STATS, "uptime", "9");
+    for (unsigned n = 0; n < 40; n++) add(snapshot, COMMAND_STATS, "pid", "2");
+    add(snapshot, COMMAND_STATS, "new", "5");
+    add(snapshot, COMMAND_SLABS, "new", "6");
+    add(snapshot, COMMAND_SLABS, "1:get_hits", "1");
+    add(snapshot, COMMAND_SLABS, "2:get_hits", "1");
+    add(snapshot, COMMAND_SLABS, "02:get_hits", "2");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 42);
+    assert_int_equal(snapshot->count, 6);
+    assert_number(snapshot, find(snapshot, COMMAND_STATS, "pid"), "1");
+    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "2:get_hits"), "1");
+    assert_number(snapshot, &snapshot->stats[4], "4");
+    assert_number(snapshot, &snapshot->stats[5], "6");
+    snapshot_release(snapshot);
+}
+
+static void test_empty(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    assert_int_equal(snapshot->state, TARGET_TIMEOUT);
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot_seek(snapshot, 0), 0);
+    assert_null(find(snapshot, COMMAND_STATS, "pid"));
+    snapshot_release(snapshot);
+    snapshot_release(NULL);
+}
+
+/* --- Limits --- */
+
+static void test_text_is_bounded(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, 16);
+    (void) state;
+    assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
+    assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
+    assert_false(add(snapshot, COMMAND_STATS, "unknown", "12"));
+    assert_int_equal(snapshot->count, 1);
+    snapshot_release(snapshot);
+}
+
+static void test_many_entries(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    for (unsigned n = 10000; n-- > 0;) {
+        char key[32], value[16];
+        snprintf(key, sizeof(key), "items:%u:number", n);
+        snprintf(value, sizeof(value), "%u", n + 1);
+        assert_true(add(snapshot, COMMAND_ITEMS, key, value));
+    }
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->count, 10000);
+    for (unsigned n = 0; n < 10000; n++) assert_int_equal(snapshot->stats[n].slab, n);
+    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:4711:number"), "4712");
+    snapshot_release(snapshot);
+}
+
+/* --- Dropping and copying --- */
+
+static void test_drop(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    add(snapshot, COMMAND_ITEMS, "items:1:number", "1");
+    add(snapshot, COMMAND_ITEMS, "unknown", "1");
+    add(snapshot, COMMAND_SLABS, "1:get_hits", "1");
+    snapshot_drop(snapshot, COMMAND_ITEMS);
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->count, 2);
+    assert_non_null(find(snapshot, COMMAND_STATS, "pid"));
+    assert_non_null(find(snapshot, COMMAND_SLABS, "1:get_hits"));
+    snapshot_release(snapshot);
+}
+
+static void test_copy_is_finished_and_apart(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    snapshot->state = TARGET_UP;
+    snapshot->answered = COMMAND_BIT(COMMAND_STATS);
+    snapshot->reused = true;
+    snapshot->duration_ns = 42;
+    snprintf(snapshot->error, sizeof(snapshot->error), "why");
+    add(snapshot, COMMAND_STATS, "uptime", "9");
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    add(snapshot, COMMAND_STATS, "pid", "2");
+    add(snapshot, COMMAND_STATS, "time", "now");
+    add(snapshot, COMMAND_SETTINGS, "maxconns", "1024");
+
+    struct snapshot *copy = snapshot_copy(snapshot);
+    assert_non_null(copy);
+    assert_true(copy->finished);
+    assert_int_equal(copy->references, 1);
+    assert_int_equal(copy->state, TARGET_UP);
+    assert_int_equal(copy->asked, ALL);
+    assert_int_equal(copy->answered, COMMAND_BIT(COMMAND_STATS));
+    assert_true(copy->reused);
+    assert_int_equal(copy->duration_ns, 42);
+    assert_string_equal(copy->error, "why");
+    assert_int_equal(copy->parse_errors, 2);
+    assert_int_equal(copy->count, 2);
+    assert_number(copy, find(copy, COMMAND_STATS, "pid"), "1");
+
+    /* The original goes on as if nothing had been. */
+    assert_false(snapshot->finished);
+    assert_int_equal(snapshot->count, 4);
+    assert_int_equal(snapshot->parse_errors, 1);
+    assert_true(add(snapshot, COMMAND_SETTINGS, "tcpport", "11211"));
+    snapshot->answered |= COMMAND_BIT(COMMAND_SETTINGS);
+    snapshot_finish(snapshot);
+    snapshot_release(copy);
+    assert_number(snapshot, find(snapshot, COMMAND_SETTINGS, "maxconns"), "1024");
+    assert_number(snapshot, find(snapshot, COMMAND_SETTINGS, "tcpport"), "11211");
+    snapshot_release(snapshot);
+}
+
+static void test_copy_of_nothing(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    struct snapshot *copy = snapshot_copy(snapshot);
+    assert_non_null(copy);
+    assert_int_equal(copy->count, 0);
+    snapshot_release(copy);
+    snapshot_release(snapshot);
+}
+
+static void test_references(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    snapshot_finish(snapshot);
+    assert_ptr_equal(snapshot_hold(snapshot), snapshot);
+    snapshot_release(snapshot);
+    assert_number(snapshot, find(snapshot, COMMAND_STATS, "pid"), "1");
+    snapshot_release(snapshot);
+}
+
+static void test_state_names(void **state)
+{
+    static const char *const names[] = {"up",          "refused",        "timeout",     "unresolved",
+                                        "unreachable", "protocol_error", "auth_failed", "tls_error",
+                                        "forbidden",   "overloaded"};
+    (void) state;
+    assert_int_equal(ARRAY_LEN(names), TARGET_STATE_COUNT);
+    for (enum target_state at = 0; at < TARGET_STATE_COUNT; at++)
+        assert_string_equal(target_state_name(at), names[at]);
+}
+
+/* --- A real server, as a whole --- */
+
+static void fill(struct snapshot *snapshot, enum command command, const char *file)
+{
+    struct slice capture = data_read(file), input = capture;
+    struct reply_line line;
+    while ((line = reply_next(&input)).kind == REPLY_STAT)
+        assert_true(snapshot_add(snapshot, command, line.key, line.value));
+    assert_int_equal(line.kind, REPLY_END);
+    snapshot->answered |= COMMAND_BIT(command);
+    free((char *) capture.data);
+}
+
+/* family{class,labels} number or text, a line for each entry. */
+static void list_entries(const struct snapshot *snapshot, struct buffer *out)
+{
+    for (size_t i = 0; i < snapshot->count; i++) {
+        const struct stat_entry *entry = &snapshot->stats[i];
+        const struct stat_row *row = stats_row(entry->row);
+        buffer_append_string(out, row->family);
+        if (row->per_slab) buffer_printf(out, " slab=\"%u\"", entry->slab);
+        if (row->labels[0]) buffer_printf(out, " %s", row->labels);
+        buffer_append_char(out, ' ');
+        if (row->form == FORM_TEXT)
+            buffer_append_slice(out, stat_value(snapshot, entry));
+        else
+            stat_append_number(snapshot, entry, out);
+        buffer_append_char(out, '\n');
+    }
+}
+
+static void test_golden(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    struct buffer out;
+    (void) state;
+    fill(snapshot, COMMAND_STATS, "samples/v1.6.33-stats.txt");
+    fill(snapshot, COMMAND_SETTINGS, "samples/v1.6.33-stats-settings.txt");
+    fill(snapshot, COMMAND_ITEMS, "samples/v1.6.33-stats-items.txt");
+    fill(snapshot, COMMAND_SLABS, "samples/v1.6.33-stats-slabs.txt");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 0);
+
+    buffer_init(&out, CAP);
+    list_entries(snapshot, &out);
+    struct slice golden = data_read("golden/snapshot-1.6.33.txt"), lines = golden, given = buffer_slice(&out);
+    while (lines.len) {
+        struct slice expected = slice_cut(&lines, '\n'), line = slice_cut(&given, '\n');
+        if (!slice_equal(line, expected))
+            fail_msg("%.*s instead of %.*s", SLICE_ARG(line), SLICE_ARG(expected));
+    }
+    assert_int_equal(given.len, 0);
+    free((char *) golden.data);
+    buffer_deinit(&out);
+    snapshot_release(snapshot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_text_is_kept_as_sent),
+        cmocka_unit_test(test_hidden_is_not_kept),
+        cmocka_unit_test(test_sets_are_what_cas_leaves),
+        cmocka_unit_test(test_unknown_numbers_are_kept),
+        cmocka_unit_test(test_entries_are_sorted),
+        cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_first_of_a_double_stays),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_text_is_bounded),
+        cmocka_unit_test(test_many_entries),
+        cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_copy_is_finished_and_apart),
+        cmocka_unit_test(test_copy_of_nothing),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_state_names),
+        cmocka_unit_test(test_golden),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
