@@ -1,0 +1,36 @@
+#include "collectors/exporter.h"
+
+#include "base/version.h"
+
+/* The labels that the Go exporter gives; those that speak of Go's toolchain and are not ours stay empty. */
+static void append_build_labels(struct buffer *labels)
+{
+    labels_append(labels, "branch", slice_of(build_info.branch));
+    labels_append(labels, "compiler", slice_of(build_info.compiler));
+    labels_append(labels, "goarch", slice_of(build_info.arch));
+    labels_append(labels, "goos", slice_of(build_info.os));
+    labels_append(labels, "goversion", SLICE(""));
+    labels_append(labels, "revision", slice_of(build_info.revision));
+    labels_append(labels, "tags", SLICE(""));
+    labels_append(labels, "version", slice_of(build_info.version));
+}
+
+static bool step(struct collector *collector, struct encoder *encoder)
+{
+    static const struct family family = {
+        "memcached_exporter_build_info",
+        "The version, revision, branch and compiler from which this exporter was built.", METRIC_GAUGE};
+    struct buffer labels;
+    (void) collector;
+    buffer_init(&labels, 4096);
+    append_build_labels(&labels);
+    encoder_family(encoder, &family);
+    encoder_sample_u64(encoder, SLICE(""), buffer_slice(&labels), 1);
+    buffer_deinit(&labels);
+    return false;
+}
+
+void exporter_collector_init(struct exporter_collector *exporter)
+{
+    exporter->collector.step = step;
+}

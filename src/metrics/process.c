@@ -1,0 +1,197 @@
+#include "metrics/process.h"
+
+#include "base/container.h"
+#include "base/number.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The help of both families of a kind differs only in whose process it is. */
+#define FAMILIES(prefix, whose)                                                                              \
+    {                                                                                                        \
+        [PROCESS_CPU_SECONDS] = {prefix "process_cpu_seconds_total",                                         \
+                                 "User and system CPU time spent by " whose " in seconds.", METRIC_COUNTER}, \
+        [PROCESS_MAX_FDS] = {prefix "process_max_fds", "Most file descriptors that " whose " may open.",     \
+                             METRIC_GAUGE},                                                                  \
+        [PROCESS_OPEN_FDS] = {prefix "process_open_fds", "File descriptors that " whose " has open.",        \
+                              METRIC_GAUGE},                                                                 \
+        [PROCESS_RESIDENT_BYTES] = {prefix "process_resident_memory_bytes",                                  \
+                                    "Resident memory of " whose " in bytes.", METRIC_GAUGE},                 \
+        [PROCESS_START_TIME] = {prefix "process_start_time_seconds",                                         \
+                                "Start time of " whose " in seconds since the unix epoch.", METRIC_GAUGE},   \
+        [PROCESS_VIRTUAL_BYTES] = {prefix "process_virtual_memory_bytes",                                    \
+                                   "Virtual memory of " whose " in bytes.", METRIC_GAUGE},                   \
+        [PROCESS_VIRTUAL_MAX_BYTES] = {prefix "process_virtual_memory_max_bytes",                            \
+                                       "Most virtual memory that " whose                                     \
+                                       " may have in bytes.",                                 \
+                                       METRIC_GAUGE},                                                        \
+        [PROCESS_THREADS] = {prefix "process_threads", "Threads of " whose ".", METRIC_GAUGE},               \
+    }
+
+static const struct family self_families[] = FAMILIES("", "this exporter");
+static const struct family memcached_families[] = FAMILIES("memcached_", "the memcached of the pid file");
+
+/* Reads a small file of /proc whole; the empty slice when that fails. */
+static struct slice read_file(const char *path, char *bytes, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return (struct slice){bytes, 0};
+    ssize_t n = read(fd, bytes, size);
+    close(fd);
+    return (struct slice){bytes, n > 0 ? (size_t) n : 0};
+}
+
+static struct slice read_proc(pid_t pid, const char *name, char *bytes, size_t size)
+{
+    char path[64];
+    if (pid)
+        snprintf(path, sizeof(path), "/proc/%ld/%s", (long) pid, name);
+    else
+        snprintf(path, sizeof(path), "/proc/self/%s", name);
+    return read_file(path, bytes, size);
+}
+
+static void write_u64(struct process_collector *process, struct encoder *encoder, enum process_metric metric,
+                      uint64_t value)
+{
+    encoder_family(encoder, &process->families[metric]);
+    encoder_sample_u64(encoder, SLICE(""), SLICE(""), value);
+}
+
+static void write_double(struct process_collector *process, struct encoder *encoder,
+                         enum process_metric metric, double value)
+{
+    encoder_family(encoder, &process->families[metric]);
+    encoder_sample_double(encoder, SLICE(""), SLICE(""), value);
+}
+
+/* Seconds between the epoch and the boot, the base of start times in /proc/PID/stat; 0 when unknown. */
+static uint64_t boot_time(void)
+{
+    /* The line stands behind one line for each processor and one long line of interrupts. */
+    FILE *file = fopen("/proc/stat", "re");
+    unsigned long long seconds = 0;
+    char *line = NULL;
+    size_t size = 0;
+    if (!file) return 0;
+    while (getline(&line, &size, file) > 0) {
+        if (sscanf(line, "btime %llu", &seconds) == 1) break;
+    }
+    free(line);
+    fclose(file);
+    return seconds;
+}
+
+/* Fields of /proc/PID/stat by the numbers of proc(5). The second, the name, may hold blanks and parentheses.
+ */
+static bool read_stat(pid_t pid, uint64_t fields[25])
+{
+    char bytes[1024];
+    struct slice text = read_proc(pid, "stat", bytes, sizeof(bytes));
+    const char *name_end = text.len ? memrchr(text.data, ')', text.len) : NULL;
+    if (!name_end) return false;
+    text = slice_from(text, (size_t) (name_end - text.data) + 1);
+    if (text.len) text = slice_from(text, 1);
+    for (int field = 3; field < 25; field++) {
+        fields[field] = 0;
+        number_parse_u64(slice_cut(&text, ' '), &fields[field]);
+    }
+    return true;
+}
+
+static void write_stat(struct process_collector *process, struct encoder *encoder, const uint64_t fields[25])
+{
+    double tick = 1.0 / (double) sysconf(_SC_CLK_TCK);
+    uint64_t booted = boot_time();
+    write_double(process, encoder, PROCESS_CPU_SECONDS, (double) (fields[14] + fields[15]) * tick);
+    write_u64(process, encoder, PROCESS_THREADS, fields[20]);
+    if (booted) {
+        write_double(process, encoder, PROCESS_START_TIME, (double) booted + (double) fields[22] * tick);
+    }
+    write_u64(process, encoder, PROCESS_VIRTUAL_BYTES, fields[23]);
+    write_u64(process, encoder, PROCESS_RESIDENT_BYTES, fields[24] * (uint64_t) sysconf(_SC_PAGESIZE));
+}
+
+/* Another user's process does not show its descriptors: then there is no sample. */
+static void write_open_fds(struct process_collector *process, struct encoder *encoder)
+{
+    char path[64];
+    uint64_t count = 0;
+    if (process->pid)
+        snprintf(path, sizeof(path), "/proc/%ld/fd", (long) process->pid);
+    else
+        snprintf(path, sizeof(path), "/proc/self/fd");
+    DIR *directory = opendir(path);
+    if (!directory) return;
+    while (readdir(directory)) count++;
+    closedir(directory);
+    /* Not "." and "..", and for this process not the descriptor that reads them. */
+    count -= process->pid ? 2 : 3;
+    write_u64(process, encoder, PROCESS_OPEN_FDS, count);
+}
+
+/* The soft limit from the line of /proc/PID/limits that begins with `name`. */
+static bool find_limit(struct slice limits, const char *name, struct slice *limit)
+{
+    while (limits.data) {
+        struct slice line = slice_cut(&limits, '\n');
+        if (!slice_starts(line, name)) continue;
+        line = slice_trim(slice_from(line, strlen(name)));
+        *limit = slice_cut(&line, ' ');
+        return true;
+    }
+    return false;
+}
+
+static void write_limits(struct process_collector *process, struct encoder *encoder)
+{
+    char bytes[4096];
+    struct slice limits = read_proc(process->pid, "limits", bytes, sizeof(bytes)), limit;
+    uint64_t value;
+    if (find_limit(limits, "Max open files", &limit) && number_parse_u64(limit, &value)) {
+        write_u64(process, encoder, PROCESS_MAX_FDS, value);
+    }
+    if (!find_limit(limits, "Max address space", &limit)) return;
+    encoder_family(encoder, &process->families[PROCESS_VIRTUAL_MAX_BYTES]);
+    encoder_sample(encoder, SLICE(""), SLICE(""), number_parse_u64(limit, &value) ? limit : SLICE("18446744073709551615"));
+}
+
+/* Whether there is a process to tell of. */
+static bool find_process(struct process_collector *process)
+{
+    char bytes[64];
+    uint64_t pid;
+    if (!process->pid_file) return true;
+    struct slice text = read_file(process->pid_file, bytes, sizeof(bytes));
+    text = slice_trim(slice_cut(&text, '\n'));
+    if (!number_parse_u64(text, &pid) || pid == 0 || pid > INT32_MAX) return false;
+    process->pid = (pid_t) pid;
+    return true;
+}
+
+static bool step(struct collector *collector, struct encoder *encoder)
+{
+    struct process_collector *process = container_of(collector, struct process_collector, collector);
+    uint64_t fields[25];
+    if (process->done) return false;
+    process->done = true;
+    if (!find_process(process) || !read_stat(process->pid, fields)) return false;
+    write_stat(process, encoder, fields);
+    write_open_fds(process, encoder);
+    write_limits(process, encoder);
+    return false;
+}
+
+void process_collector_self(struct process_collector *process)
+{
+    *process = (struct process_collector){.collector.step = step, .families = self_families};
+}
+
+void process_collector_pid_file(struct process_collector *process, const char *pid_file)
+{
+    *process = (struct process_collector){
+        .collector.step = step, .pid_file = pid_file, .families = memcached_families};
+}

@@ -1,0 +1,117 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "metrics/process.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The whole exposition of one collector, as a string that the caller frees. */
+static char *collect(struct process_collector *process)
+{
+    struct exposition exposition;
+    struct buffer out;
+    buffer_init(&out, 1 << 20);
+    exposition_init(&exposition);
+    exposition_add(&exposition, &process->collector);
+    assert_false(exposition_fill(&exposition, &out, 1 << 20));
+    buffer_append_char(&out, '\0');
+    return out.data;
+}
+
+/* The value of a sample without labels. */
+static double sample(const char *text, const char *name)
+{
+    char line[128];
+    snprintf(line, sizeof(line), "\n%s ", name);
+    const char *at = strstr(text, line);
+    if (!at) fail_msg("no sample %s in:\n%s", name, text);
+    return strtod(at + strlen(line), NULL);
+}
+
+static void test_this_process(void **unused)
+{
+    struct process_collector process;
+    (void) unused;
+    process_collector_self(&process);
+    char *before = collect(&process);
+    int more = open("/dev/null", O_RDONLY);
+    process_collector_self(&process);
+    char *after = collect(&process);
+    assert_true(sample(after, "process_open_fds") == sample(before, "process_open_fds") + 1);
+    assert_true(sample(after, "process_max_fds") >= sample(after, "process_open_fds"));
+    assert_true(sample(after, "process_resident_memory_bytes") > 100000);
+    assert_true(sample(after, "process_virtual_memory_bytes") >=
+                sample(after, "process_resident_memory_bytes"));
+    assert_true(sample(after, "process_threads") >= 1);
+    assert_true(sample(after, "process_cpu_seconds_total") >= 0);
+    double started = sample(after, "process_start_time_seconds");
+    assert_true(started <= (double) time(NULL) + 2 && started > (double) time(NULL) - 600);
+    close(more);
+    free(before);
+    free(after);
+}
+
+static void write_pid_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_process_of_a_pid_file(void **unused)
+{
+    char path[] = "/tmp/test_process_XXXXXX", pid[32];
+    struct process_collector process;
+    (void) unused;
+    close(mkstemp(path));
+    snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
+    write_pid_file(path, pid);
+    process_collector_pid_file(&process, path);
+    char *text = collect(&process);
+    assert_true(sample(text, "memcached_process_resident_memory_bytes") > 100000);
+    assert_true(sample(text, "memcached_process_open_fds") >= 3);
+    assert_non_null(strstr(text, "# TYPE memcached_process_cpu_seconds_total counter\n"));
+    free(text);
+    unlink(path);
+}
+
+/* No file, no number, no such process: no samples, and nothing worse. */
+static void test_pid_file_that_says_nothing(void **unused)
+{
+    static const char *const texts[] = {"", "abc\n", "-5\n", "0\n", "99999999999999999999\n", "4194304999\n"};
+    char path[] = "/tmp/test_process_XXXXXX";
+    struct process_collector process;
+    (void) unused;
+    close(mkstemp(path));
+    for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
+        write_pid_file(path, texts[n]);
+        process_collector_pid_file(&process, path);
+        char *text = collect(&process);
+        assert_string_equal(text, "");
+        free(text);
+    }
+    unlink(path);
+    process_collector_pid_file(&process, path);
+    char *text = collect(&process);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_this_process),
+        cmocka_unit_test(test_process_of_a_pid_file),
+        cmocka_unit_test(test_pid_file_that_says_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
