@@ -1,0 +1,163 @@
+/* listener_open -> on_waiting* -> listener_close -> on_handle_closed. Everything up to listening is
+ * synchronous: it happens once, at start, when nothing else is to be done. */
+#include "http/listener.h"
+
+#include "base/container.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Connections that the kernel holds for us; it cuts this at its own limit. */
+#define BACKLOG 511
+
+void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection, void *context)
+{
+    *listener = (struct listener){.loop = loop, .on_connection = on_connection, .context = context};
+    link_init(&listener->link);
+}
+
+/* --- Where to --- */
+
+/* A kernel without IPv6 makes no such socket; one where it is switched off has no such address. */
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
+    int descriptor = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return false;
+    bool bound = bind(descriptor, (struct sockaddr *) &any, sizeof(any)) == 0;
+    close(descriptor);
+    return bound;
+}
+
+/* A name's first IPv4 address, as Go programs choose it, else its first one. */
+static int resolve(uv_loop_t *loop, const char *name, union endpoint *endpoint)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    uv_getaddrinfo_t lookup;
+    int result = uv_getaddrinfo(loop, &lookup, NULL, name, NULL, &hints);
+    if (result < 0) return result;
+    const struct addrinfo *found = lookup.addrinfo;
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        if (at->ai_family != AF_INET) continue;
+        found = at;
+        break;
+    }
+    memcpy(endpoint, found->ai_addr, found->ai_addrlen);
+    uv_freeaddrinfo(lookup.addrinfo);
+    return 0;
+}
+
+static int find_endpoint(uv_loop_t *loop, const struct address *address, union endpoint *endpoint)
+{
+    if (address_endpoint(address, endpoint)) return 0;
+    if (address->host[0] == '\0') {
+        endpoint->any.sa_family = has_ipv6() ? AF_INET6 : AF_INET; /* all zeros is every interface */
+    } else {
+        int result = resolve(loop, address->host, endpoint);
+        if (result < 0) return result;
+    }
+    endpoint_set_port(endpoint, address->port);
+    return 0;
+}
+
+/*
+ * A server that died without cleaning up leaves its socket's file behind, and nobody could bind there again.
+ * Only a socket that refuses connections is such a one; of anything else bind says that the address is in
+ * use.
+ */
+static void remove_stale(const union endpoint *endpoint)
+{
+    const char *path = endpoint->local.sun_path;
+    struct stat status;
+    if (lstat(path, &status) < 0 || !S_ISSOCK(status.st_mode)) return;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return;
+    if (connect(descriptor, &endpoint->any, sizeof(endpoint->local)) < 0 && errno == ECONNREFUSED) {
+        unlink(path);
+    }
+    close(descriptor);
+}
+
+/* --- Listening --- */
+
+static void on_waiting(uv_stream_t *stream, int status)
+{
+    struct listener *listener = container_of(stream, struct listener, stream);
+    if (status < 0)
+        log_line(LOG_WARN, "a connection could not be accepted", LOG_FIELD("err", uv_strerror(status)));
+    else
+        listener->on_connection(listener);
+}
+
+static int make_handle(struct listener *listener, bool local)
+{
+    return local ? uv_pipe_init(listener->loop, &listener->pipe, 0)
+                 : uv_tcp_init(listener->loop, &listener->tcp);
+}
+
+int listener_open(struct listener *listener, const struct address *address)
+{
+    union endpoint endpoint;
+    int result = find_endpoint(listener->loop, address, &endpoint);
+    if (result < 0) return result;
+    bool local = endpoint.any.sa_family == AF_UNIX;
+    result = make_handle(listener, local);
+    if (result < 0) return result;
+    if (local) {
+        remove_stale(&endpoint);
+        result = uv_pipe_bind(&listener->pipe, endpoint.local.sun_path);
+    } else {
+        /* Without UV_TCP_IPV6ONLY libuv lets an IPv6 socket take IPv4 as well. */
+        result = uv_tcp_bind(&listener->tcp, &endpoint.any, 0);
+    }
+    if (result < 0) return result;
+    return uv_listen(&listener->stream, BACKLOG, on_waiting);
+}
+
+int listener_open_descriptor(struct listener *listener, int descriptor)
+{
+    struct sockaddr_storage name;
+    socklen_t len = sizeof(name);
+    int result = 0;
+    if (getsockname(descriptor, (struct sockaddr *) &name, &len) < 0) result = -errno;
+    bool local = result == 0 && name.ss_family == AF_UNIX;
+    if (result == 0) result = make_handle(listener, local);
+    if (result == 0) {
+        result = local ? uv_pipe_open(&listener->pipe, descriptor) : uv_tcp_open(&listener->tcp, descriptor);
+    }
+    if (result < 0) {
+        close(descriptor);
+        return result;
+    }
+    return uv_listen(&listener->stream, BACKLOG, on_waiting);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct listener *listener = container_of(handle, struct listener, handle);
+    listener->on_close(listener);
+}
+
+void listener_close(struct listener *listener, listener_fn on_close)
+{
+    listener->on_close = on_close;
+
+    /* One that failed before it had a handle reports from the loop like any other: a pipe takes it there. */
+    if (listener->handle.type == UV_UNKNOWN_HANDLE) uv_pipe_init(listener->loop, &listener->pipe, 0);
+    uv_close(&listener->handle, on_handle_closed);
+}
+
+void listener_append_name(const struct listener *listener, struct buffer *out)
+{
+    union endpoint endpoint;
+    uv_os_fd_t descriptor;
+    memset(&endpoint, 0, sizeof(endpoint));
+
+    /* One byte less than there is, so that the longest path still ends with a NUL. */
+    socklen_t len = sizeof(endpoint) - 1;
+    if (uv_fileno(&listener->handle, &descriptor) == 0 && getsockname(descriptor, &endpoint.any, &len) == 0) {
+        endpoint_format(&endpoint, out);
+    }
+}

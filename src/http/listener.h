@@ -1,0 +1,49 @@
+/* One listening socket, TCP or unix-domain. Private to http/. */
+#ifndef HTTP_LISTENER_H
+#define HTTP_LISTENER_H
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct listener;
+
+typedef void (*listener_fn)(struct listener *listener);
+
+struct listener {
+    struct link link; /* the owner's */
+    void *context;    /* the owner's */
+    bool stalled;     /* the owner's: a connection could not be taken yet */
+    uv_loop_t *loop;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    };
+    listener_fn on_connection;
+    listener_fn on_close;
+};
+
+/* on_connection: a connection waits, which the owner accepts from `stream`. */
+void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection, void *context);
+
+/*
+ * Binds and listens; see server_listen. 0 or a negative libuv code. After either, listener_close is the only
+ * way out. At most one of the two is called.
+ */
+int listener_open(struct listener *listener, const struct address *address);
+
+/* The same for a descriptor that listens already; it is taken over, also when this fails. */
+int listener_open_descriptor(struct listener *listener, int descriptor);
+
+/* Calls on_close once, from the loop. The file of a unix socket that listener_open has made is removed. */
+void listener_close(struct listener *listener, listener_fn on_close);
+
+/* Where it really listens: with the port that the system chose. */
+void listener_append_name(const struct listener *listener, struct buffer *out);
+
+#endif

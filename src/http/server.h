@@ -1,0 +1,113 @@
+/*
+ * The HTTP server: listeners, connections, limits. It routes nothing and knows no metric: each request goes
+ * to one handler, which answers at once or later.
+ *
+ * A connection handles one request at a time; pipelined ones wait in its buffer, and nothing is read while an
+ * answer is due or being sent. The life of a connection:
+ *
+ *     reading --(whole head)--> handling --(respond/stream)--> sending --(last byte)--> reading | closed
+ *        |                         |
+ *        +--(bad head, 408, idle)--+--> closed
+ *
+ * Time limits are kept by one sweep over all connections, so a connection may live up to half a second longer
+ * than its limit says.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct server;
+
+/* One request and the answer that is owed to it. */
+struct exchange;
+
+/*
+ * A body of unknown length, asked for piece by piece as fast as the client takes it. `body_fill` appends
+ * about `want` bytes (at least one, unless it ends) to `out` and returns true while there is more to come.
+ * `body_release` is called exactly once, when the body is done or will not be asked for again; it may free
+ * the body.
+ */
+struct body {
+    bool (*fill)(struct body *body, struct buffer *out, size_t want);
+    void (*release)(struct body *body);
+};
+
+/*
+ * Called once for each request. The request's slices are good until the exchange is answered. The handler
+ * answers with exchange_respond or exchange_stream, inside this call or later.
+ */
+typedef void (*server_handler_fn)(void *context, struct exchange *exchange, const struct request *request);
+
+struct server_limits {
+    unsigned max_connections; /* one more is answered 503 and closed, unless an idle one can make room */
+    unsigned head_timeout_ms; /* from the first byte of a head to its last: 408 */
+    unsigned idle_timeout_ms; /* between requests; also for a client to take one piece of its answer */
+};
+
+struct server_counts {
+    unsigned open;     /* connections now */
+    uint64_t accepted; /* ever, the rejected ones included */
+    uint64_t rejected; /* for max_connections */
+};
+
+typedef void (*server_close_fn)(void *context);
+
+/* 0 or UV_ENOMEM. `handler` and its context are borrowed for the life of the server. */
+int server_new(struct server **server, uv_loop_t *loop, const struct server_limits *limits,
+               server_handler_fn handler, void *context);
+
+/*
+ * Binds and listens. An empty host means every interface, IPv6 and IPv4 on one socket where the system has
+ * IPv6. A name is looked up here, blocking, since nothing runs yet, and stands for one address. The stale
+ * socket file of a dead server is removed; a live one, or a file that is no socket, is UV_EADDRINUSE. 0 or a
+ * negative libuv code. May be called again for another address.
+ */
+int server_listen(struct server *server, const struct address *address);
+
+/* Takes over a listening socket that systemd (or a test) has opened, also on failure. 0 or a negative libuv
+ * code. */
+int server_listen_descriptor(struct server *server, int descriptor);
+
+/* The text of the n-th listener's address, with the port that it got; false when there is no such listener.
+ */
+bool server_listener_name(const struct server *server, unsigned n, struct buffer *out);
+
+struct server_counts server_counts(const struct server *server);
+
+/*
+ * Answers with a short body, copied before the call returns. HEAD gets the head alone.
+ */
+void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body);
+
+/*
+ * Answers with a body that is asked for as it is sent; taken over, also when the exchange has been aborted.
+ * With gzip when the client accepts it: pieces of a large body are compressed on the thread pool. An answer
+ * that fits into one piece gets a Content-Length. For HEAD nothing is asked for and the body is released at
+ * once.
+ */
+void exchange_stream(struct exchange *exchange, const struct response *response, struct body *body);
+
+/*
+ * Sets what is called when the exchange ends before it is answered (the server was told to stop and its grace
+ * is over): the handler must then drop what it was doing and never answer. Not called once exchange_respond
+ * or exchange_stream was. A handler that answers later and has set none must still answer, into the void: the
+ * server's close waits for it.
+ */
+void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
+
+/*
+ * Stops listening at once, closes idle connections, lets answers that are due be sent for up to `grace_ms`,
+ * then closes what is left, frees the server and calls on_close once, from the loop.
+ */
+void server_close(struct server *server, unsigned grace_ms, server_close_fn on_close, void *context);
+
+#endif
