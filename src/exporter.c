@@ -1,0 +1,281 @@
+/*
+ * Start: file limit, loop, signals, resolver, fleet, targets, server. A step that fails leaves the rest
+ * unstarted.
+ *
+ * Stop, from a signal or from a start that failed: the server ends (running scrapes have GRACE_MS), then
+ * on_server_closed releases the targets and ends the fleet, on_fleet_closed ends the resolver,
+ * on_resolver_closed the signals. Nothing is left on the loop then, and uv_run returns by itself. Each part
+ * may be missing, since the start may have failed before it.
+ */
+#include "exporter.h"
+
+#include "base/container.h"
+#include "base/utf8.h"
+#include "base/version.h"
+#include "handlers.h"
+#include "http/server.h"
+#include "memcached/fleet.h"
+#include "net/resolver.h"
+#include "targets.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* How long running scrapes may take after a signal. */
+#define GRACE_MS 5000
+
+#define HTTP_PORT 9150
+
+/* Descriptors beside those of targets and HTTP connections: listeners, DNS, epoll, log. */
+#define OTHER_DESCRIPTORS 64
+
+/* The first descriptor that systemd passes, sd_listen_fds(3). */
+#define SYSTEMD_FIRST_DESCRIPTOR 3
+
+enum exit_code { EXIT_CLEAN = 0, EXIT_START = 1, EXIT_USAGE = 2 };
+
+struct exporter {
+    const struct options *options;
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    struct resolver *resolver;
+    struct fleet *fleet;
+    struct server *server;
+    struct target_list targets;
+    struct handlers handlers;
+    bool stopping;
+};
+
+/* --- Stop --- */
+
+static void on_resolver_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->resolver = NULL;
+    uv_close((uv_handle_t *) &exporter->terminate, NULL);
+    uv_close((uv_handle_t *) &exporter->interrupt, NULL);
+}
+
+static void on_fleet_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->fleet = NULL;
+    if (exporter->resolver)
+        resolver_close(exporter->resolver, on_resolver_closed, exporter);
+    else
+        on_resolver_closed(exporter);
+}
+
+static void on_server_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->server = NULL;
+    target_list_clear(&exporter->targets);
+    if (exporter->fleet)
+        fleet_close(exporter->fleet, on_fleet_closed, exporter);
+    else
+        on_fleet_closed(exporter);
+}
+
+static void stop(struct exporter *exporter)
+{
+    if (exporter->stopping) return;
+    exporter->stopping = true;
+    exporter->handlers.stopping = true;
+    if (exporter->server)
+        server_close(exporter->server, GRACE_MS, on_server_closed, exporter);
+    else
+        on_server_closed(exporter);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct exporter *exporter = handle->data;
+    log_line(LOG_INFO, "stopping", LOG_FIELD("signal", strsignal(number)));
+    stop(exporter);
+}
+
+/* --- Start --- */
+
+/* Every target and every client needs a descriptor; more than the hard limit cannot be had. */
+static void raise_file_limit(size_t needed)
+{
+    struct rlimit limit;
+    char have[32], need[32];
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    if (limit.rlim_cur >= needed) return;
+    snprintf(have, sizeof(have), "%llu", (unsigned long long) limit.rlim_cur);
+    snprintf(need, sizeof(need), "%zu", needed);
+    log_line(LOG_WARN, "the limit of open files is too low for this fleet", LOG_FIELD("limit", have),
+             LOG_FIELD("needed", need));
+}
+
+static enum exit_code fail(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s: %s\n", PROGRAM_NAME, what, why);
+    return EXIT_START;
+}
+
+/* The value comes from the user and may hold anything. */
+static enum exit_code fail_value(const char *flag, const char *value, const char *why)
+{
+    struct buffer text;
+    buffer_init(&text, 8192);
+    utf8_append_escaped(&text, slice_of(value));
+    fprintf(stderr, "%s: %s: \"%.*s\": %s\n", PROGRAM_NAME, flag, SLICE_ARG(buffer_slice(&text)), why);
+    buffer_deinit(&text);
+    return EXIT_START;
+}
+
+/* A malformed address: what was expected instead. */
+static enum exit_code refuse_address(const char *flag, const char *value, const char *expected)
+{
+    char why[256];
+    snprintf(why, sizeof(why), "expected %s", expected);
+    fail_value(flag, value, why);
+    return EXIT_USAGE;
+}
+
+static enum exit_code start_loop(struct exporter *exporter)
+{
+    int result = uv_loop_init(&exporter->loop);
+    if (result < 0) return fail("cannot start the loop", uv_strerror(result));
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&exporter->loop, &exporter->terminate);
+    uv_signal_init(&exporter->loop, &exporter->interrupt);
+    exporter->terminate.data = exporter->interrupt.data = exporter;
+    uv_signal_start(&exporter->terminate, on_signal, SIGTERM);
+    uv_signal_start(&exporter->interrupt, on_signal, SIGINT);
+    return EXIT_CLEAN;
+}
+
+static enum exit_code start_fleet(struct exporter *exporter)
+{
+    const struct options *options = exporter->options;
+    int result = resolver_new(&exporter->resolver, &exporter->loop, NULL);
+    if (result < 0) return fail("cannot start the resolver", uv_strerror(result));
+    struct fleet_config config = {
+        .resolver = exporter->resolver,
+        .commands = options->collectors,
+        .max_connecting = options->max_connecting,
+        .idle_timeout_ns = options->idle_timeout_ns,
+        .max_reply = options->max_reply,
+        .max_unused = options->max_targets,
+    };
+    result = fleet_new(&exporter->fleet, &exporter->loop, &config);
+    if (result < 0) return fail("cannot start the fleet", uv_strerror(result));
+    return EXIT_CLEAN;
+}
+
+static enum exit_code start_targets(struct exporter *exporter)
+{
+    const struct options *options = exporter->options;
+    for (size_t n = 0; n < options->addresses.count; n++) {
+        const char *text = options->addresses.items[n];
+        struct address address;
+        const char *expected = address_parse(&address, slice_of(text), MEMCACHED_PORT);
+        if (expected) return refuse_address("--memcached.address", text, expected);
+        size_t count = exporter->targets.count;
+        int result = target_list_add(&exporter->targets, exporter->fleet, &address, options->target_label,
+                                     slice_of(text));
+        if (result < 0) return fail_value("--memcached.address", text, uv_strerror(result));
+        if (exporter->targets.count == count) {
+            log_line(LOG_WARN, "the address is given twice, it is scraped once", LOG_FIELD("target", text));
+        }
+    }
+    return EXIT_CLEAN;
+}
+
+/* Sockets that systemd has opened for this process, as sd_listen_fds(3) tells them. */
+static enum exit_code listen_systemd(struct exporter *exporter)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int descriptors = count ? atoi(count) : 0;
+    if (!pid || atol(pid) != (long) getpid() || descriptors < 1) {
+        return fail("--web.systemd-socket", "expected at least one socket from systemd");
+    }
+    for (int n = 0; n < descriptors; n++) {
+        int result = server_listen_descriptor(exporter->server, SYSTEMD_FIRST_DESCRIPTOR + n);
+        if (result < 0) return fail("--web.systemd-socket", uv_strerror(result));
+    }
+    return EXIT_CLEAN;
+}
+
+static enum exit_code listen_address(struct exporter *exporter, const char *text)
+{
+    struct address address;
+    const char *expected = address_parse_listen(&address, slice_of(text), HTTP_PORT);
+    if (expected) return refuse_address("--web.listen-address", text, expected);
+    int result = server_listen(exporter->server, &address);
+    return result < 0 ? fail_value("--web.listen-address", text, uv_strerror(result)) : EXIT_CLEAN;
+}
+
+static enum exit_code start_server(struct exporter *exporter)
+{
+    const struct options *options = exporter->options;
+    struct server_limits limits = {
+        .max_connections = options->max_connections,
+        .head_timeout_ms = 8000,
+        .idle_timeout_ms = 60000,
+    };
+    enum exit_code code = EXIT_CLEAN;
+    int result =
+        server_new(&exporter->server, &exporter->loop, &limits, handlers_handle, &exporter->handlers);
+    if (result < 0) return fail("cannot start the server", uv_strerror(result));
+    if (options->systemd_socket) return listen_systemd(exporter);
+    for (size_t n = 0; n < options->listen_addresses.count && code == EXIT_CLEAN; n++) {
+        code = listen_address(exporter, options->listen_addresses.items[n]);
+    }
+    return code;
+}
+
+static void log_start(const struct exporter *exporter)
+{
+    struct buffer name;
+    char targets[32];
+    snprintf(targets, sizeof(targets), "%zu", exporter->targets.count);
+    log_line(LOG_INFO, "starting memcached_fleet_exporter", LOG_FIELD("version", build_info.version),
+             LOG_FIELD("revision", build_info.revision), LOG_FIELD("targets", targets));
+    buffer_init(&name, 1024);
+    for (unsigned n = 0; server_listener_name(exporter->server, n, &name); n++) {
+        log_line(LOG_INFO, "listening", (struct log_field){"address", buffer_slice(&name)});
+        buffer_clear(&name);
+    }
+    buffer_deinit(&name);
+}
+
+static enum exit_code start(struct exporter *exporter)
+{
+    enum exit_code code = start_fleet(exporter);
+    if (code == EXIT_CLEAN) code = start_targets(exporter);
+    exporter->handlers = (struct handlers){
+        .options = exporter->options, .fleet = exporter->fleet, .targets = &exporter->targets};
+    if (code == EXIT_CLEAN) code = start_server(exporter);
+    if (code == EXIT_CLEAN) log_start(exporter);
+    return code;
+}
+
+int exporter_run(const struct options *options)
+{
+    struct exporter exporter = {.options = options};
+    log_configure(options->log_level, options->log_format, STDERR_FILENO);
+    raise_file_limit(options->addresses.count + options->max_connections + OTHER_DESCRIPTORS);
+
+    enum exit_code code = start_loop(&exporter);
+    if (code != EXIT_CLEAN) return code;
+    code = start(&exporter);
+    if (code != EXIT_CLEAN) stop(&exporter);
+    uv_run(&exporter.loop, UV_RUN_DEFAULT);
+
+    int closed = uv_loop_close(&exporter.loop);
+    assert(closed == 0);
+    (void) closed;
+    return code;
+}

@@ -1,0 +1,23 @@
+/* The HTTP surface: which path answers what. One screen of routes, each with its function in handlers.c. */
+#ifndef HANDLERS_H
+#define HANDLERS_H
+
+#include "http/server.h"
+#include "options.h"
+#include "targets.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct handlers {
+    const struct options *options; /* borrowed, as all of these */
+    struct fleet *fleet;
+    const struct target_list *targets; /* the configured ones */
+    unsigned scrapes;                  /* running now */
+    bool stopping;                     /* not ready any more */
+};
+
+/* Answers one request, at once or later; a server_handler_fn whose context is a struct handlers. */
+void handlers_handle(void *context, struct exchange *exchange, const struct request *request);
+
+#endif

@@ -1,0 +1,69 @@
+#include "targets.h"
+
+#include "metrics/encoder.h"
+
+#include <stdlib.h>
+
+/* A label set of one name: escaping may make a name of a few hundred bytes some times as long. */
+#define LABELS_MAX 4096
+
+void target_list_clear(struct target_list *list)
+{
+    for (size_t n = 0; n < list->count; n++) target_release(list->items[n]);
+    free(list->items);
+    *list = (struct target_list){0};
+}
+
+static bool has_name(const struct target_list *list, struct slice name)
+{
+    for (size_t n = 0; n < list->count; n++) {
+        if (slice_is(name, list->items[n]->name)) return true;
+    }
+    return false;
+}
+
+static bool make_room(struct target_list *list)
+{
+    if (list->count < list->size) return true;
+    size_t size = list->size ? 2 * list->size : 4;
+    struct target **items = realloc(list->items, size * sizeof(*items));
+    if (!items) return false;
+    list->items = items;
+    list->size = size;
+    return true;
+}
+
+static struct target *make_target(struct fleet *fleet, const struct address *address, const char *label,
+                                  struct slice name)
+{
+    struct buffer labels;
+    struct target *target = NULL;
+    buffer_init(&labels, LABELS_MAX);
+    labels_append(&labels, label, name);
+    if (!labels.failed) target = target_new(fleet, address, name, buffer_slice(&labels));
+    buffer_deinit(&labels);
+    return target;
+}
+
+int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
+                    const char *label, struct slice name)
+{
+    if (has_name(list, name)) return 0;
+    struct target *target = make_room(list) ? make_target(fleet, address, label, name) : NULL;
+    if (!target) return UV_ENOMEM;
+    list->items[list->count++] = target;
+    return 0;
+}
+
+bool target_list_has(const struct target_list *list, const struct address *address)
+{
+    struct buffer name;
+    bool found = false;
+    buffer_init(&name, 2 * sizeof(address->host));
+    address_format(address, &name);
+    for (size_t n = 0; n < list->count && !found; n++) {
+        found = slice_is(buffer_slice(&name), list->items[n]->client->name);
+    }
+    buffer_deinit(&name);
+    return found;
+}
