@@ -102,19 +102,36 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* --- Start --- */
 
-/* Every target and every client needs a descriptor; more than the hard limit cannot be had. */
-static void raise_file_limit(size_t needed)
+/* Every configured target and every HTTP client needs a descriptor. */
+static size_t descriptors_needed(const struct options *options)
+{
+    return options->addresses.count + options->max_connections + OTHER_DESCRIPTORS;
+}
+
+/* Raises the soft limit to the hard one; more cannot be had, and a fleet that needs more is told so. */
+static void raise_file_limit(const struct options *options)
 {
     struct rlimit limit;
     char have[32], need[32];
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
-    if (limit.rlim_cur >= needed) return;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= descriptors_needed(options)) return;
     snprintf(have, sizeof(have), "%llu", (unsigned long long) limit.rlim_cur);
-    snprintf(need, sizeof(need), "%zu", needed);
+    snprintf(need, sizeof(need), "%zu", descriptors_needed(options));
     log_line(LOG_WARN, "the limit of open files is too low for this fleet", LOG_FIELD("limit", have),
              LOG_FIELD("needed", need));
+}
+
+/* Servers that were scraped by URL keep their connections too, out of the descriptors that nobody else needs.
+ */
+static unsigned spare_connections(const struct options *options)
+{
+    struct rlimit limit;
+    size_t needed = descriptors_needed(options);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= needed) return 0;
+    size_t spare = (limit.rlim_cur - needed) / 2;
+    return spare < options->max_targets ? (unsigned) spare : options->max_targets;
 }
 
 static enum exit_code fail(const char *what, const char *why)
@@ -167,7 +184,7 @@ static enum exit_code start_fleet(struct exporter *exporter)
         .max_connecting = options->max_connecting,
         .idle_timeout_ns = options->idle_timeout_ns,
         .max_reply = options->max_reply,
-        .max_unused = options->max_targets,
+        .max_unused = spare_connections(options),
     };
     result = fleet_new(&exporter->fleet, &exporter->loop, &config);
     if (result < 0) return fail("cannot start the fleet", uv_strerror(result));
@@ -266,7 +283,7 @@ int exporter_run(const struct options *options)
 {
     struct exporter exporter = {.options = options};
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
-    raise_file_limit(options->addresses.count + options->max_connections + OTHER_DESCRIPTORS);
+    raise_file_limit(options);
 
     enum exit_code code = start_loop(&exporter);
     if (code != EXIT_CLEAN) return code;

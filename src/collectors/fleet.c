@@ -151,8 +151,11 @@ static struct slice entry_labels(struct fleet_collector *fleet, const struct sna
 {
     if (!row->per_slab && row->form != FORM_TEXT) return slice_of(row->labels);
     buffer_clear(&fleet->labels);
-    if (row->per_slab) buffer_printf(&fleet->labels, "slab=\"%u\"", entry->slab);
-    if (row->per_slab && row->labels[0]) buffer_append_char(&fleet->labels, ',');
+    if (row->per_slab) {
+        buffer_append_string(&fleet->labels, "slab=\"");
+        buffer_append_u64(&fleet->labels, entry->slab);
+        buffer_append_string(&fleet->labels, row->labels[0] ? "\"," : "\"");
+    }
     buffer_append_string(&fleet->labels, row->labels);
     if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, stat_value(snapshot, entry));
     return buffer_slice(&fleet->labels);

@@ -25,9 +25,14 @@
         [PROCESS_VIRTUAL_BYTES] = {prefix "process_virtual_memory_bytes",                                    \
                                    "Virtual memory of " whose " in bytes.", METRIC_GAUGE},                   \
         [PROCESS_VIRTUAL_MAX_BYTES] = {prefix "process_virtual_memory_max_bytes",                            \
-                                       "Most virtual memory that " whose                                     \
-                                       " may have in bytes.",                                 \
+                                       "Most virtual memory that " whose " may have in bytes.",              \
                                        METRIC_GAUGE},                                                        \
+        [PROCESS_RECEIVED_BYTES] = {prefix "process_network_receive_bytes_total",                            \
+                                    "Bytes received over IP in the network namespace of " whose ".",         \
+                                    METRIC_COUNTER},                                                         \
+        [PROCESS_SENT_BYTES] = {prefix "process_network_transmit_bytes_total",                               \
+                                "Bytes sent over IP in the network namespace of " whose ".",                 \
+                                METRIC_COUNTER},                                                             \
         [PROCESS_THREADS] = {prefix "process_threads", "Threads of " whose ".", METRIC_GAUGE},               \
     }
 
@@ -156,7 +161,31 @@ static void write_limits(struct process_collector *process, struct encoder *enco
     }
     if (!find_limit(limits, "Max address space", &limit)) return;
     encoder_family(encoder, &process->families[PROCESS_VIRTUAL_MAX_BYTES]);
-    encoder_sample(encoder, SLICE(""), SLICE(""), number_parse_u64(limit, &value) ? limit : SLICE("18446744073709551615"));
+    encoder_sample(encoder, SLICE(""), SLICE(""),
+                   number_parse_u64(limit, &value) ? limit : SLICE("18446744073709551615"));
+}
+
+/*
+ * The counters of the process' network namespace, from /proc/PID/net/netstat: pairs of lines that begin
+ * alike, the first with the names and the second with the values.
+ */
+static void write_network(struct process_collector *process, struct encoder *encoder)
+{
+    char bytes[8192];
+    struct slice text = read_proc(process->pid, "net/netstat", bytes, sizeof(bytes));
+    while (text.data) {
+        struct slice names = slice_cut(&text, '\n'), values;
+        if (!slice_starts(names, "IpExt: ")) continue;
+        values = slice_cut(&text, '\n');
+        while (names.data && values.data) {
+            struct slice name = slice_cut(&names, ' '), value = slice_cut(&values, ' ');
+            uint64_t octets;
+            if (!number_parse_u64(value, &octets)) continue;
+            if (slice_is(name, "InOctets")) write_u64(process, encoder, PROCESS_RECEIVED_BYTES, octets);
+            if (slice_is(name, "OutOctets")) write_u64(process, encoder, PROCESS_SENT_BYTES, octets);
+        }
+        return;
+    }
 }
 
 /* Whether there is a process to tell of. */
@@ -182,6 +211,7 @@ static bool step(struct collector *collector, struct encoder *encoder)
     write_stat(process, encoder, fields);
     write_open_fds(process, encoder);
     write_limits(process, encoder);
+    write_network(process, encoder);
     return false;
 }
 
