@@ -50,6 +50,8 @@ static void test_this_process(void **unused)
     assert_true(sample(after, "process_resident_memory_bytes") > 100000);
     assert_true(sample(after, "process_virtual_memory_bytes") >=
                 sample(after, "process_resident_memory_bytes"));
+    assert_true(sample(after, "process_network_receive_bytes_total") >= 0);
+    assert_true(sample(after, "process_network_transmit_bytes_total") >= 0);
     assert_true(sample(after, "process_threads") >= 1);
     assert_true(sample(after, "process_cpu_seconds_total") >= 0);
     double started = sample(after, "process_start_time_seconds");
