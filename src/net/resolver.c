@@ -1,33 +1,26 @@
 /*
  * The happy path of a name that is not known yet:
  *
- *     resolver_lookup -> on_turn: ask -> (c-ares: sockets, on_socket, on_tick) -> on_answer
- *                     -> on_turn: deliver -> the caller's on_done
+ *     resolver_lookup -> on_turn: ask -> (dns) -> on_answer -> on_turn: deliver -> the caller's on_done
  *
  * Each name has one record, which is in one of four lists: queued, asked, due or kept. A caller joins the
  * record of its name wherever that is; a fresh kept one is due at once. Everything is moved on by on_turn, an
- * idle handle that runs only when there is something to do. So no caller's code and no new query ever runs
- * inside resolver_lookup or inside c-ares, which must not be entered twice or destroyed from within.
+ * idle handle that runs only when there is something to do. So no caller's code runs inside resolver_lookup,
+ * and neither that code nor a new query runs inside an answer.
  *
  * What can go wrong: the name servers say no or nothing (a short text, kept for a second); the callers lose
- * patience (a queued name that nobody wants any more is not asked for, an asked one is answered for later);
- * resolv.conf changes under running queries (their channel is destroyed, and they are asked anew on the next
- * one); the resolver is closed under queries without callers (c-ares ends them, nobody is told).
+ * patience (a queued name that nobody wants any more is not asked for, an asked one is kept for later);
+ * resolv.conf changes under running queries (they come back aborted and are queued again); the resolver is
+ * closed under queries without callers (likewise, and nobody is told).
  */
 #include "net/resolver.h"
 
 #include "base/container.h"
+#include "net/dns.h"
 
-#include <ares.h>
 #include <assert.h>
 #include <search.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-#define TTL_MIN_MS     1000
-#define TTL_MAX_MS     (3600 * 1000)
-#define TTL_HOSTS_MS   10000
-#define TTL_FAILURE_MS 1000
 
 /* A fleet of 10,000 fits; beyond it the names used the longest ago are forgotten. */
 #define NAMES_MAX 16384
@@ -35,15 +28,7 @@
 /* A name makes two packets: so many fit into a socket's buffer on either side. */
 #define ASKED_MAX 100
 
-/*
- * A lost packet must be made good within a scrape's second, so the first repetition comes early; c-ares
- * doubles the wait each time (4.5 s for one server) and takes a late answer to an earlier try.
- */
-#define TRY_MS 300
-#define TRIES  4
-
-/* c-ares looks for tries that are over this often; its own ares_timeout is linear in the queries. */
-#define TICK_MS 50
+_Static_assert(RESOLVER_ADDRESSES_MAX == DNS_ADDRESSES_MAX, "an answer is handed on whole");
 
 enum phase { PHASE_QUEUED, PHASE_ASKED, PHASE_DUE, PHASE_KEPT, PHASE_COUNT };
 
@@ -52,7 +37,8 @@ struct record {
     struct resolver *resolver;
     struct link link; /* in the list of its phase */
     enum phase phase;
-    struct list waiting;       /* look-ups */
+    struct list waiting; /* look-ups */
+    struct dns_query query;
     uint64_t expires_ms;       /* on the loop's clock */
     union endpoint *endpoints; /* owned; NULL after a failure */
     size_t count;
@@ -60,33 +46,12 @@ struct record {
     char name[];
 };
 
-/* One socket of c-ares. */
-struct watcher {
-    uv_poll_t poll;
-    struct link link;
-    struct resolver *resolver;
-    ares_socket_t socket;
-};
-
-/* What tells one version of a file from another. */
-struct version {
-    ino_t inode;
-    off_t size;
-    struct timespec modified;
-};
-
 struct resolver {
     uv_loop_t *loop;
-    char *config;  /* owned: the resolv.conf to watch, or NULL */
-    char *servers; /* owned: the list that replaces it, or NULL */
-    struct version version;
-    ares_channel channel;
-    bool asking; /* inside ares_getaddrinfo */
+    struct dns *dns; /* owned */
     uv_idle_t turn;
-    uv_timer_t tick;
-    unsigned handles;     /* not yet closed, watchers among them */
-    struct list watchers; /* open ones */
-    void *names;          /* tsearch: the `name` of each record */
+    unsigned open; /* of the two: dns, turn */
+    void *names;   /* tsearch: the `name` of each record */
     size_t name_count;
     struct list records[PHASE_COUNT];
     size_t asked;
@@ -97,9 +62,8 @@ struct resolver {
 };
 
 static void on_turn(uv_idle_t *turn);
-static void on_tick(uv_timer_t *tick);
 
-/* --- Entries --- */
+/* --- Records --- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -146,17 +110,28 @@ static bool is_localhost(const char *name)
     return slice_equal(slice_from(text, before), suffix) && (before == 0 || text.data[before - 1] == '.');
 }
 
+/* A copy of the endpoints; false without memory, and then the record is as it was. */
+static bool set_endpoints(struct record *record, const union endpoint *endpoints, size_t count)
+{
+    union endpoint *copy = malloc(count * sizeof(*copy));
+    if (!copy) return false;
+    memcpy(copy, endpoints, count * sizeof(*copy));
+    free(record->endpoints);
+    record->endpoints = copy;
+    record->count = count;
+    record->error = NULL;
+    return true;
+}
+
 static bool answer_localhost(struct record *record)
 {
-    record->endpoints = calloc(2, sizeof(union endpoint));
-    if (!record->endpoints) return false;
-    record->endpoints[0].v4.sin_family = AF_INET;
-    record->endpoints[0].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    record->endpoints[1].v6.sin6_family = AF_INET6;
-    record->endpoints[1].v6.sin6_addr = in6addr_loopback;
-    record->count = 2;
+    union endpoint endpoints[2] = {0};
+    endpoints[0].v4.sin_family = AF_INET;
+    endpoints[0].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    endpoints[1].v6.sin6_family = AF_INET6;
+    endpoints[1].v6.sin6_addr = in6addr_loopback;
     record->expires_ms = UINT64_MAX;
-    return true;
+    return set_endpoints(record, endpoints, 2);
 }
 
 static struct record *record_new(struct resolver *resolver, const char *name)
@@ -184,249 +159,37 @@ static struct record *record_find(struct resolver *resolver, const char *name)
     return found ? container_of(*found, struct record, name) : NULL;
 }
 
-/* --- Sockets --- */
+/* --- From a look-up to its answer --- */
 
-static void on_handle_closed(struct resolver *resolver)
+int resolver_lookup(struct resolver *resolver, struct lookup *lookup, const char *name, lookup_fn on_done)
 {
-    if (--resolver->handles > 0) return;
-    resolver_close_fn on_close = resolver->on_close;
-    void *context = resolver->close_context;
-    tdestroy(resolver->names, free_name);
-    free(resolver->config);
-    free(resolver->servers);
-    free(resolver);
-    ares_library_cleanup();
-    on_close(context);
+    assert(!resolver->closing && !link_is_linked(&lookup->link));
+    struct record *record = record_find(resolver, name);
+    if (!record) record = record_new(resolver, name);
+    if (!record) return UV_ENOMEM;
+    lookup->on_done = on_done;
+    list_append(&record->waiting, &lookup->link);
+    if (record->phase == PHASE_KEPT)
+        move(record, uv_now(resolver->loop) < record->expires_ms ? PHASE_DUE : PHASE_QUEUED);
+    uv_idle_start(&resolver->turn, on_turn);
+    return 0;
 }
 
-static void on_own_closed(uv_handle_t *handle)
-{
-    on_handle_closed(handle->data);
-}
-
-static void on_watcher_closed(uv_handle_t *handle)
-{
-    struct watcher *watcher = container_of((uv_poll_t *) handle, struct watcher, poll);
-    struct resolver *resolver = watcher->resolver;
-    free(watcher);
-    on_handle_closed(resolver);
-}
-
-/* An error wakes c-ares as either event would: it finds the error at the socket itself. */
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-    struct watcher *watcher = container_of(poll, struct watcher, poll);
-    bool readable = status < 0 || (events & UV_READABLE);
-    bool writable = status < 0 || (events & UV_WRITABLE);
-    ares_process_fd(watcher->resolver->channel, readable ? watcher->socket : ARES_SOCKET_BAD,
-                    writable ? watcher->socket : ARES_SOCKET_BAD);
-}
-
-static struct watcher *watcher_find(struct resolver *resolver, ares_socket_t socket)
-{
-    list_each (&resolver->watchers, at, after) {
-        struct watcher *watcher = container_of(at, struct watcher, link);
-        if (watcher->socket == socket) return watcher;
-    }
-    return NULL;
-}
-
-static struct watcher *watcher_new(struct resolver *resolver, ares_socket_t socket)
-{
-    struct watcher *watcher = calloc(1, sizeof(*watcher));
-    if (!watcher) return NULL;
-    if (uv_poll_init(resolver->loop, &watcher->poll, socket) < 0) {
-        free(watcher);
-        return NULL;
-    }
-    watcher->resolver = resolver;
-    watcher->socket = socket;
-    list_append(&resolver->watchers, &watcher->link);
-    resolver->handles++;
-    return watcher;
-}
-
-/*
- * c-ares wants other events of a socket, or none: then it closes the descriptor right after this call, so the
- * loop must have let go of it before the return. A socket that cannot be watched looks like a silent server.
- */
-static void on_socket_state(void *context, ares_socket_t socket, int readable, int writable)
-{
-    struct resolver *resolver = context;
-    struct watcher *watcher = watcher_find(resolver, socket);
-    if (readable || writable) {
-        if (!watcher) watcher = watcher_new(resolver, socket);
-        if (watcher)
-            uv_poll_start(&watcher->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0),
-                          on_socket);
-    } else if (watcher) {
-        link_remove(&watcher->link);
-        uv_poll_stop(&watcher->poll);
-        uv_close((uv_handle_t *) &watcher->poll, on_watcher_closed);
-    }
-}
-
-/* --- The channel --- */
-
-/* With a list of servers nothing is taken from resolv.conf, no search domain either. */
-static int open_channel(struct resolver *resolver, ares_channel *channel)
-{
-    char nothing[] = "/dev/null";
-    struct ares_options options = {
-        .timeout = TRY_MS,
-        .tries = TRIES,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = resolver,
-        .resolvconf_path = resolver->config ? resolver->config : nothing,
-    };
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF;
-    if (resolver->servers) mask |= ARES_OPT_DOMAINS;
-    int status = ares_init_options(channel, &options, mask);
-    if (status != ARES_SUCCESS) return status == ARES_ENOMEM ? UV_ENOMEM : UV_EIO;
-    if (!resolver->servers) return 0;
-    status = ares_set_servers_ports_csv(*channel, resolver->servers);
-    if (status == ARES_SUCCESS) return 0;
-    ares_destroy(*channel);
-    return status == ARES_ENOMEM ? UV_ENOMEM : UV_EINVAL;
-}
-
-/* All zeros for a file that is not there. */
-static struct version version_of(const char *path)
-{
-    struct stat status;
-    if (!path || stat(path, &status) < 0) return (struct version){0};
-    return (struct version){status.st_ino, status.st_size, status.st_mtim};
-}
-
-static bool same_version(const struct version *a, const struct version *b)
-{
-    return a->inode == b->inode && a->size == b->size && a->modified.tv_sec == b->modified.tv_sec &&
-           a->modified.tv_nsec == b->modified.tv_nsec;
-}
-
-/*
- * Takes over a changed resolv.conf. What was asked by the old one comes back with ARES_EDESTRUCTION and is
- * queued again. Without memory for the new channel, the old one serves on until the next attempt.
- */
-static void refresh_channel(struct resolver *resolver)
-{
-    struct version version = version_of(resolver->config);
-    ares_channel old = resolver->channel, channel;
-    if (same_version(&version, &resolver->version) || open_channel(resolver, &channel) < 0) return;
-    resolver->version = version;
-    resolver->channel = channel;
-    ares_destroy(old);
-}
-
-/* --- Questions and answers --- */
-
-/* A server that fails or refuses is passed over by c-ares; when none is left it says ARES_ECONNREFUSED. */
-static const char *describe(int status)
-{
-    switch (status) {
-    case ARES_ENOTFOUND:
-        return "name not found";
-    case ARES_ENODATA:
-        return "the name has no address";
-    case ARES_ETIMEOUT:
-        return "the name servers do not answer";
-    case ARES_ECONNREFUSED:
-        return "no name server could answer";
-    case ARES_ENOMEM:
-        return "out of memory";
-    default:
-        return ares_strerror(status);
-    }
-}
-
-/* The shortest TTL among the addresses and the aliases on the way to them. */
-static uint64_t ttl_of(const struct resolver *resolver, const struct ares_addrinfo *answer)
-{
-    /* An answer within the call was in /etc/hosts, which knows no TTL. */
-    if (resolver->asking) return TTL_HOSTS_MS;
-    int64_t ttl_ms = TTL_MAX_MS;
-    for (struct ares_addrinfo_node *node = answer->nodes; node; node = node->ai_next) {
-        if (node->ai_ttl * INT64_C(1000) < ttl_ms) ttl_ms = node->ai_ttl * INT64_C(1000);
-    }
-    for (struct ares_addrinfo_cname *alias = answer->cnames; alias; alias = alias->next) {
-        if (alias->ttl * INT64_C(1000) < ttl_ms) ttl_ms = alias->ttl * INT64_C(1000);
-    }
-    return ttl_ms < TTL_MIN_MS ? TTL_MIN_MS : (uint64_t) ttl_ms;
-}
-
-/* Takes the addresses over; false when there is none or no memory. */
-static bool take_endpoints(struct record *record, const struct ares_addrinfo *answer)
-{
-    union endpoint endpoints[RESOLVER_ADDRESSES_MAX] = {0};
-    size_t count = 0;
-    for (struct ares_addrinfo_node *node = answer->nodes; node && count < RESOLVER_ADDRESSES_MAX;
-         node = node->ai_next) {
-        if (node->ai_family == AF_INET || node->ai_family == AF_INET6)
-            memcpy(&endpoints[count++], node->ai_addr, node->ai_addrlen);
-    }
-    if (count == 0) return false;
-    record->endpoints = malloc(count * sizeof(endpoints[0]));
-    if (!record->endpoints) return false;
-    memcpy(record->endpoints, endpoints, count * sizeof(endpoints[0]));
-    record->count = count;
-    return true;
-}
-
-static void take_answer(struct record *record, int status, const struct ares_addrinfo *answer)
-{
-    struct resolver *resolver = record->resolver;
-    free(record->endpoints);
-    record->endpoints = NULL;
-    record->count = 0;
-    uint64_t ttl_ms = TTL_FAILURE_MS;
-    if (status == ARES_SUCCESS && take_endpoints(record, answer)) {
-        ttl_ms = ttl_of(resolver, answer);
-        record->error = NULL;
-    } else {
-        record->error = describe(status == ARES_SUCCESS ? ARES_ENODATA : status);
-        resolver->counts.failures++;
-    }
-    record->expires_ms = uv_now(resolver->loop) + ttl_ms;
-}
-
-static void on_answer(void *context, int status, int timeouts, struct ares_addrinfo *answer)
-{
-    struct record *record = context;
-    struct resolver *resolver = record->resolver;
-    (void) timeouts;
-    if (--resolver->asked == 0) uv_timer_stop(&resolver->tick);
-    if (status == ARES_EDESTRUCTION) {
-        move(record, PHASE_QUEUED);
-    } else {
-        take_answer(record, status, answer);
-        move(record, PHASE_DUE);
-    }
-    ares_freeaddrinfo(answer);
-    if (!resolver->closing) uv_idle_start(&resolver->turn, on_turn);
-}
+static void on_answer(struct dns_query *query, const struct dns_answer *answer);
 
 static void ask(struct record *record)
 {
     struct resolver *resolver = record->resolver;
-    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
     move(record, PHASE_ASKED);
-    if (resolver->asked++ == 0) uv_timer_start(&resolver->tick, on_tick, TICK_MS, TICK_MS);
+    resolver->asked++;
     resolver->counts.queries++;
-    resolver->asking = true;
-    ares_getaddrinfo(resolver->channel, record->name, NULL, &hints, on_answer, record);
-    resolver->asking = false;
-}
-
-static void on_tick(uv_timer_t *tick)
-{
-    struct resolver *resolver = tick->data;
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    dns_ask(resolver->dns, &record->query, record->name, on_answer);
 }
 
 static void ask_queued(struct resolver *resolver)
 {
     struct list *queued = &resolver->records[PHASE_QUEUED];
-    if (!list_is_empty(queued)) refresh_channel(resolver);
+    if (!list_is_empty(queued)) dns_refresh(resolver->dns);
     while (!list_is_empty(queued) && resolver->asked < ASKED_MAX) {
         struct record *record = container_of(list_first(queued), struct record, link);
         if (list_is_empty(&record->waiting))
@@ -434,6 +197,33 @@ static void ask_queued(struct resolver *resolver)
         else
             ask(record);
     }
+}
+
+static void set_error(struct record *record, const char *error)
+{
+    free(record->endpoints);
+    record->endpoints = NULL;
+    record->count = 0;
+    record->error = error;
+    record->resolver->counts.failures++;
+}
+
+static void on_answer(struct dns_query *query, const struct dns_answer *answer)
+{
+    struct record *record = container_of(query, struct record, query);
+    struct resolver *resolver = record->resolver;
+    resolver->asked--;
+    if (answer->aborted) {
+        move(record, PHASE_QUEUED);
+    } else {
+        if (answer->count == 0)
+            set_error(record, answer->error);
+        else if (!set_endpoints(record, answer->endpoints, answer->count))
+            set_error(record, "out of memory");
+        record->expires_ms = uv_now(resolver->loop) + answer->ttl_ms;
+        move(record, PHASE_DUE);
+    }
+    if (!resolver->closing) uv_idle_start(&resolver->turn, on_turn);
 }
 
 /* From a copy: the callbacks may let the record be forgotten. */
@@ -467,54 +257,10 @@ static void on_turn(uv_idle_t *turn)
     for (struct link *link; (link = list_pop(&due));) deliver(container_of(link, struct record, link));
 }
 
-/* --- The outside --- */
-
-int resolver_new(struct resolver **result, uv_loop_t *loop, const char *servers)
-{
-    bool is_list = servers && servers[0] != '/';
-    struct resolver *resolver = calloc(1, sizeof(*resolver));
-    if (!resolver) return UV_ENOMEM;
-    char *source = strdup(servers ? servers : "/etc/resolv.conf");
-    resolver->loop = loop;
-    *(is_list ? &resolver->servers : &resolver->config) = source;
-    list_init(&resolver->watchers);
-    for (size_t phase = 0; phase < PHASE_COUNT; phase++) list_init(&resolver->records[phase]);
-
-    ares_library_init(ARES_LIB_INIT_ALL);
-    resolver->version = version_of(resolver->config);
-    int status = source ? open_channel(resolver, &resolver->channel) : UV_ENOMEM;
-    if (status < 0) {
-        ares_library_cleanup();
-        free(source);
-        free(resolver);
-        return status;
-    }
-    uv_idle_init(loop, &resolver->turn);
-    uv_timer_init(loop, &resolver->tick);
-    resolver->turn.data = resolver->tick.data = resolver;
-    resolver->handles = 2;
-    *result = resolver;
-    return 0;
-}
-
 void lookup_init(struct lookup *lookup)
 {
     *lookup = (struct lookup){0};
     link_init(&lookup->link);
-}
-
-int resolver_lookup(struct resolver *resolver, struct lookup *lookup, const char *name, lookup_fn on_done)
-{
-    assert(!resolver->closing && !link_is_linked(&lookup->link));
-    struct record *record = record_find(resolver, name);
-    if (!record) record = record_new(resolver, name);
-    if (!record) return UV_ENOMEM;
-    lookup->on_done = on_done;
-    list_append(&record->waiting, &lookup->link);
-    if (record->phase == PHASE_KEPT)
-        move(record, uv_now(resolver->loop) < record->expires_ms ? PHASE_DUE : PHASE_QUEUED);
-    uv_idle_start(&resolver->turn, on_turn);
-    return 0;
 }
 
 void lookup_cancel(struct lookup *lookup)
@@ -527,6 +273,26 @@ struct resolver_counts resolver_counts(const struct resolver *resolver)
     return resolver->counts;
 }
 
+/* --- Life --- */
+
+int resolver_new(struct resolver **result, uv_loop_t *loop, const char *servers)
+{
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
+    if (!resolver) return UV_ENOMEM;
+    int status = dns_new(&resolver->dns, loop, servers);
+    if (status < 0) {
+        free(resolver);
+        return status;
+    }
+    resolver->loop = loop;
+    for (size_t phase = 0; phase < PHASE_COUNT; phase++) list_init(&resolver->records[phase]);
+    uv_idle_init(loop, &resolver->turn);
+    resolver->turn.data = resolver;
+    resolver->open = 2;
+    *result = resolver;
+    return 0;
+}
+
 static bool is_waited_for(struct resolver *resolver)
 {
     for (size_t phase = 0; phase < PHASE_COUNT; phase++) {
@@ -537,6 +303,26 @@ static bool is_waited_for(struct resolver *resolver)
     return false;
 }
 
+static void on_part_closed(struct resolver *resolver)
+{
+    if (--resolver->open > 0) return;
+    resolver_close_fn on_close = resolver->on_close;
+    void *context = resolver->close_context;
+    tdestroy(resolver->names, free_name);
+    free(resolver);
+    on_close(context);
+}
+
+static void on_dns_closed(void *context)
+{
+    on_part_closed(context);
+}
+
+static void on_turn_closed(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
+}
+
 void resolver_close(struct resolver *resolver, resolver_close_fn on_close, void *context)
 {
     if (!resolver) return;
@@ -544,7 +330,6 @@ void resolver_close(struct resolver *resolver, resolver_close_fn on_close, void 
     resolver->closing = true;
     resolver->on_close = on_close;
     resolver->close_context = context;
-    ares_destroy(resolver->channel);
-    uv_close((uv_handle_t *) &resolver->turn, on_own_closed);
-    uv_close((uv_handle_t *) &resolver->tick, on_own_closed);
+    dns_close(resolver->dns, on_dns_closed, resolver);
+    uv_close((uv_handle_t *) &resolver->turn, on_turn_closed);
 }

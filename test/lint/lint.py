@@ -1,0 +1,168 @@
+"""Rules for the sources that no compiler knows. Prints one TAP line for each; a broken one names file, line and reason.
+
+    lint.py ROOT [COMPILER ...]     the compiler checks that each header compiles alone; without one, that is left out
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+# Which folders of src/ each may include. The top level and collectors/ see everything.
+MAY_INCLUDE = {
+    "base": {"base"},
+    "net": {"base", "net"},
+    "memcached": {"base", "net", "memcached"},
+    "http": {"base", "net", "http"},
+    "metrics": {"base", "metrics"},
+}
+LLHTTP_PLACE = re.compile(r"src/http/request\.[ch]$")
+GENERATED = {"revision.h"}
+LONGEST_FILE = 450
+
+INCLUDE = re.compile(r'\s*#\s*include\s+([<"])([^>"]+)[>"]')
+UNFINISHED = re.compile(r"\b(TO" "DO|FIX" "ME|X" r"XX)\b")
+TEXT = {".c", ".h", ".py", ".build", ".txt", ".yml", ".yaml", ".md", ".wrap", ".service", ""}
+
+
+def lines(root, path):
+    """(where, line) of a file."""
+    name = path.relative_to(root).as_posix()
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        yield f"{name}:{number}", line
+
+
+def sources(root, folder="src"):
+    return sorted(path for path in (root / folder).rglob("*") if path.suffix in {".c", ".h"})
+
+
+def texts(root):
+    """What people wrote: neither built files, nor data, nor unpacked dependencies, nor what git keeps."""
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        built = parts[0].startswith("build") or parts[:2] == ("test", "data") or "__pycache__" in parts
+        hidden = parts[0] in {".git", ".cache"} or parts[-1] == "LICENSE"
+        unpacked = parts[0] == "deps" and len(parts) > 2 and parts[1] != "packagefiles"
+        if path.is_file() and path.suffix in TEXT and not (built or hidden or unpacked):
+            yield path
+
+
+def check_arrows(root):
+    """An include may only point to where its folder is allowed to look."""
+    for path in sources(root):
+        folder = path.relative_to(root / "src").parts[0]
+        for where, line in lines(root, path):
+            include = INCLUDE.match(line)
+            if not include:
+                continue
+            bracket, name = include.groups()
+            if bracket == "<":
+                if name == "llhttp.h" and not LLHTTP_PLACE.search(path.as_posix()):
+                    yield f"{where}: <llhttp.h> belongs to http/request alone"
+                continue
+            if name in GENERATED:
+                continue
+            if not (root / "src" / name).is_file():
+                yield f"{where}: no file src/{name}; includes are relative to src/"
+                continue
+            target = name.split("/")[0] if "/" in name else "the top level"
+            if folder in MAY_INCLUDE and target not in MAY_INCLUDE[folder]:
+                yield f"{where}: {folder} must not include {target} ({name})"
+
+
+def check_known_folders(root):
+    """A new folder needs its place in the order first."""
+    for path in sorted((root / "src").iterdir()):
+        if path.is_dir() and path.name not in MAY_INCLUDE and path.name != "collectors":
+            yield f"src/{path.name}: not in the table of arrows in test/lint/lint.py"
+
+
+def check_headers(root, compiler):
+    """Each header compiles when nothing was included before it."""
+    for path in sources(root):
+        if path.suffix != ".h":
+            continue
+        with tempfile.NamedTemporaryFile("w", suffix=".c") as unit:
+            unit.write(f'#include "{path.relative_to(root / "src").as_posix()}"\n')
+            unit.flush()
+            flags = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+            run = subprocess.run([*compiler, *flags, f"-I{root / 'src'}", unit.name], capture_output=True, text=True)
+            if run.returncode:
+                yield f"{path.relative_to(root)}: does not compile alone: {run.stderr.strip().splitlines()[0]}"
+
+
+def check_guards(root):
+    """The guard is the file's name, so that no two headers shut each other out."""
+    for path in sources(root):
+        if path.suffix == ".h":
+            wish = re.sub(r"[^A-Z0-9]", "_", path.relative_to(root / "src").as_posix().upper())
+            if f"#ifndef {wish}\n#define {wish}\n" not in path.read_text(encoding="utf-8"):
+                yield f"{path.relative_to(root)}: the include guard is not {wish}"
+
+
+def check_finished(root):
+    """Nothing is left for later."""
+    for path in texts(root):
+        for where, line in lines(root, path):
+            if UNFINISHED.search(line):
+                yield f"{where}: unfinished: {line.strip()}"
+
+
+def check_version(root):
+    """The version is said once, in meson.build; CHANGELOG.md has a section for it."""
+    version = re.search(r"version: '([0-9.]+)'", (root / "meson.build").read_text(encoding="utf-8")).group(1)
+    number = re.compile(r"(?<![\w.])v?" + re.escape(version) + r"(?![\w.])")
+    for path in texts(root):
+        if path.relative_to(root).parts[0] in {"CHANGELOG.md", "deps", "test"} or path == root / "meson.build":
+            continue
+        for where, line in lines(root, path):
+            if number.search(line):
+                yield f"{where}: the version belongs to meson.build alone: {line.strip()}"
+    if f"## [{version}]" not in (root / "CHANGELOG.md").read_text(encoding="utf-8"):
+        yield f"CHANGELOG.md: no section for {version}"
+
+
+def check_listed(root):
+    """A source file that the build does not know is never compiled, and a test never run."""
+    built = (root / "meson.build").read_text(encoding="utf-8")
+    tested = (root / "test/meson.build").read_text(encoding="utf-8")
+    for path in sources(root):
+        name = path.relative_to(root).as_posix()
+        if path.suffix == ".c" and f"'{name}'" not in built:
+            yield f"{name}: not in meson.build"
+    for path in sources(root, "test/unit"):
+        if path.name.startswith("test_") and path.suffix == ".c":
+            folder = path.parent.relative_to(root / "test/unit")
+            name = (folder / path.stem[len("test_"):]).as_posix()
+            if f"'{name}'" not in tested:
+                yield f"{path.relative_to(root)}: not in test/meson.build"
+
+
+def check_length(root):
+    """A file fits a reader's head."""
+    for path in sources(root):
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        if count > LONGEST_FILE:
+            yield f"{path.relative_to(root)}: {count} lines, more than {LONGEST_FILE}"
+
+
+RULES = [check_arrows, check_known_folders, check_guards, check_finished, check_version, check_listed, check_length]
+
+
+def main(root, *compiler):
+    root = pathlib.Path(root).resolve()
+    results = [(rule, list(rule(root))) for rule in RULES]
+    if compiler:
+        results.append((check_headers, list(check_headers(root, compiler))))
+    print(f"1..{len(results)}")
+    for number, (rule, faults) in enumerate(results, 1):
+        print(f"{'not ok' if faults else 'ok'} {number} - {rule.__name__}")
+        for fault in faults:
+            print("#", fault)
+            print(fault, file=sys.stderr)
+    return any(faults for _, faults in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

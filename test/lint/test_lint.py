@@ -1,0 +1,82 @@
+"""The lint is shown to fail: each rule is given a small tree that breaks it, and one that does not. TAP."""
+
+import pathlib
+import sys
+import tempfile
+import traceback
+
+import lint
+
+UNFINISHED = "TO" "DO"
+
+
+def tree(files):
+    """A tree in a temporary directory, sound but for `files`."""
+    sound = {
+        "meson.build": "project('x', version: '1.2.3')\n'src/main.c'\n'src/net/a.c'\n",
+        "test/meson.build": "'net/a'\n",
+        "CHANGELOG.md": "## [1.2.3]\n",
+        "src/main.c": '#include "net/a.h"\n',
+        "src/base/b.h": "#ifndef BASE_B_H\n#define BASE_B_H\nstruct b {\n    int i;\n};\n#endif\n",
+        "src/net/a.h": '#ifndef NET_A_H\n#define NET_A_H\n#include "base/b.h"\nstruct a {\n    struct b b;\n};\n#endif\n',
+        "src/net/a.c": '#include "net/a.h"\n',
+        "test/unit/net/test_a.c": "\n",
+    }
+    place = tempfile.TemporaryDirectory()
+    root = pathlib.Path(place.name)
+    for name, text in {**sound, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return place, root
+
+
+CASES = [
+    # rule, what is wrong, the file that the complaint must name
+    (lint.check_arrows, {"src/base/b.c": '#include "net/a.h"\n'}, "src/base/b.c:1"),
+    (lint.check_arrows, {"src/net/a.c": '#include "net/a.h"\n#include "http/h.h"\n', "src/http/h.h": ""}, "src/net/a.c:2"),
+    (lint.check_arrows, {"src/http/h.c": '#include "memcached/m.h"\n', "src/memcached/m.h": ""}, "src/http/h.c:1"),
+    (lint.check_arrows, {"src/memcached/m.c": ' # include "http/h.h"\n', "src/http/h.h": ""}, "src/memcached/m.c:1"),
+    (lint.check_arrows, {"src/metrics/m.c": '#include "net/a.h"\n'}, "src/metrics/m.c:1"),
+    (lint.check_arrows, {"src/net/a.c": '#include "scrape.h"\n', "src/scrape.h": ""}, "src/net/a.c:1"),
+    (lint.check_arrows, {"src/net/a.c": '#include "a.h"\n'}, "src/net/a.c:1"),
+    (lint.check_arrows, {"src/http/server.c": "#include <llhttp.h>\n"}, "src/http/server.c:1"),
+    (lint.check_known_folders, {"src/odd/o.h": ""}, "src/odd"),
+    (lint.check_guards, {"src/net/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "src/net/a.h"),
+    (lint.check_finished, {"src/net/a.c": f"/* {UNFINISHED}: more */\n"}, "src/net/a.c:1"),
+    (lint.check_version, {"src/main.c": 'const char *version = "1.2.3";\n'}, "src/main.c:1"),
+    (lint.check_version, {"CHANGELOG.md": "## [1.2.2]\n"}, "CHANGELOG.md"),
+    (lint.check_listed, {"src/net/new.c": ""}, "src/net/new.c"),
+    (lint.check_listed, {"test/unit/net/test_new.c": ""}, "test/unit/net/test_new.c"),
+    (lint.check_length, {"src/net/a.c": "\n" * (lint.LONGEST_FILE + 1)}, "src/net/a.c"),
+    (lint.check_headers, {"src/net/c.h": "struct c {\n    struct b b;\n};\n"}, "src/net/c.h"),
+]
+
+
+def faults(rule, files, compiler):
+    place, root = tree(files)
+    with place:
+        return list(rule(root, compiler) if rule is lint.check_headers else rule(root))
+
+
+def check(rule, files, named, compiler):
+    assert faults(rule, {}, compiler) == [], "complains about a sound tree"
+    found = faults(rule, files, compiler)
+    assert len(found) == 1 and found[0].startswith(named), f"{found} should be one complaint about {named}"
+
+
+def main(*compiler):
+    print(f"1..{len(CASES)}")
+    failed = False
+    for number, (rule, files, named) in enumerate(CASES, 1):
+        try:
+            check(rule, files, named, compiler)
+            print(f"ok {number} - {rule.__name__} finds {named}")
+        except AssertionError:
+            failed = True
+            print(f"not ok {number} - {rule.__name__} finds {named}")
+            traceback.print_exc()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

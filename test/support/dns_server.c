@@ -1,0 +1,177 @@
+#include "dns_server.h"
+
+#include "base/container.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TYPE_A     1
+#define TYPE_CNAME 5
+#define TYPE_AAAA  28
+#define HEAD       12
+
+static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
+{
+    memcpy(at, bytes, len);
+    return at + len;
+}
+
+static uint8_t *put16(uint8_t *at, unsigned value)
+{
+    uint16_t order = htons((uint16_t) value);
+    return put(at, &order, 2);
+}
+
+/* The head of a record whose name stands at `name` in the packet. */
+static uint8_t *put_record(uint8_t *at, unsigned name, unsigned type, uint32_t ttl, unsigned len)
+{
+    ttl = htonl(ttl);
+    at = put16(at, 0xc000 | name);
+    at = put16(at, type);
+    at = put16(at, 1);
+    at = put(at, &ttl, 4);
+    return put16(at, len);
+}
+
+/* Keeps the name that is asked for; returns where its type stands. */
+static size_t read_name(struct dns_server *server, const uint8_t *packet)
+{
+    size_t at = HEAD, len = 0;
+    while (packet[at]) {
+        if (len) server->last[len++] = '.';
+        memcpy(server->last + len, packet + at + 1, packet[at]);
+        len += packet[at];
+        at += packet[at] + 1u;
+    }
+    server->last[len] = '\0';
+    return at + 1;
+}
+
+/* Turns the question into its answer; returns the new length. */
+static size_t answer(struct dns_server *server, uint8_t *packet, bool udp)
+{
+    size_t type_at = read_name(server, packet);
+    unsigned type = packet[type_at + 1], name = HEAD, records = 0;
+    bool cut = udp && server->truncated;
+    uint8_t code = type == TYPE_A ? server->code : server->code6;
+    bool any = !code && !cut;
+    uint8_t *at = packet + type_at + 4;
+    if (any && server->alias_ttl) {
+        at = put_record(at, name, TYPE_CNAME, server->alias_ttl, 5);
+        name = (unsigned) (at - packet);
+        at = put(at, "\3www", 5);
+        records++;
+    }
+    for (unsigned i = 1; any && type == TYPE_A && i <= server->a; i++, records++) {
+        uint8_t address[] = {127, 0, 1, (uint8_t) i};
+        at = put(put_record(at, name, TYPE_A, server->ttl, 4), address, 4);
+    }
+    if (any && type == TYPE_AAAA && server->aaaa) {
+        at = put(put_record(at, name, TYPE_AAAA, server->ttl, 16), &in6addr_loopback, 16);
+        records++;
+    }
+    put16(packet + 2, 0x8180u | (cut ? 0x200u : 0) | code);
+    put16(packet + 6, records);
+    return (size_t) (at - packet);
+}
+
+/* Room is left for the answer behind the question. */
+static void on_udp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct dns_server *server = handle->data;
+    (void) suggested;
+    *buffer = uv_buf_init((char *) server->packet, 300);
+}
+
+static void on_packet(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const struct sockaddr *from,
+                      unsigned flags)
+{
+    struct dns_server *server = udp->data;
+    (void) flags;
+    if (n <= 0) return;
+    server->packets++;
+    if (server->silent) {
+        if (server->silent != DNS_SERVER_FOREVER) server->silent--;
+        return;
+    }
+    uv_buf_t out = *buffer;
+    out.len = answer(server, (uint8_t *) out.base, true);
+    assert_int_equal(uv_udp_try_send(udp, &out, 1, from), (int) out.len);
+}
+
+static void on_tcp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct dns_server *server = handle->data;
+    (void) suggested;
+    *buffer = uv_buf_init((char *) server->packet, 300);
+}
+
+/* Loopback delivers what c-ares wrote at once in one piece: one or more whole questions. */
+static void on_segment(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct dns_server *server = stream->data;
+    size_t question;
+    (void) buffer;
+    if (n < 0) {
+        uv_close((uv_handle_t *) stream, NULL);
+        server->connected = false;
+        return;
+    }
+    for (size_t at = 0; at + 2 < (size_t) n; at += 2 + question) {
+        uint8_t packet[512];
+        question = (size_t) server->packet[at] << 8 | server->packet[at + 1];
+        assert_true(at + 2 + question <= (size_t) n);
+        memcpy(packet + 2, server->packet + at + 2, question);
+        size_t len = answer(server, packet + 2, false);
+        put16(packet, (unsigned) len);
+        uv_buf_t out = uv_buf_init((char *) packet, (unsigned) len + 2);
+        assert_int_equal(uv_try_write(stream, &out, 1), (int) out.len);
+        server->segments++;
+    }
+}
+
+static void on_incoming(uv_stream_t *listener, int status)
+{
+    struct dns_server *server = listener->data;
+    assert_int_equal(status, 0);
+    assert_false(server->connected);
+    assert_int_equal(uv_tcp_init(listener->loop, &server->connection), 0);
+    server->connection.data = server;
+    server->connected = true;
+    assert_int_equal(uv_accept(listener, (uv_stream_t *) &server->connection), 0);
+    assert_int_equal(uv_read_start((uv_stream_t *) &server->connection, on_tcp_alloc, on_segment), 0);
+}
+
+void dns_server_start(struct dns_server *server, uv_loop_t *loop, const char *host, int port)
+{
+    struct sockaddr_in address;
+    int size = sizeof(address);
+    *server = (struct dns_server){.a = 1, .ttl = 60};
+    assert_int_equal(uv_ip4_addr(host, port, &address), 0);
+    assert_int_equal(uv_udp_init(loop, &server->udp), 0);
+    assert_int_equal(uv_tcp_init(loop, &server->listener), 0);
+    server->udp.data = server->listener.data = server;
+
+    /* TCP chooses the port: it has more of them in use. */
+    if (uv_tcp_bind(&server->listener, (struct sockaddr *) &address, 0) < 0) return;
+    assert_int_equal(uv_listen((uv_stream_t *) &server->listener, 8, on_incoming), 0);
+    assert_int_equal(uv_tcp_getsockname(&server->listener, (struct sockaddr *) &address, &size), 0);
+    assert_int_equal(uv_udp_bind(&server->udp, (struct sockaddr *) &address, 0), 0);
+    assert_int_equal(uv_udp_recv_start(&server->udp, on_udp_alloc, on_packet), 0);
+    server->port = ntohs(address.sin_port);
+}
+
+void dns_server_stop(struct dns_server *server)
+{
+    if (uv_is_closing((uv_handle_t *) &server->udp)) return;
+    uv_close((uv_handle_t *) &server->udp, NULL);
+    uv_close((uv_handle_t *) &server->listener, NULL);
+    if (server->connected) uv_close((uv_handle_t *) &server->connection, NULL);
+    server->connected = false;
+}

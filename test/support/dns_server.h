@@ -1,0 +1,40 @@
+/* A scripted name server on a loopback port, on the loop of the test. */
+#ifndef SUPPORT_DNS_SERVER_H
+#define SUPPORT_DNS_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define DNS_SERVER_FOREVER  UINT_MAX
+#define DNS_SERVER_NXDOMAIN 3
+#define DNS_SERVER_SERVFAIL 2
+
+struct dns_server {
+    uv_udp_t udp;
+    uv_tcp_t listener, connection;
+    uint8_t packet[1024];
+    int port; /* 0: it may not be bound */
+    bool connected;
+
+    /* What it says about all names; may be changed between questions. */
+    unsigned a;          /* addresses 127.0.1.1 and on */
+    bool aaaa;           /* ::1 */
+    uint32_t ttl;        /* seconds; 60 at the start */
+    uint32_t alias_ttl;  /* not 0: by way of an alias */
+    uint8_t code, code6; /* the response codes for A and AAAA */
+    bool truncated;      /* by UDP: the answer is to be had by TCP */
+    unsigned silent;     /* so many packets are swallowed first */
+
+    /* What happened. */
+    unsigned packets, segments; /* questions by UDP and by TCP */
+    char last[256];             /* the name that was asked for last, with dots */
+};
+
+/* Port 0: any. Without the right to bind it, `port` is 0 and nothing ever answers. */
+void dns_server_start(struct dns_server *server, uv_loop_t *loop, const char *host, int port);
+
+/* Harmless when it has been stopped; the memory is free once the loop has run out. */
+void dns_server_stop(struct dns_server *server);
+
+#endif

@@ -1,0 +1,333 @@
+#include "net/dns.h"
+
+#include "base/container.h"
+#include "dns_server.h"
+#include "loop.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A query and what has become of it. */
+struct question {
+    struct dns_query query;
+    struct dns_answer answer;
+    unsigned answers;
+};
+
+static uv_loop_t loop;
+static struct dns *dns;
+static struct dns_server server, other;
+static struct question question, second;
+static unsigned closed;
+
+static void on_answer(struct dns_query *query, const struct dns_answer *answer)
+{
+    struct question *asked = container_of(query, struct question, query);
+    assert_int_equal(answer->count == 0, answer->error != NULL);
+    asked->answer = *answer;
+    asked->answers++;
+}
+
+static void ask(const char *name)
+{
+    dns_ask(dns, &question.query, name, on_answer);
+    loop_run_until_count(&loop, &question.answers, question.answers + 1);
+}
+
+static void on_closed(void *context)
+{
+    assert_ptr_equal(context, &closed);
+    closed++;
+}
+
+static void open_world(const char *host, int port)
+{
+    closed = 0;
+    memset(&question, 0, sizeof(question));
+    memset(&second, 0, sizeof(second));
+    loop_open(&loop);
+    dns_server_start(&server, &loop, host, port);
+}
+
+static int set_up(void **state)
+{
+    char servers[32];
+    (void) state;
+    open_world("127.0.0.1", 0);
+    snprintf(servers, sizeof(servers), "127.0.0.1:%d", server.port);
+    assert_int_equal(dns_new(&dns, &loop, servers), 0);
+    return 0;
+}
+
+static void finish(void)
+{
+    dns_server_stop(&server);
+    dns_close(dns, on_closed, &closed);
+    assert_int_equal(closed, 0);
+    loop_close(&loop);
+    assert_int_equal(closed, 1);
+}
+
+/* RFC 6724 puts ::1 before 127.0.1.1. */
+static void test_addresses(void **state)
+{
+    const union endpoint *endpoints = question.answer.endpoints;
+    (void) state;
+    server.a = 2;
+    server.aaaa = true;
+    ask("cache.test");
+    assert_string_equal(server.last, "cache.test");
+    assert_int_equal(server.packets, 2);
+    assert_int_equal(question.answer.count, 3);
+    assert_int_equal(endpoints[0].v6.sin6_family, AF_INET6);
+    assert_int_equal(endpoints[0].v6.sin6_port, 0);
+    assert_memory_equal(&endpoints[0].v6.sin6_addr, &in6addr_loopback, 16);
+    assert_int_equal(endpoints[1].v4.sin_family, AF_INET);
+    assert_int_equal(endpoints[1].v4.sin_port, 0);
+    assert_int_equal(endpoints[1].v4.sin_addr.s_addr, htonl(0x7f000101));
+    assert_int_equal(endpoints[2].v4.sin_addr.s_addr, htonl(0x7f000102));
+    finish();
+}
+
+static void test_too_many_addresses(void **state)
+{
+    (void) state;
+    server.a = DNS_ADDRESSES_MAX + 4;
+    ask("cache.test");
+    assert_int_equal(question.answer.count, DNS_ADDRESSES_MAX);
+    finish();
+}
+
+static void check_ttl(uint32_t ttl, uint32_t alias_ttl, uint64_t expected_ms)
+{
+    server.ttl = ttl;
+    server.alias_ttl = alias_ttl;
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 1);
+    assert_int_equal(question.answer.ttl_ms, expected_ms);
+}
+
+static void test_ttl(void **state)
+{
+    (void) state;
+    check_ttl(60, 0, 60000);
+    check_ttl(60, 5, 5000);
+    check_ttl(5, 60, 5000);
+    check_ttl(0, 0, 1000);
+    check_ttl(7200, 0, 3600000);
+    check_ttl(UINT32_MAX, 0, 1000);
+    finish();
+}
+
+static void check_failure(const char *error)
+{
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 0);
+    assert_string_equal(question.answer.error, error);
+    assert_int_equal(question.answer.ttl_ms, 1000);
+    assert_false(question.answer.aborted);
+}
+
+static void test_no_such_name(void **state)
+{
+    (void) state;
+    server.code = server.code6 = DNS_SERVER_NXDOMAIN;
+    check_failure("name not found");
+    finish();
+}
+
+static void test_no_address(void **state)
+{
+    (void) state;
+    server.a = 0;
+    check_failure("the name has no address");
+    finish();
+}
+
+static void test_half_an_answer_is_enough(void **state)
+{
+    (void) state;
+    server.code6 = DNS_SERVER_SERVFAIL;
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 1);
+    finish();
+}
+
+static void test_server_fails(void **state)
+{
+    (void) state;
+    server.code = server.code6 = DNS_SERVER_SERVFAIL;
+    check_failure("no name server could answer");
+    finish();
+}
+
+static void test_nobody_there(void **state)
+{
+    (void) state;
+    dns_server_stop(&server);
+    loop_turn(&loop, 2);
+    check_failure("no name server could answer");
+    finish();
+}
+
+static void test_silence(void **state)
+{
+    (void) state;
+    server.silent = DNS_SERVER_FOREVER;
+    check_failure("the name servers do not answer");
+    assert_int_equal(server.packets, 8);
+    finish();
+}
+
+/* Within the second that a scrape has. */
+static void test_lost_packets_are_repeated(void **state)
+{
+    (void) state;
+    server.silent = 2;
+    uint64_t start = uv_hrtime();
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 1);
+    assert_true(uv_hrtime() - start < 800 * UINT64_C(1000000));
+    finish();
+}
+
+static void test_long_answers_come_by_tcp(void **state)
+{
+    (void) state;
+    server.truncated = true;
+    server.a = 3;
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 3);
+    assert_int_equal(server.packets, 2);
+    assert_int_equal(server.segments, 2);
+    finish();
+}
+
+/* The first name of /etc/hosts that is not a localhost. */
+static bool find_host(char name[64])
+{
+    char line[256];
+    FILE *file = fopen("/etc/hosts", "r");
+    bool found = false;
+    while (file && !found && fgets(line, sizeof(line), file))
+        found = sscanf(line, "%*[0-9.] %63s", name) == 1 && !strstr(name, "localhost");
+    if (file) fclose(file);
+    return found;
+}
+
+static void test_hosts_file(void **state)
+{
+    char name[64];
+    (void) state;
+    bool found = find_host(name);
+    if (found) {
+        dns_ask(dns, &question.query, name, on_answer);
+        assert_int_equal(question.answers, 1);
+        assert_true(question.answer.count > 0);
+        assert_int_equal(question.answer.ttl_ms, 10000);
+        assert_int_equal(server.packets, 0);
+    }
+    finish();
+    if (!found) skip();
+}
+
+static void test_close_aborts(void **state)
+{
+    (void) state;
+    for (unsigned turns = 0; turns < 4; turns++) {
+        if (turns) set_up(NULL);
+        server.silent = DNS_SERVER_FOREVER;
+        dns_ask(dns, &question.query, "cache.test", on_answer);
+        loop_turn(&loop, turns);
+        assert_int_equal(question.answers, 0);
+        finish();
+        assert_int_equal(question.answers, 1);
+        assert_true(question.answer.aborted);
+    }
+}
+
+static void test_bad_server_list(void **state)
+{
+    struct dns *none;
+    (void) state;
+    assert_int_equal(dns_new(&none, &loop, "127.0.0.1:53,nonsense"), UV_EINVAL);
+    finish();
+}
+
+static char config_path[64];
+
+static void write_config(const char *text)
+{
+    FILE *file = fopen(config_path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What is under way is aborted, and what comes later goes to the new server with its search domain. */
+static void check_changed_config(void)
+{
+    ask("first.test");
+    assert_int_equal(question.answer.count, 1);
+    dns_refresh(dns);
+    server.silent = DNS_SERVER_FOREVER;
+    dns_ask(dns, &second.query, "second.test", on_answer);
+    loop_run_until_count(&loop, &server.packets, 4);
+    dns_refresh(dns);
+    assert_int_equal(second.answers, 0);
+
+    write_config("nameserver 127.0.0.78\nsearch example.test\n");
+    dns_refresh(dns);
+    assert_int_equal(second.answers, 1);
+    assert_true(second.answer.aborted);
+    ask("third");
+    assert_int_equal(question.answer.count, 1);
+    assert_int_equal(server.packets, 4);
+    assert_string_equal(other.last, "third.example.test");
+}
+
+/* A file of resolv.conf's form names no ports, so this needs the one of DNS. */
+static void test_changed_config(void **state)
+{
+    (void) state;
+    open_world("127.0.0.77", 53);
+    dns_server_start(&other, &loop, "127.0.0.78", 53);
+    bool allowed = server.port && other.port;
+    snprintf(config_path, sizeof(config_path), "/tmp/test_dns.%d", (int) getpid());
+    write_config("nameserver 127.0.0.77\n");
+    assert_int_equal(dns_new(&dns, &loop, config_path), 0);
+    if (allowed) check_changed_config();
+    unlink(config_path);
+    dns_server_stop(&other);
+    finish();
+    if (!allowed) skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_addresses, set_up),
+        cmocka_unit_test_setup(test_too_many_addresses, set_up),
+        cmocka_unit_test_setup(test_ttl, set_up),
+        cmocka_unit_test_setup(test_no_such_name, set_up),
+        cmocka_unit_test_setup(test_no_address, set_up),
+        cmocka_unit_test_setup(test_half_an_answer_is_enough, set_up),
+        cmocka_unit_test_setup(test_server_fails, set_up),
+        cmocka_unit_test_setup(test_nobody_there, set_up),
+        cmocka_unit_test_setup(test_silence, set_up),
+        cmocka_unit_test_setup(test_lost_packets_are_repeated, set_up),
+        cmocka_unit_test_setup(test_long_answers_come_by_tcp, set_up),
+        cmocka_unit_test_setup(test_hosts_file, set_up),
+        cmocka_unit_test_setup(test_close_aborts, set_up),
+        cmocka_unit_test_setup(test_bad_server_list, set_up),
+        cmocka_unit_test(test_changed_config),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
