@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+
+FROM debian:12 AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+    gcc libc6-dev meson ninja-build pkg-config libuv1-dev libc-ares-dev zlib1g-dev
+WORKDIR /source
+# llhttp's C sources, without the Node.js that their package depends on.
+RUN apt-get download -o APT::Sandbox::User=root node-llhttp && dpkg-deb -x node-llhttp_*.deb llhttp
+COPY meson.build meson_options.txt ./
+COPY deps deps
+COPY src src
+RUN meson setup build --buildtype=release --prefix=/usr -Dtests=disabled -Dllhttp_source="$PWD/llhttp/usr/share" \
+ && ninja -C build \
+ && DESTDIR=/installed meson install -C build --no-rebuild --strip
+
+FROM debian:12-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libuv1 libc-ares2 zlib1g \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /installed/usr/bin/memcached_fleet_exporter /usr/bin/memcached_fleet_exporter
+COPY LICENSE /usr/share/doc/memcached_fleet_exporter/LICENSE
+# By number, so that Kubernetes can tell that it is not root. Any other user will do.
+USER 65534:65534
+EXPOSE 9150
+# Asks the exporter alone, never a memcached. bash is the one HTTP client that the image has.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9150 && printf 'GET /-/healthy HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r status <&3 && [[ $status == 'HTTP/1.1 200 '* ]]"]
+ENTRYPOINT ["/usr/bin/memcached_fleet_exporter"]

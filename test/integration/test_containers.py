@@ -1,0 +1,196 @@
+"""What the container files say is carried out as far as that goes without a container engine."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+import yaml
+
+from support import http
+from support.exporter import environment
+from support.process import Process, accepts, free_port, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ALWAYS_THERE = {"libc6"}
+
+
+def composed(name):
+    """A compose file as docker-compose understands it."""
+    run = subprocess.run(["docker-compose", "-f", ROOT / name, "config"], cwd=ROOT, capture_output=True, text=True,
+                         stdin=subprocess.DEVNULL, check=False)
+    assert run.returncode == 0, run.stderr
+    return yaml.safe_load(run.stdout)["services"]
+
+
+def instructions():
+    """(instruction, arguments) of the Dockerfile, one list for each of its stages."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.M)
+    stages = []
+    for line in text.replace("\\\n", " ").splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word == "FROM":
+            stages.append([])
+        if word:
+            stages[-1].append((word, rest.strip()))
+    return stages
+
+
+def all_of(stage, word):
+    return [rest for instruction, rest in stage if instruction == word]
+
+
+def apt_packages(stage):
+    lists = re.findall(r"apt-get install -y --no-install-recommends([^&]*)", " && ".join(all_of(stage, "RUN")))
+    return set(" ".join(lists).split())
+
+
+def copied(stage):
+    """What a stage takes from the checkout."""
+    words = [rest.split() for rest in all_of(stage, "COPY") if not rest.startswith("--from")]
+    return [source for parts in words for source in parts[:-1]]
+
+
+def llhttp_share():
+    """Where llhttp's sources were found when this tree was built."""
+    unpacked = ROOT / "build/llhttp/usr/share"
+    return unpacked if unpacked.is_dir() else pathlib.Path("/usr/share")
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """The builder's steps in a scratch directory: what it puts into /installed."""
+    builder = instructions()[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o755)
+        source, target = pathlib.Path(scratch, "source"), pathlib.Path(scratch, "installed")
+        (source / "llhttp/usr").mkdir(parents=True)
+        (source / "llhttp/usr/share").symlink_to(llhttp_share())
+        for name in copied(builder):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, source / name)
+        steps = [step for step in all_of(builder, "RUN") if "apt-get" not in step]
+        assert steps, "the builder builds nothing"
+        for step in steps:
+            assert "/installed" in step
+            run = subprocess.run(["sh", "-ec", step.replace("/installed", str(target))], cwd=source, text=True,
+                                 capture_output=True, stdin=subprocess.DEVNULL, check=False)
+            assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
+        yield target
+
+
+def as_user(user):
+    """Words that run a command as the image's user, where this test may change to it."""
+    uid, gid = user.split(":")
+    return ["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--no-new-privs"] if os.getuid() == 0 else []
+
+
+def entry_point(installed):
+    command, = json.loads(all_of(instructions()[1], "ENTRYPOINT")[0])
+    taken = [rest.split() for rest in all_of(instructions()[1], "COPY") if rest.startswith("--from")]
+    origin = {target: source for _, source, target in taken}[command]
+    return installed / origin.removeprefix("/installed/")
+
+
+def health_check(port):
+    """The exit code of the image's health check, for a server on another port."""
+    text = all_of(instructions()[1], "HEALTHCHECK")[0]
+    command = json.loads(text[text.index("CMD") + 3:])
+    return subprocess.run([word.replace("9150", str(port)) for word in command], stdin=subprocess.DEVNULL, timeout=10,
+                          capture_output=True, check=False).returncode
+
+
+def test_the_image_runs_as_another_user_and_its_health_check_tells_life_from_death(installed):
+    runtime = instructions()[1]
+    user = all_of(runtime, "USER")[0]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "Kubernetes wants a number that is not root's"
+    port = free_port()
+    exporter = Process([*as_user(user), entry_point(installed), "--memcached.address=",
+                        f"--web.listen-address=127.0.0.1:{port}"], env=environment())
+    try:
+        wait_until(lambda: accepts(("127.0.0.1", port)) or not exporter.running, "the installed exporter")
+        assert exporter.running, exporter.stderr
+        if os.getuid() == 0:
+            assert os.stat(f"/proc/{exporter.pid}").st_uid == int(user.split(":")[0])
+        assert http.get(("127.0.0.1", port), "/metrics").status == 200
+        assert health_check(port) == 0
+        assert exporter.terminate() == 0, exporter.stderr
+        assert health_check(port) != 0
+    finally:
+        exporter.kill()
+
+
+def test_the_health_check_refuses_another_kind_of_server(memcached):
+    assert health_check(memcached().port) != 0
+
+
+def test_the_image_exposes_the_port_that_is_the_default(installed):
+    port, = all_of(instructions()[1], "EXPOSE")
+    words = subprocess.run([entry_point(installed), "--help"], capture_output=True, text=True, check=True).stdout
+    assert f":{port}" in words
+
+
+def test_the_image_has_every_library_that_the_program_is_linked_to(installed):
+    run = subprocess.run(["ldd", entry_point(installed)], capture_output=True, text=True, check=True)
+    libraries = re.findall(r"^\s*(\S+) => /", run.stdout, flags=re.M)
+    assert len(libraries) >= 3, run.stdout
+    there = apt_packages(instructions()[1]) | ALWAYS_THERE
+    for library in libraries:
+        owners = subprocess.run(["dpkg-query", "-S", f"*/{library}"], capture_output=True, text=True, check=True).stdout
+        assert {line.split(":")[0] for line in owners.splitlines()} & there, f"{library}: {owners}"
+
+
+def test_the_builder_has_the_packages_that_dev_installs():
+    dev = (ROOT / "dev").read_text(encoding="utf-8")
+    assert apt_packages(instructions()[0]) == set(re.search(r'^build_packages="(.*)"', dev, flags=re.M).group(1).split())
+
+
+def test_what_the_builder_copies_is_not_ignored():
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    names = copied(instructions()[0]) + copied(instructions()[1])
+    assert len(names) >= 4
+    for name in names:
+        assert (ROOT / name).exists() and f"!{name}" in ignore, name
+
+
+def test_the_manual_is_installed(installed):
+    manual = (installed / "usr/share/man/man1/memcached_fleet_exporter.1").read_text(encoding="utf-8")
+    assert manual.startswith((".TH", '.\\"')) and "memcached.address" in manual.replace("\\", "")
+
+
+def test_compose_has_an_exporter_over_all_memcached_and_a_prometheus_over_that():
+    services = composed("compose.yaml")
+    servers = [name for name, service in services.items() if service["image"].startswith("memcached:")]
+    assert len(servers) == 3
+    addresses = [f"--memcached.address={name}:11211" for name in servers]
+    assert sorted(services["exporter"]["command"]) == sorted(addresses)
+    assert services["exporter"]["build"]["context"] == str(ROOT)
+    volume = services["prometheus"]["volumes"][0]
+    file = pathlib.Path(volume.split(":")[0] if isinstance(volume, str) else volume["source"])
+    job, = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["scrape_configs"]
+    assert job["honor_labels"] is True
+    assert job["static_configs"][0]["targets"] == ["exporter:9150"]
+
+
+def test_the_sidecar_shares_its_servers_network_and_is_set_by_the_environment(exporter):
+    services = composed("config/compose/sidecar.yaml")
+    sidecar = services["exporter"]
+    assert sidecar["network_mode"] == "service:memcached"
+    assert "ports" not in sidecar and services["memcached"]["ports"], "the port is that of the shared namespace"
+    variables = {name: str(value) for name, value in sidecar["environment"].items()}
+    started = exporter(targets=None, env=variables)
+    assert started.get("/metrics").status == 200
+    json.loads(started.process.stderr.splitlines()[0])  # --log.format=json was taken
+    words = subprocess.run([os.environ["EXPORTER"], "--help"], capture_output=True, text=True, check=True).stdout
+    for name in variables:
+        assert name in words, "the environment names a flag that there is not"
+
+
+@pytest.mark.parametrize("file", sorted(str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yml")))
+def test_prometheus_understands_its_configuration(file):
+    run = subprocess.run(["promtool", "check", "config", file], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,133 @@
+"""
+A scripted memcached: it says what a test tells it to, byte for byte, and remembers what it was asked.
+
+A script is a function of one connection. Without one, `answers` maps whole request lines ("stats items") to replies.
+"""
+
+import socket
+import struct
+import threading
+
+PLAIN = {
+    "stats": b"STAT pid 1\r\nSTAT uptime 10\r\nSTAT version 1.6.18\r\nSTAT curr_items 5\r\nEND\r\n",
+    "stats settings": b"STAT maxconns 1024\r\nEND\r\n",
+    "stats items": b"STAT items:1:number 5\r\nEND\r\n",
+    "stats slabs": b"STAT 1:chunk_size 96\r\nSTAT active_slabs 1\r\nSTAT total_malloced 1048576\r\nEND\r\n",
+}
+
+
+def reply(*lines):
+    """A stats reply of these "key value" lines, text or bytes."""
+    rows = [line.encode() if isinstance(line, str) else line for line in lines]
+    return b"".join(b"STAT " + row + b"\r\n" for row in rows) + b"END\r\n"
+
+
+class Connection:
+    """The server's end of one connection, for scripts. Reads give "" at the end of it."""
+
+    def __init__(self, server, sock):
+        self.server, self.sock, self._bytes = server, sock, b""
+
+    def line(self):
+        """The next request line without its end; it is put down in server.requests."""
+        while b"\n" not in self._bytes:
+            data = self.sock.recv(65536)
+            if not data:
+                return ""
+            with self.server.lock:
+                self.server.writes.append(data)
+            self._bytes += data
+        line, _, self._bytes = self._bytes.partition(b"\n")
+        text = line.rstrip(b"\r").decode("latin-1")
+        with self.server.lock:
+            self.server.requests.append(text)
+        return text
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def send_slowly(self, data):
+        """Every byte in a segment of its own."""
+        for i in range(len(data)):
+            self.sock.sendall(data[i:i + 1])
+
+    def serve(self, answers):
+        """Answers until the client hangs up."""
+        while True:
+            line = self.line()
+            if not line:
+                return
+            self.send(answers.get(line, b"ERROR\r\n"))
+
+    def reset(self):
+        """Ends the connection with an RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def wait_for_end(self):
+        """Stays silent until the client, or the test, ends the connection."""
+        while self.sock.recv(65536):
+            pass
+
+
+class FakeMemcached:
+    """Listens until close(). `requests`: every line so far; `writes`: each piece as it was read; `connections`: how many."""
+
+    def __init__(self, answers=None, script=None, host="127.0.0.1", port=0):
+        self.answers = dict(PLAIN, **(answers or {}))
+        self.script = script or (lambda connection: connection.serve(self.answers))
+        self.requests, self.writes, self.connections = [], [], 0
+        self.lock = threading.Lock()
+        self._open = set()
+        self._listener = socket.create_server((host, port), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        self.address = f"{host}:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.connections += 1
+                self._open.add(sock)
+            threading.Thread(target=self._run, args=(sock,), daemon=True).start()
+
+    def _run(self, sock):
+        try:
+            self.script(Connection(self, sock))
+        except OSError:
+            pass  # the exporter hung up: what that means is for the test to say
+        finally:
+            with self.lock:
+                self._open.discard(sock)
+            sock.close()
+
+    def count(self, line):
+        with self.lock:
+            return self.requests.count(line)
+
+    def close(self):
+        """Ends the listener and every connection; its threads then end by themselves."""
+        with self.lock:
+            sockets = [self._listener, *self._open]
+        for sock in sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._listener.close()
+
+
+class DeafListener:
+    """Its kernel takes connections; nobody ever accepts, reads or answers."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+
+    def close(self):
+        self._listener.close()
