@@ -50,7 +50,7 @@ static void on_closed(struct stream *stream)
 
 void connection_close(struct connection *connection)
 {
-    if (connection->phase == CONNECTION_CLOSING) return;
+    assert(connection->phase != CONNECTION_CLOSING);
     connection->phase = CONNECTION_CLOSING;
     link_remove(&connection->link);
     connection->shared->open_count--;

@@ -57,7 +57,7 @@ struct connection {
  */
 int connection_accept(struct connections *shared, uv_stream_t *listener, bool reject);
 
-/* Closes at once; aborts what was under way. Harmless when it is closing already. */
+/* Closes at once; aborts what was under way. Once, for one that is open. */
 void connection_close(struct connection *connection);
 
 /* Lets an answer that is due be the last one; closes a connection that waits for a request. */

@@ -22,7 +22,7 @@
 /* Large enough that the cost of a write and of a visit to the thread pool does not matter. */
 #define PIECE (64 * 1024)
 
-/* A body may overshoot a piece by what it cannot divide; a quarter of that is generous already. */
+/* A body may overshoot a piece by what it cannot divide, a line or a family; this is far beyond. */
 #define PIECE_CAP (16 * PIECE)
 
 /* Up to here zlib takes a millisecond or two even on a slow machine, which the loop can spare. */

@@ -123,11 +123,26 @@ class FakeMemcached:
 
 
 class DeafListener:
-    """Its kernel takes connections; nobody ever accepts, reads or answers."""
+    """Its kernel takes connections; nobody ever accepts, reads or answers. A full one does not even let them connect."""
 
-    def __init__(self):
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+    def __init__(self, full=False):
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=0 if full else 16)
+        self.where = self._listener.getsockname()
+        self.address = "%s:%d" % self.where
+        self._waiting = []
+        while full and self._connects():
+            assert len(self._waiting) < 100, "the backlog has no end"
+
+    def _connects(self):
+        sock = socket.socket()
+        self._waiting.append(sock)
+        sock.settimeout(0.3)
+        try:
+            sock.connect(self.where)
+            return True
+        except TimeoutError:
+            return False
 
     def close(self):
-        self._listener.close()
+        for sock in (*self._waiting, self._listener):
+            sock.close()

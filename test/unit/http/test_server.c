@@ -81,6 +81,45 @@ static void test_one_too_many(void **state)
     fixture_stop(0);
 }
 
+/* A head that is on its way is as good as a request. */
+static void test_half_a_head_makes_no_room(void **state)
+{
+    (void) state;
+    static const struct server_limits one = {
+        .max_connections = 1, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+    struct client first, second;
+    fixture_start(&one);
+    client_open(&first);
+    client_ask(&first, REQUEST("/short") "GET /short HTTP/1.1\r\n");
+    client_expect(&first, 200, "hello\n");
+    client_open(&second);
+    client_expect(&second, 503, NULL);
+    client_ask(&first, "Host: h\r\n\r\n");
+    client_expect(&first, 200, "hello\n");
+    client_close(&first);
+    client_close(&second);
+    fixture_stop(0);
+}
+
+static void test_a_silent_connection_makes_room_after_a_while(void **state)
+{
+    (void) state;
+    static const struct server_limits one = {
+        .max_connections = 1, .head_timeout_ms = 50, .idle_timeout_ms = 60000};
+    struct client silent, second;
+    fixture_start(&one);
+    client_open(&silent);
+    client_wait(&silent, count_open() == 1);
+    loop_run_for(&fixture.loop, 80);
+    client_open(&second);
+    client_ask(&second, REQUEST("/short"));
+    client_expect(&second, 200, "hello\n");
+    client_expect_end(&silent);
+    client_close(&silent);
+    client_close(&second);
+    fixture_stop(0);
+}
+
 /* A flood costs no more than a few connections' memory: the rest are closed without an answer. */
 static void test_a_flood_is_bounded(void **state)
 {
@@ -197,7 +236,8 @@ static void test_stop_aborts_when_the_grace_is_over(void **state)
     client_close(&client);
 }
 
-/* Without an abort callback the exchange stays until it is answered, though nobody hears the answer. */
+/* Without an abort callback the exchange stays until it is answered, though nobody hears the answer. That an
+ * earlier request on the connection had set one makes no difference. */
 static void test_stop_waits_for_a_handler_that_cannot_be_aborted(void **state)
 {
     (void) state;
@@ -206,8 +246,11 @@ static void test_stop_waits_for_a_handler_that_cannot_be_aborted(void **state)
         struct client client;
         fixture_start(&lenient_limits);
         client_open(&client);
-        client_ask(&client, REQUEST("/forgetful"));
+        client_ask(&client, REQUEST("/later") REQUEST("/forgetful"));
         client_wait(&client, fixture.waiting != NULL);
+        answer_hello(fixture.waiting);
+        client_expect(&client, 200, "hello\n");
+        client_wait(&client, fixture.handled == 2);
         server_close(fixture.server, 0, on_server_closed, &fixture);
         client_expect_end(&client);
         loop_run_for(&fixture.loop, 50);
@@ -217,6 +260,7 @@ static void test_stop_waits_for_a_handler_that_cannot_be_aborted(void **state)
         else
             answer_hello(fixture.waiting);
         assert_int_equal(fixture.released, stream);
+        assert_int_equal(fixture.aborted, 0);
         loop_run_until(&fixture.loop, &fixture.closed);
         loop_close(&fixture.loop);
         client_close(&client);
@@ -244,6 +288,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_idle_connection_makes_room),
         cmocka_unit_test(test_one_too_many),
+        cmocka_unit_test(test_half_a_head_makes_no_room),
+        cmocka_unit_test(test_a_silent_connection_makes_room_after_a_while),
         cmocka_unit_test(test_a_flood_is_bounded),
         cmocka_unit_test(test_stop_with_nothing_going_on),
         cmocka_unit_test(test_stop_closes_who_waits),
