@@ -36,6 +36,8 @@ static int resolve(uv_loop_t *loop, const char *name, union endpoint *endpoint)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     uv_getaddrinfo_t lookup;
+    /* A bare container has no /etc/hosts to say so. */
+    if (strcmp(name, "localhost") == 0) return uv_ip4_addr("127.0.0.1", 0, &endpoint->v4);
     int result = uv_getaddrinfo(loop, &lookup, NULL, name, NULL, &hints);
     if (result < 0) return result;
     const struct addrinfo *found = lookup.addrinfo;

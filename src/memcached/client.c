@@ -60,14 +60,6 @@ static void judge(struct client *client, enum target_state state, const char *er
     snapshot_judge(client->snapshot, state, error);
 }
 
-static void drop_half_replies(struct snapshot *snapshot)
-{
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        unsigned bit = COMMAND_BIT(command);
-        if ((snapshot->asked & bit) && !(snapshot->answered & bit)) snapshot_drop(snapshot, command);
-    }
-}
-
 /* Takes the poll off the client, then tells those who wait: they may ask again at once. */
 static void report(struct client *client)
 {
@@ -81,7 +73,7 @@ static void report(struct client *client)
     buffer_deinit(&client->rest);
 
     snapshot->duration_ns = client->used_ns - client->started_ns;
-    drop_half_replies(snapshot);
+    snapshot_drop_unanswered(snapshot);
     snapshot_finish(snapshot);
     log_transition(client, snapshot);
     for (struct link *link; (link = list_pop(&polls));) {
@@ -129,14 +121,27 @@ static void lose_connection(struct client *client, int status)
     fail(client, TARGET_PROTOCOL_ERROR, error);
 }
 
+/*
+ * The kernel takes a request of this size at once, nearly always. That saves more than a callback: libuv
+ * would call back only after it has read, and a fast server's whole answer would be there before the write is
+ * known to be over.
+ */
+static int send_request(struct client *client)
+{
+    const struct buffer *request = &client->shared->request;
+    ssize_t written = stream_write_now(&client->stream, request->data, request->len);
+    if (written < 0) return (int) written;
+    if ((size_t) written == request->len) return 0;
+    uv_buf_t rest = uv_buf_init(request->data + written, (unsigned) (request->len - (size_t) written));
+    return stream_write(&client->stream, &rest, 1, on_written);
+}
+
 static void ask(struct client *client)
 {
-    struct buffer *request = &client->shared->request;
-    uv_buf_t buffer = uv_buf_init(request->data, (unsigned) request->len);
     int result = 0;
     client->phase = CLIENT_ASKING;
     if (!client->snapshot->reused) result = stream_read(&client->stream, on_lend, on_read);
-    if (result == 0) result = stream_write(&client->stream, &buffer, 1, on_written);
+    if (result == 0) result = send_request(client);
     if (result < 0) lose_connection(client, result);
 }
 

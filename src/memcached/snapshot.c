@@ -179,6 +179,13 @@ void snapshot_drop(struct snapshot *snapshot, enum command command)
     snapshot->count = kept;
 }
 
+void snapshot_drop_unanswered(struct snapshot *snapshot)
+{
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (!(snapshot->answered & COMMAND_BIT(command))) snapshot_drop(snapshot, command);
+    }
+}
+
 /* --- Finishing --- */
 
 /* Unmapped entries have no row to tell them apart: they go by command and key. */
@@ -255,9 +262,7 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
         snapshot_release(copy);
         return NULL;
     }
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (!(copy->answered & COMMAND_BIT(command))) snapshot_drop(copy, command);
-    }
+    snapshot_drop_unanswered(copy);
     snapshot_finish(copy);
     return copy;
 }

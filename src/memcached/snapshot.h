@@ -77,6 +77,9 @@ bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice 
 /* Forgets the entries of a command whose reply did not arrive whole. */
 void snapshot_drop(struct snapshot *snapshot, enum command command);
 
+/* The same for every command that is not in `answered`. */
+void snapshot_drop_unanswered(struct snapshot *snapshot);
+
 /* Sorts; of a stat given twice the first stays and the others count as parse errors. Nothing may be added
  * afterwards. */
 void snapshot_finish(struct snapshot *snapshot);

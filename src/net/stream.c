@@ -89,6 +89,14 @@ void stream_read_stop(struct stream *stream)
     if (stream->open && !stream->closing) uv_read_stop(&stream->stream);
 }
 
+ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len)
+{
+    uv_buf_t buffer = uv_buf_init((char *) (uintptr_t) bytes, (unsigned) len);
+    assert(stream->open && !stream->closing && !stream->writing);
+    int written = uv_try_write(&stream->stream, &buffer, 1);
+    return written == UV_EAGAIN ? 0 : written;
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct stream *stream = container_of(request, struct stream, write_request);

@@ -83,6 +83,12 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
 void stream_read_stop(struct stream *stream);
 
 /*
+ * Writes what the kernel takes at once: how many bytes, 0 if none, or a negative libuv code. Never between
+ * stream_write and its callback (asserted).
+ */
+ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len);
+
+/*
  * Writes all buffers, whose bytes must stay as they are until the callback; the array
  * itself need not. At most one write at a time (asserted).
  */

@@ -93,7 +93,10 @@ static void test_ipv4(void **state)
 static void test_ipv6(void **state)
 {
     (void) state;
-    if (!has_ipv6()) skip();
+    if (!has_ipv6()) {
+        print_message("# not possible on this machine: passed over\n");
+        return;
+    }
     fixture_listen("[::1]:0");
     fixture_name(0, &name);
     assert_memory_equal(name.data, "[::1]:", 6);
