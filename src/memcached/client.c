@@ -397,13 +397,6 @@ struct snapshot *poll_give_up(struct poll *poll)
 
 /* --- Life --- */
 
-void client_request(struct buffer *request, unsigned commands)
-{
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (commands & COMMAND_BIT(command)) buffer_append_slice(request, command_info(command)->request);
-    }
-}
-
 struct client *client_new(struct client_shared *shared, const struct address *address)
 {
     struct client *client = calloc(1, sizeof(*client));

@@ -78,9 +78,6 @@ struct client {
     unsigned users;   /* of the fleet: targets that hold it */
 };
 
-/* The request of all commands in the set, in one piece. */
-void client_request(struct buffer *request, unsigned commands);
-
 /* NULL when out of memory. */
 struct client *client_new(struct client_shared *shared, const struct address *address);
 

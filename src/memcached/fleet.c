@@ -163,7 +163,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     struct fleet *fleet = calloc(1, sizeof(*fleet));
     if (!fleet) return UV_ENOMEM;
     buffer_init(&fleet->shared.request, 1024);
-    client_request(&fleet->shared.request, config->commands);
+    commands_append_request(config->commands, &fleet->shared.request);
     if (fleet->shared.request.failed) {
         buffer_deinit(&fleet->shared.request);
         free(fleet);

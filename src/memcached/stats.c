@@ -21,6 +21,13 @@ const struct command_info *command_info(enum command command)
     return &commands[command];
 }
 
+void commands_append_request(unsigned commands, struct buffer *request)
+{
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (commands & COMMAND_BIT(command)) buffer_append_slice(request, command_info(command)->request);
+    }
+}
+
 /* --- The table --- */
 
 /* Whether the stats of a command come with a slab class, and how HELP names them. */

@@ -9,6 +9,7 @@
 #ifndef MEMCACHED_STATS_H
 #define MEMCACHED_STATS_H
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -27,6 +28,9 @@ struct command_info {
     const char *about;    /* one phrase for --help */
 };
 const struct command_info *command_info(enum command command);
+
+/* The requests of all commands in the set, in their order, to be sent in one piece. */
+void commands_append_request(unsigned commands, struct buffer *request);
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_INFO };
 

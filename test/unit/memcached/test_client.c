@@ -73,7 +73,7 @@ static int setup(void **state)
     world->shared.keep = true;
     gate_init(&world->shared.gate, 8);
     buffer_init(&world->shared.request, 1024);
-    client_request(&world->shared.request, ALL_COMMANDS);
+    commands_append_request(ALL_COMMANDS, &world->shared.request);
     assert_int_equal(resolver_new(&world->shared.resolver, &world->loop, "127.0.0.1:1"), 0);
     make_client(world, "127.0.0.1", world->server.port);
     *state = world;

@@ -310,10 +310,7 @@ static void test_changed_config(void **state)
     unlink(config_path);
     dns_server_stop(&other);
     finish();
-    if (!allowed) {
-        print_message("# not possible on this machine: passed over\n");
-        return;
-    }
+    if (!allowed) print_message("# port 53 is not free to use here: passed over\n");
 }
 
 int main(void)
