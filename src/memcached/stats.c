@@ -21,10 +21,10 @@ const struct command_info *command_info(enum command command)
     return &commands[command];
 }
 
-void commands_append_request(unsigned commands, struct buffer *request)
+void commands_append_request(unsigned set, struct buffer *request)
 {
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (commands & COMMAND_BIT(command)) buffer_append_slice(request, command_info(command)->request);
+        if (set & COMMAND_BIT(command)) buffer_append_slice(request, command_info(command)->request);
     }
 }
 

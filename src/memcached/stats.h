@@ -30,7 +30,7 @@ struct command_info {
 const struct command_info *command_info(enum command command);
 
 /* The requests of all commands in the set, in their order, to be sent in one piece. */
-void commands_append_request(unsigned commands, struct buffer *request);
+void commands_append_request(unsigned set, struct buffer *request);
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_INFO };
 
