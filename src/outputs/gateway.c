@@ -1,0 +1,329 @@
+/*
+ * The happy path: gateway_push -> libcurl connects -> on_body, for each piece that the socket has room for ->
+ * on_answer -> on_transfer -> on_done.
+ *
+ * What can go wrong: the password cannot be read (nothing starts); the source breaks (on_body aborts); the
+ * name, the connection, TLS or the time-out fail (libcurl says which); the gateway refuses (its status, and
+ * the first line of its answer, where Pushgateway explains a 400). Each ends in on_transfer.
+ */
+#include "outputs/gateway.h"
+
+#include "outputs/curl_loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the source is asked for at once, and the most that it may give. */
+#define PIECE     (64 * 1024)
+#define PIECE_CAP (16 * PIECE)
+
+#define ANSWER_MAX   256
+#define PASSWORD_MAX 1024
+
+struct gateway {
+    struct curl_loop *curl;
+    CURL *easy;
+    struct curl_slist *headers; /* of a push */
+    char *password_file;        /* or NULL */
+    bool post;
+    uint64_t timeout_ms;
+    bool busy;
+    gateway_done_fn on_done;
+    void *context;
+    gateway_close_fn on_close;
+    void *close_context;
+
+    /* The body; nothing of it is there between two requests. */
+    struct source *source;
+    bool more;           /* the source has not ended */
+    struct buffer piece; /* as the source gave it */
+    size_t taken;        /* bytes of it that libcurl has */
+
+    char answer[ANSWER_MAX]; /* the first line, cut */
+    size_t answer_len;
+    bool answer_whole; /* its end was seen */
+    char curl_error[CURL_ERROR_SIZE];
+    char error[CURL_ERROR_SIZE + ANSWER_MAX];
+};
+
+static void release_source(struct gateway *gateway)
+{
+    struct source *source = gateway->source;
+    gateway->source = NULL;
+    buffer_deinit(&gateway->piece);
+    if (source) source->release(source);
+}
+
+/* --- A request's callbacks --- */
+
+/* Keeps the one byte that was held back, if there is one. */
+static void refill(struct gateway *gateway)
+{
+    struct buffer *piece = &gateway->piece;
+    char held = gateway->taken < piece->len ? piece->data[gateway->taken] : '\0';
+    bool holds = gateway->taken < piece->len;
+    buffer_clear(piece);
+    gateway->taken = 0;
+    if (holds) buffer_append_char(piece, held);
+    gateway->more = gateway->source->fill(gateway->source, piece, PIECE);
+}
+
+/*
+ * Gives no end of a line but with what follows it, so that a body that breaks off does so within a line: up
+ * to version 1.5 Pushgateway takes one that breaks off between two lines for whole, in spite of the framing,
+ * and would replace the group by a part of it.
+ */
+static size_t on_body(char *to, size_t size, size_t count, void *context)
+{
+    struct gateway *gateway = context;
+    struct buffer *piece = &gateway->piece;
+    if (gateway->more && piece->len - gateway->taken <= 1) refill(gateway);
+    if (piece->failed) return CURL_READFUNC_ABORT;
+    size_t left = piece->len - gateway->taken;
+    /* Nothing would be an end to libcurl. */
+    assert(left > 0 || !gateway->more);
+    if (left == 0) return 0;
+    const char *from = piece->data + gateway->taken;
+    size_t len = left < size * count ? left : size * count;
+    bool end = len == left && !gateway->more;
+    while (!end && len > 1 && from[len - 1] == '\n') len--;
+    memcpy(to, from, len);
+    gateway->taken += len;
+    return len;
+}
+
+/* Keeps the first line, with blanks for what does not print, and drops the rest. */
+static size_t on_answer(char *data, size_t size, size_t count, void *context)
+{
+    struct gateway *gateway = context;
+    for (size_t n = 0; n < size * count && !gateway->answer_whole; n++) {
+        if (data[n] == '\n' || gateway->answer_len == sizeof(gateway->answer))
+            gateway->answer_whole = true;
+        else
+            gateway->answer[gateway->answer_len++] = (unsigned char) data[n] < ' ' ? ' ' : data[n];
+    }
+    return size * count;
+}
+
+/* Returns NULL when the gateway has accepted. */
+static const char *judge(struct gateway *gateway, CURLcode result)
+{
+    long status = 0;
+    if (result == CURLE_ABORTED_BY_CALLBACK) return "the exposition could not be made";
+    if (result != CURLE_OK) return gateway->curl_error[0] ? gateway->curl_error : curl_easy_strerror(result);
+    curl_easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300) return NULL;
+    struct slice answer = slice_trim((struct slice){gateway->answer, gateway->answer_len});
+    snprintf(gateway->error, sizeof(gateway->error), "HTTP status %ld%s%.*s", status, answer.len ? ": " : "",
+             SLICE_ARG(answer));
+    return gateway->error;
+}
+
+static void on_transfer(void *context, CURL *easy, CURLcode result)
+{
+    struct gateway *gateway = context;
+    (void) easy;
+    const char *error = judge(gateway, result);
+    gateway->busy = false;
+    release_source(gateway);
+    gateway->on_done(gateway->context, error);
+}
+
+/* --- A request's start --- */
+
+/* The length of the file's text without its end of line, or negative with errno. A FIFO would block. */
+static ssize_t read_password(const char *path, char *text, size_t size)
+{
+    struct stat status;
+    ssize_t len = -1;
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return -1;
+    if (fstat(file, &status) == 0) {
+        errno = EINVAL;
+        if (S_ISREG(status.st_mode) && status.st_size < (off_t) size) len = read(file, text, size - 1);
+    }
+    int error = errno;
+    close(file);
+    errno = error;
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
+    return len;
+}
+
+/* Read each time, since secrets are renewed while we run. */
+static const char *set_password(struct gateway *gateway)
+{
+    char text[PASSWORD_MAX];
+    if (!gateway->password_file) return NULL;
+    ssize_t len = read_password(gateway->password_file, text, sizeof(text));
+    if (len < 0) {
+        snprintf(gateway->error, sizeof(gateway->error), "the password file cannot be read: %s",
+                 strerror(errno));
+        return gateway->error;
+    }
+    text[len] = '\0';
+    CURLcode result = curl_easy_setopt(gateway->easy, CURLOPT_PASSWORD, text);
+    explicit_bzero(text, sizeof(text));
+    return result == CURLE_OK ? NULL : "out of memory";
+}
+
+static const char *start(struct gateway *gateway, bool upload, const char *method, uint64_t timeout_ms)
+{
+    CURL *easy = gateway->easy;
+    const char *error = set_password(gateway);
+    if (error) return error;
+    gateway->answer_len = 0;
+    gateway->answer_whole = false;
+    gateway->curl_error[0] = '\0';
+    if (curl_easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) timeout_ms) != CURLE_OK ||
+        curl_loop_add(gateway->curl, easy) < 0)
+        return "out of memory";
+    gateway->busy = true;
+    return NULL;
+}
+
+const char *gateway_push(struct gateway *gateway, struct source *source)
+{
+    assert(!gateway->busy);
+    gateway->source = source;
+    gateway->more = true;
+    gateway->taken = 0;
+    buffer_init(&gateway->piece, PIECE_CAP);
+    const char *error = start(gateway, true, gateway->post ? "POST" : "PUT", gateway->timeout_ms);
+    if (error) release_source(gateway);
+    return error;
+}
+
+const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
+{
+    assert(!gateway->busy);
+    return start(gateway, false, "DELETE", timeout_ms);
+}
+
+/* --- Life --- */
+
+static bool set_headers(struct gateway *gateway, const char *content_type)
+{
+    char line[256];
+    /* No waiting for "100 Continue". */
+    struct curl_slist *first = curl_slist_append(NULL, "Expect:");
+    snprintf(line, sizeof(line), "Content-Type: %s", content_type);
+    gateway->headers = first;
+    return first && curl_slist_append(first, line);
+}
+
+static bool set_url(CURL *easy, const struct push_config *config)
+{
+    struct buffer url;
+    buffer_init(&url, PUSH_URL_MAX);
+    push_config_url(config, &url);
+    buffer_append_char(&url, '\0');
+    bool set = !url.failed && curl_easy_setopt(easy, CURLOPT_URL, url.data) == CURLE_OK;
+    buffer_deinit(&url);
+    return set;
+}
+
+/*
+ * Without QUICK_EXIT libcurl would wait for the thread of its resolver, and the loop with it, when a time-out
+ * or a cancelling comes in the middle of a look-up; so the thread is left to end by itself.
+ */
+static bool set_transport(CURL *easy, const struct push_config *config)
+{
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
+           (!config->cert_file || curl_easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file) == CURLE_OK) &&
+           (!config->key_file || curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key_file) == CURLE_OK);
+}
+
+static bool set_request(struct gateway *gateway, const struct push_config *config)
+{
+    CURL *easy = gateway->easy;
+    return set_url(easy, config) && set_headers(gateway, config->content_type) &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERNAME, config->username) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READDATA, gateway) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, gateway) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, gateway->curl_error) == CURLE_OK;
+}
+
+static bool copy_settings(struct gateway *gateway, const struct push_config *config)
+{
+    gateway->post = config->post;
+    gateway->timeout_ms = config->timeout_ms;
+    if (config->password_file && !(gateway->password_file = strdup(config->password_file))) return false;
+    gateway->easy = curl_easy_init();
+    return gateway->easy && set_transport(gateway->easy, config) && set_request(gateway, config);
+}
+
+static void gateway_free(struct gateway *gateway)
+{
+    curl_easy_cleanup(gateway->easy);
+    curl_slist_free_all(gateway->headers);
+    curl_global_cleanup();
+    free(gateway->password_file);
+    free(gateway);
+}
+
+/* The loop comes last, since it alone needs a turn to go away. */
+int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_config *config,
+                gateway_done_fn on_done, void *context)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return UV_ENOMEM;
+    struct gateway *gateway = calloc(1, sizeof(*gateway));
+    if (!gateway) {
+        curl_global_cleanup();
+        return UV_ENOMEM;
+    }
+    gateway->on_done = on_done;
+    gateway->context = context;
+    int status = copy_settings(gateway, config) ? 0 : UV_ENOMEM;
+    if (status == 0) status = curl_loop_new(&gateway->curl, loop, on_transfer, gateway);
+    if (status < 0) {
+        gateway_free(gateway);
+        return status;
+    }
+    *result = gateway;
+    return 0;
+}
+
+void gateway_cancel(struct gateway *gateway)
+{
+    if (!gateway->busy) return;
+    gateway->busy = false;
+    curl_loop_remove(gateway->curl, gateway->easy);
+    release_source(gateway);
+}
+
+static void on_curl_closed(void *context)
+{
+    struct gateway *gateway = context;
+    gateway_close_fn on_close = gateway->on_close;
+    void *close_context = gateway->close_context;
+    gateway_free(gateway);
+    on_close(close_context);
+}
+
+void gateway_close(struct gateway *gateway, gateway_close_fn on_close, void *context)
+{
+    gateway_cancel(gateway);
+    gateway->on_close = on_close;
+    gateway->close_context = context;
+    curl_loop_close(gateway->curl, on_curl_closed, gateway);
+}

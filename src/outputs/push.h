@@ -1,0 +1,61 @@
+/*
+ * Pushes expositions to a Pushgateway, again and again, without anybody waiting for it.
+ *
+ * A push asks its owner to collect, at every tick of its interval, and streams what it is handed. At most one
+ * push is under way; ticks that fall into it are skipped. After a failure the next one waits longer and
+ * longer (backoff.h). The log hears when pushes begin to fail and when they work again, and of the failures
+ * in between only at level debug.
+ *
+ * Uses only base/, libuv and libcurl, built with its threaded resolver or c-ares. SIGPIPE must be ignored.
+ */
+#ifndef OUTPUTS_PUSH_H
+#define OUTPUTS_PUSH_H
+
+#include "base/source.h"
+#include "outputs/push_config.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+/* How long a push under way, and then the DELETE, may each take when the group is deleted on exit. */
+#define PUSH_EXIT_MS 2000
+
+struct push;
+
+/* Answers with push_deliver, once, from inside this call or later. */
+typedef void (*push_collect_fn)(void *context, struct push *push);
+
+typedef void (*push_close_fn)(void *context);
+
+/* For the exporter's own metrics. A push that was cancelled by push_close counts nowhere. */
+struct push_counts {
+    uint64_t attempts; /* pushes that have ended, well or not */
+    uint64_t failures;
+    uint64_t last_success_ms; /* Unix time, 0: never */
+};
+
+/*
+ * Allocates a push whose first tick comes at the loop's next turn. Returns 0 or a negative libuv code:
+ * UV_EINVAL for what push_config_check refuses. The config is copied.
+ */
+int push_new(struct push **push, uv_loop_t *loop, const struct push_config *config, push_collect_fn collect,
+             void *context);
+
+/*
+ * The exposition that was asked for, or NULL if there is none, which is a failed push. The source is taken
+ * over and released once: when it is sent, has failed or is not wanted any more. It may not call back into
+ * the push while it fills.
+ */
+void push_deliver(struct push *push, struct source *source);
+
+struct push_counts push_counts(const struct push *push);
+
+/*
+ * Ends and frees it; on_close runs once, from the loop. Collects no more, but a delivery that is still due is
+ * waited for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever
+ * been sent, it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE,
+ * which then gets as long. NULL is taken: then on_close runs never and nothing happens.
+ */
+void push_close(struct push *push, push_close_fn on_close, void *context);
+
+#endif

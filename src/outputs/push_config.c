@@ -1,0 +1,203 @@
+#include "outputs/push_config.h"
+
+#include "base/utf8.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* --- The rules --- */
+
+/* What is found: which setting is at fault, and what was expected instead. */
+struct finding {
+    const char **setting;
+    struct buffer *reason;
+};
+
+static int refuse(const struct finding *finding, const char *setting, const char *expected)
+{
+    *finding->setting = setting;
+    buffer_append_string(finding->reason, expected);
+    return UV_EINVAL;
+}
+
+/* libcurl's own parser judges, so that what was checked is what will be used. */
+static int check_url(const char *url, const struct finding *finding)
+{
+    static const char form[] = "a URL of the form http[s]://host[:port][/path]";
+    bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
+    /* libcurl would forgive a third slash and take the path for the host. */
+    if ((!http && !https) || url[https ? 8 : 7] == '/') return refuse(finding, "url", form);
+    CURLU *parsed = curl_url();
+    if (!parsed) return UV_ENOMEM;
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    curl_url_cleanup(parsed);
+    if (code == CURLUE_USER_NOT_ALLOWED)
+        return refuse(finding, "url",
+                      "no credentials in the URL; they belong into a user name and a password file");
+    if (code != CURLUE_OK) return refuse(finding, "url", form);
+    if (strpbrk(url, "?#")) return refuse(finding, "url", "a URL without query and fragment");
+    if (strlen(url) > PUSH_URL_MAX / 8) return refuse(finding, "url", "a shorter URL");
+    return 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    for (struct slice rest = slice_of(text); rest.len;) {
+        size_t len = utf8_sequence(rest);
+        if (len == 0) return false;
+        rest = slice_from(rest, len);
+    }
+    return true;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Of Prometheus' data model; names with two underscores in front are kept for Prometheus itself. */
+static bool is_label_name(const char *name)
+{
+    if (!is_letter(name[0]) && name[0] != '_') return false;
+    if (name[0] == '_' && name[1] == '_') return false;
+    for (; *name; name++) {
+        if (!is_letter(*name) && !is_digit(*name) && *name != '_') return false;
+    }
+    return true;
+}
+
+static int check_label(const struct push_config *config, size_t n, const struct finding *finding)
+{
+    const struct push_label *label = &config->grouping[n];
+    if (!is_label_name(label->name))
+        return refuse(finding, "grouping", "a label name of letters, digits and underscores");
+    if (strcmp(label->name, "job") == 0) return refuse(finding, "grouping", "no label job beside the job");
+    if (!is_utf8(label->value)) return refuse(finding, "grouping", "a label value in UTF-8");
+    for (size_t other = 0; other < n; other++) {
+        if (strcmp(config->grouping[other].name, label->name) == 0)
+            return refuse(finding, "grouping", "each label at most once");
+    }
+    return 0;
+}
+
+static int check_labels(const struct push_config *config, const struct finding *finding)
+{
+    size_t len = 3 * strlen(config->job);
+    if (!config->job[0]) return refuse(finding, "job", "a job that is not empty");
+    if (!is_utf8(config->job)) return refuse(finding, "job", "a job in UTF-8");
+    for (size_t n = 0; n < config->count; n++) {
+        int result = check_label(config, n, finding);
+        if (result < 0) return result;
+        len += strlen(config->grouping[n].name) + 3 * strlen(config->grouping[n].value) + 16;
+    }
+    if (len > PUSH_URL_MAX / 2) return refuse(finding, "grouping", "shorter labels");
+    return 0;
+}
+
+/* Unlike the others, a fault of the machine and not of the settings. */
+static int check_file(const char *path, const char *setting, const struct finding *finding)
+{
+    if (!path || access(path, R_OK) == 0) return 0;
+    int result = -errno;
+    *finding->setting = setting;
+    buffer_printf(finding->reason, "a file that can be read, but %s: %s", path, strerror(-result));
+    return result;
+}
+
+static int check_files(const struct push_config *config, const struct finding *finding)
+{
+    int result = check_file(config->password_file, "password-file", finding);
+    if (result == 0) result = check_file(config->ca_file, "tls.ca-file", finding);
+    if (result == 0) result = check_file(config->cert_file, "tls.cert-file", finding);
+    if (result == 0) result = check_file(config->key_file, "tls.key-file", finding);
+    return result;
+}
+
+static int check_credentials(const struct push_config *config, const struct finding *finding)
+{
+    if (!config->username != !config->password_file)
+        return refuse(finding, "username", "a user name and a password file, or neither");
+    /* RFC 7617, section 2: the first colon ends the user name. */
+    if (config->username && strchr(config->username, ':'))
+        return refuse(finding, "username", "a user name without a colon");
+    if (!config->cert_file != !config->key_file)
+        return refuse(finding, "tls.cert-file", "a certificate and its key, or neither");
+    return check_files(config, finding);
+}
+
+int push_config_check(const struct push_config *config, const char **setting, struct buffer *reason)
+{
+    struct finding finding = {setting, reason};
+    int result = check_url(config->url, &finding);
+    if (result == 0) result = check_labels(config, &finding);
+    if (result == 0 && (config->interval_ms == 0 || config->timeout_ms == 0)) {
+        result = refuse(&finding, "interval", "an interval and a time-out above 0");
+    }
+    return result < 0 ? result : check_credentials(config, &finding);
+}
+
+/* --- The URL --- */
+
+/* RFC 4648, section 5; Pushgateway takes it without padding, but wants a '=' for an empty value. */
+static void append_base64url(struct buffer *out, struct slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned bits = 0, waiting = 0;
+    if (bytes.len == 0) buffer_append_char(out, '=');
+    for (size_t n = 0; n < bytes.len; n++) {
+        bits = (bits << 8 | (unsigned char) bytes.data[n]) & 0xffff;
+        for (waiting += 8; waiting >= 6; waiting -= 6)
+            buffer_append_char(out, digits[bits >> (waiting - 6) & 63]);
+    }
+    if (waiting) buffer_append_char(out, digits[bits << (6 - waiting) & 63]);
+}
+
+/* RFC 3986, section 2.3: all but the unreserved characters. */
+static void append_percent_encoded(struct buffer *out, struct slice bytes)
+{
+    for (size_t n = 0; n < bytes.len; n++) {
+        char c = bytes.data[n];
+        if (is_letter(c) || is_digit(c) || (c && strchr("-._~", c)))
+            buffer_append_char(out, c);
+        else
+            buffer_printf(out, "%%%02X", (unsigned) (unsigned char) c);
+    }
+}
+
+/* Segments of dots would be taken away on the way, as would be empty ones; '/' would be two segments. */
+static bool needs_base64(const char *value)
+{
+    return !value[0] || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strchr(value, '/');
+}
+
+static void append_label(struct buffer *out, const char *name, const char *value)
+{
+    bool base64 = needs_base64(value);
+    buffer_append_char(out, '/');
+    buffer_append_string(out, name);
+    buffer_append_string(out, base64 ? "@base64/" : "/");
+    if (base64)
+        append_base64url(out, slice_of(value));
+    else
+        append_percent_encoded(out, slice_of(value));
+}
+
+void push_config_url(const struct push_config *config, struct buffer *out)
+{
+    size_t len = strlen(config->url);
+    while (len && config->url[len - 1] == '/') len--;
+    buffer_append(out, config->url, len);
+    buffer_append_string(out, "/metrics");
+    append_label(out, "job", config->job);
+    for (size_t n = 0; n < config->count; n++)
+        append_label(out, config->grouping[n].name, config->grouping[n].value);
+}

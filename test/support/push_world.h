@@ -1,0 +1,176 @@
+/* A push, its scripted gateway and its log, for the tests of push. */
+#ifndef SUPPORT_PUSH_WORLD_H
+#define SUPPORT_PUSH_WORLD_H
+
+#include "outputs/push.h"
+
+#include "base/container.h"
+#include "base/log.h"
+#include "fake_gateway.h"
+#include "loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ACCEPTED "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+/* How the owner answers when it is asked to collect. */
+enum answer {
+    ANSWER_TEXT,   /* with world.text */
+    ANSWER_BROKEN, /* with a source that fails in the middle */
+    ANSWER_NONE,   /* with nothing */
+    ANSWER_LATER,  /* not yet */
+};
+
+struct push_world {
+    uv_loop_t loop;
+    struct fake_gateway gateway;
+    bool gateway_stopped;
+    struct push *push;
+    struct push_config config;
+    char url[64];
+    enum answer answer;
+    const char *text;
+    size_t len;
+    size_t fill_max; /* bytes that a source gives at once; 0: as many as it is asked for */
+    unsigned collected, released, closed;
+    unsigned given; /* sources */
+    uint64_t collected_ms[16];
+    int log;
+};
+
+static struct push_world world;
+
+/* Gives `text` in pieces as it is asked for. */
+struct text_source {
+    struct source source;
+    size_t at;
+    bool breaks;
+};
+
+static inline bool fill_text(struct source *source, struct buffer *out, size_t want)
+{
+    struct text_source *text = container_of(source, struct text_source, source);
+    size_t left = world.len - text->at;
+    size_t len = left < want ? left : want;
+    if (world.fill_max && len > world.fill_max) len = world.fill_max;
+    buffer_append(out, world.text + text->at, len);
+    text->at += len;
+    if (text->breaks && text->at > world.len / 2) out->failed = true;
+    return text->at < world.len;
+}
+
+static inline void release_text(struct source *source)
+{
+    world.released++;
+    free(container_of(source, struct text_source, source));
+}
+
+static inline struct source *text_source(bool breaks)
+{
+    struct text_source *text = malloc(sizeof(*text));
+    assert_non_null(text);
+    *text = (struct text_source){.source = {fill_text, release_text}, .breaks = breaks};
+    world.given++;
+    return &text->source;
+}
+
+static inline void on_collect(void *context, struct push *push)
+{
+    assert_ptr_equal(context, &world);
+    if (world.collected < ARRAY_LEN(world.collected_ms))
+        world.collected_ms[world.collected] = uv_hrtime() / 1000000;
+    world.collected++;
+    if (world.answer == ANSWER_LATER) return;
+    push_deliver(push, world.answer == ANSWER_NONE ? NULL : text_source(world.answer == ANSWER_BROKEN));
+}
+
+static inline void on_push_closed(void *context)
+{
+    assert_ptr_equal(context, &world);
+    world.closed++;
+}
+
+/* The push is made by start_push, so that a test can set the config before. */
+static inline int set_up(void **state)
+{
+    (void) state;
+    memset(&world, 0, sizeof(world));
+    loop_open(&world.loop);
+    fake_gateway_start(&world.gateway, &world.loop);
+    world.gateway.reply = ACCEPTED;
+    snprintf(world.url, sizeof(world.url), "http://127.0.0.1:%d", world.gateway.port);
+    world.config = (struct push_config){
+        .url = world.url,
+        .job = "memcached",
+        .interval_ms = 20,
+        .timeout_ms = 5000,
+        .content_type = "text/plain; version=0.0.4; charset=utf-8",
+        .user_agent = "test/1",
+    };
+    world.text = "up 1\n";
+    world.len = 5;
+    world.log = memfd_create("log", 0);
+    log_configure(LOG_INFO, LOG_LOGFMT, world.log);
+    return 0;
+}
+
+static inline void start_push(void)
+{
+    assert_int_equal(push_new(&world.push, &world.loop, &world.config, on_collect, &world), 0);
+}
+
+static inline void stop_gateway(void)
+{
+    if (!world.gateway_stopped) fake_gateway_stop(&world.gateway);
+    world.gateway_stopped = true;
+}
+
+/* Closes all, and insists that nothing is left and every source was released once. */
+static inline int tear_down(void **state)
+{
+    (void) state;
+    if (world.push && world.closed == 0) {
+        push_close(world.push, on_push_closed, &world);
+        loop_run_until_count(&world.loop, &world.closed, 1);
+    }
+    stop_gateway();
+    loop_close(&world.loop);
+    fake_gateway_deinit(&world.gateway);
+    assert_int_equal(world.released, world.given);
+    log_configure(LOG_INFO, LOG_LOGFMT, STDERR_FILENO);
+    close(world.log);
+    return 0;
+}
+
+/* How many lines of the log hold the text. */
+static inline unsigned logged(const char *text)
+{
+    char bytes[16384];
+    ssize_t len = pread(world.log, bytes, sizeof(bytes) - 1, 0);
+    unsigned count = 0;
+    assert_true(len >= 0);
+    bytes[len] = '\0';
+    for (char *rest = bytes, *line; (line = strsep(&rest, "\n"));) count += strstr(line, text) != NULL;
+    return count;
+}
+
+/* Waits until so many pushes have ended. */
+static inline void run_until_attempts(uint64_t attempts)
+{
+    for (unsigned n = 0; n < 2000 && push_counts(world.push).attempts < attempts; n++)
+        loop_run_for(&world.loop, 2);
+    assert_true(push_counts(world.push).attempts >= attempts);
+}
+
+static inline void assert_counts(uint64_t attempts, uint64_t failures)
+{
+    struct push_counts counts = push_counts(world.push);
+    assert_int_equal(counts.attempts, attempts);
+    assert_int_equal(counts.failures, failures);
+}
+
+#endif

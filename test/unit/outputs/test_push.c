@@ -1,0 +1,367 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "push_world.h"
+
+/* Longer than any test, for pushes that are to happen once. */
+#define ONCE 60000
+
+static void assert_head(const char *text)
+{
+    if (!strstr(world.gateway.head, text)) fail_msg("no '%s' in:\n%s", text, world.gateway.head);
+}
+
+static void assert_body(const char *text, size_t len)
+{
+    assert_int_equal(world.gateway.body_len, len);
+    assert_memory_equal(world.gateway.body, text, len);
+}
+
+/* --- What is sent --- */
+
+static void test_put(void **state)
+{
+    struct push_label labels[] = {{"instance", "a b"}, {"path", "/x"}};
+    (void) state;
+    world.config.grouping = labels;
+    world.config.count = 2;
+    world.config.interval_ms = ONCE;
+    start_push();
+    run_until_attempts(1);
+    assert_head("PUT /metrics/job/memcached/instance/a%20b/path@base64/L3g HTTP/1.1\r\n");
+    assert_head("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+    assert_head("\r\nTransfer-Encoding: chunked\r\n");
+    assert_head("\r\nUser-Agent: test/1\r\n");
+    assert_null(strstr(world.gateway.head, "Expect:"));
+    assert_null(strstr(world.gateway.head, "Authorization:"));
+    assert_body("up 1\n", 5);
+    assert_counts(1, 0);
+    uint64_t age = (uint64_t) time(NULL) * 1000 + 999 - push_counts(world.push).last_success_ms;
+    assert_true(age < 20000);
+}
+
+static void test_post(void **state)
+{
+    (void) state;
+    world.config.post = true;
+    start_push();
+    run_until_attempts(1);
+    assert_head("POST /metrics/job/memcached HTTP/1.1\r\n");
+    assert_body("up 1\n", 5);
+}
+
+static void test_large_body_and_kept_connection(void **state)
+{
+    size_t len = 1000 * 1000;
+    char *text = malloc(len);
+    (void) state;
+    for (size_t n = 0; n < len; n++) text[n] = (char) ('a' + n * n % 23);
+    world.text = text;
+    world.len = len;
+    start_push();
+    run_until_attempts(3);
+    assert_body(text, len);
+    assert_int_equal(world.gateway.accepted, 1);
+    assert_counts(3, 0);
+    world.len = 5;
+    run_until_attempts(5);
+    free(text);
+    world.text = "up 1\n";
+}
+
+/* Ends of lines are held back at the ends of pieces, and are all there in the end. */
+static void test_every_size(void **state)
+{
+    static const char text[] = "\n\n\nab 1\n\nc\n";
+    (void) state;
+    for (size_t size = 0; size < sizeof(text) * sizeof(text); size++) {
+        void *unused = NULL;
+        set_up(&unused);
+        world.text = text;
+        world.len = size % sizeof(text);
+        world.fill_max = size / sizeof(text) + 1;
+        world.config.interval_ms = ONCE;
+        start_push();
+        run_until_attempts(1);
+        assert_body(text, world.len);
+        tear_down(&unused);
+    }
+}
+
+static void test_empty_body(void **state)
+{
+    (void) state;
+    world.len = 0;
+    start_push();
+    run_until_attempts(1);
+    assert_body("", 0);
+    assert_counts(1, 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* The password is renewed between two pushes, then taken away. */
+static void test_basic_auth(void **state)
+{
+    char path[] = "/tmp/test_push_XXXXXX";
+    (void) state;
+    close(mkstemp(path));
+    write_file(path, "secret\n");
+    world.config.username = "monitor";
+    world.config.password_file = path;
+    start_push();
+    run_until_attempts(1);
+    assert_head("\r\nAuthorization: Basic bW9uaXRvcjpzZWNyZXQ=\r\n");
+    write_file(path, "renewed");
+    run_until_attempts(3);
+    assert_head("\r\nAuthorization: Basic bW9uaXRvcjpyZW5ld2Vk\r\n");
+    unlink(path);
+    run_until_attempts(push_counts(world.push).attempts + 2);
+    assert_true(push_counts(world.push).failures > 0);
+    assert_int_equal(logged("err=\"the password file cannot be read: No such file or directory\""), 1);
+}
+
+/* --- What can fail --- */
+
+static void test_refused_with_an_explanation(void **state)
+{
+    (void) state;
+    world.gateway.reply = "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\nparse error in line 1:\x01 "
+                          "\"x\"\nsecond\n\n\n\n";
+    start_push();
+    run_until_attempts(3);
+    assert_counts(3, 3);
+    assert_int_equal(push_counts(world.push).last_success_ms, 0);
+    assert_int_equal(logged("push failed"), 1);
+    assert_int_equal(logged("level=warn msg=\"push failed\" url=http://127.0.0.1:"), 1);
+    assert_int_equal(logged("job=memcached err=\"HTTP status 400: parse error in line 1:  \\\"x\\\"\""), 1);
+    assert_int_equal(logged("second"), 0);
+
+    world.gateway.reply = ACCEPTED;
+    run_until_attempts(5);
+    assert_int_equal(push_counts(world.push).failures, 3);
+    assert_int_equal(logged("level=info msg=\"push works again\""), 1);
+
+    world.gateway.reply = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
+    run_until_attempts(7);
+    assert_int_equal(logged("err=\"HTTP status 500\""), 1);
+}
+
+static void test_long_explanation_is_cut(void **state)
+{
+    char reply[70000];
+    (void) state;
+    int len = snprintf(reply, sizeof(reply), "HTTP/1.1 400 Bad Request\r\nContent-Length: 60000\r\n\r\n");
+    memset(reply + len, 'z', 60000);
+    reply[len + 60000] = '\0';
+    world.gateway.reply = reply;
+    world.config.interval_ms = ONCE;
+    start_push();
+    run_until_attempts(1);
+    memset(reply, 'z', 257);
+    reply[256] = '\0';
+    assert_int_equal(logged(reply), 1);
+    reply[256] = 'z';
+    reply[257] = '\0';
+    assert_int_equal(logged(reply), 0);
+}
+
+static void test_redirect_is_not_followed(void **state)
+{
+    char reply[200];
+    (void) state;
+    snprintf(reply, sizeof(reply), "HTTP/1.1 307 Go\r\nLocation: %s/elsewhere\r\nContent-Length: 0\r\n\r\n",
+             world.url);
+    world.gateway.reply = reply;
+    world.config.interval_ms = ONCE;
+    start_push();
+    run_until_attempts(1);
+    loop_run_for(&world.loop, 20);
+    assert_int_equal(world.gateway.requests, 1);
+    assert_int_equal(logged("err=\"HTTP status 307\""), 1);
+}
+
+static void test_silent_gateway(void **state)
+{
+    (void) state;
+    world.gateway.reply = NULL;
+    world.config.timeout_ms = 100;
+    world.config.interval_ms = ONCE;
+    start_push();
+    uint64_t started = uv_hrtime();
+    run_until_attempts(1);
+    assert_in_range((uv_hrtime() - started) / 1000000, 95, 3000);
+    assert_counts(1, 1);
+    assert_int_equal(logged("timed out"), 1);
+}
+
+static void test_gateway_that_hangs_up(void **state)
+{
+    (void) state;
+    world.gateway.close_unanswered = true;
+    start_push();
+    run_until_attempts(2);
+    assert_counts(2, 2);
+    assert_int_equal(logged("push failed"), 1);
+    world.gateway.close_unanswered = false;
+    run_until_attempts(3);
+    assert_int_equal(logged("push works again"), 1);
+}
+
+/* Kept connections that died are noticed before they are used. */
+static void test_restarted_gateway(void **state)
+{
+    (void) state;
+    start_push();
+    run_until_attempts(1);
+    fake_gateway_drop(&world.gateway);
+    run_until_attempts(3);
+    assert_int_equal(push_counts(world.push).failures, 0);
+    assert_int_equal(world.gateway.accepted, 2);
+}
+
+static void test_http_1_0(void **state)
+{
+    (void) state;
+    world.gateway.reply = "HTTP/1.0 200 OK\r\n\r\n";
+    world.gateway.close_after_reply = true;
+    start_push();
+    run_until_attempts(3);
+    assert_counts(3, 0);
+}
+
+static void test_connection_refused_backs_off(void **state)
+{
+    (void) state;
+    stop_gateway();
+    world.config.interval_ms = 10;
+    start_push();
+    run_until_attempts(5);
+    assert_int_equal(push_counts(world.push).failures, push_counts(world.push).attempts);
+    for (unsigned n = 1; n < 5; n++) {
+        /* The clocks of the loop and of libcurl count whole milliseconds. */
+        uint64_t waited = world.collected_ms[n] - world.collected_ms[n - 1] + 2;
+        assert_true(waited >= 10u << (n - 1));
+    }
+    assert_int_equal(logged("push failed"), 1);
+    assert_int_equal(logged("onnect"), 1);
+}
+
+static void test_nothing_to_push(void **state)
+{
+    (void) state;
+    world.answer = ANSWER_NONE;
+    start_push();
+    run_until_attempts(2);
+    assert_counts(2, 2);
+    assert_int_equal(world.gateway.accepted, 0);
+    assert_int_equal(logged("err=\"nothing could be collected\""), 1);
+    world.answer = ANSWER_TEXT;
+    run_until_attempts(3);
+    assert_int_equal(world.gateway.requests, 1);
+}
+
+/* The gateway sees neither an end nor whole lines only, so that it cannot take a part for the whole. */
+static void test_broken_source(void **state)
+{
+    static char text[400000];
+    (void) state;
+    /* Lines that end where the pieces of the source do. */
+    memset(text, 'x', sizeof(text));
+    for (size_t n = 15; n < sizeof(text); n += 16) text[n] = '\n';
+    world.text = text;
+    world.len = sizeof(text);
+    world.answer = ANSWER_BROKEN;
+    world.config.interval_ms = ONCE;
+    start_push();
+    run_until_attempts(1);
+    loop_run_for(&world.loop, 20);
+    assert_counts(1, 1);
+    assert_int_equal(world.released, 1);
+    assert_int_equal(world.gateway.requests, 0);
+    assert_int_equal(world.gateway.cut, 1);
+    assert_true(world.gateway.body_len > 0);
+    assert_int_equal(world.gateway.body[world.gateway.body_len - 1], 'x');
+    assert_int_equal(logged("err=\"the exposition could not be made\""), 1);
+}
+
+/* --- When --- */
+
+static void test_ticks_during_a_push_are_skipped(void **state)
+{
+    (void) state;
+    world.gateway.reply = NULL;
+    start_push();
+    loop_run_until_count(&world.loop, &world.gateway.requests, 1);
+    loop_run_for(&world.loop, 100);
+    assert_int_equal(world.collected, 1);
+    fake_gateway_answer(&world.gateway, ACCEPTED);
+    world.gateway.reply = ACCEPTED;
+    run_until_attempts(3);
+    assert_int_equal(push_counts(world.push).failures, 0);
+    uint64_t waited = world.collected_ms[2] - world.collected_ms[1];
+    assert_in_range(waited, 15, 3000);
+}
+
+static void test_collecting_may_take_longer_than_the_interval(void **state)
+{
+    (void) state;
+    world.answer = ANSWER_LATER;
+    start_push();
+    loop_run_for(&world.loop, 60);
+    assert_int_equal(world.collected, 1);
+    world.answer = ANSWER_TEXT;
+    push_deliver(world.push, text_source(false));
+    run_until_attempts(2);
+    assert_int_equal(push_counts(world.push).failures, 0);
+}
+
+static void test_bad_config(void **state)
+{
+    (void) state;
+    world.config.url = "http://user:secret@127.0.0.1";
+    assert_int_equal(push_new(&world.push, &world.loop, &world.config, on_collect, &world), UV_EINVAL);
+    assert_null(world.push);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_put),
+        TEST(test_post),
+        TEST(test_large_body_and_kept_connection),
+        cmocka_unit_test(test_every_size),
+        TEST(test_empty_body),
+        TEST(test_basic_auth),
+        TEST(test_refused_with_an_explanation),
+        TEST(test_long_explanation_is_cut),
+        TEST(test_redirect_is_not_followed),
+        TEST(test_silent_gateway),
+        TEST(test_gateway_that_hangs_up),
+        TEST(test_restarted_gateway),
+        TEST(test_http_1_0),
+        TEST(test_connection_refused_backs_off),
+        TEST(test_nothing_to_push),
+        TEST(test_broken_source),
+        TEST(test_ticks_during_a_push_are_skipped),
+        TEST(test_collecting_may_take_longer_than_the_interval),
+        TEST(test_bad_config),
+    };
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
+    unsetenv("ALL_PROXY");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+#include "outputs/push_config.h"
+
+#include "base/container.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct push_config usual = {
+    .url = "http://gateway:9091",
+    .job = "memcached",
+    .interval_ms = 15000,
+    .timeout_ms = 10000,
+    .content_type = "text/plain",
+};
+
+static void assert_buffer(struct buffer *buffer, const char *expected)
+{
+    buffer_append_char(buffer, '\0');
+    assert_false(buffer->failed);
+    assert_string_equal(buffer->data, expected);
+    buffer_deinit(buffer);
+}
+
+static void assert_url(const char *url, const char *job, const char *name, const char *value,
+                       const char *expected)
+{
+    struct push_label label = {name, value};
+    struct push_config config = usual;
+    struct buffer out;
+    config.url = url;
+    config.job = job;
+    config.grouping = &label;
+    config.count = name ? 1 : 0;
+    buffer_init(&out, PUSH_URL_MAX);
+    const char *setting = NULL;
+    assert_int_equal(push_config_check(&config, &setting, &out), 0);
+    assert_null(setting);
+    push_config_url(&config, &out);
+    assert_buffer(&out, expected);
+}
+
+static void test_url(void **state)
+{
+    (void) state;
+    assert_url("http://g:9091", "memcached", NULL, NULL, "http://g:9091/metrics/job/memcached");
+    assert_url("https://g/", "j", NULL, NULL, "https://g/metrics/job/j");
+    assert_url("http://[::1]:9091/proxy/pgw//", "j", "instance", "h-1.example:9150",
+               "http://[::1]:9091/proxy/pgw/metrics/job/j/instance/h-1.example%3A9150");
+}
+
+static void test_url_percent_encoded(void **state)
+{
+    (void) state;
+    assert_url("http://g", "a b%?#&+=@\"\\", "x", "\xce\xa0\n~",
+               "http://g/metrics/job/a%20b%25%3F%23%26%2B%3D%40%22%5C/x/%CE%A0%0A~");
+}
+
+static void test_url_base64(void **state)
+{
+    (void) state;
+    assert_url("http://g", "directory_cleaner", "path", "/var/tmp",
+               "http://g/metrics/job/directory_cleaner/path@base64/L3Zhci90bXA");
+    assert_url("http://g", "a/b", "x", "", "http://g/metrics/job@base64/YS9i/x@base64/=");
+    assert_url("http://g", ".", "x", "..", "http://g/metrics/job@base64/Lg/x@base64/Li4");
+    assert_url("http://g", "j", "x", "/\xef\xbf\xbd\xef\xbf\xbd~",
+               "http://g/metrics/job/j/x@base64/L--_ve-_vX4");
+    assert_url("http://g", "j", "x", "...", "http://g/metrics/job/j/x/...");
+}
+
+static void test_url_of_several_labels(void **state)
+{
+    struct push_label labels[] = {{"instance", "h"}, {"path", "/"}, {"_a1", "b"}};
+    struct push_config config = usual;
+    struct buffer out;
+    (void) state;
+    config.grouping = labels;
+    config.count = ARRAY_LEN(labels);
+    buffer_init(&out, PUSH_URL_MAX);
+    push_config_url(&config, &out);
+    assert_buffer(&out, "http://gateway:9091/metrics/job/memcached/instance/h/path@base64/Lw/_a1/b");
+}
+
+static void assert_refused(const struct push_config *config, const char *expected)
+{
+    struct buffer reason;
+    buffer_init(&reason, 1024);
+    const char *setting = NULL;
+    assert_true(push_config_check(config, &setting, &reason) < 0);
+    assert_non_null(setting);
+    assert_buffer(&reason, expected);
+}
+
+static void test_bad_urls(void **state)
+{
+    static const char *const urls[] = {
+        "",           "gateway:9091",   "ftp://g",    "http:",      "http://",      "http:///g",
+        "http://g:x", "http://g:70000", "http://a b", "http://g\n", "http://:9091", "file:///etc/passwd",
+        "https:///",
+    };
+    struct push_config config = usual;
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(urls); n++) {
+        config.url = urls[n];
+        assert_refused(&config, "a URL of the form http[s]://host[:port][/path]");
+    }
+    config.url = "http://g/?x=1";
+    assert_refused(&config, "a URL without query and fragment");
+    config.url = "http://g/#top";
+    assert_refused(&config, "a URL without query and fragment");
+}
+
+static void test_credentials_in_url(void **state)
+{
+    static const char *const urls[] = {"http://u:secret@g", "https://u@g:1/", "http://:p@g"};
+    struct push_config config = usual;
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(urls); n++) {
+        config.url = urls[n];
+        assert_refused(&config,
+                       "no credentials in the URL; they belong into a user name and a password file");
+    }
+}
+
+static void test_bad_labels(void **state)
+{
+    struct push_label labels[2] = {{"a", "x"}, {"", "x"}};
+    struct push_config config = usual;
+    static const char *const names[] = {"", "1a", "a-b", "a@base64", "__x", "\xc3\xa4"};
+    (void) state;
+    config.grouping = labels;
+    config.count = 2;
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        labels[1].name = names[n];
+        assert_refused(&config, "a label name of letters, digits and underscores");
+    }
+    labels[1].name = "job";
+    assert_refused(&config, "no label job beside the job");
+    labels[1].name = "a";
+    assert_refused(&config, "each label at most once");
+    labels[1] = (struct push_label){"b", "\xff"};
+    assert_refused(&config, "a label value in UTF-8");
+    config.count = 1;
+    config.job = "";
+    assert_refused(&config, "a job that is not empty");
+    config.job = "\xc3";
+    assert_refused(&config, "a job in UTF-8");
+}
+
+static void test_too_long(void **state)
+{
+    char *long_text = malloc(PUSH_URL_MAX);
+    struct push_config config = usual;
+    struct push_label label = {"a", long_text};
+    (void) state;
+    memset(long_text, 'a', PUSH_URL_MAX);
+    long_text[PUSH_URL_MAX - 1] = '\0';
+    config.grouping = &label;
+    config.count = 1;
+    assert_refused(&config, "shorter labels");
+    config.count = 0;
+    memcpy(long_text, "http://g/", 9);
+    config.url = long_text;
+    assert_refused(&config, "a shorter URL");
+    free(long_text);
+}
+
+static void test_bad_settings(void **state)
+{
+    struct push_config config = usual;
+    (void) state;
+    config.interval_ms = 0;
+    assert_refused(&config, "an interval and a time-out above 0");
+    config = usual;
+    config.timeout_ms = 0;
+    assert_refused(&config, "an interval and a time-out above 0");
+    config = usual;
+    config.username = "u";
+    assert_refused(&config, "a user name and a password file, or neither");
+    config.password_file = "/nowhere/password";
+    assert_refused(&config, "a file that can be read, but /nowhere/password: No such file or directory");
+    config.username = "u:v";
+    assert_refused(&config, "a user name without a colon");
+    config = usual;
+    config.key_file = "/dev/null";
+    assert_refused(&config, "a certificate and its key, or neither");
+    config = usual;
+    config.ca_file = "/nowhere/ca";
+    assert_refused(&config, "a file that can be read, but /nowhere/ca: No such file or directory");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_url),          cmocka_unit_test(test_url_percent_encoded),
+        cmocka_unit_test(test_url_base64),   cmocka_unit_test(test_url_of_several_labels),
+        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_credentials_in_url),
+        cmocka_unit_test(test_bad_labels),   cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_bad_settings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
