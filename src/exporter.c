@@ -2,19 +2,22 @@
  * Start: file limit, loop, signals, resolver, fleet, targets, server. A step that fails leaves the rest
  * unstarted.
  *
- * Stop, from a signal or from a start that failed: the server ends (running scrapes have GRACE_MS), then
- * on_server_closed releases the targets and ends the fleet, on_fleet_closed ends the resolver,
- * on_resolver_closed the signals. Nothing is left on the loop then, and uv_run returns by itself. Each part
- * may be missing, since the start may have failed before it.
+ * Stop, from a signal, from --once or from a start that failed: the server ends (running scrapes have
+ * GRACE_MS), then on_server_closed releases the targets and ends the fleet, on_fleet_closed ends the
+ * resolver, on_resolver_closed the signals. Nothing is left on the loop then, and uv_run returns by itself.
+ * Each part may be missing, since the start may have failed before it.
  */
 #include "exporter.h"
 
 #include "base/container.h"
 #include "base/utf8.h"
 #include "base/version.h"
+#include "collectors/fleet.h"
+#include "delivery.h"
 #include "handlers.h"
 #include "http/server.h"
 #include "memcached/fleet.h"
+#include "metrics/registry.h"
 #include "net/resolver.h"
 #include "targets.h"
 
@@ -47,8 +50,14 @@ struct exporter {
     struct fleet *fleet;
     struct server *server;
     struct target_list targets;
+    struct telemetry telemetry;
     struct handlers handlers;
+    struct delivery *delivery;
+    uv_prepare_t turn;         /* ends a turn of the loop */
+    uint64_t turn_ns, idle_ns; /* the clock, and the loop's idle time, at the end of the last turn */
     bool stopping;
+    unsigned users; /* server and delivery, while they are being closed */
+    int code;       /* of the process */
 };
 
 /* --- Stop --- */
@@ -59,6 +68,7 @@ static void on_resolver_closed(void *context)
     exporter->resolver = NULL;
     uv_close((uv_handle_t *) &exporter->terminate, NULL);
     uv_close((uv_handle_t *) &exporter->interrupt, NULL);
+    uv_close((uv_handle_t *) &exporter->turn, NULL);
 }
 
 static void on_fleet_closed(void *context)
@@ -71,10 +81,10 @@ static void on_fleet_closed(void *context)
         on_resolver_closed(exporter);
 }
 
-static void on_server_closed(void *context)
+/* When nothing collects any more. */
+static void on_user_closed(struct exporter *exporter)
 {
-    struct exporter *exporter = context;
-    exporter->server = NULL;
+    if (--exporter->users > 0) return;
     target_list_clear(&exporter->targets);
     if (exporter->fleet)
         fleet_close(exporter->fleet, on_fleet_closed, exporter);
@@ -82,15 +92,42 @@ static void on_server_closed(void *context)
         on_fleet_closed(exporter);
 }
 
+static void on_server_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->server = NULL;
+    exporter->telemetry.server = NULL;
+    on_user_closed(exporter);
+}
+
+static void on_delivery_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->delivery = NULL;
+    on_user_closed(exporter);
+}
+
 static void stop(struct exporter *exporter)
 {
     if (exporter->stopping) return;
     exporter->stopping = true;
     exporter->handlers.stopping = true;
+    exporter->users = 2;
     if (exporter->server)
         server_close(exporter->server, GRACE_MS, on_server_closed, exporter);
     else
         on_server_closed(exporter);
+    if (exporter->delivery)
+        delivery_close(exporter->delivery, on_delivery_closed, exporter);
+    else
+        on_delivery_closed(exporter);
+}
+
+static void on_once(void *context, int code)
+{
+    struct exporter *exporter = context;
+    exporter->code = code;
+    stop(exporter);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -160,17 +197,64 @@ static enum exit_code refuse_address(const char *flag, const char *value, const 
     return EXIT_USAGE;
 }
 
+/*
+ * Runs once in each turn of the loop, before it waits. What passed since the last time, less what libuv spent
+ * waiting, is how long this turn kept everybody else.
+ */
+static void on_turn(uv_prepare_t *turn)
+{
+    struct exporter *exporter = container_of(turn, struct exporter, turn);
+    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(&exporter->loop);
+    uint64_t passed_ns = now_ns - exporter->turn_ns, waited_ns = idle_ns - exporter->idle_ns;
+    if (exporter->turn_ns && passed_ns > waited_ns) {
+        telemetry_observe_turn(&exporter->telemetry, passed_ns - waited_ns);
+    }
+    exporter->turn_ns = now_ns;
+    exporter->idle_ns = idle_ns;
+}
+
 static enum exit_code start_loop(struct exporter *exporter)
 {
     int result = uv_loop_init(&exporter->loop);
     if (result < 0) return fail("cannot start the loop", uv_strerror(result));
+    uv_loop_configure(&exporter->loop, UV_METRICS_IDLE_TIME);
     signal(SIGPIPE, SIG_IGN);
+    /* A limit of file sizes is an error like any other to the textfile, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
     uv_signal_init(&exporter->loop, &exporter->terminate);
     uv_signal_init(&exporter->loop, &exporter->interrupt);
     exporter->terminate.data = exporter->interrupt.data = exporter;
     uv_signal_start(&exporter->terminate, on_signal, SIGTERM);
     uv_signal_start(&exporter->interrupt, on_signal, SIGINT);
+    uv_prepare_init(&exporter->loop, &exporter->turn);
+    uv_prepare_start(&exporter->turn, on_turn);
+    uv_unref((uv_handle_t *) &exporter->turn);
     return EXIT_CLEAN;
+}
+
+static void on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
+{
+    telemetry_observe_poll(context, client->name, snapshot);
+}
+
+/* The checks are of our own tables; a fault there is found at the first start after it was made. */
+static enum exit_code check_collectors(void)
+{
+    struct registry registry;
+    struct buffer error;
+    enum exit_code code = EXIT_CLEAN;
+    registry_init(&registry);
+    buffer_init(&error, 4096);
+    int result = registry_add(&registry, fleet_collector(), &error);
+    for (enum own_collector own = 0; own < OWN_COUNT && result == 0; own++) {
+        result = registry_add(&registry, own_collector(own), &error);
+    }
+    if (result < 0) {
+        buffer_append_char(&error, '\0');
+        code = fail("cannot start the registry", error.failed ? uv_strerror(result) : error.data);
+    }
+    buffer_deinit(&error);
+    return code;
 }
 
 static enum exit_code start_fleet(struct exporter *exporter)
@@ -180,14 +264,18 @@ static enum exit_code start_fleet(struct exporter *exporter)
     if (result < 0) return fail("cannot start the resolver", uv_strerror(result));
     struct fleet_config config = {
         .resolver = exporter->resolver,
-        .commands = options->collectors,
         .max_connecting = options->max_connecting,
         .idle_timeout_ns = options->idle_timeout_ns,
         .max_reply = options->max_reply,
+        .max_prefixes = options->max_prefixes,
+        .on_poll = on_poll,
+        .on_poll_context = &exporter->telemetry,
         .max_unused = spare_connections(options),
     };
     result = fleet_new(&exporter->fleet, &exporter->loop, &config);
     if (result < 0) return fail("cannot start the fleet", uv_strerror(result));
+    exporter->telemetry.resolver = exporter->resolver;
+    exporter->telemetry.fleet = exporter->fleet;
     return EXIT_CLEAN;
 }
 
@@ -246,10 +334,37 @@ static enum exit_code start_server(struct exporter *exporter)
     int result =
         server_new(&exporter->server, &exporter->loop, &limits, handlers_handle, &exporter->handlers);
     if (result < 0) return fail("cannot start the server", uv_strerror(result));
+    server_observe(exporter->server, telemetry_observe_answer, &exporter->telemetry);
+    exporter->telemetry.server = exporter->server;
     if (options->systemd_socket) return listen_systemd(exporter);
     for (size_t n = 0; n < options->listen_addresses.count && code == EXIT_CLEAN; n++) {
         code = listen_address(exporter, options->listen_addresses.items[n]);
     }
+    return code;
+}
+
+static enum exit_code start_delivery(struct exporter *exporter)
+{
+    struct delivery_config config = {
+        .loop = &exporter->loop,
+        .options = exporter->options,
+        .fleet = exporter->fleet,
+        .targets = &exporter->targets,
+        .telemetry = &exporter->telemetry,
+        .on_once = on_once,
+        .context = exporter,
+    };
+    struct buffer error;
+    enum exit_code code = EXIT_CLEAN;
+    buffer_init(&error, 4096);
+    int result = delivery_new(&exporter->delivery, &config, &error);
+    if (result < 0 && error.len) {
+        fprintf(stderr, "%s: %.*s\n", PROGRAM_NAME, SLICE_ARG(buffer_slice(&error)));
+        code = result == UV_EINVAL ? EXIT_USAGE : EXIT_START;
+    } else if (result < 0) {
+        code = fail("cannot start the outputs", uv_strerror(result));
+    }
+    buffer_deinit(&error);
     return code;
 }
 
@@ -261,7 +376,7 @@ static void log_start(const struct exporter *exporter)
     log_line(LOG_INFO, "starting memcached_fleet_exporter", LOG_FIELD("version", build_info.version),
              LOG_FIELD("revision", build_info.revision), LOG_FIELD("targets", targets));
     buffer_init(&name, 1024);
-    for (unsigned n = 0; server_listener_name(exporter->server, n, &name); n++) {
+    for (unsigned n = 0; exporter->server && server_listener_name(exporter->server, n, &name); n++) {
         log_line(LOG_INFO, "listening", (struct log_field){"address", buffer_slice(&name)});
         buffer_clear(&name);
     }
@@ -270,12 +385,20 @@ static void log_start(const struct exporter *exporter)
 
 static enum exit_code start(struct exporter *exporter)
 {
-    enum exit_code code = start_fleet(exporter);
+    const struct options *options = exporter->options;
+    enum exit_code code = check_collectors();
+    if (code == EXIT_CLEAN) code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_targets(exporter);
+    exporter->telemetry.targets = exporter->targets.count;
     exporter->handlers = (struct handlers){
-        .options = exporter->options, .fleet = exporter->fleet, .targets = &exporter->targets};
-    if (code == EXIT_CLEAN) code = start_server(exporter);
-    if (code == EXIT_CLEAN) log_start(exporter);
+        .options = options,
+        .fleet = exporter->fleet,
+        .targets = &exporter->targets,
+        .telemetry = &exporter->telemetry,
+    };
+    if (code == EXIT_CLEAN && options->web && !options->once) code = start_server(exporter);
+    if (code == EXIT_CLEAN) code = start_delivery(exporter);
+    if (code == EXIT_CLEAN && !options->once) log_start(exporter);
     return code;
 }
 
@@ -284,15 +407,20 @@ int exporter_run(const struct options *options)
     struct exporter exporter = {.options = options};
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     raise_file_limit(options);
+    int result = telemetry_init(&exporter.telemetry);
+    if (result < 0) return fail("cannot start the telemetry", uv_strerror(result));
 
     enum exit_code code = start_loop(&exporter);
-    if (code != EXIT_CLEAN) return code;
-    code = start(&exporter);
-    if (code != EXIT_CLEAN) stop(&exporter);
-    uv_run(&exporter.loop, UV_RUN_DEFAULT);
-
-    int closed = uv_loop_close(&exporter.loop);
-    assert(closed == 0);
-    (void) closed;
+    if (code == EXIT_CLEAN) {
+        code = start(&exporter);
+        exporter.code = code;
+        if (code != EXIT_CLEAN) stop(&exporter);
+        uv_run(&exporter.loop, UV_RUN_DEFAULT);
+        int closed = uv_loop_close(&exporter.loop);
+        assert(closed == 0);
+        (void) closed;
+        code = (enum exit_code) exporter.code;
+    }
+    telemetry_deinit(&exporter.telemetry);
     return code;
 }

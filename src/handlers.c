@@ -8,18 +8,12 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "base/version.h"
+#include "http/accept.h"
 #include "http/query.h"
-#include "metrics/encoder.h"
+#include "parameters.h"
 #include "scrape.h"
-#include "targets.h"
-
-#include <stdio.h>
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
-
-/* Parameters of a scrape that are documented and not there yet; taking them in silence would answer another
- * question. */
-static const char *const unsupported_parameters[] = {"collect[]", "name[]", "debug", "fail"};
 
 /* --- Answers --- */
 
@@ -46,7 +40,7 @@ static void respond_line(struct exchange *exchange, int status, const char *what
         utf8_append_escaped(&body, subject);
         buffer_append_char(&body, '"');
     }
-    if (expected) buffer_printf(&body, ": %s", expected);
+    if (expected && *expected) buffer_printf(&body, ": %s", expected);
     buffer_append_char(&body, '\n');
     respond_buffer(exchange, status, TEXT_PLAIN, &body);
 }
@@ -75,158 +69,134 @@ static uint64_t scrape_timeout_ms(const struct options *options, struct slice he
     return timeout < 0.001 ? 1 : (uint64_t) (timeout * 1000);
 }
 
+/* --- The format --- */
+
+/* Prometheus 3 also says how names that are not plain are to be escaped. All of ours are plain, so that every
+ * scheme is kept. */
+#define CONTENT_TYPES(type)                                                                                  \
+    {                                                                                                        \
+        type, type "; escaping=allow-utf-8", type "; escaping=underscores", type "; escaping=dots",          \
+            type "; escaping=values"                                                                         \
+    }
+
+static const char *const escapings[] = {"", "allow-utf-8", "underscores", "dots", "values"};
+
+static const char *const content_types[][ARRAY_LEN(escapings)] = {
+    [FORMAT_TEXT] = CONTENT_TYPES("text/plain; version=0.0.4; charset=utf-8"),
+    [FORMAT_OPENMETRICS] = CONTENT_TYPES("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+};
+
+/* What the client likes best of what there is. */
+static enum format choose_format(struct slice accept, const char **content_type)
+{
+    static const struct media_offer offers[] = {
+        [FORMAT_TEXT] = {"text/plain", "0.0.4"},
+        [FORMAT_OPENMETRICS] = {"application/openmetrics-text", "1.0.0"},
+    };
+    struct media_choice choice = accept_choose(accept, offers, ARRAY_LEN(offers));
+    *content_type = content_types[choice.offer][0];
+    for (size_t n = 1; n < ARRAY_LEN(escapings); n++) {
+        if (slice_is(choice.escaping, escapings[n])) *content_type = content_types[choice.offer][n];
+    }
+    return (enum format) choice.offer;
+}
+
 /* --- Scrapes --- */
 
 static void on_scrape_end(void *context)
 {
     struct handlers *handlers = context;
-    handlers->scrapes--;
+    handlers->telemetry->scrapes_running--;
 }
 
 /* For HEAD: the head of a scrape's answer without the scrape. */
-static bool fill_nothing(struct body *body, struct buffer *out, size_t want)
+static bool fill_nothing(struct source *body, struct buffer *out, size_t want)
 {
     (void) body, (void) out, (void) want;
     return false;
 }
 
-static void release_nothing(struct body *body)
+static void release_nothing(struct source *body)
 {
     (void) body;
 }
 
-/* Completes the plan and runs it. The plan's own targets are taken over. */
+/* Completes the plan and runs it, or answers without it. What the plan owns is taken over. */
 static void run_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request,
-                       struct scrape_plan *plan)
+                       struct collection_plan *plan, bool fail)
 {
-    static struct body nothing = {fill_nothing, release_nothing};
-    struct response head = {.status = 200, .content_type = encoder_content_type, .vary_encoding = true};
+    static struct source nothing = {fill_nothing, release_nothing};
+    struct telemetry *telemetry = handlers->telemetry;
+    struct response head = {.status = 200, .vary_encoding = true};
 
+    plan->format = choose_format(request->accept, &head.content_type);
     if (request->method == METHOD_HEAD) {
-        target_list_clear(&plan->own);
+        collection_plan_clear(plan);
         exchange_stream(exchange, &head, &nothing);
         return;
     }
-    if (handlers->scrapes >= handlers->options->max_requests) {
-        target_list_clear(&plan->own);
+    if (telemetry->scrapes_running >= handlers->options->max_requests) {
+        collection_plan_clear(plan);
+        telemetry->scrapes_rejected++;
         respond_line(exchange, 503, "too many scrapes at once, see --web.max-requests", no_subject, NULL);
         return;
     }
     plan->fleet = handlers->fleet;
-    plan->commands = handlers->options->collectors;
+    plan->telemetry = telemetry;
     plan->timeout_ms = scrape_timeout_ms(handlers->options, request->scrape_timeout);
     plan->on_end = on_scrape_end;
     plan->context = handlers;
-    handlers->scrapes++;
-    if (scrape_start(exchange, plan) < 0) {
-        handlers->scrapes--;
+    telemetry->scrapes_running++;
+    if (scrape_start(exchange, plan, head.content_type, fail) < 0) {
+        telemetry->scrapes_running--;
         respond_line(exchange, 503, "out of memory", no_subject, NULL);
     }
+}
+
+/* Reads the query into the plan and runs it; answers itself when the query is at fault. */
+static void scrape_query(struct handlers *handlers, struct exchange *exchange, const struct request *request,
+                         struct collection_plan *plan, bool takes_targets)
+{
+    struct parameter_rules rules = {
+        .options = handlers->options,
+        .fleet = handlers->fleet,
+        .configured = handlers->targets,
+        .takes_targets = takes_targets,
+    };
+    struct parameters parameters;
+    struct parameter_refusal refusal;
+    if (parameters_read(&parameters, &rules, request->query, &refusal)) {
+        plan->own = parameters.targets;
+        plan->names = parameters.names;
+        plan->commands = parameters.commands;
+        if (parameters.narrowed) plan->own_collectors &= parameters.own_collectors;
+        if (takes_targets) plan->with_labels = parameters.targets.count > 1;
+        /* Moved, so that clearing the parameters leaves them alone. */
+        parameters.targets = (struct target_list){0};
+        buffer_init(&parameters.names, 0);
+        run_scrape(handlers, exchange, request, plan, parameters.fail);
+    } else {
+        respond_line(exchange, refusal.status, refusal.what, refusal.subject, refusal.why);
+    }
+    parameters_clear(&parameters);
 }
 
 static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
                            const struct request *request)
 {
-    struct scrape_plan plan = {
+    struct collection_plan plan = {
         .targets = handlers->targets,
         .with_labels = handlers->targets->count > 1,
-        .with_exporter = !handlers->options->disable_exporter_metrics,
+        .own_collectors = own_collectors(handlers->options),
         .pid_file = handlers->options->pid_file,
     };
-    run_scrape(handlers, exchange, request, &plan);
-}
-
-/* --- The targets of a URL --- */
-
-/* What is being read from one query; answers the exchange itself when something is wrong. */
-struct selection {
-    struct handlers *handlers;
-    struct exchange *exchange;
-    struct target_list targets;
-};
-
-static bool refuse_target(struct selection *selection, int status, struct slice name, const char *why)
-{
-    respond_line(selection->exchange, status, "target", name, why);
-    return false;
-}
-
-static bool select_target(struct selection *selection, struct slice name)
-{
-    const struct handlers *handlers = selection->handlers;
-    struct address address;
-    const char *expected = address_parse(&address, name, MEMCACHED_PORT);
-    if (expected) {
-        char why[256];
-        snprintf(why, sizeof(why), "expected %s", expected);
-        return refuse_target(selection, 400, name, why);
-    }
-    if (address.kind == ADDRESS_UNIX && !target_list_has(handlers->targets, &address)) {
-        return refuse_target(selection, 403, name,
-                             "a unix socket may be scraped by URL only if it is configured");
-    }
-    if (selection->targets.count == handlers->options->max_targets) {
-        return refuse_target(selection, 400, name, "too many targets, see --scrape.max-targets");
-    }
-    if (target_list_add(&selection->targets, handlers->fleet, &address, handlers->options->target_label,
-                        name) < 0) {
-        return refuse_target(selection, 503, name, "out of memory");
-    }
-    return true;
-}
-
-static bool take_parameter(struct selection *selection, struct slice name, struct slice value)
-{
-    if (slice_is(name, "target")) return value.len == 0 || select_target(selection, value);
-    if (slice_is(name, "module") && value.len) {
-        respond_line(selection->exchange, 400, "unknown module", value, NULL);
-        return false;
-    }
-    for (size_t n = 0; n < ARRAY_LEN(unsupported_parameters); n++) {
-        if (!slice_is(name, unsupported_parameters[n])) continue;
-        respond_line(selection->exchange, 400, "parameter", name, "not supported yet");
-        return false;
-    }
-    return true;
-}
-
-/* Reads the whole query; false when the exchange has been answered. */
-static bool read_query(struct selection *selection, struct slice query, struct buffer *storage)
-{
-    struct slice name, value;
-    if (query.len && !buffer_reserve(storage, query.len)) {
-        respond_line(selection->exchange, 503, "out of memory", no_subject, NULL);
-        return false;
-    }
-    for (;;) {
-        switch (query_next(&query, storage, &name, &value)) {
-        case QUERY_PAIR:
-            if (!take_parameter(selection, name, value)) return false;
-            break;
-        case QUERY_MALFORMED:
-            respond_line(selection->exchange, 400, "malformed query", no_subject,
-                         "expected '%' to be followed by two hexadecimal digits other than 00");
-            return false;
-        case QUERY_END:
-            if (selection->targets.count) return true;
-            respond_line(selection->exchange, 400, "'target' parameter must be specified", no_subject, NULL);
-            return false;
-        }
-    }
+    scrape_query(handlers, exchange, request, &plan, false);
 }
 
 static void handle_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
-    struct selection selection = {.handlers = handlers, .exchange = exchange};
-    struct buffer storage;
-    buffer_init(&storage, REQUEST_HEAD_MAX);
-    if (read_query(&selection, request->query, &storage)) {
-        struct scrape_plan plan = {.own = selection.targets, .with_labels = selection.targets.count > 1};
-        run_scrape(handlers, exchange, request, &plan);
-    } else {
-        target_list_clear(&selection.targets);
-    }
-    buffer_deinit(&storage);
+    struct collection_plan plan = {0};
+    scrape_query(handlers, exchange, request, &plan, true);
 }
 
 /* --- Pages for people and probes --- */
@@ -275,18 +245,23 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
 
 /* --- Routes --- */
 
-typedef void (*handle_fn)(struct handlers *handlers, struct exchange *exchange,
-                          const struct request *request);
+struct route {
+    const char *name; /* of the handler, in the exporter's own metrics */
+    void (*handle)(struct handlers *handlers, struct exchange *exchange, const struct request *request);
+};
 
-static handle_fn find_route(const struct options *options, struct slice path)
+static const struct route *find_route(const struct options *options, struct slice path)
 {
-    if (slice_is(path, options->telemetry_path)) return handle_metrics;
+    static const struct route metrics = {"metrics", handle_metrics}, scrape = {"scrape", handle_scrape},
+                              root = {"root", handle_root}, healthy = {"healthy", handle_healthy},
+                              ready = {"ready", handle_ready};
+    if (slice_is(path, options->telemetry_path)) return &metrics;
     if (options->scrape_endpoint && (slice_is(path, options->scrape_path) || slice_is(path, "/probe"))) {
-        return handle_scrape;
+        return &scrape;
     }
-    if (slice_is(path, "/")) return handle_root;
-    if (slice_is(path, "/-/healthy")) return handle_healthy;
-    if (slice_is(path, "/-/ready")) return handle_ready;
+    if (slice_is(path, "/")) return &root;
+    if (slice_is(path, "/-/healthy")) return &healthy;
+    if (slice_is(path, "/-/ready")) return &ready;
     return NULL;
 }
 
@@ -295,19 +270,21 @@ void handlers_handle(void *context, struct exchange *exchange, const struct requ
     struct handlers *handlers = context;
     struct buffer path;
     buffer_init(&path, REQUEST_HEAD_MAX);
+    exchange_set_handler(exchange, "none");
     if (!path_decode(request->path, &path)) {
         respond_line(exchange, 400, "malformed path", no_subject,
                      "expected '%' to be followed by two hexadecimal digits other than 00");
         buffer_deinit(&path);
         return;
     }
-    handle_fn handle = find_route(handlers->options, buffer_slice(&path));
+    const struct route *route = find_route(handlers->options, buffer_slice(&path));
     buffer_deinit(&path);
+    if (route) exchange_set_handler(exchange, route->name);
 
-    if (!handle)
+    if (!route)
         respond_line(exchange, 404, "not found", request->path, NULL);
     else if (request->method == METHOD_OTHER)
         respond_line(exchange, 405, "expected GET or HEAD", no_subject, NULL);
     else
-        handle(handlers, exchange, request);
+        route->handle(handlers, exchange, request);
 }

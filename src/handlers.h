@@ -2,6 +2,7 @@
 #ifndef HANDLERS_H
 #define HANDLERS_H
 
+#include "collectors/telemetry.h"
 #include "http/server.h"
 #include "options.h"
 #include "targets.h"
@@ -13,8 +14,8 @@ struct handlers {
     const struct options *options; /* borrowed, as all of these */
     struct fleet *fleet;
     const struct target_list *targets; /* the configured ones */
-    unsigned scrapes;                  /* running now */
-    bool stopping;                     /* not ready any more */
+    struct telemetry *telemetry;
+    bool stopping; /* not ready any more */
 };
 
 /* Answers one request, at once or later; a server_handler_fn whose context is a struct handlers. */

@@ -3,16 +3,23 @@
  *
  * The map of the program, in the order of a scrape:
  *
- *     options     the command line and the environment
+ *     options     the command line and the environment; options_flags is the table of all flags
  *     exporter    starts and stops everything, in order
  *     http/       bytes to requests, answers to bytes, and the limits on both
- *     handlers    which path answers what; everything that can be wrong with a request
- *     scrape      one scrape, from its targets to the last byte of its answer
- *     memcached/  round: many targets, one deadline; client: one server; reply and snapshot: what it said;
- *                 stats: the table of all stats and the metrics that they become
+ *     handlers    which path answers what, in which format
+ *     parameters  what a URL asks for: servers, stats commands, families
+ *     scrape      a request and the collection that answers it
+ *     collection  what fleet and exporter say now, from the first question to the last byte
+ *     targets     what users wrote, as servers to ask
+ *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server;
+ *                 conversation and reply: its protocol; snapshot: what it said;
+ *                 stats and stats_*.inc: the table of all stats and the metrics that they become
  *     net/        addresses, names, connections
- *     collectors/ snapshots, and the exporter's own state, to families and samples
- *     metrics/    families and samples to the bytes of an exposition
+ *     collectors/ fleet and counts: snapshots to samples; telemetry, build: the exporter's own
+ *     metrics/    registry: which families there are; collector: the walk over their samples;
+ *                 encoder: samples to bytes; histogram, summary, sketch, process: what is observed here
+ *     delivery    collections that nobody asked for: the textfile, the push, --once
+ *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on
  */
 #include "base/buffer.h"

@@ -271,6 +271,21 @@ static enum options_outcome check_paths(struct parser *parser)
                         "a path other than that of --web.scrape-path");
 }
 
+/* Flags that only make sense together. */
+static enum options_outcome check_outputs(struct parser *parser)
+{
+    const struct options *options = parser->options;
+    bool pushes = options->push_url[0] != '\0';
+    if (options->once && pushes) {
+        return reject_value(parser, flag_find(SLICE("once")), SLICE("true"), "no --push.url beside it");
+    }
+    if (!options->web && !options->once && !options->textfile[0] && !pushes) {
+        return reject_value(parser, flag_find(SLICE("web")), SLICE("false"),
+                            "one of --once, --output.textfile and --push.url");
+    }
+    return OPTIONS_RUN;
+}
+
 /* Switches that are off and strings that are empty: the defaults of all flags that are not supported. */
 static bool is_unset(const struct parser *parser, const struct flag *flag)
 {
@@ -300,6 +315,7 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);
+    if (outcome == OPTIONS_RUN) outcome = check_outputs(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_supported(&parser);
     if (outcome == OPTIONS_RUN) buffer_clear(text);
     return outcome;

@@ -35,7 +35,8 @@ struct options {
     char *pid_file;           /* "" for none; strings are owned and never NULL */
     uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
     unsigned max_connecting;
-    uint64_t max_reply;  /* bytes */
+    uint64_t max_reply; /* bytes */
+    unsigned max_prefixes;
     unsigned collectors; /* set of commands, see memcached/stats.h; `stats` always in it */
 
     /* How it is served. */
@@ -47,6 +48,20 @@ struct options {
     bool scrape_endpoint;
     bool systemd_socket;
     bool disable_exporter_metrics;
+
+    /* What is given out beside HTTP. */
+    bool web;                      /* serve HTTP */
+    bool once;                     /* collect once, then exit */
+    char *textfile;                /* "" for none */
+    uint64_t textfile_interval_ns; /* above 0 */
+    char *push_url;                /* "" for none */
+    char *push_job;
+    struct string_list push_grouping;           /* each label=value */
+    uint64_t push_interval_ns, push_timeout_ns; /* above 0 */
+    bool push_post;                             /* POST instead of PUT */
+    bool push_delete_on_exit;
+    char *push_username, *push_password_file; /* "" for none, as those below */
+    char *push_ca_file, *push_cert_file, *push_key_file;
 
     enum log_level log_level;
     enum log_format log_format;

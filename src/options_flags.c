@@ -69,6 +69,34 @@ const struct flag flags[] = {
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
      COLLECTOR(COMMAND_SLABS)},
 
+    {FLAG("collector.sizes", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats sizes\", from memcached 1.4.27 on; only those with -o track_sizes "
+             "know them.",
+     COLLECTOR(COMMAND_SIZES)},
+    {FLAG("collector.conns", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats conns\": connections by state and listener, and how long they are "
+             "idle.",
+     COLLECTOR(COMMAND_CONNS)},
+    {FLAG("collector.detail", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats detail dump\": commands by prefix of the keys. It is never "
+             "switched on by "
+             "this exporter.",
+     COLLECTOR(COMMAND_DETAIL)},
+    {FLAG("collector.detail.max-prefixes", count, max_prefixes, "1000"),
+     .help = "How many prefixes of a server are told apart; the rest are added up."},
+    {FLAG("collector.extstore", collector, collectors, "false"),
+     .help = "Ask the servers that have an external store for \"stats extstore\": its pages.",
+     COLLECTOR(COMMAND_EXTSTORE)},
+    {FLAG("collector.proxy", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats proxy\": counters of a proxy's own configuration.",
+     COLLECTOR(COMMAND_PROXY)},
+    {FLAG("collector.proxyfuncs", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats proxyfuncs\": functions of a proxy.",
+     COLLECTOR(COMMAND_PROXYFUNCS)},
+    {FLAG("collector.proxybe", collector, collectors, "false"),
+     .help = "Ask the servers for \"stats proxybe\": backends of a proxy that are bad.",
+     COLLECTOR(COMMAND_PROXYBE)},
+
     {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
      .help = "Addresses to serve HTTP on; repeatable, also with commas between them."},
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
@@ -95,6 +123,40 @@ const struct flag flags[] = {
     {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
     {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
      .help = "Serve --web.scrape-path and /probe, so that a request can name the servers."},
+
+    {FLAG("web", switch, web, "true"),
+     .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url has to say what for."},
+    {FLAG("once", switch, once, "false"),
+     .help =
+         "Collect once, to --output.textfile or to standard output, and exit: 0 if every server was up, 3 if "
+         "some were not, 4 if none was, 1 if nothing could be written."},
+    {FLAG("output.textfile", prom_file, textfile, ""),
+     .help = "File to write the metrics to, for the textfile collector of node_exporter; its name ends in "
+             ".prom."},
+    {FLAG("output.interval", positive_duration, textfile_interval_ns, "15s"),
+     .help = "How often --output.textfile is written."},
+    {FLAG("push.url", string, push_url, ""), .help =
+                                                 "Pushgateway to push the metrics to, such as "
+                                                 "http://pushgateway:9091; without credentials, which have "
+                                                 "flags of their own."},
+    {FLAG("push.job", string, push_job, "memcached"), .help = "Value of the label job of what is pushed."},
+    {FLAG("push.grouping", list, push_grouping, ""),
+     .help = "Further labels that tell what is pushed from what others push, as label=value; repeatable."},
+    {FLAG("push.interval", positive_duration, push_interval_ns, "15s"), .help = "How often it is pushed."},
+    {FLAG("push.timeout", positive_duration, push_timeout_ns, "10s"), .help = "How long one push may take."},
+    {FLAG("push.method", push_method, push_post, "put"),
+     .help = "put replaces all that was pushed with these labels, post only the metrics of the same names."},
+    {FLAG("push.delete-on-exit", switch, push_delete_on_exit, "false"),
+     .help = "Delete from the Pushgateway what was pushed when the exporter stops."},
+    {FLAG("push.username", string, push_username, ""),
+     .help = "User for basic authentication at the Pushgateway."},
+    {FLAG("push.password-file", string, push_password_file, ""),
+     .help = "File with the password for basic authentication, read at each push."},
+    {FLAG("push.tls.ca-file", string, push_ca_file, ""),
+     .help = "Certificates that may sign the Pushgateway's; those of the system if empty."},
+    {FLAG("push.tls.cert-file", string, push_cert_file, ""),
+     .help = "Client certificate for the Pushgateway."},
+    {FLAG("push.tls.key-file", string, push_key_file, ""), .help = "Key of that certificate."},
 
     {FLAG("log.level", log_level, log_level, "info"),
      .help = "Only log messages of this severity or above: debug, info, warn, error."},
@@ -186,7 +248,8 @@ const struct flag *flag_nearest(struct slice written, bool variable)
         buffer_clear(&name);
         flag_append_spelling(&flags[i], variable, &name);
         size_t distance = edit_distance(written, buffer_slice(&name));
-        if (distance >= shortest) continue;
+        /* A slip leaves something of a name as it was. */
+        if (distance >= shortest || distance >= strlen(flags[i].name)) continue;
         shortest = distance;
         nearest = &flags[i];
     }

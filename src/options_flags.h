@@ -36,7 +36,7 @@ extern const char flag_out_of_memory[];
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_list, flag_filled_list;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
-extern const struct flag_type flag_log_level, flag_log_format, flag_action;
+extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
 
 struct flag {
     const char *name;
@@ -52,7 +52,7 @@ struct flag {
     bool hidden;                        /* not in --help */
 };
 
-#define FLAGS_MAX 64
+#define FLAGS_MAX 96
 extern const struct flag flags[];
 extern const size_t flags_count;
 

@@ -75,8 +75,9 @@ static const char *read_path(const struct flag *flag, void *place, struct slice 
 
 /* Labels that the samples of a server have of themselves. */
 static const char *const taken_labels[] = {
-    "collector", "command", "lru",     "memcached_target_state", "setting", "slab", "stat",
-    "status",    "value",   "version",
+    "backend", "collector", "command", "le",      "listener", "lru",  "memcached_target_state",
+    "name",    "page",      "prefix",  "queue",   "setting",  "slab", "stat",
+    "state",   "status",    "value",   "version",
 };
 
 static bool is_label_name(struct slice text)
@@ -208,6 +209,15 @@ static const char *read_log_format(const struct flag *flag, void *place, struct 
     return NULL;
 }
 
+static const char *read_push_method(const struct flag *flag, void *place, struct slice text)
+{
+    bool *post = place;
+    (void) flag;
+    if (!slice_is(text, "put") && !slice_is(text, "post")) return "put or post";
+    *post = slice_is(text, "post");
+    return NULL;
+}
+
 const struct flag_type flag_switch = {FLAG_SWITCH, read_switch, NULL};
 const struct flag_type flag_collector = {FLAG_SWITCH, read_collector, NULL};
 const struct flag_type flag_string = {FLAG_STRING, read_string, release_string};
@@ -221,4 +231,18 @@ const struct flag_type flag_count = {FLAG_VALUE, read_count, NULL};
 const struct flag_type flag_bytes = {FLAG_VALUE, read_bytes, NULL};
 const struct flag_type flag_log_level = {FLAG_VALUE, read_log_level, NULL};
 const struct flag_type flag_log_format = {FLAG_VALUE, read_log_format, NULL};
+/* node_exporter reads no other files, and none that are hidden. */
+static const char *read_prom_file(const struct flag *flag, void *place, struct slice text)
+{
+    const char *slash = text.len ? memrchr(text.data, '/', text.len) : NULL;
+    struct slice name = slash ? slice_from(text, (size_t) (slash - text.data) + 1) : text;
+    if (text.len &&
+        (slice_starts(name, ".") || name.len <= 5 || !slice_is(slice_from(name, name.len - 5), ".prom"))) {
+        return "a file whose name ends in .prom and does not begin with a dot";
+    }
+    return read_string(flag, place, text);
+}
+
+const struct flag_type flag_prom_file = {FLAG_STRING, read_prom_file, release_string};
+const struct flag_type flag_push_method = {FLAG_VALUE, read_push_method, NULL};
 const struct flag_type flag_action = {FLAG_ACTION, NULL, NULL};

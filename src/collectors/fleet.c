@@ -1,14 +1,18 @@
 /*
  * The order of the exposition is: what the exporter itself knows of a target, the rows of the stats table,
- * then what the table does not know. The entries of a snapshot are sorted by row, and the families of the
- * table are runs of rows, so that one cursor for each target, moving forward only, finds the entries of every
- * family.
+ * what is made of counts, then what the table does not know. The entries of a snapshot are sorted by row, and
+ * the families of the table are runs of rows, so that one cursor for each target, moving forward only, finds
+ * the entries of every family.
  */
 #include "collectors/fleet.h"
 
 #include "base/container.h"
+#include "collectors/counts.h"
 #include "memcached/stats.h"
 
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -25,14 +29,14 @@ struct place {
 
 /* --- What the exporter knows of a target --- */
 
-static void write_up(struct fleet_collector *fleet, const struct place *place)
+static void write_up(struct fleet_walk *fleet, const struct place *place)
 {
     (void) fleet;
     bool up = place->snapshot && place->snapshot->state == TARGET_UP;
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), up);
 }
 
-static void write_state(struct fleet_collector *fleet, const struct place *place)
+static void write_state(struct fleet_walk *fleet, const struct place *place)
 {
     enum target_state actual = place->snapshot ? place->snapshot->state : TARGET_TIMEOUT;
     for (enum target_state state = 0; state < TARGET_STATE_COUNT; state++) {
@@ -43,26 +47,28 @@ static void write_state(struct fleet_collector *fleet, const struct place *place
     }
 }
 
-static void write_duration(struct fleet_collector *fleet, const struct place *place)
+static void write_duration(struct fleet_walk *fleet, const struct place *place)
 {
     (void) fleet;
     double seconds = place->snapshot ? (double) place->snapshot->duration_ns / 1e9 : 0;
     encoder_sample_double(place->encoder, place->target_labels, SLICE(""), seconds);
 }
 
-static void write_reused(struct fleet_collector *fleet, const struct place *place)
+static void write_reused(struct fleet_walk *fleet, const struct place *place)
 {
     (void) fleet;
     bool reused = place->snapshot && place->snapshot->reused;
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), reused);
 }
 
-static void write_success(struct fleet_collector *fleet, const struct place *place)
+/* A command that was not sent, for the server's sake, has neither succeeded nor failed. */
+static void write_success(struct fleet_walk *fleet, const struct place *place)
 {
+    unsigned asked = place->snapshot ? place->snapshot->asked : commands_harmless();
     unsigned answered = place->snapshot ? place->snapshot->answered : 0;
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         unsigned bit = COMMAND_BIT(command);
-        if (!(fleet->commands & bit)) continue;
+        if (!(fleet->commands & asked & bit)) continue;
         buffer_clear(&fleet->labels);
         labels_append(&fleet->labels, "collector", slice_of(command_info(command)->name));
         encoder_sample_u64(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
@@ -70,7 +76,7 @@ static void write_success(struct fleet_collector *fleet, const struct place *pla
     }
 }
 
-static void write_parse_errors(struct fleet_collector *fleet, const struct place *place)
+static void write_parse_errors(struct fleet_walk *fleet, const struct place *place)
 {
     (void) fleet;
     unsigned errors = place->snapshot ? place->snapshot->parse_errors : 0;
@@ -79,39 +85,68 @@ static void write_parse_errors(struct fleet_collector *fleet, const struct place
 
 static const struct {
     struct family family;
-    void (*write)(struct fleet_collector *fleet, const struct place *place);
+    void (*write)(struct fleet_walk *fleet, const struct place *place);
 } own_families[] = {
     {{"memcached_up", "Whether the memcached server answered stats in whole and was understood.",
-      METRIC_GAUGE},
+      METRIC_GAUGE, ""},
      write_up},
-    {{"memcached_target_state", "What the last poll of the memcached server came to.", METRIC_STATE_SET},
+    {{"memcached_target_state", "What the last poll of the memcached server came to.", METRIC_STATE_SET,
+      "memcached_target_state"},
      write_state},
     {{"memcached_target_scrape_duration_seconds", "How long the poll of the memcached server took.",
-      METRIC_GAUGE},
+      METRIC_GAUGE, ""},
      write_duration},
     {{"memcached_target_connection_reused",
-      "Whether the poll used a connection that was kept from an earlier one.", METRIC_GAUGE},
+      "Whether the poll used a connection that was kept from an earlier one.", METRIC_GAUGE, ""},
      write_reused},
     {{"memcached_target_collector_success",
-      "Whether the memcached server answered the stats command of this collector.", METRIC_GAUGE},
+      "Whether the memcached server answered the stats command of this collector.", METRIC_GAUGE,
+      "collector"},
      write_success},
     {{"memcached_target_parse_errors", "Values in this poll that could not be read; each costs its sample.",
-      METRIC_GAUGE},
+      METRIC_GAUGE, ""},
      write_parse_errors},
 };
 
+static const struct family unmapped = {"memcached_unmapped_stat",
+                                       "A numeric stat that this version of the exporter has no metric for.",
+                                       METRIC_UNKNOWN, "command,stat"};
+
 /* --- The stats table as families --- */
+
+/* Longer than the names of all labels of any row. */
+#define LABEL_NAMES_MAX 48
 
 struct table_family {
     struct family family;
     uint16_t first, end; /* rows */
+    char labels[LABEL_NAMES_MAX];
 };
 
 /* Made once, from rows that live as long as the program. */
 static struct {
     struct table_family families[STAT_ROWS_MAX];
     size_t count;
+    struct collector collector;
+    const struct family *pointers[ARRAY_LEN(own_families) + STAT_ROWS_MAX + COUNTS_FAMILIES + 1];
 } table;
+
+/* The names of a row's labels, from the pieces that its label sets are made of. */
+static void append_label_names(struct table_family *family, const struct stat_row *row)
+{
+    struct slice rest = slice_of(row->labels);
+    const char *number = stats_number_label(row);
+    size_t len = 0;
+    if (number) len += (size_t) snprintf(family->labels, LABEL_NAMES_MAX, "%s,", number);
+    while (rest.len) {
+        struct slice label = slice_cut(&rest, ',');
+        struct slice name = slice_cut(&label, '=');
+        len += (size_t) snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%.*s,", SLICE_ARG(name));
+    }
+    if (row->label) len += (size_t) snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%s,", row->label);
+    assert(len < LABEL_NAMES_MAX);
+    if (len) family->labels[len - 1] = '\0';
+}
 
 static enum metric_type type_of(enum stat_kind kind)
 {
@@ -126,9 +161,8 @@ static enum metric_type type_of(enum stat_kind kind)
     return METRIC_GAUGE;
 }
 
-static void make_table(void)
+static void make_families(void)
 {
-    if (table.count) return;
     for (uint16_t row = 0; row < stats_count(); row++) {
         const struct stat_row *stat = stats_row(row);
         struct table_family *last = table.count ? &table.families[table.count - 1] : NULL;
@@ -137,36 +171,58 @@ static void make_table(void)
             last->end = (uint16_t) (row + 1);
             continue;
         }
-        table.families[table.count++] = (struct table_family){
-            .family = {stat->family, stat->help, type_of(stat->kind)},
-            .first = row,
-            .end = (uint16_t) (row + 1),
-        };
+        last = &table.families[table.count++];
+        append_label_names(last, stat);
+        last->family = (struct family){stat->family, stat->help, type_of(stat->kind), last->labels};
+        last->first = row;
+        last->end = (uint16_t) (row + 1);
     }
+}
+
+const struct collector *fleet_collector(void)
+{
+    size_t count = 0;
+    if (table.count) return &table.collector;
+    make_families();
+    for (size_t n = 0; n < ARRAY_LEN(own_families); n++) table.pointers[count++] = &own_families[n].family;
+    for (size_t n = 0; n < table.count; n++) table.pointers[count++] = &table.families[n].family;
+    for (size_t n = 0; n < COUNTS_FAMILIES; n++) table.pointers[count++] = &counts_families[n].family;
+    table.pointers[count++] = &unmapped;
+    table.collector = (struct collector){"fleet", table.pointers, count, ""};
+    return &table.collector;
 }
 
 /* The label set of one entry; into the collector's scratch unless it is constant. */
-static struct slice entry_labels(struct fleet_collector *fleet, const struct snapshot *snapshot,
+static struct slice entry_labels(struct fleet_walk *fleet, const struct snapshot *snapshot,
                                  const struct stat_entry *entry, const struct stat_row *row)
 {
-    if (!row->per_slab && row->form != FORM_TEXT) return slice_of(row->labels);
+    const char *number = stats_number_label(row);
+    if (!number && !row->label) return slice_of(row->labels);
     buffer_clear(&fleet->labels);
-    if (row->per_slab) {
-        buffer_append_string(&fleet->labels, "slab=\"");
-        buffer_append_u64(&fleet->labels, entry->slab);
-        buffer_append_string(&fleet->labels, row->labels[0] ? "\"," : "\"");
+    if (number) {
+        buffer_printf(&fleet->labels, "%s=\"%" PRIu32 "\"%s", number, entry->number,
+                      row->labels[0] ? "," : "");
     }
     buffer_append_string(&fleet->labels, row->labels);
     if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, stat_value(snapshot, entry));
+    if (row->scope == SCOPE_NAME) labels_append(&fleet->labels, row->label, stat_key(snapshot, entry));
     return buffer_slice(&fleet->labels);
 }
 
-static void write_entry(struct fleet_collector *fleet, const struct place *place,
-                        const struct stat_entry *entry)
+/* Whether an earlier row says the same of the same thing. */
+static bool is_said(const struct fleet_walk *fleet, const struct snapshot *snapshot,
+                    const struct stat_entry *entry)
+{
+    uint16_t preferred = stats_preferred(entry->row);
+    if (preferred == STAT_UNMAPPED) return false;
+    if (!(fleet->commands & COMMAND_BIT(stats_row(preferred)->command))) return false;
+    return snapshot_find(snapshot, preferred, entry->number) != NULL;
+}
+
+static void write_entry(struct fleet_walk *fleet, const struct place *place, const struct stat_entry *entry)
 {
     const struct stat_row *row = stats_row(entry->row);
-    uint16_t preferred = stats_preferred(entry->row);
-    if (preferred != STAT_UNMAPPED && snapshot_find(place->snapshot, preferred, entry->slab)) return;
+    if (!(fleet->commands & COMMAND_BIT(row->command)) || is_said(fleet, place->snapshot, entry)) return;
     buffer_clear(&fleet->value);
     if (row->form == FORM_TEXT)
         buffer_append_char(&fleet->value, '1');
@@ -176,7 +232,7 @@ static void write_entry(struct fleet_collector *fleet, const struct place *place
                    buffer_slice(&fleet->value));
 }
 
-static void write_table_family(struct fleet_collector *fleet, const struct place *place,
+static void write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)
 {
     uint32_t *cursor = &fleet->cursors[fleet->target];
@@ -189,16 +245,12 @@ static void write_table_family(struct fleet_collector *fleet, const struct place
 
 /* --- What the table does not know --- */
 
-static const struct family unmapped = {"memcached_unmapped_stat",
-                                       "A numeric stat that this version of the exporter has no metric for.",
-                                       METRIC_UNKNOWN};
-
-static void write_unmapped(struct fleet_collector *fleet, const struct place *place)
+static void write_unmapped(struct fleet_walk *fleet, const struct place *place)
 {
     const struct snapshot *snapshot = place->snapshot;
     for (uint32_t n = fleet->cursors[fleet->target]; n < snapshot->count; n++) {
         const struct stat_entry *entry = &snapshot->stats[n];
-        if (entry->row != STAT_UNMAPPED) continue;
+        if (entry->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(entry->command))) continue;
         buffer_clear(&fleet->labels);
         labels_append(&fleet->labels, "command", slice_of(command_info(entry->command)->name));
         labels_append(&fleet->labels, "stat", stat_key(snapshot, entry));
@@ -207,57 +259,71 @@ static void write_unmapped(struct fleet_collector *fleet, const struct place *pl
     }
 }
 
+/* --- What is made of counts --- */
+
+static bool write_counts(struct fleet_walk *fleet, const struct place *place,
+                         const struct counts_family *family)
+{
+    struct counts_place counts = {place->encoder, place->target_labels, place->snapshot, &fleet->labels};
+    if (!(fleet->commands & place->snapshot->answered & COMMAND_BIT(family->command))) return true;
+    encoder_family(place->encoder, &family->family);
+    return family->write(&counts, &fleet->part);
+}
+
 /* --- The walk --- */
 
-static void write_family(struct fleet_collector *fleet, const struct place *place)
+/* False when the family has more samples of this target. */
+static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
     size_t own = ARRAY_LEN(own_families), n = fleet->family;
     if (n < own) {
         encoder_family(place->encoder, &own_families[n].family);
         own_families[n].write(fleet, place);
     } else if (!place->snapshot) {
-        return;
+        return true;
     } else if (n < own + table.count) {
         encoder_family(place->encoder, &table.families[n - own].family);
         write_table_family(fleet, place, &table.families[n - own]);
+    } else if (n < own + table.count + COUNTS_FAMILIES) {
+        return write_counts(fleet, place, &counts_families[n - own - table.count]);
     } else {
         encoder_family(place->encoder, &unmapped);
         write_unmapped(fleet, place);
     }
+    return true;
 }
 
-/* One family of one target. */
-static bool step(struct collector *collector, struct encoder *encoder)
+/* One family of one target, or a part of it. */
+static bool step(struct walk *walk, struct encoder *encoder)
 {
-    struct fleet_collector *fleet = container_of(collector, struct fleet_collector, collector);
+    struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
     if (fleet->target == round_count(fleet->round)) {
         fleet->target = 0;
         fleet->family++;
     }
-    if (fleet->family > ARRAY_LEN(own_families) + table.count || round_count(fleet->round) == 0) return false;
+    if (fleet->family == walk->collector->count || round_count(fleet->round) == 0) return false;
 
     struct place place = {.encoder = encoder,
                           .target_labels = SLICE(""),
                           .snapshot = round_snapshot(fleet->round, fleet->target)};
     if (fleet->with_labels) place.target_labels = slice_of(round_target(fleet->round, fleet->target)->labels);
-    write_family(fleet, &place);
+    if (!write_family(fleet, &place)) return true;
     fleet->target++;
+    fleet->part = 0;
     return true;
 }
 
-int fleet_collector_init(struct fleet_collector *fleet, const struct round *round, unsigned commands,
-                         bool with_labels)
+int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigned commands, bool with_labels)
 {
-    make_table();
-    *fleet = (struct fleet_collector){
-        .collector.step = step, .round = round, .commands = commands, .with_labels = with_labels};
+    *fleet = (struct fleet_walk){
+        .walk = {fleet_collector(), step}, .round = round, .commands = commands, .with_labels = with_labels};
     fleet->cursors = calloc(round_count(round) + 1, sizeof(fleet->cursors[0]));
     buffer_init(&fleet->labels, SCRATCH_MAX);
     buffer_init(&fleet->value, SCRATCH_MAX);
     return fleet->cursors ? 0 : UV_ENOMEM;
 }
 
-void fleet_collector_deinit(struct fleet_collector *fleet)
+void fleet_walk_deinit(struct fleet_walk *fleet)
 {
     buffer_deinit(&fleet->labels);
     buffer_deinit(&fleet->value);

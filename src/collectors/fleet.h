@@ -13,20 +13,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fleet_collector {
-    struct collector collector;
+struct fleet_walk {
+    struct walk walk;
     const struct round *round;   /* borrowed; done */
-    unsigned commands;           /* set of commands that were asked */
+    unsigned commands;           /* set of commands whose metrics are written: others may have asked more */
     bool with_labels;            /* samples carry their target's labels */
     size_t family, target;       /* the next step */
+    size_t part;                 /* of that family of that target, when it takes several steps */
     uint32_t *cursors;           /* for each target, its first entry that is not written; owned */
     struct buffer labels, value; /* scratch for one sample */
 };
 
-/* 0, or UV_ENOMEM: then there is nothing to release. The round must outlive the collector. */
-int fleet_collector_init(struct fleet_collector *fleet, const struct round *round, unsigned commands,
-                         bool with_labels);
+/* The families of the table, made at the first call. */
+const struct collector *fleet_collector(void);
 
-void fleet_collector_deinit(struct fleet_collector *fleet);
+/* 0, or UV_ENOMEM: then there is nothing to release. The round must outlive the walk. */
+int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigned commands, bool with_labels);
+
+void fleet_walk_deinit(struct fleet_walk *fleet);
 
 #endif

@@ -36,3 +36,80 @@ int accept_encoding_quality(struct slice header, const char *coding)
     }
     return fallback;
 }
+
+/* --- Media types --- */
+
+/* How exactly a range names an offer. */
+enum exactness { MATCHES_NOT, MATCHES_ANY, MATCHES_KIND, MATCHES_TYPE, MATCHES_VERSION };
+
+struct media_range {
+    struct slice type, version, escaping;
+    int quality;
+};
+
+/* "text/plain;version=0.0.4;q=0.2". A value may stand in quotes. */
+static struct media_range read_range(struct slice text)
+{
+    struct media_range range = {.type = slice_trim(slice_cut(&text, ';')), .quality = 1000};
+    while (text.len) {
+        struct slice value = slice_trim(slice_cut(&text, ';'));
+        struct slice name = slice_trim(slice_cut(&value, '='));
+        value = slice_trim(value);
+        if (value.len > 1 && value.data[0] == '"' && value.data[value.len - 1] == '"') {
+            value = (struct slice){value.data + 1, value.len - 2};
+        }
+        if (slice_is_nocase(name, "q"))
+            range.quality = parse_quality(value);
+        else if (slice_is_nocase(name, "version"))
+            range.version = value;
+        else if (slice_is_nocase(name, "escaping"))
+            range.escaping = value;
+    }
+    return range;
+}
+
+static enum exactness match(const struct media_range *range, const struct media_offer *offer)
+{
+    struct slice kind = slice_of(offer->type);
+    if (slice_is(range->type, "*/*")) return MATCHES_ANY;
+    kind = slice_cut(&kind, '/');
+    if (range->type.len == kind.len + 2 && strncasecmp(range->type.data, kind.data, kind.len) == 0 &&
+        memcmp(range->type.data + kind.len, "/*", 2) == 0) {
+        return MATCHES_KIND;
+    }
+    if (!slice_is_nocase(range->type, offer->type)) return MATCHES_NOT;
+    if (range->version.len == 0) return MATCHES_TYPE;
+    return slice_is(range->version, offer->version) ? MATCHES_VERSION : MATCHES_NOT;
+}
+
+/* The most exact range of the header for one offer; MATCHES_NOT if there is none. */
+static enum exactness find_range(struct slice header, const struct media_offer *offer,
+                                 struct media_range *found)
+{
+    enum exactness best = MATCHES_NOT;
+    while (header.len) {
+        struct media_range range = read_range(slice_cut(&header, ','));
+        enum exactness exactness = match(&range, offer);
+        if (exactness <= best) continue;
+        best = exactness;
+        *found = range;
+    }
+    return best;
+}
+
+struct media_choice accept_choose(struct slice header, const struct media_offer *offers, size_t count)
+{
+    struct media_choice choice = {0};
+    enum exactness best = MATCHES_NOT;
+    int quality = 0;
+    for (size_t n = 0; n < count; n++) {
+        struct media_range range;
+        enum exactness exactness = find_range(header, &offers[n], &range);
+        if (exactness == MATCHES_NOT || range.quality == 0) continue;
+        if (range.quality < quality || (range.quality == quality && exactness <= best)) continue;
+        choice = (struct media_choice){n, range.escaping};
+        quality = range.quality;
+        best = exactness;
+    }
+    return choice;
+}

@@ -101,6 +101,7 @@ static void refuse(struct connection *connection, int status, const char *why)
     struct response response = {.status = status, .content_type = "text/plain; charset=utf-8"};
     struct buffer body;
     log_line(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
+    if (!connection->rejected) connection->shared->refused++;
     response.retry_after = status == 503;
     buffer_init(&body, 1024);
     buffer_printf(&body, "%s\n", why);
@@ -201,7 +202,7 @@ static struct connection *connection_new(struct connections *shared)
     if (!connection) return NULL;
     *connection = (struct connection){.shared = shared};
     stream_init(&connection->stream, shared->loop);
-    exchange_init(&connection->exchange, &connection->stream, on_exchange_end);
+    exchange_init(&connection->exchange, &connection->stream, &shared->observer, on_exchange_end);
     enter(connection, CONNECTION_READING);
     list_append(&shared->open, &connection->link);
     shared->open_count++;

@@ -20,6 +20,8 @@ struct connections {
     struct server_limits limits;
     server_handler_fn handler;
     void *handler_context;
+    struct exchange_observer observer;
+    uint64_t refused;                                 /* requests that no handler saw */
     struct list open;                                 /* those that are not closing */
     unsigned open_count;                              /* how many are in that list */
     unsigned rejecting;                               /* how many of these are being told 503 */

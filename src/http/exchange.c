@@ -15,7 +15,6 @@
 #include "http/exchange.h"
 
 #include "base/container.h"
-#include "http/accept.h"
 
 #include <assert.h>
 
@@ -30,9 +29,10 @@
 
 #define HEAD_CAP 4096
 
-void exchange_init(struct exchange *exchange, struct stream *stream, exchange_end_fn on_end)
+void exchange_init(struct exchange *exchange, struct stream *stream, const struct exchange_observer *observer,
+                   exchange_end_fn on_end)
 {
-    *exchange = (struct exchange){.stream = stream, .on_end = on_end};
+    *exchange = (struct exchange){.stream = stream, .observer = observer, .on_end = on_end};
     stream->context = exchange;
 }
 
@@ -40,8 +40,15 @@ void exchange_begin(struct exchange *exchange, const struct request *request)
 {
     assert(!exchange_is_busy(exchange));
     exchange->phase = EXCHANGE_OWED;
+    exchange->begun_ns = uv_hrtime();
+    exchange->answer = (struct answer_report){0};
     exchange->request = *request;
     exchange->keep_alive = request->keep_alive;
+}
+
+void exchange_set_handler(struct exchange *exchange, const char *handler)
+{
+    exchange->answer.handler = handler;
 }
 
 bool exchange_is_busy(const struct exchange *exchange)
@@ -60,20 +67,30 @@ void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context
 
 static void release_body(struct exchange *exchange)
 {
-    struct body *body = exchange->body;
+    struct source *body = exchange->body;
     exchange->body = NULL;
     if (body) body->release(body);
+}
+
+static void tell_observer(struct exchange *exchange)
+{
+    const struct exchange_observer *observer = exchange->observer;
+    if (!exchange->answer.status || !observer->call) return;
+    exchange->answer.duration_ns = uv_hrtime() - exchange->begun_ns;
+    observer->call(observer->context, &exchange->answer);
+    exchange->answer.status = 0;
 }
 
 /* Back to what exchange_init left: an idle connection holds nothing of its last answer. */
 static void drop_answer(struct exchange *exchange)
 {
+    tell_observer(exchange);
     release_body(exchange);
     buffer_deinit(&exchange->head);
     buffer_deinit(&exchange->piece);
     buffer_deinit(&exchange->packed);
-    if (exchange->gzipped) gzip_deinit(&exchange->gzip);
-    exchange->gzipped = exchange->chunked = exchange->last = false;
+    compressor_deinit(&exchange->compressor);
+    exchange->chunked = exchange->last = false;
     exchange->phase = EXCHANGE_NONE;
 }
 
@@ -106,17 +123,23 @@ static bool take_answer(struct exchange *exchange)
     return !exchange->stream->closing;
 }
 
+static bool is_packed(const struct exchange *exchange)
+{
+    return exchange->compressor.coding != CODING_IDENTITY;
+}
+
 static void append_head(struct exchange *exchange, const struct response *response,
                         enum response_framing framing, size_t length)
 {
     struct response_transfer transfer = {
         .framing = framing,
         .length = length,
-        .gzip = exchange->gzipped,
+        .coding = is_packed(exchange) ? coding_name(exchange->compressor.coding) : NULL,
         .keep_alive = exchange->keep_alive,
         .minor = exchange->request.minor,
         .now = time(NULL),
     };
+    exchange->answer.status = response->status;
     response_append_head(&exchange->head, response, &transfer);
 }
 
@@ -127,6 +150,7 @@ static void write_buffers(struct exchange *exchange, const uv_buf_t *buffers, un
     bool failed = exchange->head.failed || exchange->piece.failed || exchange->packed.failed;
     int result = failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
     exchange->write_started_ms = uv_now(exchange->stream->loop);
+    for (unsigned n = 0; result == 0 && n < count; n++) exchange->answer.bytes += buffers[n].len;
     if (result < 0) end(exchange, result);
 }
 
@@ -166,7 +190,7 @@ static void send_piece(struct exchange *exchange);
 static void write_piece(struct exchange *exchange)
 {
     static char tail[] = "\r\n0\r\n\r\n"; /* the end of a chunk, and then of the body */
-    struct buffer *data = exchange->gzipped ? &exchange->packed : &exchange->piece;
+    struct buffer *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
     uv_buf_t buffers[3];
     unsigned count = 0;
 
@@ -200,8 +224,8 @@ static void on_written(struct stream *stream, int status)
 static void squeeze(uv_work_t *work)
 {
     struct exchange *exchange = container_of(work, struct exchange, work);
-    exchange->work_result =
-        gzip_write(&exchange->gzip, buffer_slice(&exchange->piece), exchange->last, &exchange->packed);
+    exchange->work_result = compressor_write(&exchange->compressor, buffer_slice(&exchange->piece),
+                                             exchange->last, &exchange->packed);
 }
 
 static void on_squeezed(uv_work_t *work, int status)
@@ -222,7 +246,7 @@ static void on_squeezed(uv_work_t *work, int status)
 
 static void send_piece(struct exchange *exchange)
 {
-    if (!exchange->gzipped || exchange->piece.failed) {
+    if (!is_packed(exchange) || exchange->piece.failed) {
         write_piece(exchange);
         return;
     }
@@ -233,19 +257,13 @@ static void send_piece(struct exchange *exchange)
 
 /* --- Bodies --- */
 
-static bool wants_gzip(const struct request *request)
-{
-    int gzip = accept_encoding_quality(request->accept_encoding, "gzip");
-    return gzip > 0 && gzip >= accept_encoding_quality(request->accept_encoding, "identity");
-}
-
 /* The whole body is in the first piece. */
 static void send_whole(struct exchange *exchange, const struct response *response)
 {
     struct buffer *data = &exchange->piece;
-    if (exchange->gzipped) {
+    if (is_packed(exchange)) {
         data = &exchange->packed;
-        gzip_write(&exchange->gzip, buffer_slice(&exchange->piece), true, data);
+        compressor_write(&exchange->compressor, buffer_slice(&exchange->piece), true, data);
     }
     append_head(exchange, response, FRAMING_LENGTH, data->len);
     write_piece(exchange);
@@ -259,17 +277,15 @@ static void send_first(struct exchange *exchange, const struct response *respons
     send_piece(exchange);
 }
 
-void exchange_stream(struct exchange *exchange, const struct response *response, struct body *body)
+void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body)
 {
     int result = take_answer(exchange) ? 0 : UV_ECANCELED;
     exchange->body = body;
     buffer_init(&exchange->head, HEAD_CAP);
     buffer_init(&exchange->piece, PIECE_CAP);
     buffer_init(&exchange->packed, PIECE_CAP);
-    if (result == 0 && wants_gzip(&exchange->request)) {
-        result = gzip_init(&exchange->gzip);
-        exchange->gzipped = result == 0;
-    }
+    enum coding coding = coding_choose(exchange->request.accept_encoding);
+    if (result == 0 && coding != CODING_IDENTITY) result = compressor_init(&exchange->compressor, coding);
     if (result < 0) {
         end(exchange, result);
     } else if (exchange->request.method == METHOD_HEAD) {

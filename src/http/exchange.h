@@ -10,7 +10,7 @@
 #define HTTP_EXCHANGE_H
 
 #include "base/buffer.h"
-#include "http/gzip.h"
+#include "http/compressor.h"
 #include "http/request.h"
 #include "http/server.h"
 #include "net/stream.h"
@@ -28,6 +28,12 @@ enum exchange_phase {
 /* The answer is sent (0), or cannot be (negative): the connection must then be closed. */
 typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 
+/* Who is told of answers; shared by all exchanges of a server. */
+struct exchange_observer {
+    server_observer_fn call; /* NULL for nobody */
+    void *context;
+};
+
 struct exchange {
     enum exchange_phase phase;
     struct stream *stream; /* borrowed; its context is this exchange */
@@ -37,22 +43,25 @@ struct exchange {
     struct request request;
     bool keep_alive;           /* the connection is to live on after this answer */
     uint64_t write_started_ms; /* the last one, in loop time */
+    uint64_t begun_ns;
+    const struct exchange_observer *observer; /* borrowed */
+    struct answer_report answer;              /* status 0 until it is begun */
 
     /* The answer; nothing of it is there between two. */
-    struct body *body; /* taken over; NULL once it is released */
-    bool last;         /* no piece follows the one at hand */
+    struct source *body; /* taken over; NULL once it is released */
+    bool last;           /* no piece follows the one at hand */
     bool chunked;
-    bool gzipped;
-    bool working;         /* the thread pool has gzip, piece and packed */
+    bool working;         /* the thread pool has compressor, piece and packed */
     struct buffer head;   /* goes before the piece: the answer's head, the chunk's size */
     struct buffer piece;  /* as the body gave it */
     struct buffer packed; /* the same, compressed */
-    struct gzip gzip;
+    struct compressor compressor;
     uv_work_t work;
     int work_result;
 };
 
-void exchange_init(struct exchange *exchange, struct stream *stream, exchange_end_fn on_end);
+void exchange_init(struct exchange *exchange, struct stream *stream, const struct exchange_observer *observer,
+                   exchange_end_fn on_end);
 
 /* An answer is owed from here on. The request's slices stay good until on_end. */
 void exchange_begin(struct exchange *exchange, const struct request *request);

@@ -25,9 +25,9 @@ struct response {
 /* How this answer travels; the server knows, the handler does not. */
 struct response_transfer {
     enum response_framing framing;
-    uint64_t length; /* for FRAMING_LENGTH */
-    bool gzip;       /* Content-Encoding: gzip */
-    bool keep_alive; /* else Connection: close; a client of HTTP/1.0 is told keep-alive */
+    uint64_t length;    /* for FRAMING_LENGTH */
+    const char *coding; /* Content-Encoding, or NULL for none */
+    bool keep_alive;    /* else Connection: close; a client of HTTP/1.0 is told keep-alive */
     unsigned char minor;
     time_t now; /* for Date */
 };

@@ -54,7 +54,17 @@ int server_new(struct server **server, uv_loop_t *loop, const struct server_limi
 
 struct server_counts server_counts(const struct server *server)
 {
-    return (struct server_counts){server->connections.open_count, server->accepted, server->rejected};
+    return (struct server_counts){
+        .open = server->connections.open_count,
+        .refused = server->connections.refused,
+        .accepted = server->accepted,
+        .rejected = server->rejected,
+    };
+}
+
+void server_observe(struct server *server, server_observer_fn observer, void *context)
+{
+    server->connections.observer = (struct exchange_observer){observer, context};
 }
 
 /* --- Connections --- */

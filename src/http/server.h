@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "base/source.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "net/address.h"
@@ -29,17 +30,6 @@ struct server;
 
 /* One request and the answer that is owed to it. */
 struct exchange;
-
-/*
- * A body of unknown length, asked for piece by piece as fast as the client takes it. `body_fill` appends
- * about `want` bytes (at least one, unless it ends) to `out` and returns true while there is more to come.
- * `body_release` is called exactly once, when the body is done or will not be asked for again; it may free
- * the body.
- */
-struct body {
-    bool (*fill)(struct body *body, struct buffer *out, size_t want);
-    void (*release)(struct body *body);
-};
 
 /*
  * Called once for each request. The request's slices are good until the exchange is answered. The handler
@@ -55,9 +45,21 @@ struct server_limits {
 
 struct server_counts {
     unsigned open;     /* connections now */
+    uint64_t refused;  /* requests that no handler saw: malformed, too large, too slow, with a body */
     uint64_t accepted; /* ever, the rejected ones included */
     uint64_t rejected; /* for max_connections */
 };
+
+/* What became of one answer that was begun. */
+struct answer_report {
+    const char *handler; /* as exchange_set_handler named it; NULL for a request that no handler saw */
+    int status;
+    uint64_t bytes;       /* handed to the kernel, head included */
+    uint64_t duration_ns; /* from the whole head of the request to the last byte, or to the end of the
+                             connection */
+};
+
+typedef void (*server_observer_fn)(void *context, const struct answer_report *answer);
 
 typedef void (*server_close_fn)(void *context);
 
@@ -83,6 +85,12 @@ bool server_listener_name(const struct server *server, unsigned n, struct buffer
 
 struct server_counts server_counts(const struct server *server);
 
+/* Calls `observer` at the end of each answer. Both are borrowed for the life of the server. */
+void server_observe(struct server *server, server_observer_fn observer, void *context);
+
+/* Names the handler, for the observer; the text lives as long as the server. */
+void exchange_set_handler(struct exchange *exchange, const char *handler);
+
 /*
  * Answers with a short body, copied before the call returns. HEAD gets the head alone.
  */
@@ -90,11 +98,11 @@ void exchange_respond(struct exchange *exchange, const struct response *response
 
 /*
  * Answers with a body that is asked for as it is sent; taken over, also when the exchange has been aborted.
- * With gzip when the client accepts it: pieces of a large body are compressed on the thread pool. An answer
+ * Compressed when the client likes that: pieces of a large body are compressed on the thread pool. An answer
  * that fits into one piece gets a Content-Length. For HEAD nothing is asked for and the body is released at
  * once.
  */
-void exchange_stream(struct exchange *exchange, const struct response *response, struct body *body);
+void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body);
 
 /*
  * Sets what is called when the exchange ends before it is answered (the server was told to stop and its grace

@@ -1,8 +1,12 @@
 /*
  * The happy path of a poll, on a new connection and on a kept one:
  *
- *     client_poll -> dial -> on_dialed -> ask -> on_read* -> take_line* -> complete -> report
- *     client_poll ----------------------> ask -> on_read* -> take_line* -> complete -> report
+ *     client_poll -> dial -> on_dialed -> ask -> on_read* -> take_input -> go_on -> complete -> report
+ *     client_poll ----------------------> ask -> on_read* -> take_input -> go_on -> complete -> report
+ *
+ * What is asked and what the answers say is the conversation's; when its first requests are answered, go_on
+ * sends the second ones, if there are any. Those who want more than the poll under way asks wait in
+ * next_polls: report begins their poll before it tells the others.
  *
  * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
  * many; everybody gives up. A poll that fails closes its connection first and reports from after_close, so
@@ -13,8 +17,7 @@
 #include "memcached/client.h"
 
 #include "base/container.h"
-#include "base/log.h"
-#include "memcached/reply.h"
+#include "memcached/verdict.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -25,32 +28,9 @@ static uv_buf_t on_lend(struct stream *stream);
 static void on_read(struct stream *stream, ssize_t n);
 static void on_written(struct stream *stream, int status);
 static void on_closed(struct stream *stream);
+static void begin_next(struct client *client);
 
 /* --- The end of a poll --- */
-
-static void log_transition(struct client *client, const struct snapshot *snapshot)
-{
-    bool down = snapshot->state != TARGET_UP;
-    if (down == client->reported_down) return;
-    client->reported_down = down;
-    if (down) {
-        log_line(LOG_WARN, "target is down", LOG_FIELD("target", client->name),
-                 LOG_FIELD("state", target_state_name(snapshot->state)), LOG_FIELD("err", snapshot->error));
-    } else {
-        log_line(LOG_INFO, "target is up again", LOG_FIELD("target", client->name));
-    }
-}
-
-/* A target whose `stats` reply is whole is up; the state and the error are for one that is not. */
-static void snapshot_judge(struct snapshot *snapshot, enum target_state state, const char *error)
-{
-    if (snapshot->answered & COMMAND_BIT(COMMAND_STATS)) {
-        snapshot->state = TARGET_UP;
-    } else {
-        snapshot->state = state;
-        snprintf(snapshot->error, sizeof(snapshot->error), "%s", error);
-    }
-}
 
 /* Passes the verdict on the poll that is under way; the first one counts. */
 static void judge(struct client *client, enum target_state state, const char *error)
@@ -60,7 +40,8 @@ static void judge(struct client *client, enum target_state state, const char *er
     snapshot_judge(client->snapshot, state, error);
 }
 
-/* Takes the poll off the client, then tells those who wait: they may ask again at once. */
+/* Takes the poll off the client, lets the next one begin, then tells those who wait: they may ask again at
+ * once. */
 static void report(struct client *client)
 {
     struct snapshot *snapshot = client->snapshot;
@@ -75,7 +56,9 @@ static void report(struct client *client)
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     snapshot_finish(snapshot);
-    log_transition(client, snapshot);
+    verdict_log(snapshot, client->name, &client->reported_down);
+    if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
+    begin_next(client);
     for (struct link *link; (link = list_pop(&polls));) {
         struct poll *poll = container_of(link, struct poll, link);
         poll->client = NULL;
@@ -122,138 +105,121 @@ static void lose_connection(struct client *client, int status)
 }
 
 /*
- * The kernel takes a request of this size at once, nearly always. That saves more than a callback: libuv
- * would call back only after it has read, and a fast server's whole answer would be there before the write is
- * known to be over.
+ * Sends the next requests of the conversation. The kernel takes so few bytes at once, nearly always. That
+ * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
+ * would be there before the write is known to be over.
  */
-static int send_request(struct client *client)
+static void send_requests(struct client *client)
 {
-    const struct buffer *request = &client->shared->request;
-    ssize_t written = stream_write_now(&client->stream, request->data, request->len);
-    if (written < 0) return (int) written;
-    if ((size_t) written == request->len) return 0;
-    uv_buf_t rest = uv_buf_init(request->data + written, (unsigned) (request->len - (size_t) written));
-    return stream_write(&client->stream, &rest, 1, on_written);
+    size_t len = conversation_ask(&client->conversation, client->request);
+    ssize_t written = stream_write_now(&client->stream, client->request, len);
+    int result = written < 0 ? (int) written : 0;
+    if (result == 0 && (size_t) written < len) {
+        uv_buf_t rest = uv_buf_init(client->request + written, (unsigned) (len - (size_t) written));
+        result = stream_write(&client->stream, &rest, 1, on_written);
+    }
+    if (result < 0)
+        lose_connection(client, result);
+    else
+        client->shared->counts.bytes_written += len;
 }
 
 static void ask(struct client *client)
 {
-    int result = 0;
     client->phase = CLIENT_ASKING;
-    if (!client->snapshot->reused) result = stream_read(&client->stream, on_lend, on_read);
-    if (result == 0) result = send_request(client);
-    if (result < 0) lose_connection(client, result);
-}
-
-static enum target_state state_of_failure(int status)
-{
-    switch (status) {
-    case UV_EAI_NONAME:
-        return TARGET_UNRESOLVED;
-    case UV_ECONNREFUSED:
-        return TARGET_REFUSED;
-    case UV_ETIMEDOUT:
-        return TARGET_TIMEOUT;
-    default:
-        return TARGET_UNREACHABLE;
-    }
+    conversation_init(&client->conversation, client->snapshot, client->commands);
+    int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
+    if (result < 0)
+        lose_connection(client, result);
+    else
+        send_requests(client);
 }
 
 static void on_dialed(struct dialer *dialer, int status, const char *why)
 {
     struct client *client = container_of(dialer, struct client, dialer);
     if (status == 0) {
+        client->shared->counts.opened++;
+        client->shared->counts.open++;
+        client->connected = true;
         ask(client);
         return;
     }
     client->phase = CLIENT_IDLE;
-    judge(client, state_of_failure(status), why);
+    judge(client, verdict_of_failure(status), why);
     report(client);
 }
 
-int client_poll(struct client *client, struct poll *poll, poll_fn on_done)
+/* Begins the poll of client->snapshot if there is nothing to wait for. In CLIENT_CLOSING it begins when the
+ * stream is free. */
+static void begin(struct client *client)
 {
-    bool first = !client->snapshot;
-    if (first) {
-        client->snapshot = snapshot_new(client->shared->commands, client->shared->max_reply);
-        if (!client->snapshot) return UV_ENOMEM;
-        client->started_ns = uv_hrtime();
-        client->received = 0;
-        client->replied = 0;
-    }
-    poll->client = client;
-    poll->on_done = on_done;
-    list_append(&client->polls, &poll->link);
-    if (first && client->phase == CLIENT_IDLE) {
+    client->started_ns = uv_hrtime();
+    client->received = 0;
+    if (client->phase == CLIENT_IDLE) {
         dial(client);
-    } else if (first && client->phase == CLIENT_KEPT) {
+    } else if (client->phase == CLIENT_KEPT) {
         client->snapshot->reused = true;
+        client->shared->counts.reused++;
         ask(client);
     }
-    /* In CLIENT_CLOSING the poll begins when the stream is free; otherwise it has joined the one under way.
-     */
+}
+
+static void begin_next(struct client *client)
+{
+    if (!client->next_snapshot) return;
+    client->snapshot = client->next_snapshot;
+    client->commands = client->next_commands;
+    client->next_snapshot = NULL;
+    client->next_commands = 0;
+    for (struct link *link; (link = list_pop(&client->next_polls));) {
+        container_of(link, struct poll, link)->waits_for_next = false;
+        list_append(&client->polls, link);
+    }
+    begin(client);
+}
+
+static struct snapshot *new_snapshot(const struct client *client, unsigned commands)
+{
+    return snapshot_new(commands & commands_harmless(), client->shared->max_reply,
+                        client->shared->max_prefixes);
+}
+
+/* Makes the poll ready to wait for the one after that which is under way. */
+static int wait_for_next(struct client *client, struct poll *poll, unsigned commands)
+{
+    unsigned all = client->next_commands | commands;
+    if (!client->next_snapshot) client->next_snapshot = new_snapshot(client, all);
+    if (!client->next_snapshot) return UV_ENOMEM;
+    client->next_snapshot->asked = all & commands_harmless();
+    client->next_commands = all;
+    client->shared->counts.coalesced += !list_is_empty(&client->next_polls);
+    poll->waits_for_next = true;
+    list_append(&client->next_polls, &poll->link);
+    return 0;
+}
+
+int client_poll(struct client *client, struct poll *poll, unsigned commands, poll_fn on_done)
+{
+    bool first = !client->snapshot;
+    commands |= COMMAND_BIT(COMMAND_STATS);
+    poll->on_done = on_done;
+    poll->client = client;
+    if (!first && (commands & ~client->commands)) return wait_for_next(client, poll, commands);
+    if (first) client->snapshot = new_snapshot(client, commands);
+    if (!client->snapshot) return UV_ENOMEM;
+    poll->waits_for_next = false;
+    list_append(&client->polls, &poll->link);
+    if (first) {
+        client->commands = commands;
+        begin(client);
+    } else {
+        client->shared->counts.coalesced++;
+    }
     return 0;
 }
 
 /* --- Reading --- */
-
-static bool all_replied(const struct client *client)
-{
-    return (client->shared->commands & ~client->replied) == 0;
-}
-
-/* Replies come in the order of the request, which is the order of the commands. */
-static enum command current_command(const struct client *client)
-{
-    enum command command = 0;
-    unsigned missing = client->shared->commands & ~client->replied;
-    while (!(missing & COMMAND_BIT(command))) command++;
-    return command;
-}
-
-/* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
-static void take_refusal(struct client *client, enum command command, struct slice line)
-{
-    char error[96];
-    snprintf(error, sizeof(error), "the server said: %.*s", (int) (line.len > 64 ? 64 : line.len), line.data);
-    switch (reply_refusal(line)) {
-    case REFUSAL_OVERLOADED:
-        fail(client, TARGET_OVERLOADED, error);
-        break;
-    case REFUSAL_UNAUTHENTICATED:
-        fail(client, TARGET_AUTH_FAILED, error);
-        break;
-    case REFUSAL_COMMAND:
-        if (command == COMMAND_STATS) fail(client, TARGET_PROTOCOL_ERROR, error);
-        break;
-    }
-}
-
-/* Takes a line off the input if there is a whole one; whether to look for another. */
-static bool take_line(struct client *client, struct slice *input)
-{
-    struct reply_line line = reply_next(input);
-    enum command command = current_command(client);
-    switch (line.kind) {
-    case REPLY_MORE:
-        return false;
-    case REPLY_MALFORMED:
-        fail(client, TARGET_PROTOCOL_ERROR, "the answer is not in the memcached protocol");
-        return false;
-    case REPLY_STAT:
-        if (snapshot_add(client->snapshot, command, line.key, line.value)) return true;
-        fail(client, TARGET_PROTOCOL_ERROR, "no memory for the answer");
-        return false;
-    case REPLY_END:
-        client->snapshot->answered |= COMMAND_BIT(command);
-        break;
-    case REPLY_REFUSED:
-        take_refusal(client, command, line.value);
-        break;
-    }
-    client->replied |= COMMAND_BIT(command);
-    return client->phase == CLIENT_ASKING && !all_replied(client);
-}
 
 /* Every reply is in. A connection with bytes that nobody asked for is not kept: they would answer the next
  * poll. */
@@ -268,18 +234,38 @@ static void complete(struct client *client, bool clean)
     }
 }
 
+/* What was asked so far is answered. The requests that may follow wait for the write before them. */
+static void go_on(struct client *client, bool clean)
+{
+    if (!clean || !conversation_has_more(&client->conversation))
+        complete(client, clean);
+    else if (!client->stream.writing)
+        send_requests(client);
+}
+
+static void keep_rest(struct client *client, struct slice rest)
+{
+    buffer_clear(&client->rest);
+    buffer_append_slice(&client->rest, rest);
+    if (client->rest.failed) fail(client, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+}
+
 static void take_input(struct client *client, struct slice input)
 {
-    while (take_line(client, &input)) continue;
-    if (client->phase != CLIENT_ASKING) return;
-    if (all_replied(client)) {
-        complete(client, input.len == 0);
-    } else if (client->received > client->shared->max_reply) {
-        fail(client, TARGET_PROTOCOL_ERROR, "the answer is larger than --memcached.max-reply");
-    } else {
+    switch (conversation_take(&client->conversation, &input)) {
+    case CONVERSATION_FAILED:
+        fail(client, client->conversation.failure, client->conversation.error);
+        break;
+    case CONVERSATION_PAUSES:
         buffer_clear(&client->rest);
-        buffer_append_slice(&client->rest, input);
-        if (client->rest.failed) fail(client, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+        go_on(client, input.len == 0);
+        break;
+    case CONVERSATION_WAITS:
+        if (client->received > client->shared->max_reply)
+            fail(client, TARGET_PROTOCOL_ERROR, "the answer is larger than --memcached.max-reply");
+        else
+            keep_rest(client, input);
+        break;
     }
 }
 
@@ -303,6 +289,7 @@ static void on_read(struct stream *stream, ssize_t n)
         lose_connection(client, (int) n);
     } else {
         client->received += (size_t) n;
+        client->shared->counts.bytes_read += (uint64_t) n;
         take_input(client, (struct slice){client->shared->read_buffer, client->rest.len + (size_t) n});
     }
 }
@@ -310,7 +297,11 @@ static void on_read(struct stream *stream, ssize_t n)
 static void on_written(struct stream *stream, int status)
 {
     struct client *client = container_of(stream, struct client, stream);
-    if (status < 0 && client->phase == CLIENT_ASKING) lose_connection(client, status);
+    if (client->phase != CLIENT_ASKING) return;
+    if (status < 0)
+        lose_connection(client, status);
+    else if (conversation_status(&client->conversation) == CONVERSATION_PAUSES)
+        go_on(client, true);
 }
 
 /* --- Closing --- */
@@ -336,7 +327,10 @@ static void after_close(struct client *client)
 
 static void on_closed(struct stream *stream)
 {
-    after_close(container_of(stream, struct client, stream));
+    struct client *client = container_of(stream, struct client, stream);
+    if (client->connected) client->shared->counts.open--;
+    client->connected = false;
+    after_close(client);
 }
 
 static void on_cancelled(struct dialer *dialer)
@@ -356,43 +350,49 @@ static void abandon(struct client *client)
     }
 }
 
-/* What is to be said of a target that was not done in time. */
-static enum target_state state_when_late(const struct client *client, const char **error)
+/* The snapshot that was to be filled by the next poll, for one who does not wait for it any more. */
+static struct snapshot *leave_next(struct client *client)
 {
-    if (client->phase == CLIENT_DIALING && client->dialer.phase == DIALER_RESOLVING) {
-        *error = "the name was not resolved in time";
-        return TARGET_UNRESOLVED;
-    }
-    if (client->phase == CLIENT_DIALING && client->dialer.phase == DIALER_QUEUED) {
-        *error = "too many other connections were being made, see --memcached.max-connecting";
-    } else if (client->phase == CLIENT_DIALING) {
-        *error = "no connection in time";
+    struct snapshot *snapshot = client->next_snapshot;
+    if (list_is_empty(&client->next_polls)) {
+        client->next_snapshot = NULL;
+        client->next_commands = 0;
     } else {
-        *error = "no whole answer in time";
+        snapshot = new_snapshot(client, client->next_commands);
+        if (!snapshot) return NULL;
     }
-    return TARGET_TIMEOUT;
+    snapshot_judge(snapshot, TARGET_TIMEOUT,
+                   "another poll of the server, with less to ask, was not done in time");
+    snapshot->duration_ns = uv_hrtime() - client->started_ns;
+    snapshot_finish(snapshot);
+    return snapshot;
+}
+
+static struct snapshot *leave_current(struct client *client)
+{
+    const char *error;
+    bool dialing = client->phase == CLIENT_DIALING;
+    enum target_state state = verdict_when_late(dialing ? client->dialer.phase : DIALER_IDLE, &error);
+    struct snapshot *snapshot;
+    if (list_is_empty(&client->polls)) {
+        judge(client, state, error);
+        snapshot = snapshot_hold(client->snapshot);
+        abandon(client);
+        return snapshot;
+    }
+    snapshot = snapshot_copy(client->snapshot);
+    if (!snapshot) return NULL;
+    if (!client->judged) snapshot_judge(snapshot, state, error);
+    snapshot->duration_ns = uv_hrtime() - client->started_ns;
+    return snapshot;
 }
 
 struct snapshot *poll_give_up(struct poll *poll)
 {
     struct client *client = poll->client;
-    const char *error;
-    enum target_state state = state_when_late(client, &error);
-    struct snapshot *snapshot;
-
     link_remove(&poll->link);
     poll->client = NULL;
-    if (list_is_empty(&client->polls)) {
-        judge(client, state, error);
-        snapshot = snapshot_hold(client->snapshot);
-        abandon(client);
-    } else {
-        snapshot = snapshot_copy(client->snapshot);
-        if (!snapshot) return NULL;
-        if (!client->judged) snapshot_judge(snapshot, state, error);
-        snapshot->duration_ns = uv_hrtime() - client->started_ns;
-    }
-    return snapshot;
+    return poll->waits_for_next ? leave_next(client) : leave_current(client);
 }
 
 /* --- Life --- */
@@ -418,6 +418,7 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     dialer_init(&client->dialer, shared->loop, shared->resolver, &shared->gate, &client->address,
                 &client->stream);
     list_init(&client->polls);
+    list_init(&client->next_polls);
     link_init(&client->link);
     return client;
 }

@@ -1,14 +1,16 @@
 /*
  * One memcached server: a connection that is kept, and at most one poll under way.
  *
- * A poll asks all stats commands in one write and reads their replies in order. Whoever asks while a poll is
- * under way joins it and gets the same snapshot. A client keeps no deadline: each one who waits gives up when
- * its own is over, and the poll ends when nobody waits any more.
+ * A poll asks a set of stats commands and reads their replies in order. Whoever asks while a poll is under
+ * way joins it and gets the same snapshot, unless the poll asks less than that: then it waits for the next
+ * poll, which asks what all who wait for it want. A client keeps no deadline: each one who waits gives up
+ * when its own is over, and the poll ends when nobody waits any more.
  */
 #ifndef MEMCACHED_CLIENT_H
 #define MEMCACHED_CLIENT_H
 
 #include "base/list.h"
+#include "memcached/conversation.h"
 #include "memcached/snapshot.h"
 #include "net/address.h"
 #include "net/dialer.h"
@@ -22,15 +24,31 @@
  * over. */
 #define CLIENT_READ_SIZE (64 * 1024)
 
+/* What the clients of a fleet have done since the start. */
+struct client_counts {
+    uint64_t opened;    /* connections that were made */
+    uint64_t open;      /* connections now */
+    uint64_t reused;    /* polls that used a kept connection */
+    uint64_t coalesced; /* polls that joined one under way */
+    uint64_t bytes_read, bytes_written;
+};
+
+struct client;
+
+/* Told of every poll that has ended, once, however many waited for it. */
+typedef void (*client_poll_fn)(void *context, const struct client *client, const struct snapshot *snapshot);
+
 /* What all clients of a fleet share; borrowed. */
 struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
     struct gate gate;
-    unsigned commands; /* set of commands that a poll asks */
-    size_t max_reply;  /* bytes that a server may send in one poll */
-    bool keep;         /* keep connections between polls */
-    struct buffer request;
+    size_t max_reply;    /* bytes that a server may send in one poll */
+    size_t max_prefixes; /* key prefixes that are told apart */
+    bool keep;           /* keep connections between polls */
+    struct client_counts counts;
+    client_poll_fn on_poll; /* or NULL */
+    void *on_poll_context;
     char read_buffer[CLIENT_READ_SIZE];
 };
 
@@ -42,7 +60,6 @@ enum client_phase {
     CLIENT_CLOSING, /* the connection is being closed; a poll may wait for it */
 };
 
-struct client;
 struct poll;
 
 /* `snapshot` is finished and one reference of it is the callee's. */
@@ -52,6 +69,7 @@ typedef void (*poll_fn)(struct poll *poll, struct snapshot *snapshot);
 struct poll {
     struct link link;
     struct client *client;
+    bool waits_for_next; /* not for the poll that is under way */
     poll_fn on_done;
 };
 
@@ -64,15 +82,21 @@ struct client {
     enum client_phase phase;
     struct stream stream;
     struct dialer dialer;
-    struct list polls;         /* who waits; each finds its poll by its link */
-    struct snapshot *snapshot; /* of the poll that is under way; owned */
-    struct buffer rest;        /* the beginning of a line whose end has not arrived */
-    uint64_t started_ns;       /* of the poll */
-    uint64_t used_ns;          /* last end of a poll */
-    size_t received;           /* bytes in this poll */
-    unsigned replied;          /* set of commands whose reply, or refusal, is whole */
-    bool judged;        /* the poll's verdict is passed; it is reported when its connection is closed */
-    bool reported_down; /* what the log said last */
+    struct list polls;              /* who waits for the poll under way; each finds its poll by its link */
+    struct snapshot *snapshot;      /* of the poll that is under way; owned */
+    unsigned commands;              /* set of commands that it wants */
+    struct list next_polls;         /* who waits for the next poll */
+    struct snapshot *next_snapshot; /* owned; NULL while nobody waits for it */
+    unsigned next_commands;
+    struct conversation conversation; /* of the poll under way, on its connection */
+    char request[COMMAND_REQUESTS_MAX];
+    struct buffer rest;  /* the beginning of a line whose end has not arrived */
+    uint64_t started_ns; /* of the poll */
+    uint64_t used_ns;    /* last end of a poll */
+    size_t received;     /* bytes in this poll */
+    bool judged;         /* the poll's verdict is passed; it is reported when its connection is closed */
+    bool connected;      /* the stream leads to the server; for the counts */
+    bool reported_down;  /* what the log said last */
     client_close_fn on_close;
     struct link link; /* of the fleet */
     unsigned users;   /* of the fleet: targets that hold it */
@@ -87,10 +111,11 @@ void client_free(struct client *client);
 void poll_init(struct poll *poll);
 
 /*
- * Asks the server, or joins the poll that is under way. 0: on_done runs exactly once, from the loop, never
- * inside this call, unless the caller gives up. UV_ENOMEM: never.
+ * Asks the server a set of commands, to which `stats` is added, or joins a poll that asks them all: its
+ * snapshot may hold more. 0: on_done runs exactly once, from the loop, never inside this call, unless the
+ * caller gives up. UV_ENOMEM: never.
  */
-int client_poll(struct client *client, struct poll *poll, poll_fn on_done);
+int client_poll(struct client *client, struct poll *poll, unsigned commands, poll_fn on_done);
 
 /*
  * The caller's deadline is over: returns a finished snapshot of what has arrived (up, if that holds the whole

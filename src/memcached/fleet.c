@@ -44,7 +44,6 @@ static void finish_close(struct fleet *fleet)
     if (!fleet->closing || fleet->alive || !fleet->sweep_closed) return;
     fleet_close_fn on_close = fleet->on_close;
     void *context = fleet->context;
-    buffer_deinit(&fleet->shared.request);
     free(fleet);
     on_close(context);
 }
@@ -162,21 +161,16 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
 {
     struct fleet *fleet = calloc(1, sizeof(*fleet));
     if (!fleet) return UV_ENOMEM;
-    buffer_init(&fleet->shared.request, 1024);
-    commands_append_request(config->commands, &fleet->shared.request);
-    if (fleet->shared.request.failed) {
-        buffer_deinit(&fleet->shared.request);
-        free(fleet);
-        return UV_ENOMEM;
-    }
     fleet->shared.loop = loop;
     fleet->shared.resolver = config->resolver;
-    fleet->shared.commands = config->commands;
     fleet->shared.max_reply = config->max_reply;
+    fleet->shared.max_prefixes = config->max_prefixes;
     fleet->shared.keep = config->idle_timeout_ns > 0;
     gate_init(&fleet->shared.gate, config->max_connecting);
     fleet->idle_timeout_ns = config->idle_timeout_ns;
     fleet->max_unused = config->max_unused;
+    fleet->shared.on_poll = config->on_poll;
+    fleet->shared.on_poll_context = config->on_poll_context;
     list_init(&fleet->used);
     list_init(&fleet->unused);
 
@@ -185,6 +179,11 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
     *result = fleet;
     return 0;
+}
+
+struct client_counts fleet_counts(const struct fleet *fleet)
+{
+    return fleet->shared.counts;
 }
 
 uv_loop_t *fleet_loop(const struct fleet *fleet)

@@ -27,17 +27,21 @@ struct target {
 
 struct fleet_config {
     struct resolver *resolver; /* borrowed */
-    unsigned commands;         /* set of commands that a poll asks */
     unsigned max_connecting;   /* connection attempts at once */
     uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: not beyond its poll */
     size_t max_reply;          /* bytes that a server may send in one poll */
-    unsigned max_unused;       /* servers that no target stands for any more */
+    size_t max_prefixes;       /* key prefixes that are told apart for each server */
+    client_poll_fn on_poll;    /* told of every poll that has ended; or NULL */
+    void *on_poll_context;
+    unsigned max_unused; /* servers that no target stands for any more */
 };
 
 typedef void (*fleet_close_fn)(void *context);
 
 /* 0 or a negative libuv code. */
 int fleet_new(struct fleet **fleet, uv_loop_t *loop, const struct fleet_config *config);
+
+struct client_counts fleet_counts(const struct fleet *fleet);
 
 uv_loop_t *fleet_loop(const struct fleet *fleet);
 

@@ -14,15 +14,27 @@ static const struct {
     {"SERVER_ERROR", REPLY_REFUSED},
 };
 
+static const char *word_of(size_t n, enum reply_form form)
+{
+    return words[n].kind == REPLY_STAT && form == REPLY_PREFIXES ? "PREFIX" : words[n].word;
+}
+
+/* Whether a line of REPLY_STAT can go on like this behind its first word: a blank, then the key. */
+static bool stat_fits(enum reply_form form, struct slice tail, bool whole)
+{
+    if (tail.len && tail.data[0] != ' ') return false;
+    if (form == REPLY_PREFIXES) return tail.len || !whole;
+    return tail.len < 2 ? !whole : tail.data[1] != ' ';
+}
+
 /* Whether what follows the word can stand there; if the line is not whole, whether more bytes can mend it. */
-static bool tail_fits(enum reply_kind kind, struct slice tail, bool whole)
+static bool tail_fits(enum reply_kind kind, enum reply_form form, struct slice tail, bool whole)
 {
     /* The last byte of a piece may be half of the line's end. */
     if (!whole && tail.len && tail.data[tail.len - 1] == '\r') tail.len--;
     switch (kind) {
     case REPLY_STAT:
-        if (whole && tail.len < 2) return false;
-        return (tail.len < 1 || tail.data[0] == ' ') && (tail.len < 2 || tail.data[1] != ' ');
+        return stat_fits(form, tail, whole);
     case REPLY_END:
         return tail.len == 0;
     default:
@@ -34,19 +46,49 @@ static bool tail_fits(enum reply_kind kind, struct slice tail, bool whole)
  * What a line is. One that is not whole is judged too: a peer that speaks another protocol may say its first
  * words and then wait for ours, and nobody should have to wait for its newline.
  */
-static enum reply_kind line_kind(struct slice line, bool whole)
+static enum reply_kind line_kind(struct slice line, enum reply_form form, bool whole)
 {
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        size_t len = strlen(words[i].word);
-        if (memcmp(line.data, words[i].word, line.len < len ? line.len : len) != 0) continue;
+        const char *word = word_of(i, form);
+        size_t len = strlen(word);
+        if (memcmp(line.data, word, line.len < len ? line.len : len) != 0) continue;
         if (line.len < len) return whole ? REPLY_MALFORMED : REPLY_MORE;
-        if (!tail_fits(words[i].kind, slice_from(line, len), whole)) return REPLY_MALFORMED;
+        if (!tail_fits(words[i].kind, form, slice_from(line, len), whole)) return REPLY_MALFORMED;
         return whole ? words[i].kind : REPLY_MORE;
     }
     return REPLY_MALFORMED;
 }
 
-struct reply_line reply_next(struct slice *input)
+/* Splits at the n-th blank from the right; all is key when there are fewer. */
+static void split_right(struct reply_line *reply, struct slice pair, unsigned n)
+{
+    reply->key = pair;
+    reply->value = (struct slice){pair.data + pair.len, 0};
+    for (size_t at = pair.len; at > 0; at--) {
+        if (pair.data[at - 1] != ' ' || --n > 0) continue;
+        reply->key.len = at - 1;
+        reply->value = slice_from(pair, at);
+        return;
+    }
+}
+
+static void split(struct reply_line *reply, enum reply_form form, struct slice line)
+{
+    switch (form) {
+    case REPLY_PAIRS:
+        reply->value = slice_from(line, strlen("STAT "));
+        reply->key = slice_cut(&reply->value, ' ');
+        break;
+    case REPLY_NAMES:
+        split_right(reply, slice_from(line, strlen("STAT ")), 1);
+        break;
+    case REPLY_PREFIXES:
+        split_right(reply, slice_from(line, strlen("PREFIX ")), 8);
+        break;
+    }
+}
+
+struct reply_line reply_next(struct slice *input, enum reply_form form)
 {
     struct reply_line reply = {.kind = REPLY_MORE};
     if (input->len == 0) return reply;
@@ -59,14 +101,12 @@ struct reply_line reply_next(struct slice *input)
         if (line.len && newline[-1] == '\r') line.len--;
     }
 
-    reply.kind = line_kind(line, newline != NULL);
+    reply.kind = line_kind(line, form, newline != NULL);
     if (reply.kind == REPLY_MORE && line.len == REPLY_LINE_MAX) reply.kind = REPLY_MALFORMED;
-    if (reply.kind == REPLY_STAT) {
-        reply.value = slice_from(line, strlen("STAT "));
-        reply.key = slice_cut(&reply.value, ' ');
-    } else if (reply.kind == REPLY_REFUSED || reply.kind == REPLY_MALFORMED) {
+    if (reply.kind == REPLY_STAT)
+        split(&reply, form, line);
+    else if (reply.kind == REPLY_REFUSED || reply.kind == REPLY_MALFORMED)
         reply.value = line;
-    }
     if (reply.kind == REPLY_MORE || reply.kind == REPLY_MALFORMED) return reply;
     *input = slice_from(*input, (size_t) (newline - input->data) + 1);
     return reply;

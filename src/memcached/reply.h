@@ -3,7 +3,7 @@
  *
  * A reply is lines `STAT key value\r\n` up to `END\r\n`, or one line of refusal that stands alone: ERROR,
  * CLIENT_ERROR text, SERVER_ERROR text (memcached's doc/protocol.txt, "Statistics" and "Error strings"). A
- * bare \n is taken for \r\n.
+ * bare \n is taken for \r\n. Only `stats detail dump` says PREFIX instead of STAT.
  */
 #ifndef MEMCACHED_REPLY_H
 #define MEMCACHED_REPLY_H
@@ -14,9 +14,17 @@
  * is a fault. */
 #define REPLY_LINE_MAX 2048
 
+/* Where the key of a line ends. */
+enum reply_form {
+    REPLY_PAIRS,    /* STAT key value: at the first blank; the value may hold blanks */
+    REPLY_NAMES,    /* STAT key value: at the last blank; the key ends in a name that may hold blanks */
+    REPLY_PREFIXES, /* PREFIX key get 1 hit 1 set 1 del 1: the value is the eight last words. The key is any
+                       bytes, also none */
+};
+
 enum reply_kind {
     REPLY_MORE,      /* no whole line yet; nothing was taken */
-    REPLY_STAT,      /* key and value; the value may be empty and may hold blanks */
+    REPLY_STAT,      /* key and value; the value may be empty */
     REPLY_END,       /* the reply is whole */
     REPLY_REFUSED,   /* the reply is whole and is a refusal: value is the line */
     REPLY_MALFORMED, /* no stats reply: value is the line, or its first REPLY_LINE_MAX bytes */
@@ -28,10 +36,10 @@ struct reply_line {
 };
 
 /*
- * Takes one line off `input`. On REPLY_MORE and REPLY_MALFORMED the input is left as it was. The key ends at
- * the first blank and is never empty.
+ * Takes one line off `input`. On REPLY_MORE and REPLY_MALFORMED the input is left as it was. The key is never
+ * empty but in REPLY_PREFIXES, where a line of less than eight words is all key.
  */
-struct reply_line reply_next(struct slice *input);
+struct reply_line reply_next(struct slice *input, enum reply_form form);
 
 /* What a refusal means to the one who asked. */
 enum refusal {

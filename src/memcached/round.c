@@ -26,7 +26,8 @@ struct visit {
 struct round {
     uv_timer_t deadline;
     uv_idle_t turns;
-    unsigned handles; /* that are not closed */
+    unsigned handles;  /* that are not closed */
+    unsigned commands; /* set of commands that are asked */
     round_fn on_done;
     void *context;
     size_t count, next, missing;
@@ -54,7 +55,7 @@ static void on_turn(uv_idle_t *turns)
     struct round *round = container_of(turns, struct round, turns);
     for (unsigned n = 0; n < BATCH && round->next < round->count; n++) {
         struct visit *visit = &round->visits[round->next++];
-        visit->asked = client_poll(visit->target->client, &visit->poll, on_polled) == 0;
+        visit->asked = client_poll(visit->target->client, &visit->poll, round->commands, on_polled) == 0;
         if (!visit->asked) round->missing--;
     }
     if (round->next < round->count) return;
@@ -80,11 +81,12 @@ static void on_deadline(uv_timer_t *deadline)
 }
 
 int round_start(struct round **result, struct fleet *fleet, struct target *const *targets, size_t count,
-                uint64_t timeout_ms, round_fn on_done, void *context)
+                unsigned commands, uint64_t timeout_ms, round_fn on_done, void *context)
 {
     uv_loop_t *loop = fleet_loop(fleet);
     struct round *round = calloc(1, sizeof(*round) + count * sizeof(round->visits[0]));
     if (!round) return UV_ENOMEM;
+    round->commands = commands;
     round->on_done = on_done;
     round->context = context;
     round->count = round->missing = count;

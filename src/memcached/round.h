@@ -15,12 +15,13 @@ struct round;
 typedef void (*round_fn)(void *context);
 
 /*
- * Polls every target. 0: on_done runs exactly once, from the loop, never inside this call, when the last
- * target has answered or the deadline is over, unless the round is freed before. Negative libuv code: never.
- * The targets are borrowed until round_free; the array is copied.
+ * Polls every target, asking the set of commands and `stats`; a snapshot may hold what others asked in the
+ * same poll. 0: on_done runs exactly once, from the loop, never inside this call, when the last target has
+ * answered or the deadline is over, unless the round is freed before. Negative libuv code: never. The targets
+ * are borrowed until round_free; the array is copied.
  */
 int round_start(struct round **round, struct fleet *fleet, struct target *const *targets, size_t count,
-                uint64_t timeout_ms, round_fn on_done, void *context);
+                unsigned commands, uint64_t timeout_ms, round_fn on_done, void *context);
 
 size_t round_count(const struct round *round);
 const struct target *round_target(const struct round *round, size_t n);

@@ -10,10 +10,24 @@
 /* --- Commands --- */
 
 static const struct command_info commands[COMMAND_COUNT] = {
-    [COMMAND_STATS] = {"stats", SLICE("stats\r\n"), "general statistics"},
-    [COMMAND_SETTINGS] = {"settings", SLICE("stats settings\r\n"), "settings of the server"},
-    [COMMAND_ITEMS] = {"items", SLICE("stats items\r\n"), "items by slab class"},
-    [COMMAND_SLABS] = {"slabs", SLICE("stats slabs\r\n"), "memory and commands by slab class"},
+    [COMMAND_STATS] = {"stats", SLICE("stats\r\n"), "general statistics", REPLY_PAIRS, DANGER_NONE},
+    [COMMAND_SETTINGS] = {"settings", SLICE("stats settings\r\n"), "settings of the server", REPLY_PAIRS,
+                          DANGER_NONE},
+    [COMMAND_ITEMS] = {"items", SLICE("stats items\r\n"), "items by slab class", REPLY_PAIRS, DANGER_NONE},
+    [COMMAND_SLABS] = {"slabs", SLICE("stats slabs\r\n"), "memory and commands by slab class", REPLY_PAIRS,
+                       DANGER_NONE},
+    [COMMAND_SIZES] = {"sizes", SLICE("stats sizes\r\n"), "items by size", REPLY_PAIRS, DANGER_WALK},
+    [COMMAND_CONNS] = {"conns", SLICE("stats conns\r\n"), "connections by state and idle time", REPLY_PAIRS,
+                       DANGER_NONE},
+    [COMMAND_DETAIL] = {"detail", SLICE("stats detail dump\r\n"), "commands by key prefix", REPLY_PREFIXES,
+                        DANGER_NONE},
+    [COMMAND_EXTSTORE] = {"extstore", SLICE("stats extstore\r\n"), "pages of external storage", REPLY_PAIRS,
+                          DANGER_CRASH},
+    [COMMAND_PROXY] = {"proxy", SLICE("stats proxy\r\n"), "the built-in proxy", REPLY_PAIRS, DANGER_NONE},
+    [COMMAND_PROXYFUNCS] = {"proxyfuncs", SLICE("stats proxyfuncs\r\n"), "functions of the proxy",
+                            REPLY_NAMES, DANGER_NONE},
+    [COMMAND_PROXYBE] = {"proxybe", SLICE("stats proxybe\r\n"), "bad backends of the proxy", REPLY_NAMES,
+                         DANGER_NONE},
 };
 
 const struct command_info *command_info(enum command command)
@@ -21,26 +35,32 @@ const struct command_info *command_info(enum command command)
     return &commands[command];
 }
 
-void commands_append_request(unsigned set, struct buffer *request)
+unsigned commands_harmless(void)
 {
+    unsigned harmless = 0;
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (set & COMMAND_BIT(command)) buffer_append_slice(request, command_info(command)->request);
+        if (commands[command].danger == DANGER_NONE) harmless |= COMMAND_BIT(command);
     }
+    return harmless;
 }
 
 /* --- The table --- */
 
-/* Whether the stats of a command come with a slab class, and how HELP names them. */
-#define PER_SLAB_STATS            false
-#define PER_SLAB_SETTINGS         false
-#define PER_SLAB_ITEMS            true
-#define PER_SLAB_SLABS            true
-#define PER_SLAB_TOTALS           false
+/* What the stats of a command are about, and how HELP names them. */
+#define SCOPE_OF_STATS            SCOPE_SERVER
+#define SCOPE_OF_SETTINGS         SCOPE_SERVER
+#define SCOPE_OF_ITEMS            SCOPE_SLAB
+#define SCOPE_OF_SLABS            SCOPE_SLAB
+#define SCOPE_OF_TOTALS           SCOPE_SERVER
+#define SCOPE_OF_EXTSTORE         SCOPE_PAGE
+#define SCOPE_OF_PROXY            SCOPE_SERVER
 #define NAME_STATS(stat)          "stat " stat
 #define NAME_SETTINGS(stat)       "setting " stat
 #define NAME_ITEMS(stat)          "stat items:N:" stat
 #define NAME_SLABS(stat)          "stat N:" stat
 #define NAME_TOTALS(stat)         "stat " stat
+#define NAME_EXTSTORE(stat)       "stat N:" stat
+#define NAME_PROXY(stat)          "stat " stat
 #define ABOUT(where, stat, about) about " (" NAME_##where(stat) ")."
 
 /* The two of stats slabs that come without a class. */
@@ -49,8 +69,8 @@ void commands_append_request(unsigned set, struct buffer *request)
 /* The general row; behind the constant labels come further fields. */
 #define ROW(where, stat, metric, type, shape, set, ...)                                                      \
     {                                                                                                        \
-        .command = COMMAND_##where, .key = stat, .per_slab = PER_SLAB_##where, .family = metric,             \
-        .kind = type, .form = shape, .labels = set, __VA_ARGS__                                              \
+        .command = COMMAND_##where, .key = stat, .scope = SCOPE_OF_##where, .family = metric, .kind = type,  \
+        .form = shape, .labels = set, __VA_ARGS__                                                            \
     }
 
 /* A stat that is a family of its own. */
@@ -75,10 +95,19 @@ void commands_append_request(unsigned set, struct buffer *request)
     ROW(SETTINGS, stat, "memcached_setting_info", STAT_INFO, FORM_TEXT, "setting=\"" stat "\"",              \
         .label = "value", __VA_ARGS__)
 
+/* A number for each thing that users named, in the label `name_label`. */
+#define NAMED(type, where, stat, metric, name_label, about)                                                  \
+    {                                                                                                        \
+        .command = COMMAND_##where, .key = stat, .scope = SCOPE_NAME, .family = metric, .kind = type,        \
+        .form = FORM_UNSIGNED, .labels = "", .label = name_label, .help = about " (stat " stat "NAME)."      \
+    }
+
 static const struct stat_row rows[] = {
+#include "memcached/stats_proxy.inc"
 #include "memcached/stats_server.inc"
 #include "memcached/stats_settings.inc"
 #include "memcached/stats_slabs.inc"
+#include "memcached/stats_storage.inc"
 };
 
 _Static_assert(ARRAY_LEN(rows) <= STAT_ROWS_MAX, "the index has no room for more");
@@ -118,13 +147,13 @@ static unsigned slot_of(struct slice key)
 }
 
 /* The slot of that row, or the free one where it would stand. */
-static uint16_t *find_slot(enum command command, bool per_slab, struct slice key)
+static uint16_t *find_slot(enum command command, enum stat_scope scope, struct slice key)
 {
     for (unsigned at = slot_of(key);; at = (at + 1) % SLOTS) {
         uint16_t *slot = &table_index.slots[at];
         if (*slot == STAT_UNMAPPED) return slot;
         const struct stat_row *row = &rows[*slot];
-        if (row->command == command && row->per_slab == per_slab && slice_is(key, row->key)) return slot;
+        if (row->command == command && row->scope == scope && slice_is(key, row->key)) return slot;
     }
 }
 
@@ -132,10 +161,10 @@ static void index_keys(void)
 {
     for (unsigned i = 0; i < SLOTS; i++) table_index.slots[i] = STAT_UNMAPPED;
     for (uint16_t i = 0; i < ARRAY_LEN(rows); i++)
-        *find_slot(rows[i].command, rows[i].per_slab, slice_of(rows[i].key)) = i;
+        *find_slot(rows[i].command, rows[i].scope, slice_of(rows[i].key)) = i;
 }
 
-/* A family is per class or not as a whole. */
+/* A family has one scope as a whole. */
 static bool same_series(const struct stat_row *a, const struct stat_row *b)
 {
     return a->family && b->family && strcmp(a->family, b->family) == 0 && strcmp(a->labels, b->labels) == 0;
@@ -153,7 +182,7 @@ static void index_minus(uint16_t row)
 {
     struct slice keys = slice_of(rows[row].minus);
     while (keys.data) {
-        uint16_t found = *find_slot(rows[row].command, rows[row].per_slab, slice_cut(&keys, ' '));
+        uint16_t found = *find_slot(rows[row].command, rows[row].scope, slice_cut(&keys, ' '));
         assert(found != STAT_UNMAPPED && table_index.minus_count[row] < STAT_MINUS_MAX);
         table_index.minus[row][table_index.minus_count[row]++] = found;
     }
@@ -170,27 +199,56 @@ static void make_index(void)
     table_index.made = true;
 }
 
-/* Takes "items:N:" of stats items, "N:" of stats slabs off the key. False when it has no such beginning. */
-static bool take_slab(enum command command, struct slice *key, uint32_t *slab)
+/* Takes "items:N:" of stats items, "N:" of others, off the key. False when it has no such beginning. */
+static bool take_number(enum command command, struct slice *key, uint32_t *number)
 {
-    uint64_t number;
+    uint64_t parsed;
     struct slice rest = *key;
-    if (command != COMMAND_ITEMS && command != COMMAND_SLABS) return false;
     if (command == COMMAND_ITEMS && !slice_is(slice_cut(&rest, ':'), "items")) return false;
-    if (!number_parse_u64(slice_cut(&rest, ':'), &number) || number > UINT32_MAX || !rest.data) return false;
-    *slab = (uint32_t) number;
+    if (!number_parse_u64(slice_cut(&rest, ':'), &parsed) || parsed > UINT32_MAX || !rest.data) return false;
+    *number = (uint32_t) parsed;
     *key = rest;
     return true;
 }
 
-uint16_t stats_find(enum command command, struct slice key, uint32_t *slab)
+/* The scope that numbers in the keys of a command stand for, or SCOPE_SERVER. */
+static enum stat_scope number_scope(enum command command)
+{
+    if (command == COMMAND_ITEMS || command == COMMAND_SLABS) return SCOPE_SLAB;
+    return command == COMMAND_EXTSTORE ? SCOPE_PAGE : SCOPE_SERVER;
+}
+
+/* A key that is no row's may begin with one's: "user_" of "user_x". */
+static uint16_t find_named(enum command command, struct slice key)
+{
+    const char *end = key.len ? memchr(key.data, '_', key.len) : NULL;
+    if (!end) return STAT_UNMAPPED;
+    key.len = (size_t) (end - key.data) + 1;
+    return *find_slot(command, SCOPE_NAME, key);
+}
+
+uint16_t stats_find(enum command command, struct slice key, uint32_t *number)
 {
     make_index();
-    *slab = 0;
-    bool per_slab = take_slab(command, &key, slab);
-    uint16_t row = *find_slot(command, per_slab, key);
-    if (row == STAT_UNMAPPED) *slab = 0;
+    *number = 0;
+    enum stat_scope scope = number_scope(command);
+    if (scope != SCOPE_SERVER && !take_number(command, &key, number)) scope = SCOPE_SERVER;
+    uint16_t row = *find_slot(command, scope, key);
+    if (row == STAT_UNMAPPED && scope == SCOPE_SERVER) row = find_named(command, key);
+    if (row == STAT_UNMAPPED) *number = 0;
     return row;
+}
+
+const char *stats_number_label(const struct stat_row *row)
+{
+    switch (row->scope) {
+    case SCOPE_SLAB:
+        return "slab";
+    case SCOPE_PAGE:
+        return "page";
+    default:
+        return NULL;
+    }
 }
 
 uint16_t stats_preferred(unsigned row)

@@ -9,28 +9,55 @@
 #ifndef MEMCACHED_STATS_H
 #define MEMCACHED_STATS_H
 
-#include "base/buffer.h"
 #include "base/slice.h"
+#include "memcached/reply.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* The commands that are asked; the order is the order in the request. */
-enum command { COMMAND_STATS, COMMAND_SETTINGS, COMMAND_ITEMS, COMMAND_SLABS, COMMAND_COUNT };
+enum command {
+    COMMAND_STATS,
+    COMMAND_SETTINGS,
+    COMMAND_ITEMS,
+    COMMAND_SLABS,
+    COMMAND_SIZES,
+    COMMAND_CONNS,
+    COMMAND_DETAIL,
+    COMMAND_EXTSTORE,
+    COMMAND_PROXY,
+    COMMAND_PROXYFUNCS,
+    COMMAND_PROXYBE,
+    COMMAND_COUNT,
+};
 
 /* Sets of commands: 1u << command. */
 #define COMMAND_BIT(command) (1u << (command))
+
+/* What the `stats` of the same poll must have said before a command is sent. */
+enum command_danger {
+    DANGER_NONE,
+    DANGER_CRASH, /* kills servers of 1.5.4 to 1.6.9 that have no external storage: only after
+                     extstore_limit_maxbytes */
+    DANGER_WALK,  /* before 1.4.27 it walks every item under the lock of the cache: only after a later version
+                   */
+};
 
 struct command_info {
     const char *name;     /* the collector's name: "settings" */
     struct slice request; /* the whole line: "stats settings\r\n". Only whole, known words: since 1.6.40 a
                              prefix is enough, and "stats r" resets */
     const char *about;    /* one phrase for --help */
+    enum reply_form form; /* of its reply */
+    enum command_danger danger;
 };
 const struct command_info *command_info(enum command command);
 
-/* The requests of all commands in the set, in their order, to be sent in one piece. */
-void commands_append_request(unsigned set, struct buffer *request);
+/* Room for all requests together. */
+#define COMMAND_REQUESTS_MAX 256
+
+/* The commands that are sent to any server at once. */
+unsigned commands_harmless(void);
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_INFO };
 
@@ -42,6 +69,7 @@ enum stat_form {
                    */
     FORM_DECIMAL, /* digits with a point: seconds.microseconds of rusage, ratios; passed on as they are */
     FORM_MICROSECONDS, /* unsigned microseconds, in seconds */
+    FORM_KIBIBYTES,    /* unsigned KiB, in bytes */
     FORM_SWITCH,       /* yes/on/1 is 1, no/off/0 is 0 */
     FORM_SWITCH_PATH,  /* "no" is 0, anything else (a path) is 1 */
     FORM_LEVEL,        /* unsigned, in old versions yes or no */
@@ -50,17 +78,26 @@ enum stat_form {
     FORM_HIDDEN, /* known and never shown */
 };
 
+/* What a stat is about; the number or the name in its key becomes a label. */
+enum stat_scope {
+    SCOPE_SERVER, /* the whole: "get_hits" */
+    SCOPE_SLAB,   /* a slab class, label `slab`: "number" stands for "items:1:number" */
+    SCOPE_PAGE,   /* a page of external storage, label `page`: "bytes" stands for "0:bytes" */
+    SCOPE_NAME,   /* something that users named: "user_" stands for "user_anything". The key ends in '_' */
+};
+
 struct stat_row {
     enum command command;
-    const char *key;    /* without slab class: "get_hits" for "1:get_hits", "number" for "items:1:number" */
-    bool per_slab;      /* the key comes with a slab class, which becomes the label `slab` */
+    const char *key; /* without number or name */
+    enum stat_scope scope;
     const char *family; /* name of the metric; NULL for FORM_HIDDEN */
     enum stat_kind kind;
     enum stat_form form;
     const char *labels; /* constant labels as in an exposition: command="get",status="hit"; "" for none */
-    const char *label;  /* FORM_TEXT: the label that takes the value */
-    const char *minus;  /* blank-separated keys of the same command and class whose values are taken off; NULL
-                           for none. Absent ones count as 0, the result is never below 0 */
+    const char
+        *label; /* FORM_TEXT: the label that takes the value. SCOPE_NAME: the one that takes the name */
+    const char *minus; /* blank-separated keys of the same command and number whose values are taken off; NULL
+                          for none. Absent ones count as 0, the result is never below 0 */
     const char *help; /* of the family, in its first row; names the original stat; no newline, no backslash */
 };
 
@@ -72,11 +109,15 @@ const struct stat_row *stats_row(unsigned row);
 /* The row of an unknown stat. */
 #define STAT_UNMAPPED UINT16_MAX
 
+/* The label of the number in a row's key: "slab", "page", or NULL when there is none. */
+const char *stats_number_label(const struct stat_row *row);
+
 /*
- * Finds the row of a key as the server sent it and, for a per-slab row, its class. STAT_UNMAPPED if the table
- * does not know it. Takes constant time; needs no set-up.
+ * Finds the row of a key as the server sent it and the class or page in it, else 0. STAT_UNMAPPED if the
+ * table does not know it. The name of a SCOPE_NAME row is what follows the row's key. Takes constant time;
+ * needs no set-up.
  */
-uint16_t stats_find(enum command command, struct slice key, uint32_t *slab);
+uint16_t stats_find(enum command command, struct slice key, uint32_t *number);
 
 /*
  * Where two rows of one family have the same labels (a stat that moved to another command), the later one is

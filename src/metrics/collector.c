@@ -2,25 +2,28 @@
 
 #include <assert.h>
 
-void exposition_init(struct exposition *exposition)
+void exposition_init(struct exposition *exposition, enum format format, struct slice filter)
 {
     *exposition = (struct exposition){0};
-    encoder_init(&exposition->encoder);
+    encoder_init(&exposition->encoder, format, filter);
 }
 
-void exposition_add(struct exposition *exposition, struct collector *collector)
+void exposition_add(struct exposition *exposition, struct walk *walk)
 {
-    assert(exposition->count < EXPOSITION_COLLECTORS_MAX);
-    exposition->collectors[exposition->count++] = collector;
+    assert(exposition->count < EXPOSITION_WALKS_MAX);
+    exposition->walks[exposition->count++] = walk;
 }
 
 bool exposition_fill(struct exposition *exposition, struct buffer *out, size_t want)
 {
     encoder_set_out(&exposition->encoder, out);
     while (exposition->current < exposition->count) {
-        struct collector *collector = exposition->collectors[exposition->current];
+        struct walk *walk = exposition->walks[exposition->current];
         if (out->len >= want || out->failed) return true;
-        if (!collector->step(collector, &exposition->encoder)) exposition->current++;
+        exposition->encoder.constant_labels = slice_of(walk->collector->labels);
+        if (!walk->step(walk, &exposition->encoder)) exposition->current++;
     }
+    if (!exposition->finished) encoder_finish(&exposition->encoder);
+    exposition->finished = true;
     return false;
 }

@@ -1,7 +1,8 @@
 /*
- * Something that writes samples, and the exposition that walks several of them.
+ * Collectors, and the exposition that walks them.
  *
- * A collector keeps its place between two steps, so that a large exposition is written piece by piece, as
+ * A collector is described once: its name, its families, its constant labels. At each scrape a walk writes
+ * its samples, keeping its place between two steps, so that a large exposition is written piece by piece, as
  * fast as its reader takes it, and is never in memory as a whole.
  */
 #ifndef METRICS_COLLECTOR_H
@@ -13,28 +14,38 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct collector;
-
-/* Writes the next few samples (a bounded step) and returns true, or returns false when there are no more. */
-typedef bool (*collector_step_fn)(struct collector *collector, struct encoder *encoder);
-
-/* Embedded in a collector's own struct, for one walk. */
+/* Lives as long as the registry that it is registered in. */
 struct collector {
-    collector_step_fn step;
+    const char *name;                     /* a plain word, for errors and people */
+    const struct family *const *families; /* each sample belongs to one of these, in this order */
+    size_t count;
+    const char *labels; /* rendered constant labels, "" for none */
 };
 
-#define EXPOSITION_COLLECTORS_MAX 8
+struct walk;
+
+/* Writes the next few samples (a bounded step) and returns true, or returns false when there are no more. */
+typedef bool (*walk_step_fn)(struct walk *walk, struct encoder *encoder);
+
+/* One walk over a collector's samples; embedded in the collector's own struct. */
+struct walk {
+    const struct collector *collector;
+    walk_step_fn step;
+};
+
+#define EXPOSITION_WALKS_MAX 8
 
 struct exposition {
     struct encoder encoder;
-    struct collector *collectors[EXPOSITION_COLLECTORS_MAX]; /* borrowed */
+    struct walk *walks[EXPOSITION_WALKS_MAX]; /* borrowed */
     size_t count, current;
+    bool finished;
 };
 
-void exposition_init(struct exposition *exposition);
+void exposition_init(struct exposition *exposition, enum format format, struct slice filter);
 
-/* At most EXPOSITION_COLLECTORS_MAX (asserted). Their families must differ. */
-void exposition_add(struct exposition *exposition, struct collector *collector);
+/* At most EXPOSITION_WALKS_MAX (asserted), in the order of the registry. */
+void exposition_add(struct exposition *exposition, struct walk *walk);
 
 /* Appends steps until `out` holds `want` bytes or more; false when the exposition is whole. */
 bool exposition_fill(struct exposition *exposition, struct buffer *out, size_t want);

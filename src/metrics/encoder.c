@@ -1,15 +1,44 @@
+/*
+ * The two text formats differ in what heads a family, in how a few types are spelt, and in what OpenMetrics
+ * adds: units, exemplars, times of creation, an end. A table says so; the lines of samples are the same.
+ */
 #include "metrics/encoder.h"
 
 #include "base/number.h"
 #include "base/utf8.h"
 
-const char encoder_content_type[] = "text/plain; version=0.0.4; charset=utf-8";
+#include <math.h>
 
-/* How format 0.0.4 spells a type; it has no word for the younger ones, which are gauges to it. */
-static const char *const type_names[] = {
-    [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge",     [METRIC_UNKNOWN] = "untyped",
-    [METRIC_INFO] = "gauge",      [METRIC_STATE_SET] = "gauge",
+static const struct {
+    const char *types[METRIC_TYPE_COUNT];
+    bool openmetrics;
+} formats[] = {
+    /* 0.0.4 has no word for the younger types: what can only be a gauge to it is one. */
+    [FORMAT_TEXT] = {{
+                         [METRIC_COUNTER] = "counter",
+                         [METRIC_GAUGE] = "gauge",
+                         [METRIC_UNKNOWN] = "untyped",
+                         [METRIC_INFO] = "gauge",
+                         [METRIC_STATE_SET] = "gauge",
+                         [METRIC_HISTOGRAM] = "histogram",
+                         [METRIC_SUMMARY] = "summary",
+                         [METRIC_GAUGE_HISTOGRAM] = "untyped",
+                     },
+                     false},
+    [FORMAT_OPENMETRICS] = {{
+                                [METRIC_COUNTER] = "counter",
+                                [METRIC_GAUGE] = "gauge",
+                                [METRIC_UNKNOWN] = "unknown",
+                                [METRIC_INFO] = "info",
+                                [METRIC_STATE_SET] = "stateset",
+                                [METRIC_HISTOGRAM] = "histogram",
+                                [METRIC_SUMMARY] = "summary",
+                                [METRIC_GAUGE_HISTOGRAM] = "gaugehistogram",
+                            },
+                            true},
 };
+
+/* --- Labels --- */
 
 /* Escapes what would end the quotes or the line, and replaces what is not UTF-8. */
 static void append_label_value(struct buffer *out, struct slice value)
@@ -41,9 +70,11 @@ void labels_append(struct buffer *labels, const char *name, struct slice value)
     buffer_append_char(labels, '"');
 }
 
-void encoder_init(struct encoder *encoder)
+/* --- Families --- */
+
+void encoder_init(struct encoder *encoder, enum format format, struct slice filter)
 {
-    *encoder = (struct encoder){0};
+    *encoder = (struct encoder){.format = format, .filter = filter};
 }
 
 void encoder_set_out(struct encoder *encoder, struct buffer *out)
@@ -51,49 +82,121 @@ void encoder_set_out(struct encoder *encoder, struct buffer *out)
     encoder->out = out;
 }
 
+static bool takes(struct slice filter, const struct family *family)
+{
+    bool all = filter.len == 0;
+    while (filter.len) {
+        if (family_has_name(family, slice_cut(&filter, '\0'))) return true;
+    }
+    return all;
+}
+
 void encoder_family(struct encoder *encoder, const struct family *family)
 {
     if (encoder->family == family) return;
     encoder->family = family;
     encoder->announced = false;
+    encoder->muted = !takes(encoder->filter, family);
 }
 
+/* A counter whose samples do not end in _total cannot be one in OpenMetrics, unless its name changed. */
+static const char *type_name(const struct encoder *encoder, struct slice stem)
+{
+    enum metric_type type = encoder->family->type;
+    if (encoder->format == FORMAT_OPENMETRICS && type == METRIC_COUNTER &&
+        slice_is(stem, encoder->family->name)) {
+        type = METRIC_UNKNOWN;
+    }
+    return formats[encoder->format].types[type];
+}
+
+/* "# TYPE name text\n", where the name may be made of two parts. */
+static void append_header(struct buffer *out, const char *keyword, struct slice name, const char *suffix,
+                          const char *text)
+{
+    buffer_append_string(out, "# ");
+    buffer_append_string(out, keyword);
+    buffer_append_char(out, ' ');
+    buffer_append_slice(out, name);
+    buffer_append_string(out, suffix);
+    buffer_append_char(out, ' ');
+    buffer_append_string(out, text);
+    buffer_append_char(out, '\n');
+}
+
+/*
+ * To format 0.0.4, which does not know gauge histograms, their buckets are a family of its own, of no type:
+ * promtool has a bucket belong to a histogram, and no gauge may carry le.
+ */
 static void announce(struct encoder *encoder)
 {
     const struct family *family = encoder->family;
+    bool openmetrics = formats[encoder->format].openmetrics;
+    bool buckets = !openmetrics && family->type == METRIC_GAUGE_HISTOGRAM;
+    struct slice stem = family_stem(family);
+    struct slice name = openmetrics ? stem : slice_of(family->name);
+    const char *unit = family_unit(family);
     if (encoder->announced) return;
-    buffer_append_string(encoder->out, "# HELP ");
-    buffer_append_string(encoder->out, family->name);
-    buffer_append_char(encoder->out, ' ');
-    buffer_append_string(encoder->out, family->help);
-    buffer_append_string(encoder->out, "\n# TYPE ");
-    buffer_append_string(encoder->out, family->name);
-    buffer_append_char(encoder->out, ' ');
-    buffer_append_string(encoder->out, type_names[family->type]);
-    buffer_append_char(encoder->out, '\n');
     encoder->announced = true;
+    append_header(encoder->out, "HELP", name, buckets ? "_bucket" : "", family->help);
+    append_header(encoder->out, "TYPE", name, buckets ? "_bucket" : "", type_name(encoder, stem));
+    if (openmetrics && *unit) append_header(encoder->out, "UNIT", name, "", unit);
+}
+
+/* --- Samples --- */
+
+/* A label of the encoder's own: le or quantile. */
+struct own_label {
+    const char *name; /* NULL for none */
+    double value;
+};
+
+/* Both formats get the form that OpenMetrics prescribes, 1.0 and not 1, so that they make the same series. */
+static void append_own_label(struct buffer *out, struct own_label label)
+{
+    buffer_append_string(out, label.name);
+    buffer_append_string(out, "=\"");
+    size_t from = out->len;
+    number_append_double(out, label.value);
+    bool plain = true;
+    for (size_t at = from; at < out->len; at++) plain &= strchr(".eIN", out->data[at]) == NULL;
+    buffer_append_string(out, plain ? ".0\"" : "\"");
+}
+
+/* Joins one more set to those between the braces. */
+static void append_set(struct buffer *out, size_t *sets, struct slice set)
+{
+    if (set.len == 0) return;
+    buffer_append_char(out, (*sets)++ ? ',' : '{');
+    buffer_append_slice(out, set);
 }
 
 /* Everything of a sample's line up to its value. */
-static void begin_sample(struct encoder *encoder, struct slice target_labels, struct slice labels)
+static void begin_sample(struct encoder *encoder, const char *suffix, struct slice target_labels,
+                         struct slice labels, struct own_label own)
 {
     struct buffer *out = encoder->out;
+    size_t sets = 0;
     announce(encoder);
     buffer_append_string(out, encoder->family->name);
-    if (target_labels.len || labels.len) {
-        buffer_append_char(out, '{');
-        buffer_append_slice(out, target_labels);
-        if (target_labels.len && labels.len) buffer_append_char(out, ',');
-        buffer_append_slice(out, labels);
-        buffer_append_char(out, '}');
+    buffer_append_string(out, suffix);
+    append_set(out, &sets, encoder->constant_labels);
+    append_set(out, &sets, target_labels);
+    append_set(out, &sets, labels);
+    if (own.name) {
+        buffer_append_char(out, sets++ ? ',' : '{');
+        append_own_label(out, own);
     }
-    buffer_append_char(out, ' ');
+    buffer_append_string(out, sets ? "} " : " ");
 }
+
+static const struct own_label none = {NULL, 0};
 
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value)
 {
-    begin_sample(encoder, target_labels, labels);
+    if (encoder->muted) return;
+    begin_sample(encoder, "", target_labels, labels, none);
     buffer_append_slice(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
 }
@@ -101,7 +204,8 @@ void encoder_sample(struct encoder *encoder, struct slice target_labels, struct 
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value)
 {
-    begin_sample(encoder, target_labels, labels);
+    if (encoder->muted) return;
+    begin_sample(encoder, "", target_labels, labels, none);
     buffer_append_u64(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
 }
@@ -109,7 +213,102 @@ void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, str
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,
                            double value)
 {
-    begin_sample(encoder, target_labels, labels);
+    if (encoder->muted) return;
+    begin_sample(encoder, "", target_labels, labels, none);
     number_append_double(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
+}
+
+/* --- Samples of several lines --- */
+
+/* Where the lines of one histogram or summary go. */
+struct lines {
+    struct encoder *encoder;
+    struct slice target_labels, labels;
+};
+
+static void line_u64(const struct lines *lines, const char *suffix, struct own_label own, uint64_t value)
+{
+    begin_sample(lines->encoder, suffix, lines->target_labels, lines->labels, own);
+    buffer_append_u64(lines->encoder->out, value);
+    buffer_append_char(lines->encoder->out, '\n');
+}
+
+static void line_double(const struct lines *lines, const char *suffix, struct own_label own, double value)
+{
+    begin_sample(lines->encoder, suffix, lines->target_labels, lines->labels, own);
+    number_append_double(lines->encoder->out, value);
+    buffer_append_char(lines->encoder->out, '\n');
+}
+
+static void line_created(const struct lines *lines, double created)
+{
+    if (!formats[lines->encoder->format].openmetrics || created <= 0) return;
+    begin_sample(lines->encoder, "_created", lines->target_labels, lines->labels, none);
+    buffer_printf(lines->encoder->out, "%.3f\n", created);
+}
+
+static void append_exemplar(struct encoder *encoder, const struct exemplar *exemplar)
+{
+    struct buffer *out = encoder->out;
+    buffer_append_string(out, " # {");
+    buffer_append(out, exemplar->labels, exemplar->labels_len);
+    buffer_append_string(out, "} ");
+    number_append_double(out, exemplar->value);
+    buffer_printf(out, " %.3f", exemplar->timestamp);
+}
+
+/* Returns the count of all buckets. */
+static uint64_t line_buckets(const struct lines *lines, const struct histogram_view *view)
+{
+    struct encoder *encoder = lines->encoder;
+    uint64_t below = 0;
+    for (size_t n = 0; n <= view->count; n++) {
+        double bound = n < view->count ? view->bounds[n] : INFINITY;
+        const struct exemplar *exemplar = view->exemplars ? &view->exemplars[n] : NULL;
+        below += view->counts[n];
+        begin_sample(encoder, "_bucket", lines->target_labels, lines->labels,
+                     (struct own_label){"le", bound});
+        buffer_append_u64(encoder->out, below);
+        if (formats[encoder->format].openmetrics && exemplar && exemplar->timestamp > 0) {
+            append_exemplar(encoder, exemplar);
+        }
+        buffer_append_char(encoder->out, '\n');
+    }
+    return below;
+}
+
+void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,
+                       const struct histogram_view *view)
+{
+    struct lines lines = {encoder, target_labels, labels};
+    if (encoder->muted) return;
+    uint64_t count = line_buckets(&lines, view);
+    /* Of a gauge histogram the last bucket is the count: 0.0.4 would want further lines apart, behind all
+     * targets. */
+    if (encoder->family->type == METRIC_GAUGE_HISTOGRAM) return;
+    if (!isnan(view->sum)) {
+        /* OpenMetrics wants the count exactly where there is a sum. */
+        line_u64(&lines, "_count", none, count);
+        line_double(&lines, "_sum", none, view->sum);
+    }
+    line_created(&lines, view->created);
+}
+
+void encoder_summary(struct encoder *encoder, struct slice target_labels, struct slice labels,
+                     const struct summary_view *view)
+{
+    struct lines lines = {encoder, target_labels, labels};
+    if (encoder->muted) return;
+    for (size_t n = 0; n < view->count; n++) {
+        line_double(&lines, "", (struct own_label){"quantile", view->quantiles[n]}, view->values[n]);
+    }
+    line_u64(&lines, "_count", none, view->observations);
+    line_double(&lines, "_sum", none, view->sum);
+    line_created(&lines, view->created);
+}
+
+void encoder_finish(struct encoder *encoder)
+{
+    if (formats[encoder->format].openmetrics) buffer_append_string(encoder->out, "# EOF\n");
 }

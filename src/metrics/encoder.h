@@ -2,30 +2,23 @@
  * Families and samples to the bytes of an exposition. Pure; knows no collector and no sink.
  *
  * A caller announces a family and writes its samples; HELP and TYPE leave with the first sample, so that a
- * family without samples leaves no trace. Format: Prometheus text 0.0.4
- * (https://prometheus.io/docs/instrumenting/exposition_formats/).
+ * family without samples leaves no trace. The name under which Prometheus stores a sample is the same in
+ * every format.
  */
 #ifndef METRICS_ENCODER_H
 #define METRICS_ENCODER_H
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "metrics/family.h"
+#include "metrics/histogram.h"
+#include "metrics/summary.h"
 
 #include <stdbool.h>
 
-enum metric_type {
-    METRIC_COUNTER,
-    METRIC_GAUGE,
-    METRIC_UNKNOWN,
-    METRIC_INFO,      /* the labels are the message, the value is 1 */
-    METRIC_STATE_SET, /* one sample for each state, its label named as the family */
-};
-
-/* Static data: names are valid by construction (a test checks every table). */
-struct family {
-    const char *name;
-    const char *help; /* no newline, no backslash */
-    enum metric_type type;
+enum format {
+    FORMAT_TEXT, /* Prometheus text 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+    FORMAT_OPENMETRICS, /* OpenMetrics text 1.0.0: https://github.com/prometheus/OpenMetrics, specification */
 };
 
 /*
@@ -35,15 +28,18 @@ struct family {
 void labels_append(struct buffer *labels, const char *name, struct slice value);
 
 struct encoder {
-    struct buffer *out;          /* borrowed */
-    const struct family *family; /* announced, borrowed */
-    bool announced;              /* its HELP and TYPE are written */
+    enum format format;
+    struct buffer *out;           /* borrowed */
+    struct slice constant_labels; /* of the collector at work; borrowed */
+    struct slice filter;          /* names, each ended by NUL; empty takes all; borrowed */
+    const struct family *family;  /* announced, borrowed */
+    bool muted;                   /* the filter does not take it */
+    bool announced;               /* its HELP and TYPE are written */
 };
 
-/* Content-Type of what it writes. */
-extern const char encoder_content_type[];
-
-void encoder_init(struct encoder *encoder);
+/* `filter` chooses families by the names of their samples, each ended by NUL; an empty one takes all.
+ * Borrowed. */
+void encoder_init(struct encoder *encoder, enum format format, struct slice filter);
 
 /* The bytes go here from now on; an exposition is written in pieces. */
 void encoder_set_out(struct encoder *encoder, struct buffer *out);
@@ -52,8 +48,8 @@ void encoder_set_out(struct encoder *encoder, struct buffer *out);
 void encoder_family(struct encoder *encoder, const struct family *family);
 
 /*
- * One sample. `labels` are up to two rendered sets that are joined (a target's and the sample's own); `value`
- * is a number as text, see base/number.h.
+ * One sample of a counter, gauge, info, state set or unknown. `target_labels` and `labels` are rendered sets
+ * that are joined behind the constant ones; `value` is a number as text, see base/number.h.
  */
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value);
@@ -62,5 +58,16 @@ void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, str
                         uint64_t value);
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,
                            double value);
+
+/* All samples of one histogram, or of one gauge histogram, as the family says. */
+void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,
+                       const struct histogram_view *view);
+
+/* All samples of one summary. */
+void encoder_summary(struct encoder *encoder, struct slice target_labels, struct slice labels,
+                     const struct summary_view *view);
+
+/* What ends the exposition: "# EOF" in OpenMetrics. */
+void encoder_finish(struct encoder *encoder);
 
 #endif

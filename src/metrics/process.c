@@ -9,35 +9,65 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The families of both collectors, in the order of the exposition. */
+enum process_metric {
+    PROCESS_CPU_SECONDS,
+    PROCESS_THREADS,
+    PROCESS_START_TIME,
+    PROCESS_VIRTUAL_BYTES,
+    PROCESS_RESIDENT_BYTES,
+    PROCESS_OPEN_FDS,
+    PROCESS_MAX_FDS,
+    PROCESS_VIRTUAL_MAX_BYTES,
+    PROCESS_RECEIVED_BYTES,
+    PROCESS_SENT_BYTES,
+    PROCESS_METRIC_COUNT,
+};
+
 /* The help of both families of a kind differs only in whose process it is. */
 #define FAMILIES(prefix, whose)                                                                              \
     {                                                                                                        \
         [PROCESS_CPU_SECONDS] = {prefix "process_cpu_seconds_total",                                         \
-                                 "User and system CPU time spent by " whose " in seconds.", METRIC_COUNTER}, \
+                                 "User and system CPU time spent by " whose " in seconds.", METRIC_COUNTER,  \
+                                 ""},                                                                        \
         [PROCESS_MAX_FDS] = {prefix "process_max_fds", "Most file descriptors that " whose " may open.",     \
-                             METRIC_GAUGE},                                                                  \
+                             METRIC_GAUGE, ""},                                                              \
         [PROCESS_OPEN_FDS] = {prefix "process_open_fds", "File descriptors that " whose " has open.",        \
-                              METRIC_GAUGE},                                                                 \
+                              METRIC_GAUGE, ""},                                                             \
         [PROCESS_RESIDENT_BYTES] = {prefix "process_resident_memory_bytes",                                  \
-                                    "Resident memory of " whose " in bytes.", METRIC_GAUGE},                 \
+                                    "Resident memory of " whose " in bytes.", METRIC_GAUGE, ""},             \
         [PROCESS_START_TIME] = {prefix "process_start_time_seconds",                                         \
-                                "Start time of " whose " in seconds since the unix epoch.", METRIC_GAUGE},   \
+                                "Start time of " whose " in seconds since the unix epoch.", METRIC_GAUGE,    \
+                                ""},                                                                         \
         [PROCESS_VIRTUAL_BYTES] = {prefix "process_virtual_memory_bytes",                                    \
-                                   "Virtual memory of " whose " in bytes.", METRIC_GAUGE},                   \
+                                   "Virtual memory of " whose " in bytes.", METRIC_GAUGE, ""},               \
         [PROCESS_VIRTUAL_MAX_BYTES] = {prefix "process_virtual_memory_max_bytes",                            \
                                        "Most virtual memory that " whose " may have in bytes.",              \
-                                       METRIC_GAUGE},                                                        \
+                                       METRIC_GAUGE, ""},                                                    \
         [PROCESS_RECEIVED_BYTES] = {prefix "process_network_receive_bytes_total",                            \
                                     "Bytes received over IP in the network namespace of " whose ".",         \
-                                    METRIC_COUNTER},                                                         \
+                                    METRIC_COUNTER, ""},                                                     \
         [PROCESS_SENT_BYTES] = {prefix "process_network_transmit_bytes_total",                               \
-                                "Bytes sent over IP in the network namespace of " whose ".",                 \
-                                METRIC_COUNTER},                                                             \
-        [PROCESS_THREADS] = {prefix "process_threads", "Threads of " whose ".", METRIC_GAUGE},               \
+                                "Bytes sent over IP in the network namespace of " whose ".", METRIC_COUNTER, \
+                                ""},                                                                         \
+        [PROCESS_THREADS] = {prefix "process_threads", "Threads of " whose ".", METRIC_GAUGE, ""},           \
     }
 
 static const struct family self_families[] = FAMILIES("", "this exporter");
 static const struct family memcached_families[] = FAMILIES("memcached_", "the memcached of the pid file");
+
+#define POINTERS(families)                                                                                   \
+    {                                                                                                        \
+        &families[0], &families[1], &families[2], &families[3], &families[4], &families[5], &families[6],    \
+            &families[7], &families[8], &families[9]                                                         \
+    }
+
+static const struct family *const self_pointers[PROCESS_METRIC_COUNT] = POINTERS(self_families);
+static const struct family *const memcached_pointers[PROCESS_METRIC_COUNT] = POINTERS(memcached_families);
+
+const struct collector process_collector = {"process", self_pointers, PROCESS_METRIC_COUNT, ""};
+const struct collector memcached_process_collector = {"memcached_process", memcached_pointers,
+                                                      PROCESS_METRIC_COUNT, ""};
 
 /* Reads a small file of /proc whole; the empty slice when that fails. */
 static struct slice read_file(const char *path, char *bytes, size_t size)
@@ -59,17 +89,17 @@ static struct slice read_proc(pid_t pid, const char *name, char *bytes, size_t s
     return read_file(path, bytes, size);
 }
 
-static void write_u64(struct process_collector *process, struct encoder *encoder, enum process_metric metric,
+static void write_u64(struct process_walk *process, struct encoder *encoder, enum process_metric metric,
                       uint64_t value)
 {
-    encoder_family(encoder, &process->families[metric]);
+    encoder_family(encoder, process->walk.collector->families[metric]);
     encoder_sample_u64(encoder, SLICE(""), SLICE(""), value);
 }
 
-static void write_double(struct process_collector *process, struct encoder *encoder,
-                         enum process_metric metric, double value)
+static void write_double(struct process_walk *process, struct encoder *encoder, enum process_metric metric,
+                         double value)
 {
-    encoder_family(encoder, &process->families[metric]);
+    encoder_family(encoder, process->walk.collector->families[metric]);
     encoder_sample_double(encoder, SLICE(""), SLICE(""), value);
 }
 
@@ -107,7 +137,7 @@ static bool read_stat(pid_t pid, uint64_t fields[25])
     return true;
 }
 
-static void write_stat(struct process_collector *process, struct encoder *encoder, const uint64_t fields[25])
+static void write_stat(struct process_walk *process, struct encoder *encoder, const uint64_t fields[25])
 {
     double tick = 1.0 / (double) sysconf(_SC_CLK_TCK);
     uint64_t booted = boot_time();
@@ -121,7 +151,7 @@ static void write_stat(struct process_collector *process, struct encoder *encode
 }
 
 /* Another user's process does not show its descriptors: then there is no sample. */
-static void write_open_fds(struct process_collector *process, struct encoder *encoder)
+static void write_open_fds(struct process_walk *process, struct encoder *encoder)
 {
     char path[64];
     uint64_t count = 0;
@@ -151,7 +181,7 @@ static bool find_limit(struct slice limits, const char *name, struct slice *limi
     return false;
 }
 
-static void write_limits(struct process_collector *process, struct encoder *encoder)
+static void write_limits(struct process_walk *process, struct encoder *encoder)
 {
     char bytes[4096];
     struct slice limits = read_proc(process->pid, "limits", bytes, sizeof(bytes)), limit;
@@ -160,7 +190,7 @@ static void write_limits(struct process_collector *process, struct encoder *enco
         write_u64(process, encoder, PROCESS_MAX_FDS, value);
     }
     if (!find_limit(limits, "Max address space", &limit)) return;
-    encoder_family(encoder, &process->families[PROCESS_VIRTUAL_MAX_BYTES]);
+    encoder_family(encoder, process->walk.collector->families[PROCESS_VIRTUAL_MAX_BYTES]);
     encoder_sample(encoder, SLICE(""), SLICE(""),
                    number_parse_u64(limit, &value) ? limit : SLICE("18446744073709551615"));
 }
@@ -169,7 +199,7 @@ static void write_limits(struct process_collector *process, struct encoder *enco
  * The counters of the process' network namespace, from /proc/PID/net/netstat: pairs of lines that begin
  * alike, the first with the names and the second with the values.
  */
-static void write_network(struct process_collector *process, struct encoder *encoder)
+static void write_network(struct process_walk *process, struct encoder *encoder)
 {
     char bytes[8192];
     struct slice text = read_proc(process->pid, "net/netstat", bytes, sizeof(bytes));
@@ -189,7 +219,7 @@ static void write_network(struct process_collector *process, struct encoder *enc
 }
 
 /* Whether there is a process to tell of. */
-static bool find_process(struct process_collector *process)
+static bool find_process(struct process_walk *process)
 {
     char bytes[64];
     uint64_t pid;
@@ -201,12 +231,10 @@ static bool find_process(struct process_collector *process)
     return true;
 }
 
-static bool step(struct collector *collector, struct encoder *encoder)
+static bool step(struct walk *walk, struct encoder *encoder)
 {
-    struct process_collector *process = container_of(collector, struct process_collector, collector);
+    struct process_walk *process = container_of(walk, struct process_walk, walk);
     uint64_t fields[25];
-    if (process->done) return false;
-    process->done = true;
     if (!find_process(process) || !read_stat(process->pid, fields)) return false;
     write_stat(process, encoder, fields);
     write_open_fds(process, encoder);
@@ -215,13 +243,12 @@ static bool step(struct collector *collector, struct encoder *encoder)
     return false;
 }
 
-void process_collector_self(struct process_collector *process)
+void process_walk_self(struct process_walk *process)
 {
-    *process = (struct process_collector){.collector.step = step, .families = self_families};
+    *process = (struct process_walk){.walk = {&process_collector, step}};
 }
 
-void process_collector_pid_file(struct process_collector *process, const char *pid_file)
+void process_walk_pid_file(struct process_walk *process, const char *pid_file)
 {
-    *process = (struct process_collector){
-        .collector.step = step, .pid_file = pid_file, .families = memcached_families};
+    *process = (struct process_walk){.walk = {&memcached_process_collector, step}, .pid_file = pid_file};
 }

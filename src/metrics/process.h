@@ -9,36 +9,25 @@
 
 #include <sys/types.h>
 
-/* Names of families, made once for a prefix: "" gives process_*, "memcached_" memcached_process_*. */
-enum process_metric {
-    PROCESS_CPU_SECONDS,
-    PROCESS_MAX_FDS,
-    PROCESS_OPEN_FDS,
-    PROCESS_RESIDENT_BYTES,
-    PROCESS_START_TIME,
-    PROCESS_VIRTUAL_BYTES,
-    PROCESS_VIRTUAL_MAX_BYTES,
-    PROCESS_RECEIVED_BYTES,
-    PROCESS_SENT_BYTES,
-    PROCESS_THREADS,
-    PROCESS_METRIC_COUNT,
-};
-
-struct process_collector {
-    struct collector collector;
+struct process_walk {
+    struct walk walk;
     pid_t pid;            /* 0 for this process */
     const char *pid_file; /* read at each walk when not NULL: the server may have been restarted; borrowed */
-    const struct family *families; /* PROCESS_METRIC_COUNT of them, static */
-    bool done;
 };
 
-/* This process, as process_*. */
-void process_collector_self(struct process_collector *process);
+/* process_*: this process. */
+extern const struct collector process_collector;
+
+/* memcached_process_*: the process whose number stands in a file. */
+extern const struct collector memcached_process_collector;
+
+/* This process. */
+void process_walk_self(struct process_walk *process);
 
 /*
- * The process whose number stands in `pid_file`, as memcached_process_*. A file that cannot be read, or that
- * names no process, yields no samples: the server is down, and memcached_up says so.
+ * The process whose number stands in `pid_file`. A file that cannot be read, or that names no process, yields
+ * no samples: the server is down, and memcached_up says so.
  */
-void process_collector_pid_file(struct process_collector *process, const char *pid_file);
+void process_walk_pid_file(struct process_walk *process, const char *pid_file);
 
 #endif

@@ -44,16 +44,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     struct fake_connection *connection = container_of(stream, struct fake_connection, tcp);
     struct fake_server *server = connection->server;
-    (void) buffer;
+    size_t heard = strlen(server->heard);
     if (n < 0) {
         close_connection(connection);
         return;
     }
     if (n == 0) return;
     server->requests++;
+    connection->requests++;
+    if (heard + (size_t) n < sizeof(server->heard)) memcpy(server->heard + heard, buffer->base, (size_t) n);
     if (server->close_unanswered) {
         server->close_unanswered--;
         close_connection(connection);
+    } else if (server->second_reply && connection->requests % 2 == 0) {
+        send_text(connection, server->second_reply, 0);
     } else if (server->reply) {
         send_text(connection, server->reply, server->reply_len);
     }
@@ -70,6 +74,7 @@ static void on_connection(uv_stream_t *listener, int status)
     assert_non_null(connection);
     connection->server = server;
     connection->open = true;
+    connection->requests = 0;
     uv_tcp_init(server->loop, &connection->tcp);
     assert_int_equal(uv_accept(listener, (uv_stream_t *) &connection->tcp), 0);
     server->accepted++;

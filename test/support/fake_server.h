@@ -19,6 +19,7 @@ struct fake_connection {
     uv_write_t write;
     char bytes[4096];
     bool open;
+    unsigned requests;
 };
 
 struct fake_server {
@@ -29,10 +30,12 @@ struct fake_server {
     const char *greeting;      /* sent when a connection arrives, or NULL */
     const char *reply;         /* sent for each request that arrives; NULL: silence */
     size_t reply_len;          /* of the reply; 0: up to its NUL */
+    const char *second_reply;  /* sent for every second request of a connection instead, or NULL */
     bool close_after_reply;    /* the connection ends behind the reply */
     unsigned close_unanswered; /* so many next requests get the end of the connection for an answer */
     /* What happened. */
     unsigned accepted, requests;
+    char heard[4096]; /* the requests, one behind the other, until there is no room; ends with NUL */
     struct fake_connection connections[FAKE_CONNECTIONS_MAX];
 };
 

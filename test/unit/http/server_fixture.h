@@ -52,7 +52,7 @@ static const struct server_limits lenient_limits = {
 /* --- The handler --- */
 
 struct test_body {
-    struct body body;
+    struct source body;
     size_t at, size;
     bool noise, broken;
 };
@@ -63,7 +63,7 @@ static inline char noise_at(size_t at)
     return (char) ('a' + ((uint32_t) at * 2654435761u >> 24) % 26);
 }
 
-static inline bool fill_test_body(struct body *base, struct buffer *out, size_t want)
+static inline bool fill_test_body(struct source *base, struct buffer *out, size_t want)
 {
     struct test_body *body = container_of(base, struct test_body, body);
     if (body->broken && body->at) out->failed = true;
@@ -74,13 +74,13 @@ static inline bool fill_test_body(struct body *base, struct buffer *out, size_t 
     return body->at < body->size;
 }
 
-static inline void release_test_body(struct body *base)
+static inline void release_test_body(struct source *base)
 {
     fixture.released++;
     free(container_of(base, struct test_body, body));
 }
 
-static inline struct body *test_body_new(size_t size, bool noise, bool broken)
+static inline struct source *test_body_new(size_t size, bool noise, bool broken)
 {
     struct test_body *body = malloc(sizeof(*body));
     assert_non_null(body);

@@ -60,7 +60,7 @@ static void test_whole_lines(void **state)
         char bytes[128];
         snprintf(bytes, sizeof(bytes), "%sEND\r\n", whole_lines[i].line);
         struct slice input = slice_of(bytes);
-        struct reply_line line = reply_next(&input);
+        struct reply_line line = reply_next(&input, REPLY_PAIRS);
         assert_int_equal(line.kind, whole_lines[i].kind);
         assert_slice(line.key, whole_lines[i].key);
         if (line.kind == REPLY_MALFORMED) {
@@ -80,7 +80,7 @@ static void test_nul_is_a_byte(void **state)
 {
     (void) state;
     struct slice input = SLICE("STAT a\0b c\0d\r\n");
-    struct reply_line line = reply_next(&input);
+    struct reply_line line = reply_next(&input, REPLY_PAIRS);
     assert_int_equal(line.kind, REPLY_STAT);
     assert_true(slice_equal(line.key, SLICE("a\0b")));
     assert_true(slice_equal(line.value, SLICE("c\0d")));
@@ -91,7 +91,7 @@ static void test_nul_is_a_byte(void **state)
 static enum reply_kind kind_of_piece(struct slice piece)
 {
     struct slice input = piece;
-    struct reply_line line = reply_next(&input);
+    struct reply_line line = reply_next(&input, REPLY_PAIRS);
     assert_ptr_equal(input.data, piece.data);
     assert_int_equal(input.len, piece.len);
     return line.kind;
@@ -130,13 +130,13 @@ static void test_line_without_end(void **state)
     assert_int_equal(kind_of_piece((struct slice){bytes, REPLY_LINE_MAX}), REPLY_MALFORMED);
 
     struct slice input = {bytes, sizeof(bytes)};
-    assert_int_equal(reply_next(&input).value.len, REPLY_LINE_MAX);
+    assert_int_equal(reply_next(&input, REPLY_PAIRS).value.len, REPLY_LINE_MAX);
 
     bytes[REPLY_LINE_MAX] = '\n'; /* one byte too late */
     assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes)}), REPLY_MALFORMED);
 
     bytes[REPLY_LINE_MAX - 1] = '\n';
-    struct reply_line line = reply_next(&input);
+    struct reply_line line = reply_next(&input, REPLY_PAIRS);
     assert_int_equal(line.kind, REPLY_STAT);
     assert_int_equal(line.value.len, REPLY_LINE_MAX - 1 - 7);
     assert_int_equal(input.len, sizeof(bytes) - REPLY_LINE_MAX);
@@ -167,7 +167,7 @@ static void read_on(struct reading *reading, struct slice capture, size_t len)
     memcpy(bytes, capture.data, len);
     struct slice input = {bytes + reading->taken, len - reading->taken};
     while (!reading->malformed) {
-        struct reply_line line = reply_next(&input);
+        struct reply_line line = reply_next(&input, REPLY_PAIRS);
         if (line.kind == REPLY_MORE) break;
         struct place *place = &reading->lines[reading->count++];
         assert_true(reading->count < LINES_MAX);
@@ -249,7 +249,7 @@ static void test_capture_byte_by_byte(void **state)
 static enum refusal refusal_of(const char *sample)
 {
     struct slice capture = data_read(sample), input = capture;
-    struct reply_line line = reply_next(&input);
+    struct reply_line line = reply_next(&input, REPLY_PAIRS);
     assert_int_equal(line.kind, REPLY_REFUSED);
     enum refusal refusal = reply_refusal(line.value);
     free((char *) capture.data);
@@ -267,6 +267,92 @@ static void test_refusals(void **state)
     assert_int_equal(reply_refusal(SLICE("CLIENT_ERROR bad command line format")), REFUSAL_COMMAND);
 }
 
+/* --- The other forms --- */
+
+static const struct {
+    enum reply_form form;
+    const char *line;
+    enum reply_kind kind;
+    const char *key, *value;
+} formed_lines[] = {
+    {REPLY_NAMES, "STAT funcs_my func 2\r\n", REPLY_STAT, "funcs_my func", "2"},
+    {REPLY_NAMES, "STAT bad_down one  2\r\n", REPLY_STAT, "bad_down one ", "2"},
+    {REPLY_NAMES, "STAT bad_x 2\n", REPLY_STAT, "bad_x", "2"},
+    {REPLY_NAMES, "STAT bad_x\r\n", REPLY_STAT, "bad_x", ""},
+    {REPLY_NAMES, "STAT bad_\xff \xff 1\r\n", REPLY_STAT, "bad_\xff \xff", "1"},
+    {REPLY_NAMES, "STAT\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_NAMES, "STAT  x 1\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_NAMES, "PREFIX x get 1\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_NAMES, "END\r\n", REPLY_END, "", ""},
+    {REPLY_NAMES, "ERROR\r\n", REPLY_REFUSED, "", "ERROR"},
+    {REPLY_PREFIXES, "PREFIX user get 300 hit 200 set 200 del 2\r\n", REPLY_STAT, "user",
+     "get 300 hit 200 set 200 del 2"},
+    {REPLY_PREFIXES, "PREFIX  get 0 hit 0 set 1 del 0\r\n", REPLY_STAT, "", "get 0 hit 0 set 1 del 0"},
+    {REPLY_PREFIXES, "PREFIX a get 1 hit 1 set 1 del 1 get 2 hit 2 set 2 del 2\n", REPLY_STAT,
+     "a get 1 hit 1 set 1 del 1", "get 2 hit 2 set 2 del 2"},
+    {REPLY_PREFIXES, "PREFIX \xff\xc3\xa9\"\\{} get 0 hit 0 set 1 del 0\r\n", REPLY_STAT,
+     "\xff\xc3\xa9\"\\{}", "get 0 hit 0 set 1 del 0"},
+    {REPLY_PREFIXES, "PREFIX END get 0 hit 0 set 1 del 0\r\n", REPLY_STAT, "END", "get 0 hit 0 set 1 del 0"},
+    {REPLY_PREFIXES, "PREFIX get 0 hit 0 set 1 del 0\r\n", REPLY_STAT, "get 0 hit 0 set 1 del 0", ""},
+    {REPLY_PREFIXES, "PREFIX \r\n", REPLY_STAT, "", ""},
+    {REPLY_PREFIXES, "PREFIX\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_PREFIXES, "PREFIXES x\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_PREFIXES, "STAT a 1\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_PREFIXES, "OK\r\n", REPLY_MALFORMED, "", NULL},
+    {REPLY_PREFIXES, "END\r\n", REPLY_END, "", ""},
+    {REPLY_PREFIXES, "CLIENT_ERROR stats detail not allowed\r\n", REPLY_REFUSED, "",
+     "CLIENT_ERROR stats detail not allowed"},
+};
+
+static void test_other_forms(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(formed_lines); i++) {
+        char bytes[128];
+        snprintf(bytes, sizeof(bytes), "%sEND\r\n", formed_lines[i].line);
+        struct slice input = slice_of(bytes);
+        struct reply_line line = reply_next(&input, formed_lines[i].form);
+        assert_int_equal(line.kind, formed_lines[i].kind);
+        if (line.kind == REPLY_MALFORMED) continue;
+        assert_slice(line.key, formed_lines[i].key);
+        assert_slice(line.value, formed_lines[i].value);
+        assert_slice(input, "END\r\n");
+    }
+}
+
+/* No beginning of a line is taken for a line, or for a stranger if the line is none. */
+static void test_beginnings_of_other_forms(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(formed_lines); i++) {
+        if (formed_lines[i].kind == REPLY_MALFORMED) continue;
+        for (size_t len = 1; len < strlen(formed_lines[i].line); len++) {
+            struct slice input = {formed_lines[i].line, len};
+            assert_int_equal(reply_next(&input, formed_lines[i].form).kind, REPLY_MORE);
+            assert_int_equal(input.len, len);
+        }
+    }
+}
+
+/* The longest prefix that a server keeps is no fault; a line without end is one. */
+static void test_long_prefix(void **state)
+{
+    char bytes[REPLY_LINE_MAX + 8];
+    (void) state;
+    memset(bytes, 'p', sizeof(bytes));
+    memcpy(bytes, "PREFIX ", 7);
+    strcpy(bytes + 7 + 250,
+           " get 18446744073709551615 hit 18446744073709551615 set 18446744073709551615 del 0\n");
+    struct slice input = slice_of(bytes);
+    struct reply_line line = reply_next(&input, REPLY_PREFIXES);
+    assert_int_equal(line.kind, REPLY_STAT);
+    assert_int_equal(line.key.len, 250);
+
+    memset(bytes + 7, 'p', sizeof(bytes) - 7);
+    input = (struct slice){bytes, sizeof(bytes)};
+    assert_int_equal(reply_next(&input, REPLY_PREFIXES).kind, REPLY_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_beginnings_wait),      cmocka_unit_test(test_strangers_are_known_at_once),
         cmocka_unit_test(test_line_without_end),     cmocka_unit_test(test_captures_at_every_cut),
         cmocka_unit_test(test_capture_byte_by_byte), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_forms),          cmocka_unit_test(test_beginnings_of_other_forms),
+        cmocka_unit_test(test_long_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

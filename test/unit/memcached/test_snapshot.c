@@ -10,8 +10,9 @@
 #include "memcached/reply.h"
 #include "memcached/snapshot.h"
 
-#define ALL (COMMAND_BIT(COMMAND_COUNT) - 1)
-#define CAP (1024 * 1024)
+#define ALL          (COMMAND_BIT(COMMAND_COUNT) - 1)
+#define CAP          (1024 * 1024)
+#define MAX_PREFIXES 3
 
 static bool add(struct snapshot *snapshot, enum command command, const char *key, const char *value)
 {
@@ -20,7 +21,7 @@ static bool add(struct snapshot *snapshot, enum command command, const char *key
 
 static struct snapshot *new_snapshot(void)
 {
-    struct snapshot *snapshot = snapshot_new(ALL, CAP);
+    struct snapshot *snapshot = snapshot_new(ALL, CAP, MAX_PREFIXES);
     assert_non_null(snapshot);
     return snapshot;
 }
@@ -170,7 +171,7 @@ static void test_entries_are_sorted(void **state)
     snapshot_finish(snapshot);
     for (size_t i = 1; i < snapshot->count; i++) {
         const struct stat_entry *a = &snapshot->stats[i - 1], *b = &snapshot->stats[i];
-        assert_true(a->row < b->row || (a->row == b->row && a->slab < b->slab));
+        assert_true(a->row < b->row || (a->row == b->row && a->number < b->number));
     }
     assert_true(snapshot->finished);
     assert_int_equal(snapshot->count, 6);
@@ -241,7 +242,7 @@ static void test_empty(void **state)
 
 static void test_text_is_bounded(void **state)
 {
-    struct snapshot *snapshot = snapshot_new(ALL, 16);
+    struct snapshot *snapshot = snapshot_new(ALL, 16, MAX_PREFIXES);
     (void) state;
     assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
     assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
@@ -262,7 +263,7 @@ static void test_many_entries(void **state)
     }
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->count, 10000);
-    for (unsigned n = 0; n < 10000; n++) assert_int_equal(snapshot->stats[n].slab, n);
+    for (unsigned n = 0; n < 10000; n++) assert_int_equal(snapshot->stats[n].number, n);
     assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:4711:number"), "4712");
     snapshot_release(snapshot);
 }
@@ -361,13 +362,181 @@ static void test_state_names(void **state)
         assert_string_equal(target_state_name(at), names[at]);
 }
 
+/* --- Names and pages --- */
+
+static void expect_entry(const struct snapshot *snapshot, size_t at, const char *family, const char *name,
+                         const char *number)
+{
+    assert_true(at < snapshot->count);
+    const struct stat_entry *entry = &snapshot->stats[at];
+    assert_string_equal(stats_row(entry->row)->family, family);
+    assert_true(slice_is(stat_key(snapshot, entry), name));
+    assert_number(snapshot, entry, number);
+}
+
+static void test_names_are_kept_and_sorted(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_PROXYFUNCS, "slots_my func", "2");
+    add(snapshot, COMMAND_PROXY, "user_foo", "3");
+    add(snapshot, COMMAND_PROXY, "user_bar_baz", "18446744073709551615");
+    add(snapshot, COMMAND_PROXY, "user_", "0");
+    add(snapshot, COMMAND_PROXYBE, "bad_down one", "2");
+    add(snapshot, COMMAND_PROXY, "user_x", "-3");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 1);
+    assert_int_equal(snapshot->count, 5);
+    expect_entry(snapshot, 0, "memcached_proxy_user_total", "", "0");
+    expect_entry(snapshot, 1, "memcached_proxy_user_total", "bar_baz", "18446744073709551615");
+    expect_entry(snapshot, 2, "memcached_proxy_user_total", "foo", "3");
+    expect_entry(snapshot, 3, "memcached_proxy_function_slots", "my func", "2");
+    expect_entry(snapshot, 4, "memcached_proxy_backend_bad", "down one", "2");
+    snapshot_release(snapshot);
+}
+
+/* Long names are cut by the server, and bytes that are no UTF-8 all look the same. */
+static void test_numbers_of_the_same_name_are_added_up(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_PROXY, "user_x\xff", "3");
+    add(snapshot, COMMAND_PROXY, "user_y", "1");
+    add(snapshot, COMMAND_PROXY, "user_x\xfe", "40");
+    add(snapshot, COMMAND_PROXY, "user_x\xef\xbf\xbd", "500");
+    add(snapshot, COMMAND_PROXY, "cmd_mg", "1");
+    add(snapshot, COMMAND_PROXY, "cmd_mg", "2");
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 1);
+    assert_int_equal(snapshot->count, 3);
+    expect_entry(snapshot, 0, "memcached_proxy_commands_total", "", "1");
+    expect_entry(snapshot, 1, "memcached_proxy_user_total", "x\xef\xbf\xbd", "543");
+    expect_entry(snapshot, 2, "memcached_proxy_user_total", "y", "1");
+    snapshot_release(snapshot);
+}
+
+static void test_no_room_to_add_up(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, 6, 0);
+    (void) state;
+    assert_true(add(snapshot, COMMAND_PROXY, "user_xx", "3"));
+    assert_true(add(snapshot, COMMAND_PROXY, "user_xx", "4"));
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->parse_errors, 1);
+    expect_entry(snapshot, 0, "memcached_proxy_user_total", "xx", "3");
+    snapshot_release(snapshot);
+}
+
+static void test_pages(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_EXTSTORE, "1:bytes", "7");
+    add(snapshot, COMMAND_EXTSTORE, "0:bytes", "5");
+    snapshot_finish(snapshot);
+    assert_number(snapshot, find(snapshot, COMMAND_EXTSTORE, "1:bytes"), "7");
+    assert_number(snapshot, find(snapshot, COMMAND_EXTSTORE, "0:bytes"), "5");
+    assert_null(find(snapshot, COMMAND_EXTSTORE, "2:bytes"));
+    snapshot_release(snapshot);
+}
+
+/* --- What is counted --- */
+
+static void fill_counts(struct snapshot *snapshot)
+{
+    add(snapshot, COMMAND_SIZES, "96", "4");
+    add(snapshot, COMMAND_SIZES, "new_size_thing", "4");
+    add(snapshot, COMMAND_CONNS, "1:state", "conn_read");
+    add(snapshot, COMMAND_CONNS, "1:secs_since_last_cmd", "3");
+    add(snapshot, COMMAND_CONNS, "1:new_number", "3");
+    add(snapshot, COMMAND_DETAIL, "a", "get 1 hit 1 set 1 del 1");
+    add(snapshot, COMMAND_DETAIL, "b", "get 2 hit 1 set 1 del 1");
+    add(snapshot, COMMAND_DETAIL, "c", "get 3 hit 1 set 1 del 1");
+    add(snapshot, COMMAND_DETAIL, "d", "get 4 hit 1 set 1 del 1");
+}
+
+static void expect_counts(const struct snapshot *snapshot, bool present)
+{
+    assert_int_equal(snapshot->sizes.count, present);
+    assert_int_equal(snapshot->connections != NULL, present);
+    if (present) assert_int_equal(snapshot->connections->idle[1], 1);
+    assert_int_equal(snapshot->prefixes.count, present ? MAX_PREFIXES : 0);
+    assert_int_equal(snapshot->prefixes.dropped, present ? 1 : 0);
+    assert_int_equal(snapshot->count, present);
+}
+
+/* No line of a connection becomes an entry; one of sizes that is no bucket does. */
+static void test_counts(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    fill_counts(snapshot);
+    snapshot_finish(snapshot);
+    expect_counts(snapshot, true);
+    assert_int_equal(snapshot->stats[0].row, STAT_UNMAPPED);
+    assert_false(snapshot->sizes.disabled);
+    snapshot_release(snapshot);
+}
+
+static void test_sizes_are_off(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_SIZES, "sizes_status", "disabled");
+    snapshot_finish(snapshot);
+    assert_true(snapshot->sizes.disabled);
+    assert_int_equal(snapshot->count, 0);
+    snapshot_release(snapshot);
+}
+
+static void test_counts_are_dropped_with_their_command(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    fill_counts(snapshot);
+    snapshot_drop_unanswered(snapshot);
+    snapshot_finish(snapshot);
+    expect_counts(snapshot, false);
+    snapshot_release(snapshot);
+}
+
+static void test_copy_of_counts(void **state)
+{
+    (void) state;
+    for (int answered = 0; answered < 2; answered++) {
+        struct snapshot *snapshot = new_snapshot();
+        fill_counts(snapshot);
+        snapshot->answered = answered ? ALL : COMMAND_BIT(COMMAND_STATS);
+        struct snapshot *copy = snapshot_copy(snapshot);
+        snapshot_release(snapshot);
+        expect_counts(copy, answered);
+        snapshot_release(copy);
+    }
+}
+
+static void test_verdict(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    snapshot_judge(snapshot, TARGET_OVERLOADED, "too much");
+    assert_int_equal(snapshot->state, TARGET_OVERLOADED);
+    assert_string_equal(snapshot->error, "too much");
+    snapshot_release(snapshot);
+    snapshot = new_snapshot();
+    snapshot->answered = COMMAND_BIT(COMMAND_STATS);
+    snapshot_judge(snapshot, TARGET_OVERLOADED, "too much");
+    assert_int_equal(snapshot->state, TARGET_UP);
+    assert_string_equal(snapshot->error, "");
+    snapshot_release(snapshot);
+}
+
 /* --- A real server, as a whole --- */
 
 static void fill(struct snapshot *snapshot, enum command command, const char *file)
 {
     struct slice capture = data_read(file), input = capture;
     struct reply_line line;
-    while ((line = reply_next(&input)).kind == REPLY_STAT)
+    while ((line = reply_next(&input, command_info(command)->form)).kind == REPLY_STAT)
         assert_true(snapshot_add(snapshot, command, line.key, line.value));
     assert_int_equal(line.kind, REPLY_END);
     snapshot->answered |= COMMAND_BIT(command);
@@ -381,7 +550,7 @@ static void list_entries(const struct snapshot *snapshot, struct buffer *out)
         const struct stat_entry *entry = &snapshot->stats[i];
         const struct stat_row *row = stats_row(entry->row);
         buffer_append_string(out, row->family);
-        if (row->per_slab) buffer_printf(out, " slab=\"%u\"", entry->slab);
+        if (row->scope == SCOPE_SLAB) buffer_printf(out, " slab=\"%u\"", entry->number);
         if (row->labels[0]) buffer_printf(out, " %s", row->labels);
         buffer_append_char(out, ' ');
         if (row->form == FORM_TEXT)
@@ -437,6 +606,15 @@ int main(void)
         cmocka_unit_test(test_copy_of_nothing),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_state_names),
+        cmocka_unit_test(test_names_are_kept_and_sorted),
+        cmocka_unit_test(test_numbers_of_the_same_name_are_added_up),
+        cmocka_unit_test(test_no_room_to_add_up),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_sizes_are_off),
+        cmocka_unit_test(test_counts_are_dropped_with_their_command),
+        cmocka_unit_test(test_copy_of_counts),
+        cmocka_unit_test(test_verdict),
         cmocka_unit_test(test_golden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

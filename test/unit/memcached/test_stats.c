@@ -40,7 +40,7 @@ static const struct stat_row *row_of(enum command command, struct slice key)
     }
     uint16_t row = stats_find(command, (struct slice){sent, len}, &slab);
     if (row == STAT_UNMAPPED) fail_msg("%.*s is not in the table", SLICE_ARG(key));
-    assert_int_equal(slab, stats_row(row)->per_slab ? CLASS : 0);
+    assert_int_equal(slab, stats_number_label(stats_row(row)) ? CLASS : 0);
     assert_int_equal(stats_row(row)->command, command);
     return stats_row(row);
 }
@@ -48,9 +48,9 @@ static const struct stat_row *row_of(enum command command, struct slice key)
 /* name{slab="N",x="y"}, as an exposition of the row would have it; a label without value stands alone. */
 static void describe(const struct stat_row *row, char *text, size_t size)
 {
-    const char *slab = row->per_slab ? "slab," : "", *comma = row->labels[0] ? "," : "";
-    snprintf(text, size, "%s{%s%s%s%s%s}", row->family ? row->family : "-", slab, row->labels, comma,
-             row->label ? row->label : "", row->label ? "," : "");
+    const char *number = stats_number_label(row), *comma = row->labels[0] ? "," : "";
+    snprintf(text, size, "%s{%s%s%s%s%s%s}", row->family ? row->family : "-", number ? number : "",
+             number ? "," : "", row->labels, comma, row->label ? row->label : "", row->label ? "," : "");
     char *end = strstr(text, ",}");
     if (end) memcpy(end, "}", 2);
     end = strstr(text, "{}");
@@ -85,10 +85,17 @@ static const struct {
     const char *key;
     enum stat_form form;
 } special_forms[] = {
-    {"proxy_req_active", FORM_SIGNED},        {"proxy_await_active", FORM_SIGNED},
-    {"ext_item_age", FORM_NONE_MAX},          {"ext_max_sleep", FORM_MICROSECONDS},
-    {"auth_enabled_ascii", FORM_SWITCH_PATH}, {"slab_automove", FORM_LEVEL},
-    {"slab_automove_window", FORM_DECIMAL},   {"ssl_key", FORM_HIDDEN},
+    {"proxy_req_active", FORM_SIGNED},
+    {"proxy_await_active", FORM_SIGNED},
+    {"ext_item_age", FORM_NONE_MAX},
+    {"ext_max_sleep", FORM_MICROSECONDS},
+    {"auth_enabled_ascii", FORM_SWITCH_PATH},
+    {"slab_automove", FORM_LEVEL},
+    {"slab_automove_window", FORM_DECIMAL},
+    {"ssl_key", FORM_HIDDEN},
+    {"sizes_status", FORM_HIDDEN},
+    {"active_req_limit", FORM_SIGNED},
+    {"vm_memory_kb", FORM_KIBIBYTES},
 };
 
 static enum stat_form form_of(struct slice key, struct slice form)
@@ -202,12 +209,21 @@ static unsigned known;
 
 static void on_capture(const char *name, struct slice bytes)
 {
-    static const char *const endings[COMMAND_COUNT] = {"-stats.txt", "-stats-settings.txt",
-                                                       "-stats-items.txt", "-stats-slabs.txt"};
+    static const char *const endings[COMMAND_COUNT] = {
+        [COMMAND_STATS] = "-stats.txt",
+        [COMMAND_SETTINGS] = "-stats-settings.txt",
+        [COMMAND_ITEMS] = "-stats-items.txt",
+        [COMMAND_SLABS] = "-stats-slabs.txt",
+        [COMMAND_EXTSTORE] = "-stats-extstore.txt",
+        [COMMAND_PROXY] = "-stats-proxy.txt",
+        [COMMAND_PROXYFUNCS] = "-stats-proxyfuncs.txt",
+        [COMMAND_PROXYBE] = "-stats-proxybe.txt",
+    };
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         struct slice input = bytes;
-        if (!strstr(name, endings[command])) continue;
-        for (struct reply_line line; (line = reply_next(&input)).kind == REPLY_STAT; known++) {
+        if (!endings[command] || !strstr(name, endings[command])) continue;
+        for (struct reply_line line;
+             (line = reply_next(&input, command_info(command)->form)).kind == REPLY_STAT; known++) {
             uint32_t slab;
             if (stats_find(command, line.key, &slab) == STAT_UNMAPPED)
                 fail_msg("%s: %.*s is not in the table", name, SLICE_ARG(line.key));
@@ -231,7 +247,8 @@ static void test_names_are_valid(void **state)
     for (unsigned n = 0; n < stats_count(); n++) {
         const struct stat_row *row = stats_row(n);
         assert_int_equal(row->family == NULL, row->form == FORM_HIDDEN);
-        assert_int_equal(row->label != NULL, row->form == FORM_TEXT);
+        assert_int_equal(row->label != NULL, row->form == FORM_TEXT || row->scope == SCOPE_NAME);
+        if (row->scope == SCOPE_NAME) assert_int_equal(strcspn(row->key, "_") + 1, strlen(row->key));
         if (!row->family) continue;
         size_t len = strlen(row->family);
         assert_int_equal(strspn(row->family, "abcdefghijklmnopqrstuvwxyz_"), len);
@@ -270,7 +287,7 @@ static void test_families_stand_together(void **state)
         const struct stat_row *row = stats_row(n);
         bool joins = same_family(stats_row(n - 1), row);
         if (joins) assert_int_equal(row->kind, stats_row(n - 1)->kind);
-        if (joins) assert_int_equal(row->per_slab, stats_row(n - 1)->per_slab);
+        if (joins) assert_int_equal(row->scope, stats_row(n - 1)->scope);
         for (unsigned before = 0; !joins && before < n; before++) {
             if (same_family(stats_row(before), row)) fail_msg("%s stands in two places", row->family);
         }
@@ -299,12 +316,13 @@ static void test_rows_find_themselves(void **state)
     for (unsigned n = 0; n < stats_count(); n++) {
         const struct stat_row *row = stats_row(n);
         const char *items = row->command == COMMAND_ITEMS ? "items:" : "";
-        const char *slab_class = row->per_slab ? "4294967295:" : "";
+        const char *number = stats_number_label(row) ? "4294967295:" : "";
+        const char *name = row->scope == SCOPE_NAME ? "some name_x:1" : "";
         char key[128];
         uint32_t slab = 1;
-        snprintf(key, sizeof(key), "%s%s%s", items, slab_class, row->key);
+        snprintf(key, sizeof(key), "%s%s%s%s", items, number, row->key, name);
         assert_int_equal(stats_find(row->command, slice_of(key), &slab), n);
-        assert_int_equal(slab, row->per_slab ? UINT32_MAX : 0);
+        assert_int_equal(slab, stats_number_label(row) ? UINT32_MAX : 0);
     }
 }
 
@@ -336,6 +354,18 @@ static void test_strangers_are_not_found(void **state)
         {COMMAND_SLABS, ":chunk_size"},
         {COMMAND_SLABS, "items:1:chunk_size"},
         {COMMAND_SLABS, "7:active_slabs"},
+        {COMMAND_EXTSTORE, "bytes"},
+        {COMMAND_EXTSTORE, "0:"},
+        {COMMAND_EXTSTORE, "0:used"},
+        {COMMAND_EXTSTORE, "4294967296:bytes"},
+        {COMMAND_PROXY, "user"},
+        {COMMAND_PROXY, "cmd_xx"},
+        {COMMAND_PROXY, "0:cmd_mg"},
+        {COMMAND_PROXY, "_"},
+        {COMMAND_PROXYFUNCS, "user_x"},
+        {COMMAND_PROXYBE, "bad"},
+        {COMMAND_PROXYBE, "BAD_x"},
+        {COMMAND_STATS, "user_x"},
     };
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
@@ -345,6 +375,32 @@ static void test_strangers_are_not_found(void **state)
     }
     uint32_t slab;
     assert_int_equal(stats_find(COMMAND_STATS, SLICE("pid\0"), &slab), STAT_UNMAPPED);
+}
+
+/* A name may hold anything, also what looks like the beginning of another key. */
+static void test_names_are_found(void **state)
+{
+    static const struct {
+        enum command command;
+        const char *key, *row;
+    } names[] = {
+        {COMMAND_PROXY, "user_foo", "user_"},
+        {COMMAND_PROXY, "user_bar_baz", "user_"},
+        {COMMAND_PROXY, "user_", "user_"},
+        {COMMAND_PROXY, "user_cmd_mg", "user_"},
+        {COMMAND_PROXYFUNCS, "funcs_my func", "funcs_"},
+        {COMMAND_PROXYFUNCS, "slots_1:x", "slots_"},
+        {COMMAND_PROXYBE, "bad_down one", "bad_"},
+        {COMMAND_PROXY, "cmd_mg", "cmd_mg"},
+    };
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        uint32_t number = 1;
+        uint16_t row = stats_find(names[i].command, slice_of(names[i].key), &number);
+        assert_int_not_equal(row, STAT_UNMAPPED);
+        assert_string_equal(stats_row(row)->key, names[i].row);
+        assert_int_equal(number, 0);
+    }
 }
 
 /* --- What follows from the table --- */
@@ -391,6 +447,22 @@ static void test_requests(void **state)
     assert_true(slice_is(command_info(COMMAND_SETTINGS)->request, "stats settings\r\n"));
     assert_true(slice_is(command_info(COMMAND_ITEMS)->request, "stats items\r\n"));
     assert_true(slice_is(command_info(COMMAND_SLABS)->request, "stats slabs\r\n"));
+    assert_true(slice_is(command_info(COMMAND_SIZES)->request, "stats sizes\r\n"));
+    assert_true(slice_is(command_info(COMMAND_CONNS)->request, "stats conns\r\n"));
+    assert_true(slice_is(command_info(COMMAND_DETAIL)->request, "stats detail dump\r\n"));
+    assert_true(slice_is(command_info(COMMAND_EXTSTORE)->request, "stats extstore\r\n"));
+    assert_true(slice_is(command_info(COMMAND_PROXY)->request, "stats proxy\r\n"));
+    assert_true(slice_is(command_info(COMMAND_PROXYFUNCS)->request, "stats proxyfuncs\r\n"));
+    assert_true(slice_is(command_info(COMMAND_PROXYBE)->request, "stats proxybe\r\n"));
+}
+
+static void test_dangers(void **state)
+{
+    (void) state;
+    unsigned dangerous = COMMAND_BIT(COMMAND_SIZES) | COMMAND_BIT(COMMAND_EXTSTORE);
+    assert_int_equal(commands_harmless(), (COMMAND_BIT(COMMAND_COUNT) - 1) & ~dangerous);
+    assert_int_equal(command_info(COMMAND_SIZES)->danger, DANGER_WALK);
+    assert_int_equal(command_info(COMMAND_EXTSTORE)->danger, DANGER_CRASH);
 }
 
 int main(void)
@@ -405,9 +477,11 @@ int main(void)
         cmocka_unit_test(test_help_names_the_stat),
         cmocka_unit_test(test_rows_find_themselves),
         cmocka_unit_test(test_strangers_are_not_found),
+        cmocka_unit_test(test_names_are_found),
         cmocka_unit_test(test_preferred),
         cmocka_unit_test(test_minus),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_dangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 /* The whole exposition of one collector, as a string that the caller frees. */
-static char *collect(struct process_collector *process)
+static char *collect(struct process_walk *process)
 {
     struct exposition exposition;
     struct buffer out;
     buffer_init(&out, 1 << 20);
-    exposition_init(&exposition);
-    exposition_add(&exposition, &process->collector);
+    exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
+    exposition_add(&exposition, &process->walk);
     assert_false(exposition_fill(&exposition, &out, 1 << 20));
     buffer_append_char(&out, '\0');
     return out.data;
@@ -38,12 +38,12 @@ static double sample(const char *text, const char *name)
 
 static void test_this_process(void **unused)
 {
-    struct process_collector process;
+    struct process_walk process;
     (void) unused;
-    process_collector_self(&process);
+    process_walk_self(&process);
     char *before = collect(&process);
     int more = open("/dev/null", O_RDONLY);
-    process_collector_self(&process);
+    process_walk_self(&process);
     char *after = collect(&process);
     assert_true(sample(after, "process_open_fds") == sample(before, "process_open_fds") + 1);
     assert_true(sample(after, "process_max_fds") >= sample(after, "process_open_fds"));
@@ -61,6 +61,24 @@ static void test_this_process(void **unused)
     free(after);
 }
 
+/* The families that are announced are those that the registry checks, each in its place. */
+static void test_families_are_those_of_the_collector(void **unused)
+{
+    struct process_walk process;
+    (void) unused;
+    process_walk_self(&process);
+    assert_ptr_equal(process.walk.collector, &process_collector);
+    char *text = collect(&process), line[128];
+    const char *at = text;
+    for (size_t n = 0; n < process_collector.count; n++) {
+        snprintf(line, sizeof(line), "# TYPE %s ", process_collector.families[n]->name);
+        at = strstr(at, line);
+        if (!at) fail_msg("no %s, or not in its place, in:\n%s", line, text);
+    }
+    assert_null(strstr(at + 1, "# TYPE "));
+    free(text);
+}
+
 static void write_pid_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -72,16 +90,17 @@ static void write_pid_file(const char *path, const char *text)
 static void test_process_of_a_pid_file(void **unused)
 {
     char path[] = "/tmp/test_process_XXXXXX", pid[32];
-    struct process_collector process;
+    struct process_walk process;
     (void) unused;
     close(mkstemp(path));
     snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
     write_pid_file(path, pid);
-    process_collector_pid_file(&process, path);
+    process_walk_pid_file(&process, path);
     char *text = collect(&process);
     assert_true(sample(text, "memcached_process_resident_memory_bytes") > 100000);
     assert_true(sample(text, "memcached_process_open_fds") >= 3);
     assert_non_null(strstr(text, "# TYPE memcached_process_cpu_seconds_total counter\n"));
+    assert_ptr_equal(process.walk.collector, &memcached_process_collector);
     free(text);
     unlink(path);
 }
@@ -91,18 +110,18 @@ static void test_pid_file_that_says_nothing(void **unused)
 {
     static const char *const texts[] = {"", "abc\n", "-5\n", "0\n", "99999999999999999999\n", "4194304999\n"};
     char path[] = "/tmp/test_process_XXXXXX";
-    struct process_collector process;
+    struct process_walk process;
     (void) unused;
     close(mkstemp(path));
     for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
         write_pid_file(path, texts[n]);
-        process_collector_pid_file(&process, path);
+        process_walk_pid_file(&process, path);
         char *text = collect(&process);
         assert_string_equal(text, "");
         free(text);
     }
     unlink(path);
-    process_collector_pid_file(&process, path);
+    process_walk_pid_file(&process, path);
     char *text = collect(&process);
     assert_string_equal(text, "");
     free(text);
@@ -112,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_this_process),
+        cmocka_unit_test(test_families_are_those_of_the_collector),
         cmocka_unit_test(test_process_of_a_pid_file),
         cmocka_unit_test(test_pid_file_that_says_nothing),
     };

@@ -1,4 +1,4 @@
-#include "collectors/exporter.h"
+#include "collectors/build.h"
 
 #include "base/version.h"
 
@@ -15,22 +15,28 @@ static void append_build_labels(struct buffer *labels)
     labels_append(labels, "version", slice_of(build_info.version));
 }
 
-static bool step(struct collector *collector, struct encoder *encoder)
+static const struct family build_info_family = {
+    "memcached_exporter_build_info",
+    "The version, revision, branch and compiler from which this exporter was built.", METRIC_INFO,
+    "branch,compiler,goarch,goos,goversion,revision,tags,version"};
+
+static const struct family *const families[] = {&build_info_family};
+
+const struct collector build_collector = {"build", families, 1, ""};
+
+static bool step(struct walk *walk, struct encoder *encoder)
 {
-    static const struct family family = {
-        "memcached_exporter_build_info",
-        "The version, revision, branch and compiler from which this exporter was built.", METRIC_GAUGE};
     struct buffer labels;
-    (void) collector;
+    (void) walk;
     buffer_init(&labels, 4096);
     append_build_labels(&labels);
-    encoder_family(encoder, &family);
+    encoder_family(encoder, &build_info_family);
     encoder_sample_u64(encoder, SLICE(""), buffer_slice(&labels), 1);
     buffer_deinit(&labels);
     return false;
 }
 
-void exporter_collector_init(struct exporter_collector *exporter)
+void build_walk(struct walk *walk)
 {
-    exporter->collector.step = step;
+    *walk = (struct walk){&build_collector, step};
 }

@@ -1,0 +1,176 @@
+/*
+ * collection_start -> on_round_done -> on_ready -> fill, as often as the sink takes another piece -> release
+ *
+ * The snapshots live until the last byte is written, since each piece is encoded when it is asked for.
+ */
+#include "collection.h"
+
+#include "base/container.h"
+#include "collectors/build.h"
+#include "collectors/fleet.h"
+#include "memcached/round.h"
+#include "metrics/collector.h"
+#include "metrics/process.h"
+
+#include <stdlib.h>
+
+struct collection {
+    struct collection_plan plan;
+    struct round *round;
+    struct source source;
+    struct exposition exposition;
+    struct fleet_walk fleet;
+    struct process_walk process, memcached_process;
+    struct telemetry_walk telemetry;
+    struct walk build;
+    uint64_t started_ns;
+    bool walking; /* the fleet's walk is initialised */
+};
+
+void collection_plan_clear(struct collection_plan *plan)
+{
+    target_list_clear(&plan->own);
+    buffer_deinit(&plan->names);
+}
+
+static void collection_free(struct collection *collection)
+{
+    collection_fn on_end = collection->plan.on_end;
+    void *context = collection->plan.context;
+    if (collection->walking) fleet_walk_deinit(&collection->fleet);
+    round_free(collection->round);
+    collection_plan_clear(&collection->plan);
+    free(collection);
+    if (on_end) on_end(context);
+}
+
+static bool fill(struct source *source, struct buffer *out, size_t want)
+{
+    struct collection *collection = container_of(source, struct collection, source);
+    if (!collection->walking) {
+        out->failed = true; /* there was no memory for the walk */
+        return false;
+    }
+    return exposition_fill(&collection->exposition, out, want);
+}
+
+static void release(struct source *source)
+{
+    collection_free(container_of(source, struct collection, source));
+}
+
+const struct collector *own_collector(enum own_collector own)
+{
+    static const struct collector *const collectors[] = {
+        [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
+        [OWN_BUILD] = &build_collector,
+        [OWN_TELEMETRY] = &telemetry_collector,
+        [OWN_PROCESS] = &process_collector,
+    };
+    return collectors[own];
+}
+
+unsigned own_collectors(const struct options *options)
+{
+    return options->disable_exporter_metrics ? OWN_BIT(OWN_MEMCACHED_PROCESS) : OWN_ALL;
+}
+
+/* Makes the walk of one of them; NULL when it has nothing to say. */
+static struct walk *make_walk(struct collection *collection, enum own_collector own)
+{
+    const char *pid_file = collection->plan.pid_file;
+    switch (own) {
+    case OWN_MEMCACHED_PROCESS:
+        if (!pid_file || !pid_file[0]) return NULL;
+        process_walk_pid_file(&collection->memcached_process, pid_file);
+        return &collection->memcached_process.walk;
+    case OWN_BUILD:
+        build_walk(&collection->build);
+        return &collection->build;
+    case OWN_TELEMETRY:
+        telemetry_walk_init(&collection->telemetry, collection->plan.telemetry);
+        return &collection->telemetry.walk;
+    case OWN_PROCESS:
+        process_walk_self(&collection->process);
+        return &collection->process.walk;
+    case OWN_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static void add_walks(struct collection *collection)
+{
+    const struct collection_plan *plan = &collection->plan;
+    exposition_init(&collection->exposition, plan->format, buffer_slice(&plan->names));
+    exposition_add(&collection->exposition, &collection->fleet.walk);
+    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
+        struct walk *walk = plan->own_collectors & OWN_BIT(own) ? make_walk(collection, own) : NULL;
+        if (walk) exposition_add(&collection->exposition, walk);
+    }
+}
+
+static void tell_telemetry(const struct collection *collection)
+{
+    struct telemetry *telemetry = collection->plan.telemetry;
+    uint64_t duration_ns = uv_hrtime() - collection->started_ns;
+    telemetry_observe_scrape(telemetry, duration_ns, collection_up(collection),
+                             collection_targets(collection));
+}
+
+static void on_round_done(void *context)
+{
+    struct collection *collection = context;
+    const struct collection_plan *plan = &collection->plan;
+    collection->walking =
+        fleet_walk_init(&collection->fleet, collection->round, plan->commands, plan->with_labels) == 0;
+    tell_telemetry(collection);
+    add_walks(collection);
+    plan->on_ready(plan->context);
+}
+
+int collection_start(struct collection **result, struct collection_plan *plan)
+{
+    const struct target_list *targets = plan->targets ? plan->targets : &plan->own;
+    struct collection *collection = calloc(1, sizeof(*collection));
+    int status = UV_ENOMEM;
+    if (collection) {
+        collection->plan = *plan;
+        collection->started_ns = uv_hrtime();
+        collection->source = (struct source){.fill = fill, .release = release};
+        status = round_start(&collection->round, plan->fleet, targets->items, targets->count, plan->commands,
+                             plan->timeout_ms, on_round_done, collection);
+    }
+    if (status == 0) {
+        *result = collection;
+        return 0;
+    }
+    collection_plan_clear(plan);
+    free(collection);
+    return status;
+}
+
+struct source *collection_source(struct collection *collection)
+{
+    return &collection->source;
+}
+
+size_t collection_up(const struct collection *collection)
+{
+    size_t up = 0;
+    for (size_t n = 0; n < round_count(collection->round); n++) {
+        const struct snapshot *snapshot = round_snapshot(collection->round, n);
+        up += snapshot && snapshot->state == TARGET_UP;
+    }
+    return up;
+}
+
+size_t collection_targets(const struct collection *collection)
+{
+    return round_count(collection->round);
+}
+
+void collection_cancel(struct collection *collection)
+{
+    collection_free(collection);
+}

@@ -1,0 +1,75 @@
+/*
+ * One collection: what the fleet, and the exporter itself, say now, as the bytes of an exposition.
+ *
+ *     collection_start -> round (all targets, one deadline) -> on_ready -> collection_source -> fill* ->
+ * release
+ *
+ * Everything that gives metrics away starts here: the HTTP handlers, the textfile, the push, --once.
+ */
+#ifndef COLLECTION_H
+#define COLLECTION_H
+
+#include "base/source.h"
+#include "collectors/telemetry.h"
+#include "metrics/encoder.h"
+#include "options.h"
+#include "targets.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct collection;
+
+/* The collectors of the exporter itself, beside that of the fleet; in the order of the registry. */
+enum own_collector {
+    OWN_MEMCACHED_PROCESS, /* of a pid file, if there is one */
+    OWN_BUILD,
+    OWN_TELEMETRY,
+    OWN_PROCESS,
+    OWN_COUNT,
+};
+#define OWN_BIT(own) (1u << (own))
+#define OWN_ALL      (OWN_BIT(OWN_COUNT) - 1)
+
+const struct collector *own_collector(enum own_collector own);
+
+/* Those that the options leave on. */
+unsigned own_collectors(const struct options *options);
+
+typedef void (*collection_fn)(void *context);
+
+struct collection_plan {
+    struct fleet *fleet;
+    const struct target_list *targets; /* borrowed, for longer than the collection; or NULL for its own */
+    struct target_list own;            /* moved: cleared by the collection, also when it fails to start */
+    struct buffer names;               /* moved likewise: name[] filter, each ended by NUL; empty for all */
+    bool with_labels;                  /* samples carry their target's labels */
+    unsigned own_collectors;           /* set of enum own_collector that is added */
+    struct telemetry *telemetry;       /* is told how long everything took */
+    const char *pid_file; /* of a memcached on this machine, for its process metrics; NULL or "" for none */
+    unsigned commands;    /* set of commands that are asked */
+    enum format format;
+    uint64_t timeout_ms;
+    collection_fn on_ready; /* once, from the loop, unless it is cancelled: the source may be asked */
+    collection_fn on_end; /* once, when the source is released or the collection is cancelled; may be NULL */
+    void *context;
+};
+
+/* Releases what would have been moved; for a plan that is not carried out. */
+void collection_plan_clear(struct collection_plan *plan);
+
+/* 0, or a negative libuv code: then neither callback runs, and what was to be moved has been released. */
+int collection_start(struct collection **collection, struct collection_plan *plan);
+
+/* After on_ready. The collection lives until the source is released. */
+struct source *collection_source(struct collection *collection);
+
+/* After on_ready: how many of the targets are up. */
+size_t collection_up(const struct collection *collection);
+size_t collection_targets(const struct collection *collection);
+
+/* Before on_ready: ends it. */
+void collection_cancel(struct collection *collection);
+
+#endif

@@ -1,0 +1,258 @@
+#include "collectors/counts.h"
+
+#include "base/container.h"
+#include "base/number.h"
+
+#include <math.h>
+
+/* Prefixes that are written in one step. */
+#define PREFIXES_A_STEP 256
+
+/* The last bound is four weeks. */
+static const double age_bounds[] = {1, 10, 60, 300, 900, 3600, 14400, 86400, 604800, 2419200};
+
+static void write_u64(const struct counts_place *place, uint64_t value)
+{
+    encoder_sample_u64(place->encoder, place->target_labels, buffer_slice(place->labels), value);
+}
+
+/* A sample without labels of its own. */
+static bool write_bare(const struct counts_place *place, uint64_t value)
+{
+    buffer_clear(place->labels);
+    write_u64(place, value);
+    return true;
+}
+
+static void write_histogram(const struct counts_place *place, const double *bounds, const uint64_t *counts,
+                            size_t count, double sum)
+{
+    struct histogram_view view = {.bounds = bounds, .counts = counts, .count = count, .sum = sum};
+    encoder_histogram(place->encoder, place->target_labels, SLICE(""), &view);
+}
+
+/* --- Slab classes --- */
+
+static bool write_ages(const struct counts_place *place, size_t *part)
+{
+    const struct snapshot *snapshot = place->snapshot;
+    uint64_t counts[ARRAY_LEN(age_bounds) + 1] = {0};
+    double sum = 0;
+    uint32_t number;
+    uint16_t row = stats_find(COMMAND_ITEMS, SLICE("items:0:age"), &number);
+    (void) part;
+    for (size_t at = snapshot_seek(snapshot, row); at < snapshot->count; at++) {
+        double age = 0;
+        size_t n = 0;
+        if (snapshot->stats[at].row != row) break;
+        number_parse_double(stat_value(snapshot, &snapshot->stats[at]), &age);
+        while (n < ARRAY_LEN(age_bounds) && age > age_bounds[n]) n++;
+        counts[n]++;
+        sum += age;
+    }
+    write_histogram(place, age_bounds, counts, ARRAY_LEN(age_bounds), sum);
+    return true;
+}
+
+/* --- Item sizes --- */
+
+static bool write_sizes(const struct counts_place *place, size_t *part)
+{
+    static const uint64_t none = 0;
+    const struct sizes *sizes = &place->snapshot->sizes;
+    (void) part;
+    if (!sizes->disabled)
+        write_histogram(place, sizes->bounds, sizes->count ? sizes->counts : &none, sizes->count, NAN);
+    return true;
+}
+
+static bool write_sizes_enabled(const struct counts_place *place, size_t *part)
+{
+    (void) part;
+    return write_bare(place, !place->snapshot->sizes.disabled);
+}
+
+/* --- Connections --- */
+
+static void write_state(const struct counts_place *place, unsigned listener, unsigned state)
+{
+    const struct connections *connections = place->snapshot->connections;
+    uint32_t count = connections->counts[listener][state];
+    if (count == 0) return;
+    buffer_clear(place->labels);
+    labels_append(place->labels, "listener", name_set_at(&connections->listeners, listener));
+    labels_append(place->labels, "state", name_set_at(&connections->states, state));
+    write_u64(place, count);
+}
+
+static bool write_states(const struct counts_place *place, size_t *part)
+{
+    (void) part;
+    for (unsigned listener = 0; listener <= NAME_SET_MAX && place->snapshot->connections; listener++) {
+        for (unsigned state = 0; state <= NAME_SET_MAX; state++) write_state(place, listener, state);
+    }
+    return true;
+}
+
+static bool write_idle(const struct counts_place *place, size_t *part)
+{
+    const struct connections *connections = place->snapshot->connections;
+    (void) part;
+    if (connections)
+        write_histogram(place, connections_idle_bounds, connections->idle, CONNECTIONS_IDLE_BOUNDS,
+                        (double) connections->idle_sum_s);
+    return true;
+}
+
+static bool write_udp(const struct counts_place *place, size_t *part)
+{
+    const struct connections *connections = place->snapshot->connections;
+    (void) part;
+    return write_bare(place, connections ? connections->udp_sockets : 0);
+}
+
+/* The server names these only where they are not 0, and not every version has them: 0 stays unsaid. */
+static bool write_responses(const struct counts_place *place, size_t *part)
+{
+    const struct connections *connections = place->snapshot->connections;
+    (void) part;
+    if (connections && connections->responses_waiting) write_bare(place, connections->responses_waiting);
+    return true;
+}
+
+static bool write_queues(const struct counts_place *place, size_t *part)
+{
+    const struct connections *connections = place->snapshot->connections;
+    (void) part;
+    if (connections && connections->queues_waiting) write_bare(place, connections->queues_waiting);
+    return true;
+}
+
+static bool write_queued(const struct counts_place *place, size_t *part)
+{
+    const struct connections *connections = place->snapshot->connections;
+    (void) part;
+    for (enum connection_queue queue = 0; queue < QUEUE_COUNT && connections; queue++) {
+        if (!connections->queued[queue]) continue;
+        buffer_clear(place->labels);
+        labels_append(place->labels, "queue", slice_of(connection_queue_name(queue)));
+        write_u64(place, connections->queued[queue]);
+    }
+    return true;
+}
+
+/* --- Key prefixes --- */
+
+typedef void (*prefix_fn)(const struct counts_place *place, struct slice name,
+                          const struct prefix_counts *counts);
+
+static void write_prefix_command(const struct counts_place *place, struct slice name, const char *command,
+                                 uint64_t count)
+{
+    buffer_clear(place->labels);
+    labels_append(place->labels, "prefix", name);
+    labels_append(place->labels, "command", slice_of(command));
+    write_u64(place, count);
+}
+
+static void write_prefix_commands(const struct counts_place *place, struct slice name,
+                                  const struct prefix_counts *counts)
+{
+    write_prefix_command(place, name, "get", counts->gets);
+    write_prefix_command(place, name, "set", counts->sets);
+    write_prefix_command(place, name, "delete", counts->deletes);
+}
+
+static void write_prefix_hits(const struct counts_place *place, struct slice name,
+                              const struct prefix_counts *counts)
+{
+    buffer_clear(place->labels);
+    labels_append(place->labels, "prefix", name);
+    write_u64(place, counts->hits);
+}
+
+/* The sum of the others first, then so many of the prefixes. */
+static bool write_prefixes(const struct counts_place *place, size_t *part, prefix_fn write)
+{
+    const struct prefixes *prefixes = &place->snapshot->prefixes;
+    size_t end = *part + PREFIXES_A_STEP < prefixes->count ? *part + PREFIXES_A_STEP : prefixes->count;
+    if (*part == 0 && prefixes->has_rest) write(place, SLICE(""), &prefixes->rest);
+    for (size_t n = *part; n < end; n++) {
+        const struct prefix *prefix = &prefixes->items[n];
+        write(place, (struct slice){prefix->name, prefix->len}, &prefix->counts);
+    }
+    *part = end;
+    return end == prefixes->count;
+}
+
+static bool write_all_commands(const struct counts_place *place, size_t *part)
+{
+    return write_prefixes(place, part, write_prefix_commands);
+}
+
+static bool write_all_hits(const struct counts_place *place, size_t *part)
+{
+    return write_prefixes(place, part, write_prefix_hits);
+}
+
+static bool write_dropped(const struct counts_place *place, size_t *part)
+{
+    (void) part;
+    return write_bare(place, place->snapshot->prefixes.dropped);
+}
+
+const struct counts_family counts_families[COUNTS_FAMILIES] = {
+    {{"memcached_slab_tail_age_seconds", "Slab classes by the age of their oldest item (stat items:N:age).",
+      METRIC_GAUGE_HISTOGRAM, ""},
+     COMMAND_ITEMS,
+     write_ages},
+    {{"memcached_item_sizes_enabled", "Whether the server counts items by size (stat sizes_status).",
+      METRIC_GAUGE, ""},
+     COMMAND_SIZES,
+     write_sizes_enabled},
+    {{"memcached_item_size_bytes", "Items by their whole size (stats sizes).", METRIC_GAUGE_HISTOGRAM, ""},
+     COMMAND_SIZES,
+     write_sizes},
+    {{"memcached_connections_by_state",
+      "Connections and other sockets by listener, where the server names it, and state (stat N:state).",
+      METRIC_GAUGE, "listener,state"},
+     COMMAND_CONNS,
+     write_states},
+    {{"memcached_connection_idle_seconds",
+      "Connections by the time since their last command, listening and UDP sockets left out "
+      "(stat N:secs_since_last_cmd).",
+      METRIC_GAUGE_HISTOGRAM, ""},
+     COMMAND_CONNS,
+     write_idle},
+    {{"memcached_udp_sockets", "UDP sockets, one for each worker (stat N:UDP).", METRIC_GAUGE, ""},
+     COMMAND_CONNS,
+     write_udp},
+    {{"memcached_connection_responses_waiting",
+      "Responses that wait for a backend or for flash, absent if there are none (stat N:resps_waiting).",
+      METRIC_GAUGE, ""},
+     COMMAND_CONNS,
+     write_responses},
+    {{"memcached_connection_queues_waiting",
+      "I/O queues that connections wait for, absent if there are none (stat N:queues_waiting).", METRIC_GAUGE,
+      ""},
+     COMMAND_CONNS,
+     write_queues},
+    {{"memcached_connection_queued",
+      "Requests of connections in I/O queues, absent if there are none (stats N:queue_extstore and so on).",
+      METRIC_GAUGE, "queue"},
+     COMMAND_CONNS,
+     write_queued},
+    {{"memcached_prefix_commands_total",
+      "Commands by key prefix; the empty one stands for all that are not told apart (stats detail dump).",
+      METRIC_COUNTER, "prefix,command"},
+     COMMAND_DETAIL,
+     write_all_commands},
+    {{"memcached_prefix_get_hits_total", "Hits of get by key prefix, as above (stats detail dump).",
+      METRIC_COUNTER, "prefix"},
+     COMMAND_DETAIL,
+     write_all_hits},
+    {{"memcached_prefixes_dropped",
+      "Key prefixes that are not told apart, see --collector.detail.max-prefixes.", METRIC_GAUGE, ""},
+     COMMAND_DETAIL,
+     write_dropped},
+};

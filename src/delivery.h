@@ -1,0 +1,43 @@
+/*
+ * Collections that nobody asked for by HTTP: the textfile, the push, and --once.
+ */
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include "collection.h"
+#include "options.h"
+
+#include <uv.h>
+
+struct delivery;
+
+/* With --once: all is done, and this is the exit code. The owner closes the delivery then. */
+typedef void (*delivery_once_fn)(void *context, int code);
+
+typedef void (*delivery_close_fn)(void *context);
+
+/* Exit codes of --once, beside 0 for success and 1 for a failure to write. */
+#define DELIVERY_SOME_DOWN 3
+#define DELIVERY_ALL_DOWN  4
+
+struct delivery_config {
+    uv_loop_t *loop;
+    const struct options *options; /* borrowed, as all of these */
+    struct fleet *fleet;
+    const struct target_list *targets;
+    struct telemetry *telemetry;
+    delivery_once_fn on_once;
+    void *context;
+};
+
+/*
+ * Starts what the options ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
+ * nothing to close, and `error` has one line if a flag is at fault; UV_EINVAL if its value is wrong in
+ * itself.
+ */
+int delivery_new(struct delivery **delivery, const struct delivery_config *config, struct buffer *error);
+
+/* Ends what is under way and frees it; on_close runs once, from the loop. */
+void delivery_close(struct delivery *delivery, delivery_close_fn on_close, void *context);
+
+#endif

@@ -1,0 +1,122 @@
+#include "http/compressor.h"
+
+#include "http/accept.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <uv.h>
+
+/*
+ * An exposition repeats the same names and labels line after line, so that little is left to find for the
+ * higher levels: on one of a thousand servers (11 MB) level 4 gives 2 % more bytes than level 6, zlib's
+ * default, in three quarters of its time; level 1 gives 15 % more, level 9 takes six times as long.
+ */
+#define GZIP_LEVEL 4
+
+/* The largest window, with 16 added for gzip's frame in place of zlib's. */
+#define GZIP_WINDOW_BITS (15 + 16)
+
+/* zlib's own default. */
+#define GZIP_MEMORY_LEVEL 8
+
+/* Its default level, with a window of 128 KiB instead of 2 MiB: repetition is near, and there may be many
+ * answers. */
+#define ZSTD_LEVEL       3
+#define ZSTD_WINDOW_BITS 17
+
+/* Room for one step of output. */
+#define STEP (16 * 1024)
+
+const char *coding_name(enum coding coding)
+{
+    static const char *const names[] = {
+        [CODING_IDENTITY] = "identity", [CODING_GZIP] = "gzip", [CODING_ZSTD] = "zstd"};
+    return names[coding];
+}
+
+enum coding coding_choose(struct slice accept_encoding)
+{
+    int identity = accept_encoding_quality(accept_encoding, "identity");
+    int gzip = accept_encoding_quality(accept_encoding, "gzip");
+    int zstd = accept_encoding_quality(accept_encoding, "zstd");
+    /* One who takes anything ("*") is given what everybody knows. */
+    bool named = accept_encoding.len && memmem(accept_encoding.data, accept_encoding.len, "zstd", 4);
+    if (named && zstd > 0 && zstd >= gzip && zstd >= identity) return CODING_ZSTD;
+    return gzip > 0 && gzip >= identity ? CODING_GZIP : CODING_IDENTITY;
+}
+
+static int init_zstd(struct compressor *compressor)
+{
+    compressor->zstd = ZSTD_createCCtx();
+    if (!compressor->zstd) return UV_ENOMEM;
+    ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+    ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_windowLog, ZSTD_WINDOW_BITS);
+    return 0;
+}
+
+static int init_gzip(struct compressor *compressor)
+{
+    int result = deflateInit2(&compressor->gzip, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY_LEVEL,
+                              Z_DEFAULT_STRATEGY);
+    return result == Z_OK ? 0 : UV_ENOMEM;
+}
+
+int compressor_init(struct compressor *compressor, enum coding coding)
+{
+    assert(coding != CODING_IDENTITY);
+    *compressor = (struct compressor){.coding = coding};
+    int result = coding == CODING_GZIP ? init_gzip(compressor) : init_zstd(compressor);
+    if (result < 0) compressor->coding = CODING_IDENTITY;
+    return result;
+}
+
+static int write_gzip(z_stream *stream, struct slice in, bool last, struct buffer *out)
+{
+    int result;
+    assert(in.len <= UINT_MAX);
+    stream->next_in = (Bytef *) (uintptr_t) in.data; /* zlib only reads there, its type is older than const */
+    stream->avail_in = (uInt) in.len;
+
+    /* Room that is left over means that deflate has given all it had to give. */
+    do {
+        char *at = buffer_reserve(out, STEP);
+        if (!at) return UV_ENOMEM;
+        stream->next_out = (Bytef *) at;
+        stream->avail_out = STEP;
+        result = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
+        assert(result != Z_STREAM_ERROR);
+        out->len += STEP - stream->avail_out;
+    } while (stream->avail_out == 0);
+    assert(stream->avail_in == 0 && (!last || result == Z_STREAM_END));
+    return 0;
+}
+
+static int write_zstd(ZSTD_CCtx *zstd, struct slice in, bool last, struct buffer *out)
+{
+    ZSTD_inBuffer input = {in.data, in.len, 0};
+    size_t left;
+    do {
+        char *at = buffer_reserve(out, STEP);
+        if (!at) return UV_ENOMEM;
+        ZSTD_outBuffer output = {at, STEP, 0};
+        left = ZSTD_compressStream2(zstd, &output, &input, last ? ZSTD_e_end : ZSTD_e_continue);
+        if (ZSTD_isError(left)) return UV_ENOMEM; /* all that can fail with valid parameters */
+        out->len += output.pos;
+    } while (last ? left > 0 : input.pos < input.size);
+    return 0;
+}
+
+int compressor_write(struct compressor *compressor, struct slice in, bool last, struct buffer *out)
+{
+    return compressor->coding == CODING_GZIP ? write_gzip(&compressor->gzip, in, last, out)
+                                             : write_zstd(compressor->zstd, in, last, out);
+}
+
+void compressor_deinit(struct compressor *compressor)
+{
+    if (compressor->coding == CODING_GZIP) deflateEnd(&compressor->gzip);
+    if (compressor->coding == CODING_ZSTD) ZSTD_freeCCtx(compressor->zstd);
+    compressor->coding = CODING_IDENTITY;
+}

@@ -1,0 +1,58 @@
+/*
+ * What `stats conns` says, as counts: the lines of a connection are added up as they are read and not kept,
+ * since a server may have tens of thousands. Pure.
+ *
+ * Listening and UDP sockets count by state, like all others, but not in the idle times: nobody is idle there.
+ */
+#ifndef MEMCACHED_CONNECTIONS_H
+#define MEMCACHED_CONNECTIONS_H
+
+#include "base/slice.h"
+#include "memcached/names.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Upper bounds of the idle times, in seconds. */
+#define CONNECTIONS_IDLE_BOUNDS 9
+extern const double connections_idle_bounds[CONNECTIONS_IDLE_BOUNDS];
+
+/* What requests of a connection may be queued for (1.6.27 to 1.6.34). */
+enum connection_queue { QUEUE_EXTSTORE, QUEUE_PROXY, QUEUE_UNKNOWN, QUEUE_COUNT };
+const char *connection_queue_name(enum connection_queue queue);
+
+/* The lines of one connection. */
+struct connection_lines {
+    bool any;
+    uint64_t number;
+    bool udp;
+    bool listening;
+    bool has_state, has_idle;
+    unsigned listener, state; /* places */
+    uint64_t idle_s;
+};
+
+/* Plain data: may be copied. */
+struct connections {
+    struct name_set listeners; /* "" is unknown: listening and UDP sockets, servers before 1.5.17 */
+    struct name_set states;
+    uint32_t counts[NAME_SET_MAX + 1][NAME_SET_MAX + 1]; /* by places of listener and state */
+    uint64_t idle[CONNECTIONS_IDLE_BOUNDS + 1];          /* not cumulative */
+    uint64_t idle_sum_s;
+    uint64_t udp_sockets;
+    uint64_t responses_waiting, queues_waiting;
+    uint64_t queued[QUEUE_COUNT];
+    struct connection_lines current; /* is counted when another begins */
+};
+
+void connections_init(struct connections *connections);
+
+/* Takes one line; what is of no use is dropped. A value that should be a number and is not counts in `wrong`.
+ */
+void connections_add(struct connections *connections, struct slice key, struct slice value, unsigned *wrong);
+
+/* Counts the last connection; nothing may be added afterwards. */
+void connections_finish(struct connections *connections);
+
+#endif

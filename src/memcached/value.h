@@ -1,0 +1,24 @@
+/*
+ * What the value of a stat may look like, and the number that it becomes. Pure; see enum stat_form.
+ */
+#ifndef MEMCACHED_VALUE_H
+#define MEMCACHED_VALUE_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "memcached/stats.h"
+
+enum value_verdict {
+    VALUE_KEEP,
+    VALUE_ABSENT, /* the server says that it has no value, or it is not to be kept */
+    VALUE_WRONG,
+};
+enum value_verdict value_judge(enum stat_form form, struct slice value);
+
+/*
+ * Appends the number of a value that was judged VALUE_KEEP (not for FORM_TEXT): its digits exactly as sent,
+ * or converted without passing through a double.
+ */
+void value_append_number(struct buffer *out, enum stat_form form, struct slice value);
+
+#endif

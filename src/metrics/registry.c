@@ -1,0 +1,118 @@
+#include "metrics/registry.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* Room for the names of a family: a few times a name of some hundred bytes. */
+#define NAMES_MAX 8192
+
+void registry_init(struct registry *registry)
+{
+    *registry = (struct registry){0};
+}
+
+static int refuse(struct buffer *error, const struct collector *collector, const struct family *family,
+                  const char *expected, const char *detail)
+{
+    buffer_printf(error, "collector %s: family %s: expected %s%s", collector->name, family->name, expected,
+                  detail);
+    return error->failed ? -ENOMEM : -EINVAL;
+}
+
+/* Whether a family stores a sample under one of these names, each ended by NUL. */
+static bool takes_one_of(const struct family *family, struct slice names)
+{
+    while (names.len) {
+        struct slice name = slice_cut(&names, '\0');
+        if (name.len && family_has_name(family, name)) return true;
+        if (slice_equal(name, family_stem(family))) return true;
+    }
+    return false;
+}
+
+/* The first family before `family`, of this collector or of one that is registered, that takes one of its
+ * names. */
+static const struct family *find_conflict(const struct registry *registry, const struct collector *collector,
+                                          size_t before, struct slice names)
+{
+    for (size_t c = 0; c < registry->count; c++) {
+        for (size_t n = 0; n < registry->collectors[c]->count; n++) {
+            if (takes_one_of(registry->collectors[c]->families[n], names))
+                return registry->collectors[c]->families[n];
+        }
+    }
+    for (size_t n = 0; n < before; n++) {
+        if (takes_one_of(collector->families[n], names)) return collector->families[n];
+    }
+    return NULL;
+}
+
+/* Behind a rendered value, from its first quote to the comma after it; a backslash hides the quote that
+ * follows. */
+static const char *skip_value(const char *at)
+{
+    if (*at == '"') at++;
+    while (*at && *at != '"') at += *at == '\\' && at[1] ? 2 : 1;
+    if (*at == '"') at++;
+    return *at == ',' ? at + 1 : at;
+}
+
+/* The constant labels are rendered: a="1",b="2". */
+static bool has_constant_label(const char *labels, struct slice name)
+{
+    while (*labels) {
+        struct slice label = {labels, strcspn(labels, "=")};
+        if (slice_equal(label, name)) return true;
+        labels += label.len;
+        if (*labels == '=') labels = skip_value(labels + 1);
+    }
+    return false;
+}
+
+/* The label that the encoder puts on each sample of such a family by itself. */
+static struct slice own_label(enum metric_type type)
+{
+    if (type == METRIC_HISTOGRAM || type == METRIC_GAUGE_HISTOGRAM) return SLICE("le");
+    if (type == METRIC_SUMMARY) return SLICE("quantile");
+    return SLICE("");
+}
+
+static int check_labels(const struct collector *collector, const struct family *family, struct buffer *error)
+{
+    bool taken = has_constant_label(collector->labels, own_label(family->type));
+    for (struct slice rest = slice_of(family->labels); rest.len && !taken;) {
+        taken = has_constant_label(collector->labels, slice_cut(&rest, ','));
+    }
+    if (!taken) return 0;
+    return refuse(error, collector, family, "labels that differ from the constant ones: ", collector->labels);
+}
+
+static int check_names(const struct registry *registry, const struct collector *collector, size_t n,
+                       struct buffer *error)
+{
+    struct buffer names;
+    buffer_init(&names, NAMES_MAX);
+    family_append_names(collector->families[n], &names);
+    const struct family *conflict = find_conflict(registry, collector, n, buffer_slice(&names));
+    int result = names.failed ? -ENOMEM : 0;
+    if (conflict) {
+        result = refuse(error, collector, collector->families[n], "names that are not taken by the family ",
+                        conflict->name);
+    }
+    buffer_deinit(&names);
+    return result;
+}
+
+int registry_add(struct registry *registry, const struct collector *collector, struct buffer *error)
+{
+    assert(registry->count < EXPOSITION_WALKS_MAX);
+    for (size_t n = 0; n < collector->count; n++) {
+        const char *expected = family_check(collector->families[n]);
+        if (expected) return refuse(error, collector, collector->families[n], expected, "");
+        int result = check_labels(collector, collector->families[n], error);
+        if (result == 0) result = check_names(registry, collector, n, error);
+        if (result < 0) return result;
+    }
+    registry->collectors[registry->count++] = collector;
+    return 0;
+}

@@ -1,0 +1,88 @@
+#include "metrics/summary.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/*
+ * The window is a ring of sketches, each for one share of the time; all of them together are the window:
+ *
+ *      ages[0]   ages[1]   ages[2]   ages[3]   ages[4]
+ *      older     newest    oldest    older     older
+ *
+ * When the newest has had its share of the time, the oldest, its right neighbour, is emptied and becomes the
+ * newest.
+ */
+#define SHARE_S (SUMMARY_WINDOW_S / SUMMARY_AGES)
+
+static bool quantiles_are_valid(const double *quantiles, size_t count)
+{
+    if (count > SUMMARY_QUANTILES_MAX) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!(quantiles[i] >= 0 && quantiles[i] <= 1)) return false;
+        if (i && quantiles[i] <= quantiles[i - 1]) return false;
+    }
+    return true;
+}
+
+int summary_init(struct summary *summary, const double *quantiles, size_t count, uint64_t now_s,
+                 double created)
+{
+    assert(quantiles_are_valid(quantiles, count));
+    /* Zeroed memory is an empty sketch; pages that no value falls into are never touched. */
+    struct sketch *ages = calloc(SUMMARY_AGES, sizeof(*ages));
+    *summary = (struct summary){
+        .quantiles = quantiles,
+        .count = count,
+        .ages = ages,
+        .turned_s = now_s,
+        .created = created,
+    };
+    return ages ? 0 : -ENOMEM;
+}
+
+void summary_deinit(struct summary *summary)
+{
+    free(summary->ages);
+    summary->ages = NULL;
+}
+
+/* Empties the sketches whose time has passed; after a long silence, each of them once. */
+static void turn(struct summary *summary, uint64_t now_s)
+{
+    if (now_s < summary->turned_s) return;
+    uint64_t shares = (now_s - summary->turned_s) / SHARE_S;
+    summary->turned_s += shares * SHARE_S;
+    for (uint64_t i = 0; i < shares && i < SUMMARY_AGES; i++) {
+        summary->newest = (summary->newest + 1) % SUMMARY_AGES;
+        sketch_clear(&summary->ages[summary->newest]);
+    }
+}
+
+void summary_observe(struct summary *summary, double value, uint64_t now_s)
+{
+    if (!(value >= 0) || isinf(value)) return;
+    turn(summary, now_s);
+    sketch_observe(&summary->ages[summary->newest], value);
+    summary->observations++;
+    summary->sum += value;
+}
+
+struct summary_view summary_view(struct summary *summary, uint64_t now_s)
+{
+    struct summary_view view = {
+        .quantiles = summary->quantiles,
+        .count = summary->count,
+        .observations = summary->observations,
+        .sum = summary->sum,
+        .created = summary->created,
+    };
+    struct sketch window;
+    turn(summary, now_s);
+    sketch_init(&window);
+    for (size_t i = 0; i < SUMMARY_AGES; i++) sketch_merge(&window, &summary->ages[i]);
+    for (size_t i = 0; i < view.count; i++) view.values[i] = sketch_quantile(&window, view.quantiles[i]);
+    return view;
+}

@@ -1,0 +1,146 @@
+#include "parameters.h"
+
+#include "base/container.h"
+#include "collection.h"
+#include "http/query.h"
+#include "http/request.h"
+#include "memcached/stats.h"
+
+#include <stdio.h>
+
+/* Parameters that are documented and not there yet; taking them in silence would answer another question. */
+static const char *const unsupported[] = {"debug"};
+
+/* One reading of a query. */
+struct reader {
+    struct parameters *parameters;
+    const struct parameter_rules *rules;
+    struct parameter_refusal *refusal;
+};
+
+static bool refuse(struct reader *reader, int status, const char *what, struct slice subject, const char *why)
+{
+    struct parameter_refusal *refusal = reader->refusal;
+    refusal->status = status;
+    refusal->what = what;
+    refusal->subject = subject;
+    snprintf(refusal->why, sizeof(refusal->why), "%s", why);
+    return false;
+}
+
+static bool read_target(struct reader *reader, struct slice name)
+{
+    const struct options *options = reader->rules->options;
+    struct target_list *targets = &reader->parameters->targets;
+    struct address address;
+    if (!reader->rules->takes_targets || name.len == 0) return true;
+
+    const char *expected = address_parse(&address, name, MEMCACHED_PORT);
+    if (expected) {
+        char why[sizeof(reader->refusal->why)];
+        snprintf(why, sizeof(why), "expected %s", expected);
+        return refuse(reader, 400, "target", name, why);
+    }
+    if (address.kind == ADDRESS_UNIX && !target_list_has(reader->rules->configured, &address)) {
+        return refuse(reader, 403, "target", name,
+                      "a unix socket may be scraped by URL only if it is configured");
+    }
+    if (target_list_add(targets, reader->rules->fleet, &address, options->target_label, name) < 0) {
+        return refuse(reader, 503, "target", name, "out of memory");
+    }
+    /* Looked at behind it, since one that was named before is not one more. */
+    if (targets->count > options->max_targets) {
+        return refuse(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
+    }
+    return true;
+}
+
+static bool read_collector(struct reader *reader, struct slice name)
+{
+    unsigned enabled = reader->rules->options->collectors;
+    reader->parameters->narrowed = true;
+    reader->parameters->commands |= COMMAND_BIT(COMMAND_STATS);
+    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
+        if (!slice_is(name, own_collector(own)->name)) continue;
+        reader->parameters->own_collectors |= OWN_BIT(own);
+        return true;
+    }
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (!slice_is(name, command_info(command)->name)) continue;
+        if (!(enabled & COMMAND_BIT(command))) {
+            return refuse(reader, 400, "collector", name, "it is not enabled, see --collector.*");
+        }
+        reader->parameters->commands |= COMMAND_BIT(command);
+        return true;
+    }
+    return refuse(reader, 400, "unknown collector", name, "");
+}
+
+static bool read_name(struct reader *reader, struct slice name)
+{
+    buffer_append_slice(&reader->parameters->names, name);
+    buffer_append_char(&reader->parameters->names, '\0');
+    return !reader->parameters->names.failed || refuse(reader, 503, "name[]", name, "out of memory");
+}
+
+static bool read_fail(struct reader *reader, struct slice value)
+{
+    reader->parameters->fail = slice_is(value, "true");
+    return reader->parameters->fail || slice_is(value, "false") ||
+           refuse(reader, 400, "fail", value, "expected true or false");
+}
+
+static bool read_pair(struct reader *reader, struct slice name, struct slice value)
+{
+    if (slice_is(name, "target")) return read_target(reader, value);
+    if (slice_is(name, "collect[]")) return read_collector(reader, value);
+    if (slice_is(name, "name[]")) return read_name(reader, value);
+    if (slice_is(name, "fail")) return read_fail(reader, value);
+    if (slice_is(name, "module") && value.len) return refuse(reader, 400, "unknown module", value, "");
+    for (size_t n = 0; n < ARRAY_LEN(unsupported); n++) {
+        if (slice_is(name, unsupported[n]))
+            return refuse(reader, 400, "parameter", name, "not supported yet");
+    }
+    return true;
+}
+
+static bool read_pairs(struct reader *reader, struct slice query)
+{
+    static const struct slice nothing = {NULL, 0};
+    struct slice name, value;
+    for (;;) {
+        switch (query_next(&query, &reader->parameters->storage, &name, &value)) {
+        case QUERY_PAIR:
+            if (!read_pair(reader, name, value)) return false;
+            break;
+        case QUERY_MALFORMED:
+            return refuse(reader, 400, "malformed query", nothing,
+                          "expected '%' to be followed by two hexadecimal digits other than 00");
+        case QUERY_END:
+            if (!reader->rules->takes_targets || reader->parameters->targets.count) return true;
+            return refuse(reader, 400, "'target' parameter must be specified", nothing, "");
+        }
+    }
+}
+
+bool parameters_read(struct parameters *parameters, const struct parameter_rules *rules, struct slice query,
+                     struct parameter_refusal *refusal)
+{
+    struct reader reader = {parameters, rules, refusal};
+    *parameters = (struct parameters){0};
+    buffer_init(&parameters->names, REQUEST_HEAD_MAX);
+    buffer_init(&parameters->storage, REQUEST_HEAD_MAX);
+    if (query.len && !buffer_reserve(&parameters->storage, query.len)) {
+        return refuse(&reader, 503, "out of memory", (struct slice){NULL, 0}, "");
+    }
+    if (!read_pairs(&reader, query)) return false;
+    if (parameters->commands == 0) parameters->commands = rules->options->collectors;
+    return true;
+}
+
+void parameters_clear(struct parameters *parameters)
+{
+    target_list_clear(&parameters->targets);
+    buffer_deinit(&parameters->names);
+    buffer_deinit(&parameters->storage);
+}

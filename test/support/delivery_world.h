@@ -1,0 +1,178 @@
+/*
+ * A delivery over a fleet_world, a folder of its own, and its log, for the tests of delivery. Include it
+ * behind <cmocka.h>.
+ */
+#ifndef SUPPORT_DELIVERY_WORLD_H
+#define SUPPORT_DELIVERY_WORLD_H
+
+#include "base/container.h"
+#include "delivery.h"
+#include "exposition.h"
+#include "fleet_world.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define INTERVAL_MS 20
+
+struct delivery_world {
+    struct fleet_world fleet;
+    struct options options;
+    struct delivery *delivery;
+    char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
+    int log;
+    unsigned once; /* calls of on_once */
+    int code;
+    bool closed;
+};
+
+static char nothing[] = "";
+
+/* Nothing is asked for but quick intervals. */
+static inline struct options delivery_options(void)
+{
+    return (struct options){
+        .timeout_ns = 5000000000,
+        .collectors = WORLD_COMMANDS,
+        .textfile = nothing,
+        .textfile_interval_ns = (INTERVAL_MS - 1) * 1000000ull,
+        .pid_file = nothing,
+        .push_url = nothing,
+        .push_job = nothing,
+        .push_interval_ns = (INTERVAL_MS - 1) * 1000000ull,
+        .push_timeout_ns = 5000000000,
+        .push_username = nothing,
+        .push_password_file = nothing,
+        .push_ca_file = nothing,
+        .push_cert_file = nothing,
+        .push_key_file = nothing,
+    };
+}
+
+static inline int delivery_world_setup(void **state)
+{
+    struct delivery_world *world = calloc(1, sizeof(*world));
+    if (!world) return -1;
+    fleet_world_open(&world->fleet);
+    world->options = delivery_options();
+    strcpy(world->folder, "/tmp/test_delivery_XXXXXX");
+    assert_non_null(mkdtemp(world->folder));
+    snprintf(world->path, sizeof(world->path), "%s/fleet.prom", world->folder);
+    world->log = memfd_create("log", 0);
+    assert_true(world->log >= 0);
+    log_configure(LOG_INFO, LOG_LOGFMT, world->log);
+    *state = world;
+    return 0;
+}
+
+static inline int delivery_world_teardown(void **state)
+{
+    struct delivery_world *world = *state;
+    fleet_world_close(&world->fleet);
+    log_configure(LOG_ERROR, LOG_LOGFMT, 2);
+    close(world->log);
+    unlink(world->path);
+    assert_int_equal(rmdir(world->folder), 0);
+    free(world);
+    return 0;
+}
+
+/* As the program does: the delivery is closed from inside the callback. */
+static inline void on_world_once(void *context, int code)
+{
+    struct delivery_world *world = context;
+    world->once++;
+    world->code = code;
+    delivery_close(world->delivery, world_set_true, &world->closed);
+    assert_false(world->closed);
+}
+
+/* What delivery_new answers; appends to the error. */
+static inline int delivery_world_try(struct delivery_world *world, struct buffer *error)
+{
+    struct delivery_config config = {
+        .loop = &world->fleet.loop,
+        .options = &world->options,
+        .fleet = world->fleet.fleet,
+        .targets = &world->fleet.targets,
+        .telemetry = &world->fleet.telemetry,
+        .on_once = on_world_once,
+        .context = world,
+    };
+    world->closed = false;
+    return delivery_new(&world->delivery, &config, error);
+}
+
+static inline void delivery_world_start(struct delivery_world *world)
+{
+    struct buffer error;
+    buffer_init(&error, 4096);
+    int result = delivery_world_try(world, &error);
+    if (result < 0) fail_msg("%d: %.*s", result, SLICE_ARG(buffer_slice(&error)));
+    assert_int_equal(error.len, 0);
+    buffer_deinit(&error);
+}
+
+/* Closes and waits for the end. */
+static inline void delivery_world_stop(struct delivery_world *world)
+{
+    delivery_close(world->delivery, world_set_true, &world->closed);
+    assert_false(world->closed);
+    loop_run_until(&world->fleet.loop, &world->closed);
+}
+
+/* Writes of the textfile so far, good and bad. */
+static inline uint64_t delivery_world_writes(const struct delivery_world *world)
+{
+    return world->fleet.telemetry.file_writes;
+}
+
+/* Until there were so many. */
+static inline void delivery_world_run(struct delivery_world *world, uint64_t writes)
+{
+    for (unsigned ms = 0; ms < 10000 && delivery_world_writes(world) < writes; ms++)
+        loop_run_for(&world->fleet.loop, 1);
+    assert_true(delivery_world_writes(world) >= writes);
+}
+
+/* The file, as a string that the caller frees. */
+static inline char *delivery_world_file(const struct delivery_world *world)
+{
+    struct stat about;
+    int file = open(world->path, O_RDONLY);
+    assert_true(file >= 0);
+    assert_int_equal(fstat(file, &about), 0);
+    char *text = calloc(1, (size_t) about.st_size + 1);
+    assert_non_null(text);
+    assert_int_equal(read(file, text, (size_t) about.st_size), about.st_size);
+    close(file);
+    return text;
+}
+
+/* How many files there are, the temporary ones included. */
+static inline size_t delivery_world_files(const struct delivery_world *world)
+{
+    size_t count = 0;
+    DIR *folder = opendir(world->folder);
+    assert_non_null(folder);
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count - 2; /* . and .. */
+}
+
+/* How many lines of the log hold these words. */
+static inline unsigned delivery_world_logged(const struct delivery_world *world, const char *words)
+{
+    static char text[65536];
+    unsigned count = 0;
+    ssize_t len = pread(world->log, text, sizeof(text) - 1, 0);
+    assert_true(len >= 0 && (size_t) len < sizeof(text) - 1);
+    text[len] = '\0';
+    for (const char *at = text; (at = strstr(at, words)); at++) count++;
+    return count;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* The flags of what is given out beside HTTP, and of the collectors that are off unless asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "collectors/fleet.h"
+#include "memcached/stats.h"
+#include "parsed_options.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static void has_the_documented_defaults(void **state)
+{
+    struct outcome outcome;
+    const struct options *options = &outcome.options;
+    (void) state;
+    parse(&outcome, ARGUMENTS(NULL), NO_ENVIRONMENT);
+    assert_runs(&outcome);
+    assert_true(options->web);
+    assert_false(options->once);
+    assert_string_equal(options->textfile, "");
+    assert_int_equal(options->textfile_interval_ns, 15 * SECOND);
+    assert_string_equal(options->push_url, "");
+    assert_string_equal(options->push_job, "memcached");
+    assert_int_equal(options->push_grouping.count, 0);
+    assert_int_equal(options->push_interval_ns, 15 * SECOND);
+    assert_int_equal(options->push_timeout_ns, 10 * SECOND);
+    assert_false(options->push_post);
+    assert_false(options->push_delete_on_exit);
+    assert_string_equal(options->push_username, "");
+    assert_string_equal(options->push_password_file, "");
+    assert_string_equal(options->push_ca_file, "");
+    assert_string_equal(options->push_cert_file, "");
+    assert_string_equal(options->push_key_file, "");
+    assert_int_equal(options->max_prefixes, 1000);
+    release(&outcome);
+}
+
+static void reads_the_textfile(void **state)
+{
+    struct outcome outcome;
+    (void) state;
+    parse(&outcome, ARGUMENTS("--output.textfile=/a/b.prom", "--output.interval", "1m"), NO_ENVIRONMENT);
+    assert_runs(&outcome);
+    assert_string_equal(outcome.options.textfile, "/a/b.prom");
+    assert_int_equal(outcome.options.textfile_interval_ns, 60 * SECOND);
+    release(&outcome);
+}
+
+static void reads_the_push(void **state)
+{
+    struct outcome outcome;
+    const struct options *options = &outcome.options;
+    (void) state;
+    parse(&outcome,
+          ARGUMENTS("--push.url=http://g:9091", "--push.job", "j", "--push.grouping=a=b",
+                    "--push.grouping=c=d", "--push.method=post"),
+          ENVIRONMENT(PREFIX "PUSH_INTERVAL=2s", PREFIX "PUSH_TIMEOUT=3s", PREFIX "PUSH_DELETE_ON_EXIT=true",
+                      PREFIX "PUSH_USERNAME=u", PREFIX "PUSH_PASSWORD_FILE=p", PREFIX "PUSH_TLS_CA_FILE=x",
+                      PREFIX "PUSH_TLS_CERT_FILE=y", PREFIX "PUSH_TLS_KEY_FILE=z", PREFIX "PUSH_JOB=k"));
+    assert_runs(&outcome);
+    assert_string_equal(options->push_url, "http://g:9091");
+    assert_string_equal(options->push_job, "j");
+    assert_int_equal(options->push_grouping.count, 2);
+    assert_string_equal(options->push_grouping.items[0], "a=b");
+    assert_string_equal(options->push_grouping.items[1], "c=d");
+    assert_true(options->push_post);
+    assert_int_equal(options->push_interval_ns, 2 * SECOND);
+    assert_int_equal(options->push_timeout_ns, 3 * SECOND);
+    assert_true(options->push_delete_on_exit);
+    assert_string_equal(options->push_username, "u");
+    assert_string_equal(options->push_password_file, "p");
+    assert_string_equal(options->push_ca_file, "x");
+    assert_string_equal(options->push_cert_file, "y");
+    assert_string_equal(options->push_key_file, "z");
+    release(&outcome);
+
+    parse(&outcome, ARGUMENTS("--push.method=put"), ENVIRONMENT(PREFIX "PUSH_METHOD=post"));
+    assert_runs(&outcome);
+    assert_false(options->push_post);
+    release(&outcome);
+}
+
+/* --- Collectors --- */
+
+/* Each command but `stats` has its switch, which changes nothing else. */
+static void switches_collectors(void **state)
+{
+    struct outcome outcome;
+    (void) state;
+    parse(&outcome, ARGUMENTS(NULL), NO_ENVIRONMENT);
+    unsigned by_default = outcome.options.collectors;
+    release(&outcome);
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        const char *name = command_info(command)->name;
+        char on[64], off[64], variable[128];
+        if (command == COMMAND_STATS) continue;
+        snprintf(on, sizeof(on), "--collector.%s", name);
+        parse(&outcome, ARGUMENTS(on), NO_ENVIRONMENT);
+        assert_runs(&outcome);
+        assert_int_equal(outcome.options.collectors, by_default | COMMAND_BIT(command));
+        release(&outcome);
+
+        snprintf(off, sizeof(off), "--no-collector.%s", name);
+        variable_of(on + 2, "true", variable, sizeof(variable));
+        parse(&outcome, ARGUMENTS(off), ENVIRONMENT(variable));
+        assert_runs(&outcome);
+        assert_int_equal(outcome.options.collectors, by_default & ~COMMAND_BIT(command));
+        release(&outcome);
+    }
+}
+
+static void reads_the_prefixes(void **state)
+{
+    struct outcome outcome;
+    (void) state;
+    parse(&outcome, ARGUMENTS("--collector.detail.max-prefixes=7"), NO_ENVIRONMENT);
+    assert_runs(&outcome);
+    assert_int_equal(outcome.options.max_prefixes, 7);
+    release(&outcome);
+}
+
+/* --- What goes together --- */
+
+static const struct {
+    const char *arguments[ARGS_MAX + 1];
+    const char *line; /* without the program's name; NULL where it runs */
+} combinations[] = {
+    {{"--once"}, NULL},
+    {{"--once", "--no-web"}, NULL},
+    {{"--once", "--output.textfile=x.prom"}, NULL},
+    {{"--no-web", "--output.textfile=x.prom"}, NULL},
+    {{"--no-web", "--push.url=http://g"}, NULL},
+    {{"--push.url=http://g", "--output.textfile=x.prom"}, NULL},
+    {{"--no-web"},
+     "--web: \"false\": expected one of --once, --output.textfile and --push.url, try --help\n"},
+    {{"--web=false", "--no-once"},
+     "--web: \"false\": expected one of --once, --output.textfile and --push.url, try --help\n"},
+    {{"--once", "--push.url=http://g"}, "--once: \"true\": expected no --push.url beside it, try --help\n"},
+    {{"--push.url=http://g", "--no-web", "--once=true"},
+     "--once: \"true\": expected no --push.url beside it, try --help\n"},
+    {{"--push.method=patch"}, "--push.method: \"patch\": expected put or post, try --help\n"},
+    {{"--push.method=PUT"}, "--push.method: \"PUT\": expected put or post, try --help\n"},
+    {{"--push.interval=0"}, "--push.interval: \"0\": expected a duration above 0, try --help\n"},
+    {{"--push.timeout=0s"}, "--push.timeout: \"0s\": expected a duration above 0, try --help\n"},
+    {{"--output.interval=0"}, "--output.interval: \"0\": expected a duration above 0, try --help\n"},
+    {{"--output.interval=often"},
+     "--output.interval: \"often\": expected a duration such as 250ms, 1s or 1m30s, try --help\n"},
+    {{"--collector.stats"}, "--collector.stats: unknown flag"},
+    {{"--collector.detail.max-prefixes=0"},
+     "--collector.detail.max-prefixes: \"0\": expected a whole number from 1 to 1000000, try --help\n"},
+};
+
+static void knows_what_goes_together(void **state)
+{
+    char line[512];
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(combinations); i++) {
+        struct outcome outcome;
+        parse(&outcome, combinations[i].arguments, NO_ENVIRONMENT);
+        if (!combinations[i].line) {
+            assert_runs(&outcome);
+        } else {
+            snprintf(line, sizeof(line), "memcached_fleet_exporter: %s", combinations[i].line);
+            if (!slice_starts(buffer_slice(&outcome.text), line))
+                fail_msg("%s is not:\n%.*s", line, SLICE_ARG(buffer_slice(&outcome.text)));
+            assert_int_equal(outcome.code, OPTIONS_USAGE);
+        }
+        release(&outcome);
+    }
+}
+
+/* --- Labels --- */
+
+static bool is_taken(struct slice label)
+{
+    struct outcome outcome;
+    char flag[256];
+    snprintf(flag, sizeof(flag), "--web.target-label=%.*s", SLICE_ARG(label));
+    parse(&outcome, ARGUMENTS(flag), NO_ENVIRONMENT);
+    bool taken = outcome.code == OPTIONS_USAGE;
+    release(&outcome);
+    return taken;
+}
+
+/* No label of any family of the servers may name the target; nor may the one of buckets. */
+static void no_label_of_a_family_names_the_target(void **state)
+{
+    const struct collector *collector = fleet_collector();
+    unsigned seen = 0;
+    (void) state;
+    for (size_t n = 0; n < collector->count; n++) {
+        for (struct slice rest = slice_of(collector->families[n]->labels); rest.len; seen++) {
+            struct slice label = slice_cut(&rest, ',');
+            if (!is_taken(label)) {
+                fail_msg("--web.target-label=%.*s is taken, but %s has this label", SLICE_ARG(label),
+                         collector->families[n]->name);
+            }
+        }
+    }
+    assert_true(seen > 20);
+    assert_true(is_taken(SLICE("le")));
+    assert_false(is_taken(SLICE("instance")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(has_the_documented_defaults),
+        cmocka_unit_test(reads_the_textfile),
+        cmocka_unit_test(reads_the_push),
+        cmocka_unit_test(switches_collectors),
+        cmocka_unit_test(reads_the_prefixes),
+        cmocka_unit_test(knows_what_goes_together),
+        cmocka_unit_test(no_label_of_a_family_names_the_target),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,353 @@
+/* Queries: what each parameter asks for, and every refusal with its status and words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "collection.h"
+#include "fleet_world.h"
+#include "http/request.h"
+#include "parameters.h"
+
+struct fixture {
+    struct fleet_world world; /* its targets are the configured ones */
+    struct options options;
+    struct parameter_rules rules;
+    struct parameters parameters;
+    struct parameter_refusal refusal;
+};
+
+static char label[] = "instance";
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    if (!fixture) return -1;
+    fleet_world_open(&fixture->world);
+    fixture->options = (struct options){
+        .collectors = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS),
+        .max_targets = 3,
+        .target_label = label,
+    };
+    fixture->rules = (struct parameter_rules){
+        .options = &fixture->options,
+        .fleet = fixture->world.fleet,
+        .configured = &fixture->world.targets,
+        .takes_targets = true,
+    };
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    fleet_world_close(&fixture->world);
+    free(fixture);
+    return 0;
+}
+
+/* Reads a query that must be taken; the caller clears the parameters. */
+static const struct parameters *take(struct fixture *fixture, const char *query)
+{
+    struct parameter_refusal *refusal = &fixture->refusal;
+    if (!parameters_read(&fixture->parameters, &fixture->rules, slice_of(query), refusal)) {
+        fail_msg("%s: %d %s \"%.*s\": %s", query, refusal->status, refusal->what, SLICE_ARG(refusal->subject),
+                 refusal->why);
+    }
+    return &fixture->parameters;
+}
+
+static void clear(struct fixture *fixture)
+{
+    parameters_clear(&fixture->parameters);
+}
+
+/* Reads a query that must be refused so; without a subject, that is NULL. */
+static void refuse(struct fixture *fixture, const char *query, int status, const char *what,
+                   const char *subject, const char *why)
+{
+    struct parameter_refusal *refusal = &fixture->refusal;
+    *refusal = (struct parameter_refusal){0};
+    if (parameters_read(&fixture->parameters, &fixture->rules, slice_of(query), refusal))
+        fail_msg("%s is taken", query);
+    if (refusal->status != status) fail_msg("%s: %d", query, refusal->status);
+    assert_string_equal(refusal->what, what);
+    assert_string_equal(refusal->why, why);
+    if (subject && !slice_is(refusal->subject, subject))
+        fail_msg("%s: \"%.*s\"", query, SLICE_ARG(refusal->subject));
+    assert_int_equal(subject != NULL, refusal->subject.data != NULL);
+    parameters_clear(&fixture->parameters);
+}
+
+/* --- Targets --- */
+
+static void expect_targets(struct fixture *fixture, const char *query, const char *const *names)
+{
+    const struct target_list *targets = &take(fixture, query)->targets;
+    for (size_t n = 0; names[n] || n < targets->count; n++) {
+        if (n >= targets->count || !names[n]) fail_msg("%s: %zu targets", query, targets->count);
+        assert_string_equal(targets->items[n]->name, names[n]);
+    }
+    clear(fixture);
+}
+
+#define EXPECT_TARGETS(fixture, query, ...)                                                                  \
+    expect_targets(fixture, query, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_targets(void **state)
+{
+    EXPECT_TARGETS(*state, "target=a:1", "a:1");
+    EXPECT_TARGETS(*state, "target=a:1&target=b&target=%5B::1%5D:7", "a:1", "b", "[::1]:7");
+    EXPECT_TARGETS(*state, "&&target=a:1&", "a:1");
+    EXPECT_TARGETS(*state, "target=%61%3a1", "a:1");
+    EXPECT_TARGETS(*state, "%74arget=a", "a");
+    EXPECT_TARGETS(*state, "target=&target=a", "a");
+    EXPECT_TARGETS(*state, "nobody=knows&target=a&this", "a");
+    EXPECT_TARGETS(*state, "TARGET=b&target=a", "a");
+}
+
+/* Named twice, it is scraped once; the same server by another name is another target. */
+static void test_targets_named_twice(void **state)
+{
+    EXPECT_TARGETS(*state, "target=a:1&target=b:1&target=a:1", "a:1", "b:1");
+    EXPECT_TARGETS(*state, "target=a&target=a:11211", "a", "a:11211");
+}
+
+/* A target carries its name as it was written, and without a port has memcached's. */
+static void test_labels_and_ports_of_targets(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[] = "server";
+    fixture->options.target_label = other;
+    const struct target_list *targets = &take(fixture, "target=a&target=b:5")->targets;
+    assert_string_equal(targets->items[0]->labels, "server=\"a\"");
+    assert_string_equal(targets->items[0]->client->name, "a:11211");
+    assert_string_equal(targets->items[1]->labels, "server=\"b:5\"");
+    assert_string_equal(targets->items[1]->client->name, "b:5");
+    clear(fixture);
+}
+
+static void test_without_target(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const queries[] = {
+        "",          "&",      "target", "target=", "target=&target=", "name[]=x", "collect[]=items",
+        "fail=true", "module="};
+    for (size_t n = 0; n < ARRAY_LEN(queries); n++)
+        refuse(fixture, queries[n], 400, "'target' parameter must be specified", NULL, "");
+}
+
+/* Where the targets are configured, none has to be named, and none is looked at. */
+static void test_path_without_targets(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const queries[] = {
+        "", "target=", "target=a", "target=a:b:c", "target=/run/x", "target=a&target=b&target=c&target=d"};
+    fixture->rules.takes_targets = false;
+    for (size_t n = 0; n < ARRAY_LEN(queries); n++) {
+        assert_int_equal(take(fixture, queries[n])->targets.count, 0);
+        clear(fixture);
+    }
+    refuse(fixture, "target=%", 400, "malformed query", NULL,
+           "expected '%' to be followed by two hexadecimal digits other than 00");
+    refuse(fixture, "collect[]=x", 400, "unknown collector", "x", "");
+}
+
+static void test_malformed_targets(void **state)
+{
+    static const char *const names[] = {"a:b", "a:0", "a:65536", ":1", "[::1", "a b", "a\nb"};
+    static const char *const queries[] = {"a:b", "a:0", "a:65536", ":1", "[::1", "a+b", "a%0ab"};
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        struct address address;
+        char query[64], why[256];
+        const char *expected = address_parse(&address, slice_of(names[n]), MEMCACHED_PORT);
+        assert_non_null(expected);
+        snprintf(query, sizeof(query), "target=good&target=%s", queries[n]);
+        snprintf(why, sizeof(why), "expected %s", expected);
+        refuse(*state, query, 400, "target", names[n], why);
+    }
+}
+
+static void test_too_many_targets(void **state)
+{
+    EXPECT_TARGETS(*state, "target=a&target=b&target=c", "a", "b", "c");
+    EXPECT_TARGETS(*state, "target=a&target=b&target=c&target=b", "a", "b", "c");
+    refuse(*state, "target=a&target=b&target=c&target=d", 400, "target", "d",
+           "too many targets, see --scrape.max-targets");
+}
+
+/* A unix socket may be anything on this machine: only those that are configured, however they are written. */
+static void test_unix_sockets(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char why[] = "a unix socket may be scraped by URL only if it is configured";
+    refuse(fixture, "target=/run/m.sock", 403, "target", "/run/m.sock", why);
+    refuse(fixture, "target=unix:/run/m.sock", 403, "target", "unix:/run/m.sock", why);
+    world_add(&fixture->world, "127.0.0.1:2");
+    world_add(&fixture->world, "unix:/run/m.sock");
+    EXPECT_TARGETS(fixture, "target=/run/m.sock", "/run/m.sock");
+    EXPECT_TARGETS(fixture, "target=unix:%2Frun/m.sock", "unix:/run/m.sock");
+    refuse(fixture, "target=/run/m.sock&target=/run/m.sock2", 403, "target", "/run/m.sock2", why);
+    refuse(fixture, "target=/run/../run/m.sock", 403, "target", "/run/../run/m.sock", why);
+}
+
+/* --- Commands --- */
+
+static void expect_commands(struct fixture *fixture, const char *query, unsigned commands)
+{
+    assert_int_equal(take(fixture, query)->commands, commands);
+    clear(fixture);
+}
+
+/* `stats` is asked in any case: what is up is judged by it. */
+static void test_collectors(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned stats = COMMAND_BIT(COMMAND_STATS), items = COMMAND_BIT(COMMAND_ITEMS);
+    unsigned slabs = COMMAND_BIT(COMMAND_SLABS);
+    expect_commands(fixture, "target=a", stats | items | slabs);
+    expect_commands(fixture, "target=a&collect[]=items", stats | items);
+    expect_commands(fixture, "collect%5B%5D=items&target=a", stats | items);
+    expect_commands(fixture, "target=a&collect[]=stats", stats);
+    expect_commands(fixture, "target=a&collect[]=items&collect[]=slabs&collect[]=items",
+                    stats | items | slabs);
+    expect_commands(fixture, "target=a&collect=items", stats | items | slabs);
+    fixture->rules.takes_targets = false;
+    expect_commands(fixture, "", stats | items | slabs);
+    expect_commands(fixture, "collect[]=slabs", stats | slabs);
+}
+
+/* Those of the exporter itself; `stats` alone is asked beside them. */
+static void test_own_collectors(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned stats = COMMAND_BIT(COMMAND_STATS);
+    char query[128];
+    fixture->rules.takes_targets = false;
+    const struct parameters *parameters = take(fixture, "");
+    assert_false(parameters->narrowed);
+    clear(fixture);
+    parameters = take(fixture, "collect[]=items");
+    assert_true(parameters->narrowed);
+    assert_int_equal(parameters->own_collectors, 0);
+    clear(fixture);
+    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
+        snprintf(query, sizeof(query), "collect[]=%s", own_collector(own)->name);
+        parameters = take(fixture, query);
+        assert_true(parameters->narrowed);
+        assert_int_equal(parameters->own_collectors, OWN_BIT(own));
+        assert_int_equal(parameters->commands, stats);
+        clear(fixture);
+    }
+    parameters = take(fixture, "collect[]=build&collect[]=items&collect[]=process");
+    assert_int_equal(parameters->own_collectors, OWN_BIT(OWN_BUILD) | OWN_BIT(OWN_PROCESS));
+    assert_int_equal(parameters->commands, stats | COMMAND_BIT(COMMAND_ITEMS));
+    clear(fixture);
+}
+
+static void test_refused_collectors(void **state)
+{
+    static const char why[] = "it is not enabled, see --collector.*";
+    refuse(*state, "target=a&collect[]=settings", 400, "collector", "settings", why);
+    refuse(*state, "target=a&collect[]=items&collect[]=sizes", 400, "collector", "sizes", why);
+    refuse(*state, "target=a&collect[]=bogus", 400, "unknown collector", "bogus", "");
+    refuse(*state, "target=a&collect[]=", 400, "unknown collector", "", "");
+    refuse(*state, "target=a&collect[]=Items", 400, "unknown collector", "Items", "");
+    refuse(*state, "target=a&collect[]=items%20", 400, "unknown collector", "items ", "");
+    refuse(*state, "target=a&collect[]=reset", 400, "unknown collector", "reset", "");
+}
+
+/* --- The rest --- */
+
+static void test_names(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(take(fixture, "target=a")->names.len, 0);
+    clear(fixture);
+    struct slice names = buffer_slice(&take(fixture, "name[]=memcached_up&target=a&name%5b%5D=x%5fy")->names);
+    assert_int_equal(names.len, sizeof("memcached_up") + sizeof("x_y"));
+    assert_memory_equal(names.data, "memcached_up\0x_y", names.len);
+    clear(fixture);
+}
+
+static void test_fail(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char why[] = "expected true or false";
+    assert_false(take(fixture, "target=a")->fail);
+    clear(fixture);
+    assert_true(take(fixture, "target=a&fail=true")->fail);
+    clear(fixture);
+    assert_false(take(fixture, "target=a&fail=false")->fail);
+    clear(fixture);
+    assert_false(take(fixture, "fail=true&target=a&fail=false")->fail);
+    clear(fixture);
+    refuse(fixture, "target=a&fail=1", 400, "fail", "1", why);
+    refuse(fixture, "target=a&fail=", 400, "fail", "", why);
+    refuse(fixture, "target=a&fail", 400, "fail", "", why);
+    refuse(fixture, "target=a&fail=TRUE", 400, "fail", "TRUE", why);
+}
+
+static void test_modules(void **state)
+{
+    EXPECT_TARGETS(*state, "target=a&module=", "a");
+    EXPECT_TARGETS(*state, "target=a&module", "a");
+    refuse(*state, "target=a&module=tls", 400, "unknown module", "tls", "");
+}
+
+static void test_what_is_not_there_yet(void **state)
+{
+    refuse(*state, "target=a&debug=true", 400, "parameter", "debug", "not supported yet");
+    refuse(*state, "debug&target=a", 400, "parameter", "debug", "not supported yet");
+}
+
+static void test_malformed_escapes(void **state)
+{
+    static const char *const queries[] = {"%",           "target=%",      "target=a%4",        "target=%zz",
+                                          "target=a%00", "target=a&%0=x", "target=a&name[]=%f"};
+    for (size_t n = 0; n < ARRAY_LEN(queries); n++) {
+        refuse(*state, queries[n], 400, "malformed query", NULL,
+               "expected '%' to be followed by two hexadecimal digits other than 00");
+    }
+}
+
+/* As long as a request's head may be. */
+static void test_longest_query(void **state)
+{
+    struct fixture *fixture = *state;
+    static char query[REQUEST_HEAD_MAX + 1];
+    memset(query, 'x', REQUEST_HEAD_MAX);
+    memcpy(query, "target=a&name[]=", 16);
+    const struct parameters *parameters = take(fixture, query);
+    assert_int_equal(parameters->names.len, REQUEST_HEAD_MAX - 16 + 1);
+    clear(fixture);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_targets),
+        TEST(test_targets_named_twice),
+        TEST(test_labels_and_ports_of_targets),
+        TEST(test_without_target),
+        TEST(test_path_without_targets),
+        TEST(test_malformed_targets),
+        TEST(test_too_many_targets),
+        TEST(test_unix_sockets),
+        TEST(test_collectors),
+        TEST(test_own_collectors),
+        TEST(test_refused_collectors),
+        TEST(test_names),
+        TEST(test_fail),
+        TEST(test_modules),
+        TEST(test_what_is_not_there_yet),
+        TEST(test_malformed_escapes),
+        TEST(test_longest_query),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
