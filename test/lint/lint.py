@@ -16,14 +16,22 @@ MAY_INCLUDE = {
     "memcached": {"base", "net", "memcached"},
     "http": {"base", "net", "http"},
     "metrics": {"base", "metrics"},
+    "outputs": {"base", "outputs"},
 }
-LLHTTP_PLACE = re.compile(r"src/http/request\.[ch]$")
+# Libraries that only one place may know.
+PLACES = {
+    "llhttp.h": "src/http/request.",
+    "zlib.h": "src/http/compressor.",
+    "zstd.h": "src/http/compressor.",
+    "ares.h": "src/net/dns.",
+    "curl/curl.h": "src/outputs/",
+}
 GENERATED = {"revision.h"}
 LONGEST_FILE = 450
 
 INCLUDE = re.compile(r'\s*#\s*include\s+([<"])([^>"]+)[>"]')
 UNFINISHED = re.compile(r"\b(TO" "DO|FIX" "ME|X" r"XX)\b")
-TEXT = {".c", ".h", ".py", ".build", ".txt", ".yml", ".yaml", ".md", ".wrap", ".service", ""}
+TEXT = {".c", ".h", ".inc", ".py", ".build", ".txt", ".yml", ".yaml", ".md", ".wrap", ".service", ""}
 
 
 def lines(root, path):
@@ -34,7 +42,7 @@ def lines(root, path):
 
 
 def sources(root, folder="src"):
-    return sorted(path for path in (root / folder).rglob("*") if path.suffix in {".c", ".h"})
+    return sorted(path for path in (root / folder).rglob("*") if path.suffix in {".c", ".h", ".inc"})
 
 
 def texts(root):
@@ -58,8 +66,8 @@ def check_arrows(root):
                 continue
             bracket, name = include.groups()
             if bracket == "<":
-                if name == "llhttp.h" and not LLHTTP_PLACE.search(path.as_posix()):
-                    yield f"{where}: <llhttp.h> belongs to http/request alone"
+                if not where.startswith(PLACES.get(name, "")):
+                    yield f"{where}: <{name}> belongs to {PLACES[name]} alone"
                 continue
             if name in GENERATED:
                 continue
@@ -124,13 +132,16 @@ def check_version(root):
 
 
 def check_listed(root):
-    """A source file that the build does not know is never compiled, and a test never run."""
+    """A source file that the build does not know is never compiled, a test never run, a table never read."""
+    included = {match[2] for path in sources(root) for _, line in lines(root, path) if (match := INCLUDE.match(line))}
     built = (root / "meson.build").read_text(encoding="utf-8")
     tested = (root / "test/meson.build").read_text(encoding="utf-8")
     for path in sources(root):
         name = path.relative_to(root).as_posix()
         if path.suffix == ".c" and f"'{name}'" not in built:
             yield f"{name}: not in meson.build"
+        if path.suffix == ".inc" and name.removeprefix("src/") not in included:
+            yield f"{name}: included by nothing"
     for path in sources(root, "test/unit"):
         if path.name.startswith("test_") and path.suffix == ".c":
             folder = path.parent.relative_to(root / "test/unit")

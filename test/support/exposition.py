@@ -7,6 +7,12 @@ LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"')
 VALUE = re.compile(r"[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|Inf)|NaN")
 TYPES = {"counter", "gauge", "untyped", "histogram", "summary"}
 
+# How the names in a block of these types end; in any other, every sample has the family's own name.
+SUFFIXES = {
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("", "_sum", "_count"),
+}
+
 
 class Malformed(AssertionError):
     """The text is no exposition."""
@@ -76,7 +82,7 @@ class Exposition:
 
     def _add(self, line, family):
         name, labels, value = _sample(line)
-        if name != family:
+        if family is None or name not in [family + suffix for suffix in SUFFIXES.get(self.types.get(family), ("",))]:
             raise Malformed(f"{line!r} stands in the block of {family}")
         key = (name, frozenset(labels.items()))
         if key in self.samples:

@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes what its configuration says, in a directory of its own."""
 
 import json
+import time
 import urllib.parse
 
 from support import http
@@ -10,12 +11,12 @@ from support.process import Process, free_port, wait_until
 class Prometheus:
     """`config` is the text of its configuration file; `folder` takes the file and the database."""
 
-    def __init__(self, folder, config):
+    def __init__(self, folder, config, *flags):
         self.where = ("127.0.0.1", free_port())
         file = folder / "prometheus.yml"
         file.write_text(config)
         self.process = Process(["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}",
-                                "--web.listen-address=%s:%d" % self.where, "--log.level=warn"])
+                                "--web.listen-address=%s:%d" % self.where, "--log.level=warn", *flags])
         wait_until(self._ready, "Prometheus to be ready")
 
     def _ready(self):
@@ -25,15 +26,20 @@ class Prometheus:
         except OSError:
             return False
 
-    def _api(self, path):
-        answer = http.get(self.where, "/api/v1/" + path)
+    def _api(self, path, **parameters):
+        answer = http.get(self.where, f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
         assert answer.status == 200, answer
         return json.loads(answer.body)["data"]
 
     def query(self, expression):
         """[(labels, value text)] of an instant query."""
-        result = self._api("query?" + urllib.parse.urlencode({"query": expression}))["result"]
-        return [(row["metric"], row["value"][1]) for row in result]
+        return [(row["metric"], row["value"][1]) for row in self._api("query", query=expression)["result"]]
+
+    def exemplars(self, expression):
+        """[(labels of the series, exemplar)] of the last minute."""
+        now = time.time()
+        found = self._api("query_exemplars", query=expression, start=now - 60, end=now + 1)
+        return [(row["seriesLabels"], exemplar) for row in found for exemplar in row["exemplars"]]
 
     def targets(self):
         return self._api("targets")["activeTargets"]
