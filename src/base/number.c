@@ -102,6 +102,20 @@ void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places
     buffer_printf(buffer, ".%0*" PRIu64, (int) places, fraction);
 }
 
+/*
+ * Most values have few digits: those up to a millionth are written without trying out precisions. A quotient
+ * of two whole numbers is the double nearest to it, which is also what the decimal reads back as, so
+ * comparing with it proves the text.
+ */
+static bool append_short(struct buffer *buffer, double value)
+{
+    if (signbit(value) || value >= 1e9) return false;
+    uint64_t millionths = (uint64_t) llround(value * 1e6);
+    if ((double) millionths / 1e6 != value) return false;
+    number_append_scaled(buffer, millionths, 6);
+    return true;
+}
+
 void number_append_double(struct buffer *buffer, double value)
 {
     if (isnan(value)) {
@@ -112,6 +126,7 @@ void number_append_double(struct buffer *buffer, double value)
         buffer_append_string(buffer, value > 0 ? "+Inf" : "-Inf");
         return;
     }
+    if (append_short(buffer, value)) return;
     char text[32];
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(text, sizeof(text), "%.*g", precision, value);

@@ -14,6 +14,7 @@
 
 #include "base/container.h"
 #include "base/list.h"
+#include "outputs/libcurl.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -56,10 +57,10 @@ static void report(struct curl_loop *curl)
 {
     CURLMsg *message;
     int left;
-    while (!curl->closing && (message = curl_multi_info_read(curl->multi, &left))) {
+    while (!curl->closing && (message = libcurl.multi_info_read(curl->multi, &left))) {
         CURL *easy = message->easy_handle;
         CURLcode result = message->data.result;
-        curl_multi_remove_handle(curl->multi, easy);
+        libcurl.multi_remove_handle(curl->multi, easy);
         curl->on_done(curl->context, easy, result);
     }
 }
@@ -68,7 +69,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct curl_loop *curl = container_of(timer, struct curl_loop, timer);
     int running;
-    curl_multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    libcurl.multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     report(curl);
 }
 
@@ -92,7 +93,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
     if (status < 0) flags = CURL_CSELECT_ERR;
-    curl_multi_socket_action(curl->multi, watch->socket, flags, &running);
+    libcurl.multi_socket_action(curl->multi, watch->socket, flags, &running);
     report(curl);
 }
 
@@ -125,7 +126,7 @@ static struct watch *watch_new(struct curl_loop *curl, curl_socket_t socket)
     watch->socket = socket;
     list_append(&curl->watches, &watch->link);
     curl->handles++;
-    curl_multi_assign(curl->multi, socket, watch);
+    libcurl.multi_assign(curl->multi, socket, watch);
     return watch;
 }
 
@@ -136,7 +137,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int wanted, void *context
     (void) easy;
     if (wanted == CURL_POLL_REMOVE) {
         if (watch) watch_close(watch);
-        curl_multi_assign(curl->multi, socket, NULL);
+        libcurl.multi_assign(curl->multi, socket, NULL);
         return 0;
     }
     if (!watch) watch = watch_new(curl, socket);
@@ -151,7 +152,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int wanted, void *context
 int curl_loop_new(struct curl_loop **result, uv_loop_t *loop, curl_loop_done_fn on_done, void *context)
 {
     struct curl_loop *curl = calloc(1, sizeof(*curl));
-    if (curl) curl->multi = curl_multi_init();
+    if (curl) curl->multi = libcurl.multi_init();
     if (!curl || !curl->multi) {
         free(curl);
         return UV_ENOMEM;
@@ -162,22 +163,22 @@ int curl_loop_new(struct curl_loop **result, uv_loop_t *loop, curl_loop_done_fn 
     list_init(&curl->watches);
     uv_timer_init(loop, &curl->timer);
     curl->handles = 1;
-    curl_multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
-    curl_multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, on_wanted_timeout);
-    curl_multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
+    libcurl.multi_setopt(curl->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    libcurl.multi_setopt(curl->multi, CURLMOPT_SOCKETDATA, curl);
+    libcurl.multi_setopt(curl->multi, CURLMOPT_TIMERFUNCTION, on_wanted_timeout);
+    libcurl.multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
     *result = curl;
     return 0;
 }
 
 int curl_loop_add(struct curl_loop *curl, CURL *easy)
 {
-    return curl_multi_add_handle(curl->multi, easy) == CURLM_OK ? 0 : UV_ENOMEM;
+    return libcurl.multi_add_handle(curl->multi, easy) == CURLM_OK ? 0 : UV_ENOMEM;
 }
 
 void curl_loop_remove(struct curl_loop *curl, CURL *easy)
 {
-    curl_multi_remove_handle(curl->multi, easy);
+    libcurl.multi_remove_handle(curl->multi, easy);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -190,7 +191,7 @@ void curl_loop_close(struct curl_loop *curl, curl_loop_close_fn on_close, void *
     curl->closing = true;
     curl->on_close = on_close;
     curl->close_context = context;
-    curl_multi_cleanup(curl->multi);
+    libcurl.multi_cleanup(curl->multi);
     /* It tells of the sockets that it closes; should it forget one, nothing is left behind. */
     for (struct link *link; (link = list_first(&curl->watches));)
         watch_close(container_of(link, struct watch, link));

@@ -9,6 +9,7 @@
 #include "outputs/gateway.h"
 
 #include "outputs/curl_loop.h"
+#include "outputs/libcurl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -116,8 +117,9 @@ static const char *judge(struct gateway *gateway, CURLcode result)
 {
     long status = 0;
     if (result == CURLE_ABORTED_BY_CALLBACK) return "the exposition could not be made";
-    if (result != CURLE_OK) return gateway->curl_error[0] ? gateway->curl_error : curl_easy_strerror(result);
-    curl_easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (result != CURLE_OK)
+        return gateway->curl_error[0] ? gateway->curl_error : libcurl.easy_strerror(result);
+    libcurl.easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300) return NULL;
     struct slice answer = slice_trim((struct slice){gateway->answer, gateway->answer_len});
     snprintf(gateway->error, sizeof(gateway->error), "HTTP status %ld%s%.*s", status, answer.len ? ": " : "",
@@ -167,7 +169,7 @@ static const char *set_password(struct gateway *gateway)
         return gateway->error;
     }
     text[len] = '\0';
-    CURLcode result = curl_easy_setopt(gateway->easy, CURLOPT_PASSWORD, text);
+    CURLcode result = libcurl.easy_setopt(gateway->easy, CURLOPT_PASSWORD, text);
     explicit_bzero(text, sizeof(text));
     return result == CURLE_OK ? NULL : "out of memory";
 }
@@ -180,10 +182,10 @@ static const char *start(struct gateway *gateway, bool upload, const char *metho
     gateway->answer_len = 0;
     gateway->answer_whole = false;
     gateway->curl_error[0] = '\0';
-    if (curl_easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) timeout_ms) != CURLE_OK ||
+    if (libcurl.easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
+        libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||
+        libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
+        libcurl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) timeout_ms) != CURLE_OK ||
         curl_loop_add(gateway->curl, easy) < 0)
         return "out of memory";
     gateway->busy = true;
@@ -214,10 +216,10 @@ static bool set_headers(struct gateway *gateway, const char *content_type)
 {
     char line[256];
     /* No waiting for "100 Continue". */
-    struct curl_slist *first = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *first = libcurl.slist_append(NULL, "Expect:");
     snprintf(line, sizeof(line), "Content-Type: %s", content_type);
     gateway->headers = first;
-    return first && curl_slist_append(first, line);
+    return first && libcurl.slist_append(first, line);
 }
 
 static bool set_url(CURL *easy, const struct push_config *config)
@@ -226,7 +228,7 @@ static bool set_url(CURL *easy, const struct push_config *config)
     buffer_init(&url, PUSH_URL_MAX);
     push_config_url(config, &url);
     buffer_append_char(&url, '\0');
-    bool set = !url.failed && curl_easy_setopt(easy, CURLOPT_URL, url.data) == CURLE_OK;
+    bool set = !url.failed && libcurl.easy_setopt(easy, CURLOPT_URL, url.data) == CURLE_OK;
     buffer_deinit(&url);
     return set;
 }
@@ -237,30 +239,31 @@ static bool set_url(CURL *easy, const struct push_config *config)
  */
 static bool set_transport(CURL *easy, const struct push_config *config)
 {
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-           (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
-           (!config->cert_file || curl_easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file) == CURLE_OK) &&
-           (!config->key_file || curl_easy_setopt(easy, CURLOPT_SSLKEY, config->key_file) == CURLE_OK);
+    return libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+           (!config->ca_file || libcurl.easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
+           (!config->cert_file ||
+            libcurl.easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file) == CURLE_OK) &&
+           (!config->key_file || libcurl.easy_setopt(easy, CURLOPT_SSLKEY, config->key_file) == CURLE_OK);
 }
 
 static bool set_request(struct gateway *gateway, const struct push_config *config)
 {
     CURL *easy = gateway->easy;
     return set_url(easy, config) && set_headers(gateway, config->content_type) &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERNAME, config->username) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_READDATA, gateway) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, gateway) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, gateway->curl_error) == CURLE_OK;
+           libcurl.easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_USERNAME, config->username) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_READDATA, gateway) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_WRITEDATA, gateway) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, gateway->curl_error) == CURLE_OK;
 }
 
 static bool copy_settings(struct gateway *gateway, const struct push_config *config)
@@ -268,15 +271,15 @@ static bool copy_settings(struct gateway *gateway, const struct push_config *con
     gateway->post = config->post;
     gateway->timeout_ms = config->timeout_ms;
     if (config->password_file && !(gateway->password_file = strdup(config->password_file))) return false;
-    gateway->easy = curl_easy_init();
+    gateway->easy = libcurl.easy_init();
     return gateway->easy && set_transport(gateway->easy, config) && set_request(gateway, config);
 }
 
 static void gateway_free(struct gateway *gateway)
 {
-    curl_easy_cleanup(gateway->easy);
-    curl_slist_free_all(gateway->headers);
-    curl_global_cleanup();
+    libcurl.easy_cleanup(gateway->easy);
+    libcurl.slist_free_all(gateway->headers);
+    libcurl.global_cleanup();
     free(gateway->password_file);
     free(gateway);
 }
@@ -285,10 +288,11 @@ static void gateway_free(struct gateway *gateway)
 int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_config *config,
                 gateway_done_fn on_done, void *context)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return UV_ENOMEM;
+    if (libcurl_load() < 0) return UV_ENOENT;
+    if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return UV_ENOMEM;
     struct gateway *gateway = calloc(1, sizeof(*gateway));
     if (!gateway) {
-        curl_global_cleanup();
+        libcurl.global_cleanup();
         return UV_ENOMEM;
     }
     gateway->on_done = on_done;

@@ -1,8 +1,8 @@
 #include "outputs/push_config.h"
 
 #include "base/utf8.h"
+#include "outputs/libcurl.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -31,10 +31,10 @@ static int check_url(const char *url, const struct finding *finding)
     bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
     /* libcurl would forgive a third slash and take the path for the host. */
     if ((!http && !https) || url[https ? 8 : 7] == '/') return refuse(finding, "url", form);
-    CURLU *parsed = curl_url();
+    CURLU *parsed = libcurl.url();
     if (!parsed) return UV_ENOMEM;
-    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
-    curl_url_cleanup(parsed);
+    CURLUcode code = libcurl.url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    libcurl.url_cleanup(parsed);
     if (code == CURLUE_USER_NOT_ALLOWED)
         return refuse(finding, "url",
                       "no credentials in the URL; they belong into a user name and a password file");
@@ -137,7 +137,12 @@ static int check_credentials(const struct push_config *config, const struct find
 int push_config_check(const struct push_config *config, const char **setting, struct buffer *reason)
 {
     struct finding finding = {setting, reason};
-    int result = check_url(config->url, &finding);
+    int result = libcurl_load();
+    if (result < 0) {
+        refuse(&finding, "url", "libcurl (libcurl.so.4) to be installed");
+        return result;
+    }
+    result = check_url(config->url, &finding);
     if (result == 0) result = check_labels(config, &finding);
     if (result == 0 && (config->interval_ms == 0 || config->timeout_ms == 0)) {
         result = refuse(&finding, "interval", "an interval and a time-out above 0");
