@@ -200,8 +200,11 @@ static struct slice entry_labels(struct fleet_walk *fleet, const struct snapshot
     if (!number && !row->label) return slice_of(row->labels);
     buffer_clear(&fleet->labels);
     if (number) {
-        buffer_printf(&fleet->labels, "%s=\"%" PRIu32 "\"%s", number, entry->number,
-                      row->labels[0] ? "," : "");
+        /* On the path of most samples, where printf would take a third of the time of a scrape. */
+        buffer_append_string(&fleet->labels, number);
+        buffer_append_string(&fleet->labels, "=\"");
+        buffer_append_u64(&fleet->labels, entry->number);
+        buffer_append_string(&fleet->labels, row->labels[0] ? "\"," : "\"");
     }
     buffer_append_string(&fleet->labels, row->labels);
     if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, stat_value(snapshot, entry));
