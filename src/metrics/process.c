@@ -103,8 +103,7 @@ static void write_double(struct process_walk *process, struct encoder *encoder, 
     encoder_sample_double(encoder, SLICE(""), SLICE(""), value);
 }
 
-/* Seconds between the epoch and the boot, the base of start times in /proc/PID/stat; 0 when unknown. */
-static uint64_t boot_time(void)
+static uint64_t read_boot_time(void)
 {
     /* The line stands behind one line for each processor and one long line of interrupts. */
     FILE *file = fopen("/proc/stat", "re");
@@ -117,6 +116,17 @@ static uint64_t boot_time(void)
     }
     free(line);
     fclose(file);
+    return seconds;
+}
+
+/*
+ * Seconds between the epoch and the boot, the base of start times in /proc/PID/stat; 0 when unknown. Read
+ * once: the kernel takes long to write that file, and moving the clock later would not move the start.
+ */
+static uint64_t boot_time(void)
+{
+    static uint64_t seconds;
+    if (seconds == 0) seconds = read_boot_time();
     return seconds;
 }
 
