@@ -38,6 +38,7 @@ static void collection_free(struct collection *collection)
     collection_fn on_end = collection->plan.on_end;
     void *context = collection->plan.context;
     if (collection->walking) fleet_walk_deinit(&collection->fleet);
+    exposition_deinit(&collection->exposition);
     round_free(collection->round);
     collection_plan_clear(&collection->plan);
     free(collection);

@@ -84,14 +84,18 @@ static const char *const escapings[] = {"", "allow-utf-8", "underscores", "dots"
 static const char *const content_types[][ARRAY_LEN(escapings)] = {
     [FORMAT_TEXT] = CONTENT_TYPES("text/plain; version=0.0.4; charset=utf-8"),
     [FORMAT_OPENMETRICS] = CONTENT_TYPES("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    [FORMAT_PROTOBUF] = CONTENT_TYPES(
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"),
 };
 
 /* What the client likes best of what there is. */
 static enum format choose_format(struct slice accept, const char **content_type)
 {
     static const struct media_offer offers[] = {
-        [FORMAT_TEXT] = {"text/plain", "0.0.4"},
-        [FORMAT_OPENMETRICS] = {"application/openmetrics-text", "1.0.0"},
+        [FORMAT_TEXT] = {"text/plain", .version = "0.0.4"},
+        [FORMAT_OPENMETRICS] = {"application/openmetrics-text", .version = "1.0.0"},
+        [FORMAT_PROTOBUF] = {"application/vnd.google.protobuf", .proto = "io.prometheus.client.MetricFamily",
+                             .encoding = "delimited"},
     };
     struct media_choice choice = accept_choose(accept, offers, ARRAY_LEN(offers));
     *content_type = content_types[choice.offer][0];

@@ -17,7 +17,8 @@
  *     net/        addresses, names, connections
  *     collectors/ fleet and counts: snapshots to samples; telemetry, build: the exporter's own
  *     metrics/    registry: which families there are; collector: the walk over their samples;
- *                 encoder: samples to bytes; histogram, summary, sketch, process: what is observed here
+ *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
+ *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
  *     delivery    collections that nobody asked for: the textfile, the push, --once
  *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on

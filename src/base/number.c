@@ -134,3 +134,12 @@ void number_append_double(struct buffer *buffer, double value)
     }
     buffer_append_string(buffer, text);
 }
+
+void number_append_float(struct buffer *buffer, double value)
+{
+    size_t from = buffer->len;
+    bool plain = true;
+    number_append_double(buffer, value);
+    for (size_t at = from; at < buffer->len; at++) plain &= strchr(".eIN", buffer->data[at]) == NULL;
+    if (plain) buffer_append_string(buffer, ".0");
+}

@@ -37,4 +37,7 @@ void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places
  */
 void number_append_double(struct buffer *buffer, double value);
 
+/* The same, but never a bare integer: 1.0 and not 1, as OpenMetrics prescribes it for le and quantile. */
+void number_append_float(struct buffer *buffer, double value);
+
 #endif

@@ -37,8 +37,11 @@ int telemetry_init(struct telemetry *telemetry)
         return result;
     }
     histogram_init(&telemetry->scrapes, poll_bounds, ARRAY_LEN(poll_bounds), now);
+    histogram_set_native(&telemetry->scrapes, &telemetry->native_scrapes);
     histogram_init(&telemetry->polls, poll_bounds, ARRAY_LEN(poll_bounds), now);
+    histogram_set_native(&telemetry->polls, &telemetry->native_polls);
     histogram_init(&telemetry->turns, turn_bounds, ARRAY_LEN(turn_bounds), now);
+    histogram_set_native(&telemetry->turns, &telemetry->native_turns);
     return 0;
 }
 

@@ -36,6 +36,7 @@ struct telemetry {
     uint64_t scrapes_rejected; /* for --web.max-requests */
 
     struct histogram scrapes, polls, turns;
+    struct native native_scrapes, native_polls, native_turns; /* the same, in fine buckets */
     struct summary sizes, durations;
     uint64_t results[SCRAPE_RESULT_COUNT];
     uint64_t states[TARGET_STATE_COUNT];

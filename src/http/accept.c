@@ -40,10 +40,10 @@ int accept_encoding_quality(struct slice header, const char *coding)
 /* --- Media types --- */
 
 /* How exactly a range names an offer. */
-enum exactness { MATCHES_NOT, MATCHES_ANY, MATCHES_KIND, MATCHES_TYPE, MATCHES_VERSION };
+enum exactness { MATCHES_NOT, MATCHES_ANY, MATCHES_KIND, MATCHES_TYPE, MATCHES_PARAMETERS };
 
 struct media_range {
-    struct slice type, version, escaping;
+    struct slice type, version, proto, encoding, escaping;
     int quality;
 };
 
@@ -62,10 +62,24 @@ static struct media_range read_range(struct slice text)
             range.quality = parse_quality(value);
         else if (slice_is_nocase(name, "version"))
             range.version = value;
+        else if (slice_is_nocase(name, "proto"))
+            range.proto = value;
+        else if (slice_is_nocase(name, "encoding"))
+            range.encoding = value;
         else if (slice_is_nocase(name, "escaping"))
             range.escaping = value;
     }
     return range;
+}
+
+static bool is_asked(struct slice wish, const char *offered)
+{
+    return offered && wish.len;
+}
+
+static bool refuses(struct slice wish, const char *offered)
+{
+    return is_asked(wish, offered) && !slice_is(wish, offered);
 }
 
 static enum exactness match(const struct media_range *range, const struct media_offer *offer)
@@ -78,8 +92,13 @@ static enum exactness match(const struct media_range *range, const struct media_
         return MATCHES_KIND;
     }
     if (!slice_is_nocase(range->type, offer->type)) return MATCHES_NOT;
-    if (range->version.len == 0) return MATCHES_TYPE;
-    return slice_is(range->version, offer->version) ? MATCHES_VERSION : MATCHES_NOT;
+    if (refuses(range->version, offer->version) || refuses(range->proto, offer->proto) ||
+        refuses(range->encoding, offer->encoding)) {
+        return MATCHES_NOT;
+    }
+    bool asked = is_asked(range->version, offer->version) || is_asked(range->proto, offer->proto) ||
+                 is_asked(range->encoding, offer->encoding);
+    return asked ? MATCHES_PARAMETERS : MATCHES_TYPE;
 }
 
 /* The most exact range of the header for one offer; MATCHES_NOT if there is none. */

@@ -14,10 +14,16 @@
  */
 int accept_encoding_quality(struct slice header, const char *coding);
 
-/* A media type that could be answered. */
+/*
+ * A media type that could be answered, with its parameters; NULL for those it has not. A range that asks for
+ * another value of one of them does not match; one that does not name it does.
+ */
 struct media_offer {
     const char *type;    /* "text/plain" */
-    const char *version; /* "0.0.4": a range that asks for another version does not match */
+    const char *version; /* "0.0.4" */
+
+    /* Of the message and of what delimits it: "io.prometheus.client.MetricFamily", "delimited". */
+    const char *proto, *encoding;
 };
 
 struct media_choice {

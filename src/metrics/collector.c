@@ -8,6 +8,11 @@ void exposition_init(struct exposition *exposition, enum format format, struct s
     encoder_init(&exposition->encoder, format, filter);
 }
 
+void exposition_deinit(struct exposition *exposition)
+{
+    encoder_deinit(&exposition->encoder);
+}
+
 void exposition_add(struct exposition *exposition, struct walk *walk)
 {
     assert(exposition->count < EXPOSITION_WALKS_MAX);

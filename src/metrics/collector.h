@@ -44,6 +44,9 @@ struct exposition {
 
 void exposition_init(struct exposition *exposition, enum format format, struct slice filter);
 
+/* May come before the end. */
+void exposition_deinit(struct exposition *exposition);
+
 /* At most EXPOSITION_WALKS_MAX (asserted), in the order of the registry. */
 void exposition_add(struct exposition *exposition, struct walk *walk);
 

@@ -1,14 +1,15 @@
 /*
  * The two text formats differ in what heads a family, in how a few types are spelt, and in what OpenMetrics
  * adds: units, exemplars, times of creation, an end. A table says so; the lines of samples are the same.
+ * Protobuf has nothing of that, and is written elsewhere.
  */
 #include "metrics/encoder.h"
 
 #include "base/number.h"
-#include "base/utf8.h"
 
 #include <math.h>
 
+/* Of the text formats. */
 static const struct {
     const char *types[METRIC_TYPE_COUNT];
     bool openmetrics;
@@ -38,43 +39,17 @@ static const struct {
                             true},
 };
 
-/* --- Labels --- */
-
-/* Escapes what would end the quotes or the line, and replaces what is not UTF-8. */
-static void append_label_value(struct buffer *out, struct slice value)
-{
-    while (value.len) {
-        size_t len = utf8_sequence(value);
-        char c = value.data[0];
-        if (len == 0) {
-            buffer_append_string(out, UTF8_REPLACEMENT);
-            len = 1;
-        } else if (c == '\n') {
-            buffer_append_string(out, "\\n");
-        } else if (c == '"' || c == '\\') {
-            buffer_append_char(out, '\\');
-            buffer_append_char(out, c);
-        } else {
-            buffer_append(out, value.data, len);
-        }
-        value = slice_from(value, len);
-    }
-}
-
-void labels_append(struct buffer *labels, const char *name, struct slice value)
-{
-    if (labels->len) buffer_append_char(labels, ',');
-    buffer_append_string(labels, name);
-    buffer_append_string(labels, "=\"");
-    append_label_value(labels, value);
-    buffer_append_char(labels, '"');
-}
-
 /* --- Families --- */
 
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter)
 {
     *encoder = (struct encoder){.format = format, .filter = filter};
+    protobuf_init(&encoder->protobuf);
+}
+
+void encoder_deinit(struct encoder *encoder)
+{
+    protobuf_deinit(&encoder->protobuf);
 }
 
 void encoder_set_out(struct encoder *encoder, struct buffer *out)
@@ -94,6 +69,7 @@ static bool takes(struct slice filter, const struct family *family)
 void encoder_family(struct encoder *encoder, const struct family *family)
 {
     if (encoder->family == family) return;
+    protobuf_flush(&encoder->protobuf, encoder->out);
     encoder->family = family;
     encoder->announced = false;
     encoder->muted = !takes(encoder->filter, family);
@@ -156,11 +132,8 @@ static void append_own_label(struct buffer *out, struct own_label label)
 {
     buffer_append_string(out, label.name);
     buffer_append_string(out, "=\"");
-    size_t from = out->len;
-    number_append_double(out, label.value);
-    bool plain = true;
-    for (size_t at = from; at < out->len; at++) plain &= strchr(".eIN", out->data[at]) == NULL;
-    buffer_append_string(out, plain ? ".0\"" : "\"");
+    number_append_float(out, label.value);
+    buffer_append_char(out, '"');
 }
 
 /* Joins one more set to those between the braces. */
@@ -192,10 +165,36 @@ static void begin_sample(struct encoder *encoder, const char *suffix, struct sli
 
 static const struct own_label none = {NULL, 0};
 
+static struct protobuf_labels sets_of(const struct encoder *encoder, struct slice target_labels,
+                                      struct slice labels)
+{
+    return (struct protobuf_labels){encoder->constant_labels, target_labels, labels};
+}
+
+static void put_number(struct encoder *encoder, struct slice target_labels, struct slice labels, double value)
+{
+    struct protobuf_labels sets = sets_of(encoder, target_labels, labels);
+    protobuf_number(&encoder->protobuf, encoder->family, &sets, value, encoder->out);
+}
+
+/* Of a number as the text formats spell it. */
+static double read_number(struct slice text)
+{
+    double value = NAN;
+    if (slice_is(text, "+Inf")) return INFINITY;
+    if (slice_is(text, "-Inf")) return -INFINITY;
+    number_parse_double(text, &value);
+    return value;
+}
+
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value)
 {
     if (encoder->muted) return;
+    if (encoder->format == FORMAT_PROTOBUF) {
+        put_number(encoder, target_labels, labels, read_number(value));
+        return;
+    }
     begin_sample(encoder, "", target_labels, labels, none);
     buffer_append_slice(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
@@ -205,6 +204,10 @@ void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, str
                         uint64_t value)
 {
     if (encoder->muted) return;
+    if (encoder->format == FORMAT_PROTOBUF) {
+        put_number(encoder, target_labels, labels, (double) value);
+        return;
+    }
     begin_sample(encoder, "", target_labels, labels, none);
     buffer_append_u64(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
@@ -214,6 +217,10 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
                            double value)
 {
     if (encoder->muted) return;
+    if (encoder->format == FORMAT_PROTOBUF) {
+        put_number(encoder, target_labels, labels, value);
+        return;
+    }
     begin_sample(encoder, "", target_labels, labels, none);
     number_append_double(encoder->out, value);
     buffer_append_char(encoder->out, '\n');
@@ -283,6 +290,11 @@ void encoder_histogram(struct encoder *encoder, struct slice target_labels, stru
 {
     struct lines lines = {encoder, target_labels, labels};
     if (encoder->muted) return;
+    if (encoder->format == FORMAT_PROTOBUF) {
+        struct protobuf_labels sets = sets_of(encoder, target_labels, labels);
+        protobuf_histogram(&encoder->protobuf, encoder->family, &sets, view, encoder->out);
+        return;
+    }
     uint64_t count = line_buckets(&lines, view);
     /* Of a gauge histogram the last bucket is the count: 0.0.4 would want further lines apart, behind all
      * targets. */
@@ -300,6 +312,11 @@ void encoder_summary(struct encoder *encoder, struct slice target_labels, struct
 {
     struct lines lines = {encoder, target_labels, labels};
     if (encoder->muted) return;
+    if (encoder->format == FORMAT_PROTOBUF) {
+        struct protobuf_labels sets = sets_of(encoder, target_labels, labels);
+        protobuf_summary(&encoder->protobuf, encoder->family, &sets, view, encoder->out);
+        return;
+    }
     for (size_t n = 0; n < view->count; n++) {
         line_double(&lines, "", (struct own_label){"quantile", view->quantiles[n]}, view->values[n]);
     }
@@ -310,5 +327,6 @@ void encoder_summary(struct encoder *encoder, struct slice target_labels, struct
 
 void encoder_finish(struct encoder *encoder)
 {
-    if (formats[encoder->format].openmetrics) buffer_append_string(encoder->out, "# EOF\n");
+    if (encoder->format == FORMAT_OPENMETRICS) buffer_append_string(encoder->out, "# EOF\n");
+    protobuf_flush(&encoder->protobuf, encoder->out);
 }

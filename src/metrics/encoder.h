@@ -12,6 +12,8 @@
 #include "base/slice.h"
 #include "metrics/family.h"
 #include "metrics/histogram.h"
+#include "metrics/labels.h"
+#include "metrics/protobuf.h"
 #include "metrics/summary.h"
 
 #include <stdbool.h>
@@ -19,13 +21,8 @@
 enum format {
     FORMAT_TEXT, /* Prometheus text 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
     FORMAT_OPENMETRICS, /* OpenMetrics text 1.0.0: https://github.com/prometheus/OpenMetrics, specification */
+    FORMAT_PROTOBUF,    /* delimited io.prometheus.client.MetricFamily: metrics/protobuf.h */
 };
-
-/*
- * Labels as they stand between the braces of a sample: a="1",b="2". Rendered once, where they are made; the
- * encoder only joins them. Empty sets are "".
- */
-void labels_append(struct buffer *labels, const char *name, struct slice value);
 
 struct encoder {
     enum format format;
@@ -35,11 +32,15 @@ struct encoder {
     const struct family *family;  /* announced, borrowed */
     bool muted;                   /* the filter does not take it */
     bool announced;               /* its HELP and TYPE are written */
+    struct protobuf protobuf;     /* what is gathered in that format; empty in the others */
 };
 
 /* `filter` chooses families by the names of their samples, each ended by NUL; an empty one takes all.
  * Borrowed. */
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter);
+
+/* Releases what FORMAT_PROTOBUF gathers; the text formats hold nothing. */
+void encoder_deinit(struct encoder *encoder);
 
 /* The bytes go here from now on; an exposition is written in pieces. */
 void encoder_set_out(struct encoder *encoder, struct buffer *out);
@@ -67,7 +68,7 @@ void encoder_histogram(struct encoder *encoder, struct slice target_labels, stru
 void encoder_summary(struct encoder *encoder, struct slice target_labels, struct slice labels,
                      const struct summary_view *view);
 
-/* What ends the exposition: "# EOF" in OpenMetrics. */
+/* What ends the exposition: "# EOF" in OpenMetrics, the last family's message in protobuf. */
 void encoder_finish(struct encoder *encoder);
 
 #endif

@@ -22,6 +22,12 @@ void histogram_init(struct histogram *histogram, const double *bounds, size_t co
     *histogram = (struct histogram){.bounds = bounds, .count = count, .created = created};
 }
 
+void histogram_set_native(struct histogram *histogram, struct native *native)
+{
+    native_init(native);
+    histogram->native = native;
+}
+
 void histogram_deinit(struct histogram *histogram)
 {
     free(histogram->exemplars);
@@ -42,6 +48,7 @@ void histogram_observe(struct histogram *histogram, double value)
     if (isnan(value)) return;
     histogram->counts[bucket_of(histogram, value)]++;
     histogram->sum += value;
+    if (histogram->native) native_observe(histogram->native, value);
 }
 
 void histogram_observe_example(struct histogram *histogram, double value, struct slice labels, double now)
@@ -74,5 +81,6 @@ struct histogram_view histogram_view(const struct histogram *histogram)
         .sum = falls ? (double) NAN : histogram->sum,
         .created = histogram->created,
         .exemplars = histogram->exemplars,
+        .native = histogram->native,
     };
 }

@@ -5,6 +5,7 @@
 #define METRICS_HISTOGRAM_H
 
 #include "base/slice.h"
+#include "metrics/native.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct histogram_view {
     double sum;                       /* of all observations; NAN when there is none to write */
     double created;                   /* seconds since the unix epoch; 0 if not known */
     const struct exemplar *exemplars; /* count + 1 of them, or NULL */
+    const struct native *native;      /* the same observations in finer buckets, or NULL */
 };
 
 struct histogram {
@@ -37,6 +39,7 @@ struct histogram {
     uint64_t counts[HISTOGRAM_BOUNDS_MAX + 1];
     double sum, created;
     struct exemplar *exemplars; /* owned; NULL without exemplars */
+    struct native *native;      /* borrowed; NULL without */
 };
 
 /*
@@ -44,6 +47,12 @@ struct histogram {
  * all is a histogram too: it counts and sums. `created` is the time now, in seconds since the unix epoch.
  */
 void histogram_init(struct histogram *histogram, const double *bounds, size_t count, double created);
+
+/*
+ * Counts in a native histogram as well, for the formats that have them; to be called before the first
+ * observation. It is initialised here and lives as long as the histogram.
+ */
+void histogram_set_native(struct histogram *histogram, struct native *native);
 
 /* Releases the exemplars. */
 void histogram_deinit(struct histogram *histogram);

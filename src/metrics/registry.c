@@ -1,5 +1,7 @@
 #include "metrics/registry.h"
 
+#include "metrics/labels.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -47,24 +49,12 @@ static const struct family *find_conflict(const struct registry *registry, const
     return NULL;
 }
 
-/* Behind a rendered value, from its first quote to the comma after it; a backslash hides the quote that
- * follows. */
-static const char *skip_value(const char *at)
-{
-    if (*at == '"') at++;
-    while (*at && *at != '"') at += *at == '\\' && at[1] ? 2 : 1;
-    if (*at == '"') at++;
-    return *at == ',' ? at + 1 : at;
-}
-
-/* The constant labels are rendered: a="1",b="2". */
 static bool has_constant_label(const char *labels, struct slice name)
 {
-    while (*labels) {
-        struct slice label = {labels, strcspn(labels, "=")};
-        if (slice_equal(label, name)) return true;
-        labels += label.len;
-        if (*labels == '=') labels = skip_value(labels + 1);
+    struct slice rest = slice_of(labels);
+    struct label label;
+    while (labels_next(&rest, &label)) {
+        if (slice_equal(label.name, name)) return true;
     }
     return false;
 }

@@ -9,10 +9,11 @@ from support.process import Process, free_port, wait_until
 
 
 class Prometheus:
-    """`config` is the text of its configuration file; `folder` takes the file and the database."""
+    """`config` is the text of its configuration file; `folder` takes the file and the database, and is made."""
 
     def __init__(self, folder, config, *flags):
         self.where = ("127.0.0.1", free_port())
+        folder.mkdir(exist_ok=True)
         file = folder / "prometheus.yml"
         file.write_text(config)
         self.process = Process(["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}",
@@ -32,8 +33,9 @@ class Prometheus:
         return json.loads(answer.body)["data"]
 
     def query(self, expression):
-        """[(labels, value text)] of an instant query."""
-        return [(row["metric"], row["value"][1]) for row in self._api("query", query=expression)["result"]]
+        """[(labels, value text)] of an instant query; a native histogram is a dictionary."""
+        rows = self._api("query", query=expression)["result"]
+        return [(row["metric"], row[kind][1]) for row in rows for kind in ("value", "histogram") if kind in row]
 
     def exemplars(self, expression):
         """[(labels of the series, exemplar)] of the last minute."""

@@ -9,6 +9,7 @@
 #include "base/number.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static void reads_unsigned_numbers(void **state)
 {
@@ -166,20 +167,22 @@ static void sets_the_point_exactly(void **state)
 static const struct {
     double value;
     const char *expected;
+    bool integer; /* it is written like one */
 } doubles[] = {
-    {0, "0"},
-    {-0.0, "-0"},
-    {1, "1"},
-    {0.1, "0.1"},
-    {-2.5, "-2.5"},
-    {0.1 + 0.2, "0.30000000000000004"},
-    {1e300, "1e+300"},
-    {1.0 / 3, "0.3333333333333333"},
-    {1700000000.25, "1700000000.25"},
-    {INFINITY, "+Inf"},
-    {-INFINITY, "-Inf"},
-    {NAN, "NaN"},
-    {-NAN, "NaN"},
+    {0, "0", true},
+    {-0.0, "-0", true},
+    {1, "1", true},
+    {-1234567, "-1234567", true},
+    {0.1, "0.1", false},
+    {-2.5, "-2.5", false},
+    {0.1 + 0.2, "0.30000000000000004", false},
+    {1e300, "1e+300", false},
+    {1.0 / 3, "0.3333333333333333", false},
+    {1700000000.25, "1700000000.25", false},
+    {INFINITY, "+Inf", false},
+    {-INFINITY, "-Inf", false},
+    {NAN, "NaN", false},
+    {-NAN, "NaN", false},
 };
 
 static void writes_doubles_that_read_back(void **state)
@@ -195,13 +198,35 @@ static void writes_doubles_that_read_back(void **state)
     }
 }
 
+/* Behind other text with a point in it. */
+static void writes_floats_that_are_no_integers(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(doubles); i++) {
+        char expected[64];
+        struct buffer text;
+        buffer_init(&text, 100);
+        snprintf(expected, sizeof(expected), "a.%s%s", doubles[i].expected, doubles[i].integer ? ".0" : "");
+        buffer_append_string(&text, "a.");
+        number_append_float(&text, doubles[i].value);
+        if (!slice_is(buffer_slice(&text), expected))
+            fail_msg("%.*s instead of %s", SLICE_ARG(buffer_slice(&text)), expected);
+        buffer_deinit(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_unsigned_numbers), cmocka_unit_test(reads_signed_numbers),
-        cmocka_unit_test(knows_decimal_numbers),  cmocka_unit_test(refuses_what_is_no_decimal),
-        cmocka_unit_test(refuses_endless_digits), cmocka_unit_test(reads_no_further_than_the_slice),
-        cmocka_unit_test(sets_the_point_exactly), cmocka_unit_test(writes_doubles_that_read_back),
+        cmocka_unit_test(reads_unsigned_numbers),
+        cmocka_unit_test(reads_signed_numbers),
+        cmocka_unit_test(knows_decimal_numbers),
+        cmocka_unit_test(refuses_what_is_no_decimal),
+        cmocka_unit_test(refuses_endless_digits),
+        cmocka_unit_test(reads_no_further_than_the_slice),
+        cmocka_unit_test(sets_the_point_exactly),
+        cmocka_unit_test(writes_doubles_that_read_back),
+        cmocka_unit_test(writes_floats_that_are_no_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

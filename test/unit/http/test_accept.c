@@ -62,11 +62,13 @@ static void test_malformed_qualities_count_as_none(void **state)
 /* --- Media types --- */
 
 static const struct media_offer offers[] = {
-    {"text/plain", "0.0.4"},
-    {"application/openmetrics-text", "1.0.0"},
+    {"text/plain", .version = "0.0.4"},
+    {"application/openmetrics-text", .version = "1.0.0"},
+    {"application/vnd.google.protobuf", .proto = "io.prometheus.client.MetricFamily",
+     .encoding = "delimited"},
 };
 
-enum { TEXT, OPENMETRICS };
+enum { TEXT, OPENMETRICS, PROTOBUF };
 
 struct choice_row {
     const char *header;
@@ -90,7 +92,9 @@ static void expect_choices(const struct choice_row *rows, size_t count)
 #define OM_0 OM ";version=0.0.1"
 #define T_4  "text/plain;version=0.0.4"
 #define T_1  "text/plain;version=1.0.0"
-#define PB   "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+#define P    "application/vnd.google.protobuf"
+#define MF   ";proto=io.prometheus.client.MetricFamily"
+#define PB   P MF ";encoding=delimited"
 
 /* As Prometheus 2.42 and 3 send them, by default, with protobuf preferred and with single protocols. */
 static void test_what_prometheus_sends(void **state)
@@ -98,16 +102,20 @@ static void test_what_prometheus_sends(void **state)
     (void) state;
     static const struct choice_row rows[] = {
         {OM_1 "," OM_0 ";q=0.75," T_4 ";q=0.5,*/*;q=0.1", OPENMETRICS, ""},
-        {PB "," OM_1 ";q=0.8," OM_0 ";q=0.7," T_4 ";q=0.5,*/*;q=0.1", OPENMETRICS, ""},
+        {PB "," OM_1 ";q=0.8," OM_0 ";q=0.7," T_4 ";q=0.5,*/*;q=0.1", PROTOBUF, ""},
         {OM_1 ";escaping=allow-utf-8;q=0.6," OM_0 ";q=0.5," T_1 ";escaping=allow-utf-8;q=0.4," T_4
               ";q=0.3,*/*;q=0.2",
          OPENMETRICS, "allow-utf-8"},
-        {PB ";q=0.6," OM_1 ";escaping=underscores;q=0.5," OM_0 ";q=0.4," T_4 ";q=0.3,*/*;q=0.2", OPENMETRICS,
+        {PB ";q=0.6," OM_1 ";escaping=underscores;q=0.5," OM_0 ";q=0.4," T_4 ";q=0.3,*/*;q=0.2", PROTOBUF,
+         ""},
+        {PB ";escaping=allow-utf-8;q=0.6," OM_1 ";escaping=underscores;q=0.5," T_4 ";q=0.3,*/*;q=0.2",
+         PROTOBUF, "allow-utf-8"},
+        {PB ";q=0.4," OM_1 ";escaping=underscores;q=0.5," OM_0 ";q=0.4," T_4 ";q=0.3,*/*;q=0.2", OPENMETRICS,
          "underscores"},
         {T_4 ";q=0.6,*/*;q=0.5", TEXT, ""},
         {T_1 ";escaping=allow-utf-8;q=0.6," T_4 ";q=0.5,*/*;q=0.4", TEXT, ""},
         {OM_0 ";q=0.6,*/*;q=0.5", TEXT, ""},
-        {PB ";q=0.6,*/*;q=0.5", TEXT, ""},
+        {PB ";q=0.6,*/*;q=0.5", PROTOBUF, ""},
     };
     expect_choices(rows, ARRAY_LEN(rows));
 }
@@ -125,7 +133,6 @@ static void test_no_choice(void **state)
         {"/", TEXT, ""},
         {"application/json", TEXT, ""},
         {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", TEXT, ""},
-        {PB, TEXT, ""},
         {OM ";version=2.0.0", TEXT, ""},
         {OM ";q=0", TEXT, ""},
         {OM ";q=0.0000", TEXT, ""},
@@ -139,6 +146,28 @@ static void test_no_choice(void **state)
         {"*/openmetrics-text", TEXT, ""},
         {"\"" OM "\"", TEXT, ""},
         {"text/plain;q=0," OM ";q=0", TEXT, ""},
+    };
+    expect_choices(rows, ARRAY_LEN(rows));
+}
+
+/* Every parameter that is named has to be the offer's own. */
+static void test_parameters(void **state)
+{
+    (void) state;
+    static const struct choice_row rows[] = {
+        {PB, PROTOBUF, ""},
+        {P, PROTOBUF, ""},
+        {P MF, PROTOBUF, ""},
+        {P " ; Encoding=\"delimited\" ; PROTO = io.prometheus.client.MetricFamily", PROTOBUF, ""},
+        {P MF ";encoding=text", TEXT, ""},
+        {P MF ";encoding=compact-text", TEXT, ""},
+        {P ";proto=io.prometheus.client.Other;encoding=delimited", TEXT, ""},
+        {P ";proto=io.prometheus.client.MetricFamilies", TEXT, ""},
+        {PB ";q=0", TEXT, ""},
+        {PB ";q=0.5,text/plain", TEXT, ""},
+        {P MF ";encoding=text," OM ";q=0.1", OPENMETRICS, ""},
+        {PB ";version=7", PROTOBUF, ""},
+        {"text/plain;encoding=delimited;q=0.5," OM ";q=0.1", TEXT, ""},
     };
     expect_choices(rows, ARRAY_LEN(rows));
 }
@@ -161,7 +190,7 @@ static void test_quality_and_exactness(void **state)
         {"*/*, text/*;q=0", OPENMETRICS, ""},
         {"*/*;q=0.5, text/*;q=0.6, text/plain;q=0.1", OPENMETRICS, ""},
         {"*/*;q=0.5, text/*;q=0.1, text/plain;q=0.6", TEXT, ""},
-        {"application/*;q=0.9, " OM ";q=0.1, text/plain;q=0.2", TEXT, ""},
+        {"application/*;q=0.9, " OM ";q=0.1, " P ";q=0.1, text/plain;q=0.2", TEXT, ""},
         {OM ";q=0.9, " OM_1 ";q=0.1, text/plain;q=0.2", TEXT, ""},
         {OM_1 ";q=0.9, " OM ";q=0.1, text/plain;q=0.2", OPENMETRICS, ""},
         {OM ";q=0.1, " OM ";q=0.9, text/plain;q=0.2", TEXT, ""},
@@ -237,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_malformed_qualities_count_as_none),
         cmocka_unit_test(test_what_prometheus_sends),
         cmocka_unit_test(test_no_choice),
+        cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_quality_and_exactness),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_parameters_of_ranges),

@@ -76,7 +76,7 @@ static void write_histograms(struct encoder *encoder)
         [1] = {.value = 0.25, .timestamp = 1700000000.125, .labels_len = 12, .labels = "target=\"a:1\"rest"},
         [4] = {.value = INFINITY, .timestamp = 1},
     };
-    struct histogram_view view = {bounds, counts, 4, 12.5, 1600000000.5, exemplars};
+    struct histogram_view view = {bounds, counts, 4, 12.5, 1600000000.5, exemplars, NULL};
     struct slice a = SLICE("instance=\"a:1\""), get = SLICE("kind=\"get\"");
     encoder_family(encoder, &duration);
     encoder_histogram(encoder, a, get, &view);
@@ -84,7 +84,7 @@ static void write_histograms(struct encoder *encoder)
     view.created = 0;
     encoder_histogram(encoder, none, none, &view);
     encoder_family(encoder, &drift);
-    encoder_histogram(encoder, none, none, &(struct histogram_view){negative, few, 2, NAN, 5, NULL});
+    encoder_histogram(encoder, none, none, &(struct histogram_view){negative, few, 2, NAN, 5, NULL, NULL});
     encoder_family(encoder, &sizes);
     encoder_histogram(encoder, none, SLICE("slab=\"1\""), &view);
     view.sum = NAN;

@@ -60,6 +60,7 @@ static void test_nothing_observed(void **state)
     assert_true(view.sum == 0);
     assert_true(view.created == 1700000000.5);
     assert_null(view.exemplars);
+    assert_null(view.native);
 }
 
 static void test_bounds_are_inclusive(void **state)
@@ -123,6 +124,27 @@ static void test_no_sum_with_negative_bounds(void **state)
     assert_int_equal(histogram_view(&histogram).counts[3], 1);
     assert_true(isnan(histogram_view(&histogram).sum));
     histogram_deinit(&histogram);
+}
+
+/* What is counted in buckets of one kind is counted in those of the other. */
+static void test_native_counts_the_same(void **state)
+{
+    struct histogram *histogram = *state;
+    struct native native;
+    histogram_set_native(histogram, &native);
+    histogram_observe(histogram, 0);
+    histogram_observe(histogram, 1);
+    histogram_observe_example(histogram, 1, SLICE(""), 1);
+    histogram_observe(histogram, NAN);
+    histogram_observe(histogram, INFINITY);
+    expect_counts(histogram, (uint64_t[]){1, 2, 0, 1});
+    const struct native *seen = histogram_view(histogram).native;
+    assert_ptr_equal(seen, &native);
+    assert_int_equal(seen->schema, NATIVE_SCHEMA);
+    assert_int_equal(seen->zero_count, 1);
+    assert_int_equal(seen->count, 2);
+    assert_int_equal(seen->buckets[0].count, 2);
+    assert_int_equal(seen->buckets[1].count, 1);
 }
 
 static void test_without_bounds(void **state)
@@ -222,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nan_is_not_observed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_are_counted_exactly, setup, teardown),
         cmocka_unit_test(test_no_sum_with_negative_bounds),
+        cmocka_unit_test_setup_teardown(test_native_counts_the_same, setup, teardown),
         cmocka_unit_test(test_without_bounds),
         cmocka_unit_test(test_as_many_bounds_as_there_may_be),
         cmocka_unit_test_setup_teardown(test_examples_stay_in_their_bucket, setup, teardown),

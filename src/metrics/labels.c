@@ -1,0 +1,70 @@
+#include "metrics/labels.h"
+
+#include "base/utf8.h"
+
+/* --- Writing --- */
+
+/* Escapes what would end the quotes or the line, and replaces what is not UTF-8. */
+static void append_label_value(struct buffer *out, struct slice value)
+{
+    while (value.len) {
+        size_t len = utf8_sequence(value);
+        char c = value.data[0];
+        if (len == 0) {
+            buffer_append_string(out, UTF8_REPLACEMENT);
+            len = 1;
+        } else if (c == '\n') {
+            buffer_append_string(out, "\\n");
+        } else if (c == '"' || c == '\\') {
+            buffer_append_char(out, '\\');
+            buffer_append_char(out, c);
+        } else {
+            buffer_append(out, value.data, len);
+        }
+        value = slice_from(value, len);
+    }
+}
+
+void labels_append(struct buffer *labels, const char *name, struct slice value)
+{
+    if (labels->len) buffer_append_char(labels, ',');
+    buffer_append_string(labels, name);
+    buffer_append_string(labels, "=\"");
+    append_label_value(labels, value);
+    buffer_append_char(labels, '"');
+}
+
+/* --- Reading --- */
+
+/* Up to the quote that ends a value; a backslash hides the one behind it. The whole length without one. */
+static size_t value_length(struct slice text)
+{
+    size_t at = 0;
+    while (at < text.len && text.data[at] != '"') at += text.data[at] == '\\' ? 2 : 1;
+    return at < text.len ? at : text.len;
+}
+
+bool labels_next(struct slice *labels, struct label *label)
+{
+    struct slice rest = *labels;
+    *labels = SLICE("");
+    label->name = slice_cut(&rest, '=');
+    if (!slice_starts(rest, "\"")) return false;
+    rest = slice_from(rest, 1);
+    label->escaped = (struct slice){rest.data, value_length(rest)};
+    if (label->escaped.len == rest.len) return false;
+    rest = slice_from(rest, label->escaped.len + 1);
+    if (slice_starts(rest, ",")) *labels = slice_from(rest, 1);
+    return true;
+}
+
+void label_append_value(struct buffer *out, const struct label *label)
+{
+    struct slice rest = label->escaped;
+    while (rest.len) {
+        buffer_append_slice(out, slice_cut(&rest, '\\'));
+        if (rest.len == 0) return;
+        buffer_append_char(out, (char) (rest.data[0] == 'n' ? '\n' : rest.data[0]));
+        rest = slice_from(rest, 1);
+    }
+}

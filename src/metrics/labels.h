@@ -1,0 +1,29 @@
+/*
+ * Labels as they stand between the braces of a sample: a="1",b="2". Rendered once, where they are made; the
+ * text formats only join them, others read them back. Empty sets are "". Pure.
+ */
+#ifndef METRICS_LABELS_H
+#define METRICS_LABELS_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+
+/* Escapes the value, and replaces what is not UTF-8. */
+void labels_append(struct buffer *labels, const char *name, struct slice value);
+
+/* Points into the set that was read. */
+struct label {
+    struct slice name;
+    struct slice escaped; /* the value as it is written between its quotes */
+};
+
+/* Cuts the first label off. False, and nothing is left, when there is none, or none that labels_append makes.
+ */
+bool labels_next(struct slice *labels, struct label *label);
+
+/* Appends the value that was escaped. */
+void label_append_value(struct buffer *out, const struct label *label);
+
+#endif

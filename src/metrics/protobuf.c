@@ -1,0 +1,318 @@
+/*
+ * An encoder of our own, since the schema is small: the fields below are all that is written. Their numbers
+ * are those of io/prometheus/client/metrics.proto in https://github.com/prometheus/client_model.
+ */
+#include "metrics/protobuf.h"
+
+#include "base/number.h"
+#include "metrics/labels.h"
+#include "metrics/native.h"
+#include "metrics/wire.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+enum { FAMILY_NAME = 1, FAMILY_HELP = 2, FAMILY_TYPE = 3, FAMILY_METRIC = 4, FAMILY_UNIT = 5 };
+enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
+enum {
+    METRIC_FIELD_LABEL = 1,
+    METRIC_FIELD_GAUGE = 2,
+    METRIC_FIELD_COUNTER = 3,
+    METRIC_FIELD_SUMMARY = 4,
+    METRIC_FIELD_UNTYPED = 5,
+    METRIC_FIELD_HISTOGRAM = 7,
+};
+enum { NUMBER_VALUE = 1 }; /* of Gauge, Counter and Untyped */
+enum { SUMMARY_COUNT = 1, SUMMARY_SUM = 2, SUMMARY_QUANTILE = 3, SUMMARY_CREATED = 4 };
+enum { QUANTILE_QUANTILE = 1, QUANTILE_VALUE = 2 };
+enum {
+    HISTOGRAM_COUNT = 1,
+    HISTOGRAM_SUM = 2,
+    HISTOGRAM_BUCKET = 3,
+    HISTOGRAM_SCHEMA = 5,
+    HISTOGRAM_ZERO_THRESHOLD = 6,
+    HISTOGRAM_ZERO_COUNT = 7,
+    HISTOGRAM_POSITIVE_SPAN = 12,
+    HISTOGRAM_POSITIVE_DELTA = 13,
+    HISTOGRAM_CREATED = 15,
+};
+enum { BUCKET_COUNT = 1, BUCKET_BOUND = 2, BUCKET_EXEMPLAR = 3 };
+enum { SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
+enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE = 2, EXEMPLAR_TIMESTAMP = 3 };
+enum { TIMESTAMP_SECONDS = 1, TIMESTAMP_NANOS = 2 }; /* google.protobuf.Timestamp */
+
+/* MetricType, and the field of Metric that goes with it. The schema knows neither info nor state sets. */
+struct kind {
+    unsigned type, field;
+};
+
+static const struct kind kinds[METRIC_TYPE_COUNT] = {
+    [METRIC_COUNTER] = {0, METRIC_FIELD_COUNTER},
+    [METRIC_GAUGE] = {1, METRIC_FIELD_GAUGE},
+    [METRIC_INFO] = {1, METRIC_FIELD_GAUGE},
+    [METRIC_STATE_SET] = {1, METRIC_FIELD_GAUGE},
+    [METRIC_SUMMARY] = {2, METRIC_FIELD_SUMMARY},
+    [METRIC_UNKNOWN] = {3, METRIC_FIELD_UNTYPED},
+    [METRIC_HISTOGRAM] = {4, METRIC_FIELD_HISTOGRAM},
+    [METRIC_GAUGE_HISTOGRAM] = {3, METRIC_FIELD_UNTYPED}, /* each of its buckets */
+};
+
+/* --- Messages --- */
+
+void protobuf_init(struct protobuf *protobuf)
+{
+    *protobuf = (struct protobuf){0};
+    /* Room for one more sample behind the last that fitted. */
+    buffer_init(&protobuf->message, 2 * PROTOBUF_MESSAGE_MAX);
+}
+
+void protobuf_deinit(struct protobuf *protobuf)
+{
+    buffer_deinit(&protobuf->message);
+}
+
+void protobuf_flush(struct protobuf *protobuf, struct buffer *out)
+{
+    struct buffer *message = &protobuf->message;
+    if (!protobuf->family) return;
+    protobuf->family = NULL;
+    if (message->failed) {
+        out->failed = true;
+    } else {
+        wire_append_varint(out, message->len);
+        buffer_append_slice(out, buffer_slice(message));
+    }
+    buffer_clear(message);
+}
+
+/* What heads a family, unless its message has begun; whatever there is of another one leaves. */
+static void begin_sample(struct protobuf *protobuf, const struct family *family, struct buffer *out)
+{
+    struct buffer *message = &protobuf->message;
+    bool buckets = family->type == METRIC_GAUGE_HISTOGRAM;
+    /* Readers want a unit to end the name. */
+    const char *unit = buckets ? "" : family_unit(family);
+    if (protobuf->family == family) return;
+    protobuf_flush(protobuf, out);
+    protobuf->family = family;
+    size_t name = wire_begin(message, FAMILY_NAME);
+    buffer_append_string(message, family->name);
+    if (buckets) buffer_append_string(message, "_bucket");
+    wire_end(message, name);
+    wire_put_string(message, FAMILY_HELP, slice_of(family->help));
+    wire_put_uint(message, FAMILY_TYPE, kinds[family->type].type);
+    if (*unit) wire_put_string(message, FAMILY_UNIT, slice_of(unit));
+}
+
+static void end_sample(struct protobuf *protobuf, struct buffer *out)
+{
+    const struct buffer *message = &protobuf->message;
+    if (message->failed || message->len >= PROTOBUF_MESSAGE_MAX) protobuf_flush(protobuf, out);
+}
+
+/* --- Metrics --- */
+
+/* One Metric that is being written: where what is open in it begins. */
+struct metric {
+    struct buffer *message; /* borrowed */
+    size_t begin, value;
+};
+
+static void put_labels(struct buffer *message, unsigned field, struct slice labels)
+{
+    struct label label;
+    while (labels_next(&labels, &label)) {
+        size_t pair = wire_begin(message, field);
+        wire_put_string(message, LABEL_NAME, label.name);
+        size_t value = wire_begin(message, LABEL_VALUE);
+        label_append_value(message, &label);
+        wire_end(message, value);
+        wire_end(message, pair);
+    }
+}
+
+/* Its labels may still be added to. */
+static struct metric begin_metric(struct protobuf *protobuf, const struct protobuf_labels *labels)
+{
+    struct buffer *message = &protobuf->message;
+    struct metric metric = {.message = message, .begin = wire_begin(message, FAMILY_METRIC)};
+    put_labels(message, METRIC_FIELD_LABEL, labels->constant);
+    put_labels(message, METRIC_FIELD_LABEL, labels->target);
+    put_labels(message, METRIC_FIELD_LABEL, labels->own);
+    return metric;
+}
+
+static void begin_value(struct protobuf *protobuf, struct metric *metric)
+{
+    metric->value = wire_begin(metric->message, kinds[protobuf->family->type].field);
+}
+
+static void end_metric(struct metric metric)
+{
+    wire_end(metric.message, metric.value);
+    wire_end(metric.message, metric.begin);
+}
+
+static void end_number(struct protobuf *protobuf, struct metric metric, double value)
+{
+    begin_value(protobuf, &metric);
+    wire_put_double(metric.message, NUMBER_VALUE, value);
+    end_metric(metric);
+}
+
+/* A time in seconds since the unix epoch; 0 if it is not known. To the millisecond, as in the text formats.
+ */
+static void put_time(struct buffer *message, unsigned field, double time)
+{
+    if (!(time > 0)) return;
+    uint64_t ms = (uint64_t) llround(time * 1000);
+    size_t begin = wire_begin(message, field);
+    wire_put_uint(message, TIMESTAMP_SECONDS, ms / 1000);
+    wire_put_uint(message, TIMESTAMP_NANOS, ms % 1000 * 1000000);
+    wire_end(message, begin);
+}
+
+/* --- Numbers and summaries --- */
+
+void protobuf_number(struct protobuf *protobuf, const struct family *family,
+                     const struct protobuf_labels *labels, double value, struct buffer *out)
+{
+    begin_sample(protobuf, family, out);
+    end_number(protobuf, begin_metric(protobuf, labels), value);
+    end_sample(protobuf, out);
+}
+
+void protobuf_summary(struct protobuf *protobuf, const struct family *family,
+                      const struct protobuf_labels *labels, const struct summary_view *view,
+                      struct buffer *out)
+{
+    begin_sample(protobuf, family, out);
+    struct metric metric = begin_metric(protobuf, labels);
+    struct buffer *message = metric.message;
+    begin_value(protobuf, &metric);
+    wire_put_uint(message, SUMMARY_COUNT, view->observations);
+    wire_put_double(message, SUMMARY_SUM, view->sum);
+    for (size_t n = 0; n < view->count; n++) {
+        size_t quantile = wire_begin(message, SUMMARY_QUANTILE);
+        wire_put_double(message, QUANTILE_QUANTILE, view->quantiles[n]);
+        wire_put_double(message, QUANTILE_VALUE, view->values[n]);
+        wire_end(message, quantile);
+    }
+    put_time(message, SUMMARY_CREATED, view->created);
+    end_metric(metric);
+    end_sample(protobuf, out);
+}
+
+/* --- Histograms --- */
+
+static void put_exemplar(struct buffer *message, const struct exemplar *exemplar)
+{
+    size_t begin = wire_begin(message, BUCKET_EXEMPLAR);
+    put_labels(message, EXEMPLAR_LABEL, (struct slice){exemplar->labels, exemplar->labels_len});
+    wire_put_double(message, EXEMPLAR_VALUE, exemplar->value);
+    put_time(message, EXEMPLAR_TIMESTAMP, exemplar->timestamp);
+    wire_end(message, begin);
+}
+
+static double bound_of(const struct histogram_view *view, size_t bucket)
+{
+    return bucket < view->count ? view->bounds[bucket] : (double) INFINITY;
+}
+
+static void put_buckets(struct buffer *message, const struct histogram_view *view)
+{
+    uint64_t below = 0;
+    for (size_t n = 0; n <= view->count; n++) {
+        const struct exemplar *exemplar = view->exemplars ? &view->exemplars[n] : NULL;
+        size_t bucket = wire_begin(message, HISTOGRAM_BUCKET);
+        below += view->counts[n];
+        wire_put_uint(message, BUCKET_COUNT, below);
+        wire_put_double(message, BUCKET_BOUND, bound_of(view, n));
+        if (exemplar && exemplar->timestamp > 0) put_exemplar(message, exemplar);
+        wire_end(message, bucket);
+    }
+}
+
+/* Runs of neighbours, each by its distance from the end of the one before, the first from bucket 0. */
+static void put_spans(struct buffer *message, const struct native *native)
+{
+    int32_t end = 0;
+    for (size_t n = 0; n < native->count;) {
+        const struct native_bucket *first = &native->buckets[n];
+        uint32_t length = 0;
+        while (n < native->count && native->buckets[n].index == first->index + (int32_t) length) {
+            length++;
+            n++;
+        }
+        size_t span = wire_begin(message, HISTOGRAM_POSITIVE_SPAN);
+        wire_put_sint(message, SPAN_OFFSET, first->index - end);
+        wire_put_uint(message, SPAN_LENGTH, length);
+        wire_end(message, span);
+        end = first->index + (int32_t) length;
+    }
+}
+
+/* The threshold is what tells a native histogram without observations from none. */
+static void put_native(struct buffer *message, const struct native *native)
+{
+    uint64_t before = 0;
+    wire_put_sint(message, HISTOGRAM_SCHEMA, native->schema);
+    wire_put_double(message, HISTOGRAM_ZERO_THRESHOLD, NATIVE_ZERO_THRESHOLD);
+    wire_put_uint(message, HISTOGRAM_ZERO_COUNT, native->zero_count);
+    put_spans(message, native);
+    for (size_t n = 0; n < native->count; n++) {
+        uint64_t count = native->buckets[n].count;
+        wire_put_sint(message, HISTOGRAM_POSITIVE_DELTA, (int64_t) (count - before));
+        before = count;
+    }
+}
+
+static uint64_t count_all(const struct histogram_view *view)
+{
+    uint64_t count = 0;
+    for (size_t n = 0; n <= view->count; n++) count += view->counts[n];
+    return count;
+}
+
+static void put_histogram(struct protobuf *protobuf, const struct protobuf_labels *labels,
+                          const struct histogram_view *view)
+{
+    struct metric metric = begin_metric(protobuf, labels);
+    begin_value(protobuf, &metric);
+    wire_put_uint(metric.message, HISTOGRAM_COUNT, count_all(view));
+    /* A sum that is left out would be read as 0: where there is none it is NaN. */
+    wire_put_double(metric.message, HISTOGRAM_SUM, view->sum);
+    put_buckets(metric.message, view);
+    if (view->native) put_native(metric.message, view->native);
+    put_time(metric.message, HISTOGRAM_CREATED, view->created);
+    end_metric(metric);
+}
+
+static void put_gauge_buckets(struct protobuf *protobuf, const struct protobuf_labels *labels,
+                              const struct histogram_view *view)
+{
+    uint64_t below = 0;
+    for (size_t n = 0; n <= view->count; n++) {
+        struct metric metric = begin_metric(protobuf, labels);
+        size_t pair = wire_begin(metric.message, METRIC_FIELD_LABEL);
+        wire_put_string(metric.message, LABEL_NAME, SLICE("le"));
+        size_t bound = wire_begin(metric.message, LABEL_VALUE);
+        number_append_float(metric.message, bound_of(view, n));
+        wire_end(metric.message, bound);
+        wire_end(metric.message, pair);
+        below += view->counts[n];
+        end_number(protobuf, metric, (double) below);
+    }
+}
+
+void protobuf_histogram(struct protobuf *protobuf, const struct family *family,
+                        const struct protobuf_labels *labels, const struct histogram_view *view,
+                        struct buffer *out)
+{
+    begin_sample(protobuf, family, out);
+    if (family->type == METRIC_GAUGE_HISTOGRAM)
+        put_gauge_buckets(protobuf, labels, view);
+    else
+        put_histogram(protobuf, labels, view);
+    end_sample(protobuf, out);
+}

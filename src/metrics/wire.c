@@ -1,0 +1,77 @@
+#include "metrics/wire.h"
+
+#include <string.h>
+
+/* How the value behind a field's number is written. */
+enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2 };
+
+#define VARINT_MAX 10
+
+static size_t format_varint(char text[VARINT_MAX], uint64_t value)
+{
+    size_t len = 0;
+    while (value >= 0x80) {
+        text[len++] = (char) (value | 0x80);
+        value >>= 7;
+    }
+    text[len++] = (char) value;
+    return len;
+}
+
+void wire_append_varint(struct buffer *out, uint64_t value)
+{
+    char text[VARINT_MAX];
+    buffer_append(out, text, format_varint(text, value));
+}
+
+static void append_key(struct buffer *out, unsigned field, enum wire_type type)
+{
+    wire_append_varint(out, (uint64_t) field << 3 | type);
+}
+
+void wire_put_uint(struct buffer *out, unsigned field, uint64_t value)
+{
+    append_key(out, field, WIRE_VARINT);
+    wire_append_varint(out, value);
+}
+
+/* Numbers near zero on both sides are short ones: 0, -1, 1, -2 become 0, 1, 2, 3. */
+void wire_put_sint(struct buffer *out, unsigned field, int64_t value)
+{
+    uint64_t folded = (uint64_t) value << 1;
+    wire_put_uint(out, field, value < 0 ? ~folded : folded);
+}
+
+/* The lowest byte first, whatever the machine does. */
+void wire_put_double(struct buffer *out, unsigned field, double value)
+{
+    uint64_t bits;
+    char bytes[sizeof(bits)];
+    memcpy(&bits, &value, sizeof(bits));
+    for (size_t n = 0; n < sizeof(bytes); n++) bytes[n] = (char) (bits >> (8 * n));
+    append_key(out, field, WIRE_FIXED64);
+    buffer_append(out, bytes, sizeof(bytes));
+}
+
+void wire_put_string(struct buffer *out, unsigned field, struct slice value)
+{
+    append_key(out, field, WIRE_LENGTH);
+    wire_append_varint(out, value.len);
+    buffer_append_slice(out, value);
+}
+
+size_t wire_begin(struct buffer *out, unsigned field)
+{
+    append_key(out, field, WIRE_LENGTH);
+    return out->len;
+}
+
+void wire_end(struct buffer *out, size_t begin)
+{
+    char length[VARINT_MAX];
+    size_t content = out->len - begin, len = format_varint(length, content);
+    if (!buffer_reserve(out, len)) return;
+    memmove(out->data + begin + len, out->data + begin, content);
+    memcpy(out->data + begin, length, len);
+    out->len += len;
+}
