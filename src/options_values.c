@@ -2,6 +2,7 @@
 
 #include "base/container.h"
 #include "base/duration.h"
+#include "base/names.h"
 #include "base/number.h"
 #include "memcached/stats.h"
 
@@ -80,19 +81,9 @@ static const char *const taken_labels[] = {
     "state",   "status",    "value",   "version",
 };
 
-static bool is_label_name(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && (i == 0 || c < '0' || c > '9')) return false;
-    }
-    return text.len > 0 && !slice_starts(text, "__");
-}
-
 static const char *read_label(const struct flag *flag, void *place, struct slice text)
 {
-    if (!is_label_name(text))
+    if (!label_name_is_valid(text))
         return "a label name of letters, digits and _, not beginning with a digit or __";
     if (is_one_of(text, taken_labels, ARRAY_LEN(taken_labels)))
         return "a label name that no metric uses already";

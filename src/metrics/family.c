@@ -1,6 +1,7 @@
 #include "metrics/family.h"
 
 #include "base/container.h"
+#include "base/names.h"
 #include "base/slice.h"
 #include "base/utf8.h"
 
@@ -40,32 +41,6 @@ const char *family_unit(const struct family *family)
 }
 
 /* --- Names --- */
-
-static bool is_word(struct slice text, const char *more)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (c == '\0') return false;
-        if (!strchr(letters, c) && !strchr(more, c) && !(i > 0 && strchr("0123456789", c))) return false;
-    }
-    return text.len > 0;
-}
-
-bool metric_name_is_valid(const char *name)
-{
-    return is_word(slice_of(name), ":");
-}
-
-static bool label_is_valid(struct slice name)
-{
-    return is_word(name, "") && !slice_starts(name, "__");
-}
-
-bool label_name_is_valid(const char *name)
-{
-    return label_is_valid(slice_of(name));
-}
 
 /* What follows the name of a family in the names of its samples; ended by NULL. */
 static const char *const *suffixes(enum metric_type type)
@@ -126,7 +101,7 @@ static bool is_valid_text(const char *text)
 
 static const char *check_label(const struct family *family, struct slice name)
 {
-    if (!label_is_valid(name)) return "label names of letters, digits and _, not beginning with __";
+    if (!label_name_is_valid(name)) return "label names of letters, digits and _, not beginning with __";
     if (slice_is(name, "le") &&
         (family->type == METRIC_HISTOGRAM || family->type == METRIC_GAUGE_HISTOGRAM)) {
         return "no label le in a histogram";
@@ -138,7 +113,7 @@ static const char *check_label(const struct family *family, struct slice name)
 const char *family_check(const struct family *family)
 {
     size_t ignored;
-    if (!metric_name_is_valid(family->name))
+    if (!metric_name_is_valid(slice_of(family->name)))
         return "a name of letters, digits, _ and :, not beginning with a digit";
     if (!is_valid_text(family->help)) return "a help text of one line without backslashes";
     if (family->type == METRIC_INFO && !ends_with(family->name, "_info", &ignored))

@@ -60,8 +60,4 @@ bool family_has_name(const struct family *family, struct slice name);
  */
 struct slice family_stem(const struct family *family);
 
-/* [a-zA-Z_:][a-zA-Z0-9_:]* and [a-zA-Z_][a-zA-Z0-9_]* without a leading "__". */
-bool metric_name_is_valid(const char *name);
-bool label_name_is_valid(const char *name);
-
 #endif

@@ -1,5 +1,6 @@
 #include "outputs/push_config.h"
 
+#include "base/names.h"
 #include "base/utf8.h"
 #include "outputs/libcurl.h"
 
@@ -64,21 +65,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Of Prometheus' data model; names with two underscores in front are kept for Prometheus itself. */
-static bool is_label_name(const char *name)
-{
-    if (!is_letter(name[0]) && name[0] != '_') return false;
-    if (name[0] == '_' && name[1] == '_') return false;
-    for (; *name; name++) {
-        if (!is_letter(*name) && !is_digit(*name) && *name != '_') return false;
-    }
-    return true;
-}
-
 static int check_label(const struct push_config *config, size_t n, const struct finding *finding)
 {
     const struct push_label *label = &config->grouping[n];
-    if (!is_label_name(label->name))
+    if (!label_name_is_valid(slice_of(label->name)))
         return refuse(finding, "grouping", "a label name of letters, digits and underscores");
     if (strcmp(label->name, "job") == 0) return refuse(finding, "grouping", "no label job beside the job");
     if (!is_utf8(label->value)) return refuse(finding, "grouping", "a label value in UTF-8");
