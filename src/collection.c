@@ -73,7 +73,12 @@ const struct collector *own_collector(enum own_collector own)
 
 unsigned own_collectors(const struct options *options)
 {
-    return options->disable_exporter_metrics ? OWN_BIT(OWN_MEMCACHED_PROCESS) : OWN_ALL;
+    unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS);
+    if (options->disable_exporter_metrics) return set;
+    if (options->collect_build) set |= OWN_BIT(OWN_BUILD);
+    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY);
+    if (options->collect_process) set |= OWN_BIT(OWN_PROCESS);
+    return set;
 }
 
 /* Makes the walk of one of them; NULL when it has nothing to say. */

@@ -23,6 +23,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,9 +403,21 @@ static enum exit_code start(struct exporter *exporter)
     return code;
 }
 
+/*
+ * The loop allocates, and the thread pool only compresses now and then: an arena of malloc's for each of its
+ * threads would be memory that is never given back.
+ */
+static void bound_memory(void)
+{
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 int exporter_run(const struct options *options)
 {
     struct exporter exporter = {.options = options};
+    bound_memory();
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     raise_file_limit(options);
     int result = telemetry_init(&exporter.telemetry);

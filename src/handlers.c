@@ -131,7 +131,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
 {
     static struct source nothing = {fill_nothing, release_nothing};
     struct telemetry *telemetry = handlers->telemetry;
-    struct response head = {.status = 200, .vary_encoding = true};
+    struct response head = {.status = 200, .varies = true};
 
     plan->format = choose_format(request->accept, &head.content_type);
     if (request->method == METHOD_HEAD) {

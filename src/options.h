@@ -48,6 +48,7 @@ struct options {
     bool scrape_endpoint;
     bool systemd_socket;
     bool disable_exporter_metrics;
+    bool collect_build, collect_telemetry, collect_process; /* of the exporter itself */
 
     /* What is given out beside HTTP. */
     bool web;                      /* serve HTTP */

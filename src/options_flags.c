@@ -97,6 +97,12 @@ const struct flag flags[] = {
      .help = "Ask the servers for \"stats proxybe\": backends of a proxy that are bad.",
      COLLECTOR(COMMAND_PROXYBE)},
 
+    {FLAG("collector.build", switch, collect_build, "true"), .help = "Tell the build of the exporter."},
+    {FLAG("collector.telemetry", switch, collect_telemetry, "true"),
+     .help = "Tell how the exporter's own work goes: memcached_exporter_*."},
+    {FLAG("collector.process", switch, collect_process, "true"),
+     .help = "Tell what the system knows of the exporter's process: process_*."},
+
     {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
      .help = "Addresses to serve HTTP on; repeatable, also with commas between them."},
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),

@@ -28,7 +28,7 @@ static void on_ready(void *context)
     bool failed =
         scrape->fail && collection_targets(scrape->collection) > 0 && collection_up(scrape->collection) == 0;
     struct response response = {
-        .status = failed ? 502 : 200, .content_type = scrape->content_type, .vary_encoding = true};
+        .status = failed ? 502 : 200, .content_type = scrape->content_type, .varies = true};
     exchange_stream(scrape->exchange, &response, collection_source(scrape->collection));
 }
 

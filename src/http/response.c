@@ -68,7 +68,7 @@ void response_append_head(struct buffer *out, const struct response *response,
     append_date(out, transfer->now);
     buffer_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (transfer->coding) buffer_printf(out, "Content-Encoding: %s\r\n", transfer->coding);
-    if (response->vary_encoding) buffer_append_string(out, "Vary: Accept-Encoding\r\n");
+    if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");
     if (response->allow) buffer_printf(out, "Allow: %s\r\n", response->allow);
     if (response->retry_after) buffer_append_string(out, "Retry-After: 1\r\n");
     append_framing(out, transfer);

@@ -19,7 +19,7 @@ struct response {
     const char *content_type; /* NUL-terminated */
     const char *allow;        /* value of Allow, or NULL */
     bool retry_after;         /* Retry-After: 1 */
-    bool vary_encoding;       /* Vary: Accept-Encoding */
+    bool varies;              /* Vary: Accept, Accept-Encoding */
 };
 
 /* How this answer travels; the server knows, the handler does not. */

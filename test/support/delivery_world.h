@@ -35,6 +35,9 @@ static char nothing[] = "";
 static inline struct options delivery_options(void)
 {
     return (struct options){
+        .collect_build = true,
+        .collect_telemetry = true,
+        .collect_process = true,
         .timeout_ns = 5000000000,
         .collectors = WORLD_COMMANDS,
         .textfile = nothing,

@@ -232,9 +232,16 @@ static void test_own_collectors_one_by_one(void **state)
 
 static void test_own_collectors_of_the_options(void **state)
 {
-    struct options options = {.disable_exporter_metrics = false};
+    struct options options = {.collect_build = true, .collect_telemetry = true, .collect_process = true};
     (void) state;
     assert_int_equal(own_collectors(&options), OWN_ALL);
+    options.collect_build = false;
+    assert_int_equal(own_collectors(&options), OWN_ALL & ~OWN_BIT(OWN_BUILD));
+    options.collect_telemetry = false;
+    assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS) | OWN_BIT(OWN_PROCESS));
+    options.collect_process = false;
+    assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS));
+    options.collect_build = options.collect_telemetry = options.collect_process = true;
     options.disable_exporter_metrics = true;
     assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS));
 }

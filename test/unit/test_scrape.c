@@ -137,7 +137,7 @@ static const char *expect_answer(struct fixture *fixture, const char *status_lin
     if (!slice_starts(buffer_slice(&fixture->answer), status_line))
         fail_msg("not %s:\n%s", status_line, text);
     assert_non_null(strstr(text, "\r\nContent-Type: " CONTENT_TYPE "\r\n"));
-    assert_non_null(strstr(text, "\r\nVary: Accept-Encoding\r\n"));
+    assert_non_null(strstr(text, "\r\nVary: Accept, Accept-Encoding\r\n"));
     return strstr(text, "\r\n\r\n") + 4;
 }
 

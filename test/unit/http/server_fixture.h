@@ -103,7 +103,7 @@ static inline void answer_hello(struct exchange *exchange)
 
 static inline void handle(void *context, struct exchange *exchange, const struct request *request)
 {
-    struct response response = {.status = 200, .content_type = "text/plain", .vary_encoding = true};
+    struct response response = {.status = 200, .content_type = "text/plain", .varies = true};
     struct slice number = request->path;
     uint64_t size = 0;
     assert_ptr_equal(context, &fixture);

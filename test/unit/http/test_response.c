@@ -43,11 +43,11 @@ static void test_everything(void **state)
                                 .content_type = "text/plain; charset=utf-8",
                                 .allow = "GET, HEAD",
                                 .retry_after = true,
-                                .vary_encoding = true};
+                                .varies = true};
     struct response_transfer transfer = {.framing = FRAMING_CHUNKED, .coding = "gzip", .minor = 1, .now = NOW};
     expect(&response, &transfer,
            "HTTP/1.1 503 Service Unavailable\r\n" DATE "Content-Type: text/plain; charset=utf-8\r\n"
-           "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\nAllow: GET, HEAD\r\nRetry-After: 1\r\n"
+           "Content-Encoding: gzip\r\nVary: Accept, Accept-Encoding\r\nAllow: GET, HEAD\r\nRetry-After: 1\r\n"
            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
 }
 
