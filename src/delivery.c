@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -44,6 +45,12 @@ struct delivery {
     void *close_context;
 };
 
+/* Rounded up: a time above 0 stays above 0. */
+static uint64_t to_ms(uint64_t nanoseconds)
+{
+    return (nanoseconds + 999999) / 1000000;
+}
+
 /* --- Collecting --- */
 
 static int collect(struct delivery *delivery, struct collection **collection, unsigned own,
@@ -59,7 +66,7 @@ static int collect(struct delivery *delivery, struct collection **collection, un
         .pid_file = config->options->pid_file,
         .commands = config->options->collectors,
         .format = FORMAT_TEXT,
-        .timeout_ms = config->options->timeout_ns / 1000000 + 1,
+        .timeout_ms = to_ms(config->options->timeout_ns),
         .on_ready = on_ready,
         .context = delivery,
     };
@@ -93,6 +100,10 @@ static int write_all(struct slice bytes)
 
 static int print(struct source *source)
 {
+    /* A reader who stalls blocks the loop, and with it our own handling of signals; nothing would have to be
+     * tidied up. */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
     struct buffer piece;
     int result = 0;
     bool more = true;
@@ -164,7 +175,7 @@ static void on_tick(uv_timer_t *timer)
 static void start_file(struct delivery *delivery)
 {
     const struct options *options = delivery->config.options;
-    uint64_t interval_ms = options->once ? 0 : options->textfile_interval_ns / 1000000 + 1;
+    uint64_t interval_ms = options->once ? 0 : to_ms(options->textfile_interval_ns);
     if (options->textfile[0] || options->once) uv_timer_start(&delivery->timer, on_tick, 0, interval_ms);
 }
 
@@ -224,8 +235,8 @@ static int start_push(struct delivery *delivery, struct buffer *error)
         .count = options->push_grouping.count,
         .post = options->push_post,
         .delete_on_exit = options->push_delete_on_exit,
-        .interval_ms = options->push_interval_ns / 1000000 + 1,
-        .timeout_ms = options->push_timeout_ns / 1000000 + 1,
+        .interval_ms = to_ms(options->push_interval_ns),
+        .timeout_ms = to_ms(options->push_timeout_ns),
         .username = or_null(options->push_username),
         .password_file = or_null(options->push_password_file),
         .ca_file = or_null(options->push_ca_file),

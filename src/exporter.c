@@ -1,11 +1,11 @@
 /*
- * Start: file limit, loop, signals, resolver, fleet, targets, server. A step that fails leaves the rest
- * unstarted.
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, targets, server, delivery. A step that fails
+ * leaves the rest unstarted.
  *
- * Stop, from a signal, from --once or from a start that failed: the server ends (running scrapes have
- * GRACE_MS), then on_server_closed releases the targets and ends the fleet, on_fleet_closed ends the
- * resolver, on_resolver_closed the signals. Nothing is left on the loop then, and uv_run returns by itself.
- * Each part may be missing, since the start may have failed before it.
+ * Stop, from a signal, from --once or from a start that failed: the server and the delivery end at the same
+ * time (running scrapes have GRACE_MS); when both are closed, on_user_closed releases the targets and ends
+ * the fleet, on_fleet_closed ends the resolver, on_resolver_closed the signals. Nothing is left on the loop
+ * then, and uv_run returns by itself. Each part may be missing, since the start may have failed before it.
  */
 #include "exporter.h"
 
@@ -135,6 +135,8 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct exporter *exporter = handle->data;
     log_line(LOG_INFO, "stopping", LOG_FIELD("signal", strsignal(number)));
+    /* Nothing was written yet, and 0 would say that every server was up. */
+    if (exporter->options->once && !exporter->stopping) exporter->code = EXIT_START;
     stop(exporter);
 }
 
@@ -143,7 +145,8 @@ static void on_signal(uv_signal_t *handle, int number)
 /* Every configured target and every HTTP client needs a descriptor. */
 static size_t descriptors_needed(const struct options *options)
 {
-    return options->addresses.count + options->max_connections + OTHER_DESCRIPTORS;
+    bool serves = options->web && !options->once;
+    return options->addresses.count + (serves ? options->max_connections : 0) + OTHER_DESCRIPTORS;
 }
 
 /* Raises the soft limit to the hard one; more cannot be had, and a fleet that needs more is told so. */

@@ -14,7 +14,7 @@
 #define NO_WEB_CONFIG   .unsupported = "TLS and authentication for the web endpoints are not supported yet"
 #define COLLECTOR(name) .bit = COMMAND_BIT(name)
 
-/* In the order of --help: asking memcached, collectors, serving, scraping, logging. */
+/* In the order of --help: asking memcached, collectors, serving, scraping, outputs, logging. */
 const struct flag flags[] = {
     {.name = "help",
      .type = &flag_action,

@@ -170,5 +170,6 @@ void options_print_manual(struct buffer *text)
         buffer_printf(text, "\\fR\n%s\n", endpoints[i].about);
     }
     buffer_append_string(text, ".SH EXIT STATUS\n0 after a clean stop, 2 for a wrong command line or "
-                               "environment, 1 for anything else that fails at start.\n");
+                               "environment, 1 for anything else that fails. With \\-\\-once: 3 if some "
+                               "servers were not up, 4 if none was.\n");
 }

@@ -62,6 +62,9 @@ static bool read_collector(struct reader *reader, struct slice name)
     reader->parameters->commands |= COMMAND_BIT(COMMAND_STATS);
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
         if (!slice_is(name, own_collector(own)->name)) continue;
+        if (!(own_collectors(reader->rules->options) & OWN_BIT(own))) {
+            return refuse(reader, 400, "collector", name, "it is not enabled, see --collector.*");
+        }
         reader->parameters->own_collectors |= OWN_BIT(own);
         return true;
     }

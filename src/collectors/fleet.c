@@ -22,6 +22,7 @@
 
 /* One sample's surroundings: which target it belongs to and what that target said. */
 struct place {
+    size_t target; /* its number in the round */
     struct encoder *encoder;
     struct slice target_labels;
     const struct snapshot *snapshot; /* NULL for a target that was never asked */
@@ -235,31 +236,47 @@ static void write_entry(struct fleet_walk *fleet, const struct place *place, con
                    buffer_slice(&fleet->value));
 }
 
-static void write_table_family(struct fleet_walk *fleet, const struct place *place,
+/*
+ * One server may have thousands of entries in a family (pages of an external store, stats that nobody knows):
+ * so many are written in one step. False when there are more.
+ */
+#define ENTRIES_A_STEP 256
+
+static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)
 {
-    uint32_t *cursor = &fleet->cursors[fleet->target];
+    uint32_t *cursor = &fleet->cursors[place->target];
     const struct snapshot *snapshot = place->snapshot;
-    while (*cursor < snapshot->count && snapshot->stats[*cursor].row < family->end) {
+    for (unsigned n = 0; *cursor < snapshot->count && snapshot->stats[*cursor].row < family->end; n++) {
+        if (n == ENTRIES_A_STEP) return false;
         const struct stat_entry *entry = &snapshot->stats[(*cursor)++];
         if (entry->row >= family->first) write_entry(fleet, place, entry);
     }
+    return true;
 }
 
 /* --- What the table does not know --- */
 
-static void write_unmapped(struct fleet_walk *fleet, const struct place *place)
+static void write_unmapped_entry(struct fleet_walk *fleet, const struct place *place,
+                                 const struct stat_entry *entry)
 {
-    const struct snapshot *snapshot = place->snapshot;
-    for (uint32_t n = fleet->cursors[fleet->target]; n < snapshot->count; n++) {
-        const struct stat_entry *entry = &snapshot->stats[n];
-        if (entry->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(entry->command))) continue;
-        buffer_clear(&fleet->labels);
-        labels_append(&fleet->labels, "command", slice_of(command_info(entry->command)->name));
-        labels_append(&fleet->labels, "stat", stat_key(snapshot, entry));
-        encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
-                       stat_value(snapshot, entry));
+    if (entry->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(entry->command))) return;
+    buffer_clear(&fleet->labels);
+    labels_append(&fleet->labels, "command", slice_of(command_info(entry->command)->name));
+    labels_append(&fleet->labels, "stat", stat_key(place->snapshot, entry));
+    encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
+                   stat_value(place->snapshot, entry));
+}
+
+/* They are the last entries of a snapshot. */
+static bool write_unmapped(struct fleet_walk *fleet, const struct place *place)
+{
+    uint32_t *cursor = &fleet->cursors[place->target];
+    for (unsigned n = 0; *cursor < place->snapshot->count; n++) {
+        if (n == ENTRIES_A_STEP) return false;
+        write_unmapped_entry(fleet, place, &place->snapshot->stats[(*cursor)++]);
     }
+    return true;
 }
 
 /* --- What is made of counts --- */
@@ -269,7 +286,6 @@ static bool write_counts(struct fleet_walk *fleet, const struct place *place,
 {
     struct counts_place counts = {place->encoder, place->target_labels, place->snapshot, &fleet->labels};
     if (!(fleet->commands & place->snapshot->answered & COMMAND_BIT(family->command))) return true;
-    encoder_family(place->encoder, &family->family);
     return family->write(&counts, &fleet->part);
 }
 
@@ -280,39 +296,63 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
     size_t own = ARRAY_LEN(own_families), n = fleet->family;
     if (n < own) {
-        encoder_family(place->encoder, &own_families[n].family);
         own_families[n].write(fleet, place);
-    } else if (!place->snapshot) {
         return true;
-    } else if (n < own + table.count) {
-        encoder_family(place->encoder, &table.families[n - own].family);
-        write_table_family(fleet, place, &table.families[n - own]);
-    } else if (n < own + table.count + COUNTS_FAMILIES) {
-        return write_counts(fleet, place, &counts_families[n - own - table.count]);
-    } else {
-        encoder_family(place->encoder, &unmapped);
-        write_unmapped(fleet, place);
     }
-    return true;
+    if (n < own + table.count) return write_table_family(fleet, place, &table.families[n - own]);
+    if (n < own + table.count + COUNTS_FAMILIES) {
+        return write_counts(fleet, place, &counts_families[n - own - table.count]);
+    }
+    return write_unmapped(fleet, place);
 }
 
-/* One family of one target, or a part of it. */
+/* Only what the exporter itself knows is told of targets that said nothing. */
+static size_t targets_of_family(const struct fleet_walk *fleet)
+{
+    return fleet->family < ARRAY_LEN(own_families) ? round_count(fleet->round) : fleet->heard_count;
+}
+
+static struct place find_place(const struct fleet_walk *fleet, struct encoder *encoder)
+{
+    size_t target = fleet->family < ARRAY_LEN(own_families) ? fleet->position : fleet->heard[fleet->position];
+    struct place place = {.encoder = encoder,
+                          .target = target,
+                          .target_labels = SLICE(""),
+                          .snapshot = round_snapshot(fleet->round, target)};
+    if (fleet->with_labels) place.target_labels = slice_of(round_target(fleet->round, target)->labels);
+    return place;
+}
+
+/* One family of one target, or a part of it; or the whole of a family that has nothing to write. */
 static bool step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
-    if (fleet->target == round_count(fleet->round)) {
-        fleet->target = 0;
-        fleet->family++;
-    }
     if (fleet->family == walk->collector->count || round_count(fleet->round) == 0) return false;
 
-    struct place place = {.encoder = encoder,
-                          .target_labels = SLICE(""),
-                          .snapshot = round_snapshot(fleet->round, fleet->target)};
-    if (fleet->with_labels) place.target_labels = slice_of(round_target(fleet->round, fleet->target)->labels);
+    encoder_family(encoder, walk->collector->families[fleet->family]);
+    if (encoder->muted || fleet->position == targets_of_family(fleet)) {
+        fleet->position = 0;
+        fleet->family++;
+        return true;
+    }
+    struct place place = find_place(fleet, encoder);
     if (!write_family(fleet, &place)) return true;
-    fleet->target++;
+    fleet->position++;
     fleet->part = 0;
+    return true;
+}
+
+/* Which targets said anything, so that the others are passed over at each of some hundred families. */
+static bool find_heard(struct fleet_walk *fleet)
+{
+    size_t count = round_count(fleet->round);
+    fleet->cursors = calloc(count + 1, sizeof(fleet->cursors[0]));
+    fleet->heard = calloc(count + 1, sizeof(fleet->heard[0]));
+    if (!fleet->cursors || !fleet->heard) return false;
+    for (size_t n = 0; n < count; n++) {
+        const struct snapshot *snapshot = round_snapshot(fleet->round, n);
+        if (snapshot && snapshot->answered) fleet->heard[fleet->heard_count++] = (uint32_t) n;
+    }
     return true;
 }
 
@@ -320,10 +360,11 @@ int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigne
 {
     *fleet = (struct fleet_walk){
         .walk = {fleet_collector(), step}, .round = round, .commands = commands, .with_labels = with_labels};
-    fleet->cursors = calloc(round_count(round) + 1, sizeof(fleet->cursors[0]));
     buffer_init(&fleet->labels, SCRATCH_MAX);
     buffer_init(&fleet->value, SCRATCH_MAX);
-    return fleet->cursors ? 0 : UV_ENOMEM;
+    if (find_heard(fleet)) return 0;
+    fleet_walk_deinit(fleet);
+    return UV_ENOMEM;
 }
 
 void fleet_walk_deinit(struct fleet_walk *fleet)
@@ -331,4 +372,5 @@ void fleet_walk_deinit(struct fleet_walk *fleet)
     buffer_deinit(&fleet->labels);
     buffer_deinit(&fleet->value);
     free(fleet->cursors);
+    free(fleet->heard);
 }

@@ -15,12 +15,14 @@
 
 struct fleet_walk {
     struct walk walk;
-    const struct round *round;   /* borrowed; done */
-    unsigned commands;           /* set of commands whose metrics are written: others may have asked more */
-    bool with_labels;            /* samples carry their target's labels */
-    size_t family, target;       /* the next step */
-    size_t part;                 /* of that family of that target, when it takes several steps */
-    uint32_t *cursors;           /* for each target, its first entry that is not written; owned */
+    const struct round *round; /* borrowed; done */
+    unsigned commands;         /* set of commands whose metrics are written: others may have asked more */
+    bool with_labels;          /* samples carry their target's labels */
+    size_t family, position;   /* the next step; the position is among the targets of that family */
+    size_t part;               /* of that family of that target, when it takes several steps */
+    uint32_t *cursors;         /* for each target, its first entry that is not written; owned */
+    uint32_t *heard;           /* the targets that said anything; owned */
+    size_t heard_count;
     struct buffer labels, value; /* scratch for one sample */
 };
 

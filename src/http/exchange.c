@@ -263,7 +263,8 @@ static void send_whole(struct exchange *exchange, const struct response *respons
     struct buffer *data = &exchange->piece;
     if (is_packed(exchange)) {
         data = &exchange->packed;
-        compressor_write(&exchange->compressor, buffer_slice(&exchange->piece), true, data);
+        int result = compressor_write(&exchange->compressor, buffer_slice(&exchange->piece), true, data);
+        if (result < 0) data->failed = true;
     }
     append_head(exchange, response, FRAMING_LENGTH, data->len);
     write_piece(exchange);
@@ -284,11 +285,12 @@ void exchange_stream(struct exchange *exchange, const struct response *response,
     buffer_init(&exchange->head, HEAD_CAP);
     buffer_init(&exchange->piece, PIECE_CAP);
     buffer_init(&exchange->packed, PIECE_CAP);
-    enum coding coding = coding_choose(exchange->request.accept_encoding);
+    bool head = exchange->request.method == METHOD_HEAD;
+    enum coding coding = head ? CODING_IDENTITY : coding_choose(exchange->request.accept_encoding);
     if (result == 0 && coding != CODING_IDENTITY) result = compressor_init(&exchange->compressor, coding);
     if (result < 0) {
         end(exchange, result);
-    } else if (exchange->request.method == METHOD_HEAD) {
+    } else if (head) {
         /* How long the body would be, only making it would tell: neither length nor coding is named. */
         release_body(exchange);
         append_head(exchange, response, FRAMING_CLOSE, 0);

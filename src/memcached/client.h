@@ -105,7 +105,7 @@ struct client {
 /* NULL when out of memory. */
 struct client *client_new(struct client_shared *shared, const struct address *address);
 
-/* Frees a client that has never been polled. */
+/* Frees a client that has no connection and no poll. */
 void client_free(struct client *client);
 
 void poll_init(struct poll *poll);

@@ -91,7 +91,7 @@ static bool append(struct snapshot *snapshot, struct stat_entry entry, struct sl
 {
     size_t start = snapshot->text.len;
     if (entry.row == STAT_UNMAPPED)
-        buffer_append_slice(&snapshot->text, key);
+        name_append(&snapshot->text, key);
     else if (stats_row(entry.row)->scope == SCOPE_NAME)
         name_append(&snapshot->text, slice_from(key, strlen(stats_row(entry.row)->key)));
     return append_entry(snapshot, entry, start, value);
@@ -180,7 +180,7 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 
 /* --- Finishing --- */
 
-/* The value of an entry whose form is a form of digits; judge_value has seen to it. */
+/* The value of an entry whose form is a form of digits; value_judge has seen to it. */
 static uint64_t read_unsigned(const struct snapshot *snapshot, const struct stat_entry *stat)
 {
     uint64_t number = 0;

@@ -142,7 +142,8 @@ void dialer_cancel(struct dialer *dialer, dialer_cancel_fn on_cancelled)
     if (dialer->phase == DIALER_CONNECTING) {
         step_to_next(dialer);
         dialer->favourite = dialer->endpoints[dialer->current];
-    } else {
+    } else if (dialer->phase == DIALER_QUEUED || dialer->status == 0) {
+        /* A look-up that could not begin is closing the stream already. */
         lookup_cancel(&dialer->lookup);
         gate_leave(dialer->gate, &dialer->ticket);
         stream_init(dialer->stream, dialer->loop);

@@ -30,6 +30,9 @@ static int setup(void **state)
     fixture->options = (struct options){
         .collectors = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS),
         .max_targets = 3,
+        .collect_build = true,
+        .collect_telemetry = true,
+        .collect_process = true,
         .target_label = label,
     };
     fixture->rules = (struct parameter_rules){

@@ -91,7 +91,7 @@ static char *collect(struct world *world, size_t count, bool with_labels)
     assert_int_equal(fleet_walk_init(&fleet, world->round, world->shown, with_labels), 0);
     exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
     exposition_add(&exposition, &fleet.walk);
-    buffer_init(&out, 1 << 20);
+    buffer_init(&out, 4 << 20);
     while (exposition_fill(&exposition, &out, out.len + 1)) assert_false(out.failed);
     fleet_walk_deinit(&fleet);
     buffer_append_char(&out, '\0');
@@ -367,6 +367,50 @@ static void test_families_are_well_formed(void **state)
     buffer_deinit(&error);
 }
 
+/* Keys that differ only in bytes that no label can hold would make one series twice. */
+static void test_unmapped_stats_that_look_alike(void **state)
+{
+    struct world *world = *state;
+    world->server.reply = "STAT zz\xff 1\r\nSTAT zz\xfe 2\r\nEND\r\nEND\r\nEND\r\nEND\r\n";
+    char *text = collect(world, 1, false);
+    expect_line(text, "memcached_unmapped_stat{command=\"stats\",stat=\"zz\xef\xbf\xbd\"} 1");
+    expect_none(text, "\xef\xbf\xbd\"} 2");
+    expect_line(text, "memcached_target_parse_errors 1");
+    free(text);
+}
+
+/* A server with thousands of stats must not make a piece that no sink takes. */
+static void test_steps_are_small(void **state)
+{
+    struct world *world = *state;
+    struct fleet_walk fleet;
+    struct exposition exposition;
+    struct buffer reply, out;
+    size_t lines = 0;
+    bool more = true;
+    buffer_init(&reply, 1 << 20);
+    for (unsigned n = 0; n < 20000; n++) buffer_printf(&reply, "STAT unknown_%u 1\r\n", n);
+    buffer_append(&reply, "END\r\nEND\r\nEND\r\nEND\r\n", 21); /* with its NUL */
+    world->server.reply = reply.data;
+    free(collect(world, 1, false));
+
+    assert_int_equal(fleet_walk_init(&fleet, world->round, world->shown, false), 0);
+    exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
+    exposition_add(&exposition, &fleet.walk);
+    buffer_init(&out, 1 << 20);
+    while (more) {
+        buffer_clear(&out);
+        more = exposition_fill(&exposition, &out, 1);
+        assert_true(out.len < 64 * 1024);
+        for (size_t at = 0; at < out.len; at++) lines += out.data[at] == '\n';
+    }
+    assert_true(lines > 20000);
+    fleet_walk_deinit(&fleet);
+    exposition_deinit(&exposition);
+    buffer_deinit(&out);
+    buffer_deinit(&reply);
+}
+
 static void test_no_targets(void **state)
 {
     struct world *world = *state;
@@ -390,6 +434,8 @@ int main(void)
         TEST(test_preferred_stat_that_is_not_wanted),
         TEST(test_many_prefixes),
         TEST(test_families_are_well_formed),
+        TEST(test_unmapped_stats_that_look_alike),
+        TEST(test_steps_are_small),
         TEST(test_no_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,7 @@ static void test_head(void **state)
     assert_int_equal(answer.status, 200);
     assert_false(answer_says(&answer, "Content-Length"));
     assert_false(answer_says(&answer, "Transfer-Encoding"));
+    assert_false(answer_says(&answer, "Content-Encoding"));
     assert_int_equal(fixture.filled, 0);
     assert_int_equal(fixture.released, 1);
     answer_deinit(&answer);
