@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* Prefixes that are written in one step. */
-#define PREFIXES_A_STEP 256
+#define PREFIXES_A_STEP 32
 
 /* The last bound is four weeks. */
 static const double age_bounds[] = {1, 10, 60, 300, 900, 3600, 14400, 86400, 604800, 2419200};

@@ -238,9 +238,9 @@ static void write_entry(struct fleet_walk *fleet, const struct place *place, con
 
 /*
  * One server may have thousands of entries in a family (pages of an external store, stats that nobody knows):
- * so many are written in one step. False when there are more.
+ * so many are written in one step, which stays small even if each of them has long labels. False when there are more.
  */
-#define ENTRIES_A_STEP 256
+#define ENTRIES_A_STEP 32
 
 static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)

@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 
 #include "base/container.h"
+#include "base/log.h"
 
 #include <assert.h>
 
@@ -148,6 +149,7 @@ static void on_written(struct stream *stream, int status);
 static void write_buffers(struct exchange *exchange, const uv_buf_t *buffers, unsigned count)
 {
     bool failed = exchange->head.failed || exchange->piece.failed || exchange->packed.failed;
+    if (failed) log_line(LOG_ERROR, "an answer is cut", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
     int result = failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
     exchange->write_started_ms = uv_now(exchange->stream->loop);
     for (unsigned n = 0; result == 0 && n < count; n++) exchange->answer.bytes += buffers[n].len;
@@ -278,6 +280,18 @@ static void send_first(struct exchange *exchange, const struct response *respons
     send_piece(exchange);
 }
 
+/* Nothing has been sent yet, so that the client can be told. */
+static void send_failure(struct exchange *exchange)
+{
+    struct response failure = {.status = 500, .content_type = "text/plain; charset=utf-8"};
+    log_line(LOG_ERROR, "an answer cannot be made", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
+    release_body(exchange);
+    compressor_deinit(&exchange->compressor);
+    buffer_clear(&exchange->piece);
+    append_head(exchange, &failure, FRAMING_LENGTH, 0);
+    write_head(exchange);
+}
+
 void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body)
 {
     int result = take_answer(exchange) ? 0 : UV_ECANCELED;
@@ -297,7 +311,9 @@ void exchange_stream(struct exchange *exchange, const struct response *response,
         write_head(exchange);
     } else {
         pull(exchange);
-        if (exchange->last && exchange->piece.len <= INLINE_MAX)
+        if (exchange->piece.failed)
+            send_failure(exchange);
+        else if (exchange->last && exchange->piece.len <= INLINE_MAX)
             send_whole(exchange, response);
         else
             send_first(exchange, response);

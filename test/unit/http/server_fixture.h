@@ -5,6 +5,7 @@
  *     /short        "hello\n" at once             /noise/N   a body of N bytes that is hard to compress
  *     /later        when the test says so         /same/N    N times the same byte
  *     /forgetful    the same, without on_abort    /broken    a body that runs out of memory in its 2nd piece
+ *     /broken/at/once    in its first
  *     anything else: 404 with the target as the body
  */
 #ifndef TEST_SERVER_FIXTURE_H
@@ -121,6 +122,10 @@ static inline void handle(void *context, struct exchange *exchange, const struct
         exchange_stream(exchange, &response, test_body_new(size, false, false));
     } else if (slice_is(request->path, "/broken")) {
         exchange_stream(exchange, &response, test_body_new(1024 * 1024, true, true));
+    } else if (slice_is(request->path, "/broken/at/once")) {
+        struct source *source = test_body_new(1024 * 1024, true, true);
+        container_of(source, struct test_body, body)->at = 1;
+        exchange_stream(exchange, &response, source);
     } else {
         struct response missing = {.status = 404, .content_type = "text/plain"};
         exchange_respond(exchange, &missing, request->target);

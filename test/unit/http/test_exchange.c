@@ -249,6 +249,24 @@ static void test_body_that_fails(void **state)
     }
 }
 
+/* As long as nothing is sent, the client is told. */
+static void test_body_that_fails_at_once(void **state)
+{
+    (void) state;
+    static const char *const requests[] = {
+        REQUEST("/broken/at/once"),
+        "GET /broken/at/once HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n",
+    };
+    struct client client;
+    client_open(&client);
+    for (unsigned n = 0; n < ARRAY_LEN(requests); n++) {
+        client_ask(&client, requests[n]);
+        client_expect(&client, 500, "");
+        assert_int_equal(fixture.released, n + 1);
+    }
+    client_close(&client);
+}
+
 /* --- The end in the middle --- */
 
 /* Stopped after so many turns of the loop: while the thread pool is at work, while a piece is written. */
@@ -285,6 +303,7 @@ int main(void)
         TEST(test_client_is_lost_within_a_body),
         TEST(test_client_is_lost_within_a_compressed_body),
         TEST(test_body_that_fails),
+        TEST(test_body_that_fails_at_once),
         cmocka_unit_test(test_stopped_at_every_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
