@@ -54,14 +54,3 @@ bool duration_parse(struct slice text, uint64_t *nanoseconds)
     *nanoseconds = (uint64_t) llround(sum);
     return true;
 }
-
-void duration_append(struct buffer *buffer, uint64_t nanoseconds)
-{
-    if (nanoseconds == 0) buffer_append_string(buffer, "0s");
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (nanoseconds < units[i].nanoseconds) continue;
-        buffer_append_u64(buffer, nanoseconds / units[i].nanoseconds);
-        buffer_append_string(buffer, units[i].name);
-        nanoseconds %= units[i].nanoseconds;
-    }
-}

@@ -2,7 +2,6 @@
 #ifndef BASE_DURATION_H
 #define BASE_DURATION_H
 
-#include "base/buffer.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -14,8 +13,5 @@
  * a hundred years; `nanoseconds` is then untouched.
  */
 bool duration_parse(struct slice text, uint64_t *nanoseconds);
-
-/* The shortest such text in whole units: "1m30s", "250ms", "0s". */
-void duration_append(struct buffer *buffer, uint64_t nanoseconds);
 
 #endif

@@ -13,25 +13,24 @@
 static const struct {
     const char *text;
     uint64_t nanoseconds;
-    const char *shortest; /* how it is written back */
 } good[] = {
-    {"0", 0, "0s"},
-    {"0s", 0, "0s"},
-    {"1ns", 1, "1ns"},
-    {"1us", 1000, "1us"},
-    {"250ms", SECOND / 4, "250ms"},
-    {"1s", SECOND, "1s"},
-    {"1m", 60 * SECOND, "1m"},
-    {"1h", 3600 * SECOND, "1h"},
-    {"1m30s", 90 * SECOND, "1m30s"},
-    {"90s", 90 * SECOND, "1m30s"},
-    {"1.5s", SECOND * 3 / 2, "1s500ms"},
-    {"0.25s", SECOND / 4, "250ms"},
-    {"1h1m1s1ms1us1ns", 3661 * SECOND + 1001001, "1h1m1s1ms1us1ns"},
-    {"1s1m", 61 * SECOND, "1m1s"},
-    {"1s1s", 2 * SECOND, "2s"},
-    {"876600h", UINT64_C(3155760000) * SECOND, "876600h"},
-    {"0.6ns", 1, "1ns"},
+    {"0", 0},
+    {"0s", 0},
+    {"1ns", 1},
+    {"1us", 1000},
+    {"250ms", SECOND / 4},
+    {"1s", SECOND},
+    {"1m", 60 * SECOND},
+    {"1h", 3600 * SECOND},
+    {"1m30s", 90 * SECOND},
+    {"90s", 90 * SECOND},
+    {"1.5s", SECOND * 3 / 2},
+    {"0.25s", SECOND / 4},
+    {"1h1m1s1ms1us1ns", 3661 * SECOND + 1001001},
+    {"1s1m", 61 * SECOND},
+    {"1s1s", 2 * SECOND},
+    {"876600h", UINT64_C(3155760000) * SECOND},
+    {"0.6ns", 1},
 };
 
 static const char *const bad[] = {
@@ -102,19 +101,6 @@ static void reads_no_further_than_the_slice(void **state)
     assert_false(duration_parse((struct slice){"1ms", 1}, &nanoseconds));
 }
 
-static void writes_the_shortest_text(void **state)
-{
-    (void) state;
-    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        struct buffer text;
-        buffer_init(&text, 100);
-        duration_append(&text, good[i].nanoseconds);
-        assert_int_equal(text.len, strlen(good[i].shortest));
-        assert_memory_equal(text.data, good[i].shortest, text.len);
-        buffer_deinit(&text);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,7 +108,6 @@ int main(void)
         cmocka_unit_test(refuses_what_is_none),
         cmocka_unit_test(refuses_a_nul),
         cmocka_unit_test(reads_no_further_than_the_slice),
-        cmocka_unit_test(writes_the_shortest_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
