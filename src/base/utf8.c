@@ -34,6 +34,16 @@ size_t utf8_sequence(struct slice text)
     return len;
 }
 
+bool utf8_is_valid(struct slice text)
+{
+    while (text.len) {
+        size_t len = utf8_sequence(text);
+        if (len == 0) return false;
+        text = slice_from(text, len);
+    }
+    return true;
+}
+
 void utf8_append_escaped(struct buffer *out, struct slice text)
 {
     while (text.len) {

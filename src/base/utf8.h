@@ -5,12 +5,17 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
+#include <stdbool.h>
+
 /*
  * Length of the well-formed sequence that the slice begins with (Unicode 15, table
  * 3-7: no overlong forms, no surrogates), or 0 if its first byte begins none. The
  * slice must not be empty.
  */
 size_t utf8_sequence(struct slice text);
+
+/* Whether the whole text is such sequences; the empty one is. */
+bool utf8_is_valid(struct slice text);
 
 /* What takes the place of each byte that begins no sequence: U+FFFD. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"

@@ -91,12 +91,10 @@ bool family_has_name(const struct family *family, struct slice name)
 
 static bool is_valid_text(const char *text)
 {
-    for (struct slice rest = slice_of(text); rest.len;) {
-        size_t len = utf8_sequence(rest);
-        if (len == 0 || (unsigned char) rest.data[0] < ' ' || rest.data[0] == '\\') return false;
-        rest = slice_from(rest, len);
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char) *c < ' ' || *c == '\\') return false;
     }
-    return *text != '\0';
+    return *text != '\0' && utf8_is_valid(slice_of(text));
 }
 
 static const char *check_label(const struct family *family, struct slice name)

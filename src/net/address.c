@@ -48,12 +48,10 @@ static bool is_alphanumeric(char c)
 /* Addresses end up in logs and labels, so what cannot be shown there is refused. */
 static bool is_clean(struct slice text)
 {
-    while (text.len) {
-        size_t len = utf8_sequence(text);
-        if (len == 0 || (unsigned char) text.data[0] <= ' ' || text.data[0] == 0x7f) return false;
-        text = slice_from(text, len);
+    for (size_t at = 0; at < text.len; at++) {
+        if ((unsigned char) text.data[at] <= ' ' || text.data[at] == 0x7f) return false;
     }
-    return true;
+    return utf8_is_valid(text);
 }
 
 static bool has_scheme(struct slice text)

@@ -45,16 +45,6 @@ static int check_url(const char *url, const struct finding *finding)
     return 0;
 }
 
-static bool is_utf8(const char *text)
-{
-    for (struct slice rest = slice_of(text); rest.len;) {
-        size_t len = utf8_sequence(rest);
-        if (len == 0) return false;
-        rest = slice_from(rest, len);
-    }
-    return true;
-}
-
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -71,7 +61,7 @@ static int check_label(const struct push_config *config, size_t n, const struct 
     if (!label_name_is_valid(slice_of(label->name)))
         return refuse(finding, "grouping", "a label name of letters, digits and underscores");
     if (strcmp(label->name, "job") == 0) return refuse(finding, "grouping", "no label job beside the job");
-    if (!is_utf8(label->value)) return refuse(finding, "grouping", "a label value in UTF-8");
+    if (!utf8_is_valid(slice_of(label->value))) return refuse(finding, "grouping", "a label value in UTF-8");
     for (size_t other = 0; other < n; other++) {
         if (strcmp(config->grouping[other].name, label->name) == 0)
             return refuse(finding, "grouping", "each label at most once");
@@ -83,7 +73,7 @@ static int check_labels(const struct push_config *config, const struct finding *
 {
     size_t len = 3 * strlen(config->job);
     if (!config->job[0]) return refuse(finding, "job", "a job that is not empty");
-    if (!is_utf8(config->job)) return refuse(finding, "job", "a job in UTF-8");
+    if (!utf8_is_valid(slice_of(config->job))) return refuse(finding, "job", "a job in UTF-8");
     for (size_t n = 0; n < config->count; n++) {
         int result = check_label(config, n, finding);
         if (result < 0) return result;

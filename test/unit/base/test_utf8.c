@@ -96,12 +96,27 @@ static void the_replacement_is_well_formed(void **state)
     assert_int_equal(spelled((const unsigned char *) UTF8_REPLACEMENT, 3), 0xfffd);
 }
 
+static void a_text_is_as_good_as_each_of_its_sequences(void **state)
+{
+    (void) state;
+    assert_true(utf8_is_valid((struct slice){NULL, 0}));
+    assert_true(utf8_is_valid(SLICE("plain")));
+    assert_true(utf8_is_valid(SLICE("a\0b\xc3\xa9\xf1\x80\xbf\x80")));
+    assert_false(utf8_is_valid(SLICE("\xffplain")));
+    assert_false(utf8_is_valid(SLICE("plain\xff")));
+    assert_false(utf8_is_valid(SLICE("cut\xc3")));
+    assert_false(utf8_is_valid(SLICE("\xed\xa0\x80")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_exactly_the_well_formed),  cmocka_unit_test(needs_the_whole_sequence),
-        cmocka_unit_test(refuses_other_first_bytes),      cmocka_unit_test(refuses_a_broken_continuation),
+        cmocka_unit_test(takes_exactly_the_well_formed),
+        cmocka_unit_test(needs_the_whole_sequence),
+        cmocka_unit_test(refuses_other_first_bytes),
+        cmocka_unit_test(refuses_a_broken_continuation),
         cmocka_unit_test(the_replacement_is_well_formed),
+        cmocka_unit_test(a_text_is_as_good_as_each_of_its_sequences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
