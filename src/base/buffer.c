@@ -1,5 +1,7 @@
 #include "base/buffer.h"
 
+#include "base/number.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ static bool grow(struct buffer *buffer, size_t needed)
     return true;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t more)
+char *buffer_grow(struct buffer *buffer, size_t more)
 {
     if (buffer->failed) return NULL;
     if (more > buffer->cap - buffer->len) goto fail;
@@ -46,37 +48,10 @@ fail:
     return NULL;
 }
 
-void buffer_append(struct buffer *buffer, const char *data, size_t len)
-{
-    if (len == 0) return;
-    char *at = buffer_reserve(buffer, len);
-    if (!at) return;
-    memcpy(at, data, len);
-    buffer->len += len;
-}
-
-void buffer_append_slice(struct buffer *buffer, struct slice slice)
-{
-    buffer_append(buffer, slice.data, slice.len);
-}
-
-void buffer_append_string(struct buffer *buffer, const char *string)
-{
-    buffer_append(buffer, string, strlen(string));
-}
-
-void buffer_append_char(struct buffer *buffer, char c)
-{
-    buffer_append(buffer, &c, 1);
-}
-
 void buffer_append_u64(struct buffer *buffer, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    do digits[--at] = (char) ('0' + value % 10);
-    while (value /= 10);
-    buffer_append(buffer, digits + at, sizeof(digits) - at);
+    char digits[NUMBER_DIGITS_MAX];
+    buffer_append_slice(buffer, number_digits(value, digits));
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

@@ -32,13 +32,45 @@ void buffer_deinit(struct buffer *buffer);
 /* Empties it and clears `failed`; keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
-/* Makes room for `more` bytes behind len and returns their place, or NULL (then `failed`). */
-char *buffer_reserve(struct buffer *buffer, size_t more);
+/* What buffer_reserve does when there is no room yet. */
+char *buffer_grow(struct buffer *buffer, size_t more);
 
-void buffer_append(struct buffer *buffer, const char *data, size_t len);
-void buffer_append_slice(struct buffer *buffer, struct slice slice);
-void buffer_append_string(struct buffer *buffer, const char *string);
-void buffer_append_char(struct buffer *buffer, char c);
+/*
+ * Makes room for `more` bytes behind len and returns their place, or NULL (then `failed`). Expositions are
+ * made of hundreds of thousands of appends, so that those that find room are part of who appends.
+ */
+static inline char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (more <= buffer->size - buffer->len && !buffer->failed) return buffer->data + buffer->len;
+    return buffer_grow(buffer, more);
+}
+
+static inline void buffer_append(struct buffer *buffer, const char *data, size_t len)
+{
+    if (len == 0) return;
+    char *at = buffer_reserve(buffer, len);
+    if (!at) return;
+    memcpy(at, data, len);
+    buffer->len += len;
+}
+
+static inline void buffer_append_slice(struct buffer *buffer, struct slice slice)
+{
+    buffer_append(buffer, slice.data, slice.len);
+}
+
+static inline void buffer_append_string(struct buffer *buffer, const char *string)
+{
+    buffer_append(buffer, string, strlen(string));
+}
+
+static inline void buffer_append_char(struct buffer *buffer, char c)
+{
+    char *at = buffer_reserve(buffer, 1);
+    if (!at) return;
+    *at = c;
+    buffer->len++;
+}
 
 /* Decimal digits. */
 void buffer_append_u64(struct buffer *buffer, uint64_t value);

@@ -11,16 +11,39 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool number_parse_u64(struct slice text, uint64_t *value)
+/* So many digits cannot pass 2^64 - 1, and need no look at each step. */
+#define SAFE_DIGITS 19
+
+size_t number_scan_u64(struct slice text, uint64_t *value)
 {
     uint64_t sum = 0;
-    if (text.len == 0) return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_digit(text.data[i])) return false;
-        if (__builtin_mul_overflow(sum, (uint64_t) 10, &sum)) return false;
-        if (__builtin_add_overflow(sum, (uint64_t) (text.data[i] - '0'), &sum)) return false;
+    size_t len = 0;
+    while (len < text.len && is_digit(text.data[len])) {
+        uint64_t digit = (uint64_t) (text.data[len++] - '0');
+        if (len <= SAFE_DIGITS) {
+            sum = sum * 10 + digit;
+        } else if (__builtin_mul_overflow(sum, (uint64_t) 10, &sum) ||
+                   __builtin_add_overflow(sum, digit, &sum)) {
+            return 0;
+        }
     }
-    *value = sum;
+    if (len) *value = sum;
+    return len;
+}
+
+struct slice number_digits(uint64_t value, char digits[NUMBER_DIGITS_MAX])
+{
+    size_t at = NUMBER_DIGITS_MAX;
+    do digits[--at] = (char) ('0' + value % 10);
+    while (value /= 10);
+    return (struct slice){digits + at, NUMBER_DIGITS_MAX - at};
+}
+
+bool number_parse_u64(struct slice text, uint64_t *value)
+{
+    uint64_t parsed;
+    if (text.len == 0 || number_scan_u64(text, &parsed) != text.len) return false;
+    *value = parsed;
     return true;
 }
 

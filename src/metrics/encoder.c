@@ -8,6 +8,7 @@
 #include "base/number.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Of the text formats. */
 static const struct {
@@ -104,7 +105,7 @@ static void append_header(struct buffer *out, const char *keyword, struct slice 
  * To format 0.0.4, which does not know gauge histograms, their buckets are a family of its own, of no type:
  * promtool has a bucket belong to a histogram, and no gauge may carry le.
  */
-static void announce(struct encoder *encoder)
+static void write_headers(struct encoder *encoder)
 {
     const struct family *family = encoder->family;
     bool openmetrics = formats[encoder->format].openmetrics;
@@ -112,11 +113,17 @@ static void announce(struct encoder *encoder)
     struct slice stem = family_stem(family);
     struct slice name = openmetrics ? stem : slice_of(family->name);
     const char *unit = family_unit(family);
-    if (encoder->announced) return;
-    encoder->announced = true;
     append_header(encoder->out, "HELP", name, buckets ? "_bucket" : "", family->help);
     append_header(encoder->out, "TYPE", name, buckets ? "_bucket" : "", type_name(encoder, stem));
     if (openmetrics && *unit) append_header(encoder->out, "UNIT", name, "", unit);
+}
+
+static void announce(struct encoder *encoder)
+{
+    if (encoder->announced) return;
+    encoder->announced = true;
+    encoder->name = slice_of(encoder->family->name);
+    write_headers(encoder);
 }
 
 /* --- Samples --- */
@@ -187,30 +194,61 @@ static double read_number(struct slice text)
     return value;
 }
 
+static char *put(char *at, struct slice text)
+{
+    memcpy(at, text.data, text.len);
+    return at + text.len;
+}
+
+/* Joins one more set to those between the braces; `mark` is what goes before it. */
+static char *put_set(char *at, char *mark, struct slice set)
+{
+    if (set.len == 0) return at;
+    *at++ = *mark;
+    *mark = ',';
+    return put(at, set);
+}
+
+/* One line. An exposition is hundreds of these for each target: the room is taken once, and the parts are
+ * copied. */
+static void write_line(struct encoder *encoder, struct slice target_labels, struct slice labels,
+                       struct slice value)
+{
+    announce(encoder);
+    size_t len =
+        encoder->name.len + encoder->constant_labels.len + target_labels.len + labels.len + value.len;
+    char *start = buffer_reserve(encoder->out, len + strlen("{,,} \n"));
+    if (!start) return;
+    char mark = '{', *at = put(start, encoder->name);
+    at = put_set(at, &mark, encoder->constant_labels);
+    at = put_set(at, &mark, target_labels);
+    at = put_set(at, &mark, labels);
+    if (mark == ',') *at++ = '}';
+    *at++ = ' ';
+    at = put(at, value);
+    *at++ = '\n';
+    encoder->out->len += (size_t) (at - start);
+}
+
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value)
 {
     if (encoder->muted) return;
-    if (encoder->format == FORMAT_PROTOBUF) {
+    if (encoder->format == FORMAT_PROTOBUF)
         put_number(encoder, target_labels, labels, read_number(value));
-        return;
-    }
-    begin_sample(encoder, "", target_labels, labels, none);
-    buffer_append_slice(encoder->out, value);
-    buffer_append_char(encoder->out, '\n');
+    else
+        write_line(encoder, target_labels, labels, value);
 }
 
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value)
 {
+    char digits[NUMBER_DIGITS_MAX];
     if (encoder->muted) return;
-    if (encoder->format == FORMAT_PROTOBUF) {
+    if (encoder->format == FORMAT_PROTOBUF)
         put_number(encoder, target_labels, labels, (double) value);
-        return;
-    }
-    begin_sample(encoder, "", target_labels, labels, none);
-    buffer_append_u64(encoder->out, value);
-    buffer_append_char(encoder->out, '\n');
+    else
+        write_line(encoder, target_labels, labels, number_digits(value, digits));
 }
 
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,

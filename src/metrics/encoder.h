@@ -32,6 +32,7 @@ struct encoder {
     const struct family *family;  /* announced, borrowed */
     bool muted;                   /* the filter does not take it */
     bool announced;               /* its HELP and TYPE are written */
+    struct slice name;            /* of the announced family */
     struct protobuf protobuf;     /* what is gathered in that format; empty in the others */
 };
 
