@@ -40,12 +40,14 @@ static bool write_ages(const struct counts_place *place, size_t *part)
     double sum = 0;
     uint32_t number;
     uint16_t row = stats_find(COMMAND_ITEMS, SLICE("items:0:age"), &number);
+    const char *at = snapshot_seek(snapshot, row), *end = snapshot_end(snapshot);
     (void) part;
-    for (size_t at = snapshot_seek(snapshot, row); at < snapshot->count; at++) {
+    while (record_row(at, end) == row) {
+        struct record record;
         double age = 0;
         size_t n = 0;
-        if (snapshot->stats[at].row != row) break;
-        number_parse_double(stat_value(snapshot, &snapshot->stats[at]), &age);
+        at = record_read(at, &record);
+        number_parse_double(record.value, &age);
         while (n < ARRAY_LEN(age_bounds) && age > age_bounds[n]) n++;
         counts[n]++;
         sum += age;

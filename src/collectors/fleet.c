@@ -1,13 +1,15 @@
 /*
  * The order of the exposition is: what the exporter itself knows of a target, the rows of the stats table,
- * what is made of counts, then what the table does not know. The entries of a snapshot are sorted by row, and
+ * what is made of counts, then what the table does not know. The records of a snapshot are sorted by row, and
  * the families of the table are runs of rows, so that one cursor for each target, moving forward only, finds
- * the entries of every family.
+ * the records of every family.
  */
 #include "collectors/fleet.h"
 
 #include "base/container.h"
+#include "base/number.h"
 #include "collectors/counts.h"
+#include "collectors/outcome.h"
 #include "memcached/stats.h"
 
 #include <assert.h>
@@ -22,91 +24,10 @@
 
 /* One sample's surroundings: which target it belongs to and what that target said. */
 struct place {
-    size_t target; /* its number in the round */
     struct encoder *encoder;
     struct slice target_labels;
     const struct snapshot *snapshot; /* NULL for a target that was never asked */
-};
-
-/* --- What the exporter knows of a target --- */
-
-static void write_up(struct fleet_walk *fleet, const struct place *place)
-{
-    (void) fleet;
-    bool up = place->snapshot && place->snapshot->state == TARGET_UP;
-    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), up);
-}
-
-static void write_state(struct fleet_walk *fleet, const struct place *place)
-{
-    enum target_state actual = place->snapshot ? place->snapshot->state : TARGET_TIMEOUT;
-    for (enum target_state state = 0; state < TARGET_STATE_COUNT; state++) {
-        buffer_clear(&fleet->labels);
-        labels_append(&fleet->labels, "memcached_target_state", slice_of(target_state_name(state)));
-        encoder_sample_u64(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
-                           state == actual);
-    }
-}
-
-static void write_duration(struct fleet_walk *fleet, const struct place *place)
-{
-    (void) fleet;
-    double seconds = place->snapshot ? (double) place->snapshot->duration_ns / 1e9 : 0;
-    encoder_sample_double(place->encoder, place->target_labels, SLICE(""), seconds);
-}
-
-static void write_reused(struct fleet_walk *fleet, const struct place *place)
-{
-    (void) fleet;
-    bool reused = place->snapshot && place->snapshot->reused;
-    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), reused);
-}
-
-/* A command that was not sent, for the server's sake, has neither succeeded nor failed. */
-static void write_success(struct fleet_walk *fleet, const struct place *place)
-{
-    unsigned asked = place->snapshot ? place->snapshot->asked : commands_harmless();
-    unsigned answered = place->snapshot ? place->snapshot->answered : 0;
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        unsigned bit = COMMAND_BIT(command);
-        if (!(fleet->commands & asked & bit)) continue;
-        buffer_clear(&fleet->labels);
-        labels_append(&fleet->labels, "collector", slice_of(command_info(command)->name));
-        encoder_sample_u64(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
-                           (answered & bit) != 0);
-    }
-}
-
-static void write_parse_errors(struct fleet_walk *fleet, const struct place *place)
-{
-    (void) fleet;
-    unsigned errors = place->snapshot ? place->snapshot->parse_errors : 0;
-    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), errors);
-}
-
-static const struct {
-    struct family family;
-    void (*write)(struct fleet_walk *fleet, const struct place *place);
-} own_families[] = {
-    {{"memcached_up", "Whether the memcached server answered stats in whole and was understood.",
-      METRIC_GAUGE, ""},
-     write_up},
-    {{"memcached_target_state", "What the last poll of the memcached server came to.", METRIC_STATE_SET,
-      "memcached_target_state"},
-     write_state},
-    {{"memcached_target_scrape_duration_seconds", "How long the poll of the memcached server took.",
-      METRIC_GAUGE, ""},
-     write_duration},
-    {{"memcached_target_connection_reused",
-      "Whether the poll used a connection that was kept from an earlier one.", METRIC_GAUGE, ""},
-     write_reused},
-    {{"memcached_target_collector_success",
-      "Whether the memcached server answered the stats command of this collector.", METRIC_GAUGE,
-      "collector"},
-     write_success},
-    {{"memcached_target_parse_errors", "Values in this poll that could not be read; each costs its sample.",
-      METRIC_GAUGE, ""},
-     write_parse_errors},
+    struct fleet_cursor *cursor;     /* NULL for one that said nothing */
 };
 
 static const struct family unmapped = {"memcached_unmapped_stat",
@@ -124,12 +45,19 @@ struct table_family {
     char labels[LABEL_NAMES_MAX];
 };
 
+/* What the samples of a row have in common, measured once. */
+struct row_shape {
+    struct slice number; /* the name of its number's label; empty for none */
+    struct slice labels; /* the constant ones */
+};
+
 /* Made once, from rows that live as long as the program. */
 static struct {
     struct table_family families[STAT_ROWS_MAX];
+    struct row_shape shapes[STAT_ROWS_MAX];
     size_t count;
     struct collector collector;
-    const struct family *pointers[ARRAY_LEN(own_families) + STAT_ROWS_MAX + COUNTS_FAMILIES + 1];
+    const struct family *pointers[OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 1];
 } table;
 
 /* The names of a row's labels, from the pieces that its label sets are made of. */
@@ -167,7 +95,9 @@ static void make_families(void)
     for (uint16_t row = 0; row < stats_count(); row++) {
         const struct stat_row *stat = stats_row(row);
         struct table_family *last = table.count ? &table.families[table.count - 1] : NULL;
+        const char *number = stats_number_label(stat);
         if (!stat->family) continue;
+        table.shapes[row] = (struct row_shape){slice_of(number ? number : ""), slice_of(stat->labels)};
         if (last && strcmp(last->family.name, stat->family) == 0) {
             last->end = (uint16_t) (row + 1);
             continue;
@@ -185,7 +115,7 @@ const struct collector *fleet_collector(void)
     size_t count = 0;
     if (table.count) return &table.collector;
     make_families();
-    for (size_t n = 0; n < ARRAY_LEN(own_families); n++) table.pointers[count++] = &own_families[n].family;
+    for (size_t n = 0; n < OUTCOME_FAMILIES; n++) table.pointers[count++] = &outcome_families[n].family;
     for (size_t n = 0; n < table.count; n++) table.pointers[count++] = &table.families[n].family;
     for (size_t n = 0; n < COUNTS_FAMILIES; n++) table.pointers[count++] = &counts_families[n].family;
     table.pointers[count++] = &unmapped;
@@ -193,88 +123,103 @@ const struct collector *fleet_collector(void)
     return &table.collector;
 }
 
-/* The label set of one entry; into the collector's scratch unless it is constant. */
-static struct slice entry_labels(struct fleet_walk *fleet, const struct snapshot *snapshot,
-                                 const struct stat_entry *entry, const struct stat_row *row)
+static char *put(char *at, struct slice text)
 {
-    const char *number = stats_number_label(row);
-    if (!number && !row->label) return slice_of(row->labels);
+    memcpy(at, text.data, text.len);
+    return at + text.len;
+}
+
+/* slab="1",status="hit": on the path of most samples. */
+static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
+{
+    char digits[NUMBER_DIGITS_MAX];
+    const size_t marks = strlen("=\"\",");
+    char *at = buffer_reserve(labels, shape->number.len + sizeof(digits) + shape->labels.len + marks);
+    if (!at) return;
+    const char *start = at;
+    at = put(at, shape->number);
+    *at++ = '=';
+    *at++ = '"';
+    at = put(at, number_digits(number, digits));
+    *at++ = '"';
+    if (shape->labels.len) *at++ = ',';
+    at = put(at, shape->labels);
+    labels->len += (size_t) (at - start);
+}
+
+/* The label set of one record; into the collector's scratch unless it is constant. */
+static struct slice record_labels(struct fleet_walk *fleet, const struct record *record,
+                                  const struct stat_row *row)
+{
+    const struct row_shape *shape = &table.shapes[record->row];
+    if (!shape->number.len && !row->label) return shape->labels;
     buffer_clear(&fleet->labels);
-    if (number) {
-        /* On the path of most samples, where printf would take a third of the time of a scrape. */
-        buffer_append_string(&fleet->labels, number);
-        buffer_append_string(&fleet->labels, "=\"");
-        buffer_append_u64(&fleet->labels, entry->number);
-        buffer_append_string(&fleet->labels, row->labels[0] ? "\"," : "\"");
-    }
-    buffer_append_string(&fleet->labels, row->labels);
-    if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, stat_value(snapshot, entry));
-    if (row->scope == SCOPE_NAME) labels_append(&fleet->labels, row->label, stat_key(snapshot, entry));
+    if (shape->number.len)
+        append_numbered(&fleet->labels, shape, record->number);
+    else
+        buffer_append_slice(&fleet->labels, shape->labels);
+    if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, record->value);
+    if (row->scope == SCOPE_NAME) labels_append(&fleet->labels, row->label, record->key);
     return buffer_slice(&fleet->labels);
 }
 
-/* Whether an earlier row says the same of the same thing. */
-static bool is_said(const struct fleet_walk *fleet, const struct snapshot *snapshot,
-                    const struct stat_entry *entry)
+/* Whether an earlier row, of a command that is wanted too, says the same of the same thing. */
+static bool is_said(const struct fleet_walk *fleet, const struct record *record)
 {
-    uint16_t preferred = stats_preferred(entry->row);
-    if (preferred == STAT_UNMAPPED) return false;
-    if (!(fleet->commands & COMMAND_BIT(stats_row(preferred)->command))) return false;
-    return snapshot_find(snapshot, preferred, entry->number) != NULL;
+    if (!record->superseded) return false;
+    return fleet->commands & COMMAND_BIT(stats_row(stats_preferred(record->row))->command);
 }
 
-static void write_entry(struct fleet_walk *fleet, const struct place *place, const struct stat_entry *entry)
+static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
 {
-    const struct stat_row *row = stats_row(entry->row);
-    if (!(fleet->commands & COMMAND_BIT(row->command)) || is_said(fleet, place->snapshot, entry)) return;
-    buffer_clear(&fleet->value);
-    if (row->form == FORM_TEXT)
-        buffer_append_char(&fleet->value, '1');
-    else
-        stat_append_number(place->snapshot, entry, &fleet->value);
-    encoder_sample(place->encoder, place->target_labels, entry_labels(fleet, place->snapshot, entry, row),
-                   buffer_slice(&fleet->value));
+    const struct stat_row *row = stats_row(record->row);
+    if (!(fleet->commands & COMMAND_BIT(row->command)) || is_said(fleet, record)) return;
+    encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
+                   row->form == FORM_TEXT ? SLICE("1") : record->value);
 }
 
 /*
- * One server may have thousands of entries in a family (pages of an external store, stats that nobody knows):
- * so many are written in one step, which stays small even if each of them has long labels. False when there are more.
+ * One server may have thousands of records in a family (pages of an external store, stats that nobody knows):
+ * so many are written in one step, which stays small even if each of them has long labels. False when there
+ * are more.
  */
-#define ENTRIES_A_STEP 32
+#define RECORDS_A_STEP 32
 
 static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)
 {
-    uint32_t *cursor = &fleet->cursors[place->target];
-    const struct snapshot *snapshot = place->snapshot;
-    for (unsigned n = 0; *cursor < snapshot->count && snapshot->stats[*cursor].row < family->end; n++) {
-        if (n == ENTRIES_A_STEP) return false;
-        const struct stat_entry *entry = &snapshot->stats[(*cursor)++];
-        if (entry->row >= family->first) write_entry(fleet, place, entry);
+    struct fleet_cursor *cursor = place->cursor;
+    for (unsigned n = 0; cursor->row < family->end; n++) {
+        struct record record;
+        if (n == RECORDS_A_STEP) return false;
+        cursor->at = record_read(cursor->at, &record);
+        cursor->row = record_row(cursor->at, cursor->end);
+        if (record.row >= family->first) write_record(fleet, place, &record);
     }
     return true;
 }
 
 /* --- What the table does not know --- */
 
-static void write_unmapped_entry(struct fleet_walk *fleet, const struct place *place,
-                                 const struct stat_entry *entry)
+static void write_unmapped_record(struct fleet_walk *fleet, const struct place *place,
+                                  const struct record *record)
 {
-    if (entry->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(entry->command))) return;
+    if (record->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(record->command))) return;
     buffer_clear(&fleet->labels);
-    labels_append(&fleet->labels, "command", slice_of(command_info(entry->command)->name));
-    labels_append(&fleet->labels, "stat", stat_key(place->snapshot, entry));
-    encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
-                   stat_value(place->snapshot, entry));
+    labels_append(&fleet->labels, "command", slice_of(command_info(record->command)->name));
+    labels_append(&fleet->labels, "stat", record->key);
+    encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels), record->value);
 }
 
-/* They are the last entries of a snapshot. */
+/* They are the last records of a snapshot. */
 static bool write_unmapped(struct fleet_walk *fleet, const struct place *place)
 {
-    uint32_t *cursor = &fleet->cursors[place->target];
-    for (unsigned n = 0; *cursor < place->snapshot->count; n++) {
-        if (n == ENTRIES_A_STEP) return false;
-        write_unmapped_entry(fleet, place, &place->snapshot->stats[(*cursor)++]);
+    struct fleet_cursor *cursor = place->cursor;
+    for (unsigned n = 0; cursor->at < cursor->end; n++) {
+        struct record record;
+        if (n == RECORDS_A_STEP) return false;
+        cursor->at = record_read(cursor->at, &record);
+        write_unmapped_record(fleet, place, &record);
     }
     return true;
 }
@@ -294,9 +239,11 @@ static bool write_counts(struct fleet_walk *fleet, const struct place *place,
 /* False when the family has more samples of this target. */
 static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
-    size_t own = ARRAY_LEN(own_families), n = fleet->family;
+    size_t own = OUTCOME_FAMILIES, n = fleet->family;
     if (n < own) {
-        own_families[n].write(fleet, place);
+        struct outcome_place outcome = {place->encoder, place->target_labels, place->snapshot,
+                                        fleet->commands};
+        outcome_families[n].write(&outcome);
         return true;
     }
     if (n < own + table.count) return write_table_family(fleet, place, &table.families[n - own]);
@@ -307,38 +254,62 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
 }
 
 /* Only what the exporter itself knows is told of targets that said nothing. */
+static bool is_own(const struct fleet_walk *fleet)
+{
+    return fleet->family < OUTCOME_FAMILIES;
+}
+
 static size_t targets_of_family(const struct fleet_walk *fleet)
 {
-    return fleet->family < ARRAY_LEN(own_families) ? round_count(fleet->round) : fleet->heard_count;
+    return is_own(fleet) ? round_count(fleet->round) : fleet->heard;
 }
 
-static struct place find_place(const struct fleet_walk *fleet, struct encoder *encoder)
+static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
 {
-    size_t target = fleet->family < ARRAY_LEN(own_families) ? fleet->position : fleet->heard[fleet->position];
-    struct place place = {.encoder = encoder,
-                          .target = target,
-                          .target_labels = SLICE(""),
-                          .snapshot = round_snapshot(fleet->round, target)};
-    if (fleet->with_labels) place.target_labels = slice_of(round_target(fleet->round, target)->labels);
-    return place;
+    return fleet->with_labels ? slice_of(round_target(fleet->round, target)->labels) : SLICE("");
 }
 
-/* One family of one target, or a part of it; or the whole of a family that has nothing to write. */
+/*
+ * The records of a large fleet are in no cache any more when the next family comes round: those of a target
+ * some places ahead are asked for while this one's are written.
+ */
+#define PREFETCH_AHEAD 8
+
+static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder)
+{
+    size_t at = fleet->position;
+    if (is_own(fleet)) {
+        return (struct place){encoder, target_labels(fleet, at), round_snapshot(fleet->round, at), NULL};
+    }
+    struct fleet_cursor *cursor = &fleet->cursors[at];
+    if (at + PREFETCH_AHEAD < fleet->heard) __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
+    return (struct place){encoder, cursor->labels, cursor->snapshot, cursor};
+}
+
+/* A step ends after so many targets, or so many bytes. */
+#define TARGETS_A_STEP 64
+#define BYTES_A_STEP   (16 * 1024)
+
+/* One family of some targets, or a part of it. */
 static bool step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
+    size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
     if (fleet->family == walk->collector->count || round_count(fleet->round) == 0) return false;
 
     encoder_family(encoder, walk->collector->families[fleet->family]);
-    if (encoder->muted || fleet->position == targets_of_family(fleet)) {
+    if (encoder->muted) fleet->position = targets;
+    for (unsigned n = 0; n < TARGETS_A_STEP && fleet->position < targets; n++) {
+        struct place place = find_place(fleet, encoder);
+        if (!write_family(fleet, &place)) return true;
+        fleet->position++;
+        fleet->part = 0;
+        if (encoder->out->len >= bytes) break;
+    }
+    if (fleet->position == targets) {
         fleet->position = 0;
         fleet->family++;
-        return true;
     }
-    struct place place = find_place(fleet, encoder);
-    if (!write_family(fleet, &place)) return true;
-    fleet->position++;
-    fleet->part = 0;
     return true;
 }
 
@@ -347,11 +318,18 @@ static bool find_heard(struct fleet_walk *fleet)
 {
     size_t count = round_count(fleet->round);
     fleet->cursors = calloc(count + 1, sizeof(fleet->cursors[0]));
-    fleet->heard = calloc(count + 1, sizeof(fleet->heard[0]));
-    if (!fleet->cursors || !fleet->heard) return false;
+    if (!fleet->cursors) return false;
     for (size_t n = 0; n < count; n++) {
         const struct snapshot *snapshot = round_snapshot(fleet->round, n);
-        if (snapshot && snapshot->answered) fleet->heard[fleet->heard_count++] = (uint32_t) n;
+        if (!snapshot || !snapshot->answered) continue;
+        const char *at = snapshot->records, *end = snapshot_end(snapshot);
+        fleet->cursors[fleet->heard++] = (struct fleet_cursor){
+            .at = at,
+            .end = end,
+            .labels = target_labels(fleet, n),
+            .snapshot = snapshot,
+            .row = record_row(at, end),
+        };
     }
     return true;
 }
@@ -361,7 +339,6 @@ int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigne
     *fleet = (struct fleet_walk){
         .walk = {fleet_collector(), step}, .round = round, .commands = commands, .with_labels = with_labels};
     buffer_init(&fleet->labels, SCRATCH_MAX);
-    buffer_init(&fleet->value, SCRATCH_MAX);
     if (find_heard(fleet)) return 0;
     fleet_walk_deinit(fleet);
     return UV_ENOMEM;
@@ -370,7 +347,5 @@ int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigne
 void fleet_walk_deinit(struct fleet_walk *fleet)
 {
     buffer_deinit(&fleet->labels);
-    buffer_deinit(&fleet->value);
     free(fleet->cursors);
-    free(fleet->heard);
 }

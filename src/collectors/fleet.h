@@ -13,17 +13,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the walk is in what one target said. */
+struct fleet_cursor {
+    const char *at, *end; /* the first record that is not written, and the end of all */
+    struct slice labels;  /* of the target; borrowed */
+    const struct snapshot *snapshot;
+    uint16_t row; /* of that record, so that a target without the family at hand is passed over unread */
+};
+
 struct fleet_walk {
     struct walk walk;
-    const struct round *round; /* borrowed; done */
-    unsigned commands;         /* set of commands whose metrics are written: others may have asked more */
-    bool with_labels;          /* samples carry their target's labels */
-    size_t family, position;   /* the next step; the position is among the targets of that family */
-    size_t part;               /* of that family of that target, when it takes several steps */
-    uint32_t *cursors;         /* for each target, its first entry that is not written; owned */
-    uint32_t *heard;           /* the targets that said anything; owned */
-    size_t heard_count;
-    struct buffer labels, value; /* scratch for one sample */
+    const struct round *round;    /* borrowed; done */
+    unsigned commands;            /* set of commands whose metrics are written: others may have asked more */
+    bool with_labels;             /* samples carry their target's labels */
+    size_t family, position;      /* the next step; the position is among the targets of that family */
+    size_t part;                  /* of that family of that target, when it takes several steps */
+    struct fleet_cursor *cursors; /* one for each target that said anything; owned */
+    size_t heard;                 /* how many those are */
+    struct buffer labels;         /* scratch for one sample */
 };
 
 /* The families of the table, made at the first call. */

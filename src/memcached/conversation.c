@@ -89,8 +89,8 @@ static bool counts_sizes(struct slice version)
 
 static void learn(struct conversation *conversation, struct slice key, struct slice value)
 {
-    if (slice_is(key, "extstore_limit_maxbytes")) conversation->has_storage = true;
-    if (slice_is(key, "version")) conversation->has_size_counts = counts_sizes(value);
+    if (key.data[0] == 'e' && slice_is(key, "extstore_limit_maxbytes")) conversation->has_storage = true;
+    if (key.data[0] == 'v' && slice_is(key, "version")) conversation->has_size_counts = counts_sizes(value);
 }
 
 /* --- Listening --- */
@@ -110,10 +110,7 @@ static void fail(struct conversation *conversation, enum target_state state, con
 /* Replies come in the order of the requests, which is the order of the commands. */
 static enum command current_command(const struct conversation *conversation)
 {
-    enum command command = 0;
-    unsigned missing = conversation->sent & ~conversation->replied;
-    while (!(missing & COMMAND_BIT(command))) command++;
-    return command;
+    return (enum command) __builtin_ctz(conversation->sent & ~conversation->replied);
 }
 
 /* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
@@ -134,17 +131,32 @@ static void take_refusal(struct conversation *conversation, enum command command
     }
 }
 
-static void take_stat(struct conversation *conversation, enum command command, const struct reply_line *line)
+/* False when it cannot be kept, which fails the conversation. */
+static bool take_stat(struct conversation *conversation, enum command command, struct slice key,
+                      struct slice value)
 {
-    if (command == COMMAND_STATS) learn(conversation, line->key, line->value);
-    if (!snapshot_add(conversation->snapshot, command, line->key, line->value))
-        fail(conversation, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+    if (command == COMMAND_STATS) learn(conversation, key, value);
+    if (snapshot_add(conversation->snapshot, command, key, value)) return true;
+    fail(conversation, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+    return false;
 }
 
-/* Takes a line off the input; false when there is no whole one. */
+/* The lines of a reply up to one that needs a closer look. */
+static bool take_pairs(struct conversation *conversation, enum command command, struct slice *input)
+{
+    struct slice key, value;
+    if (command_info(command)->form != REPLY_PAIRS) return true;
+    while (reply_take_pair(input, &key, &value)) {
+        if (!take_stat(conversation, command, key, value)) return false;
+    }
+    return true;
+}
+
+/* Takes some lines off the input; false when there is no whole one, or no more is wanted. */
 static bool take_line(struct conversation *conversation, struct slice *input)
 {
     enum command command = current_command(conversation);
+    if (!take_pairs(conversation, command, input)) return false;
     struct reply_line line = reply_next(input, command_info(command)->form);
     switch (line.kind) {
     case REPLY_MORE:
@@ -153,7 +165,7 @@ static bool take_line(struct conversation *conversation, struct slice *input)
         fail(conversation, TARGET_PROTOCOL_ERROR, "the answer is not in the memcached protocol");
         break;
     case REPLY_STAT:
-        take_stat(conversation, command, &line);
+        take_stat(conversation, command, line.key, line.value);
         break;
     case REPLY_END:
         conversation->snapshot->answered |= COMMAND_BIT(command);

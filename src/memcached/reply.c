@@ -88,6 +88,24 @@ static void split(struct reply_line *reply, enum reply_form form, struct slice l
     }
 }
 
+bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value)
+{
+    const size_t head = strlen("STAT ");
+    const char *start = input->data + head;
+    if (input->len <= head || memcmp(input->data, "STAT ", head) != 0 || *start == ' ') return false;
+    size_t limit = (input->len < REPLY_LINE_MAX ? input->len : REPLY_LINE_MAX) - head;
+    const char *newline = memchr(start, '\n', limit);
+    if (!newline) return false;
+    const char *end = newline > start && newline[-1] == '\r' ? newline - 1 : newline;
+    if (end == start) return false;
+    const char *blank = memchr(start, ' ', (size_t) (end - start));
+    const char *key_end = blank ? blank : end, *value_start = blank ? blank + 1 : end;
+    *key = (struct slice){start, (size_t) (key_end - start)};
+    *value = (struct slice){value_start, (size_t) (end - value_start)};
+    *input = slice_from(*input, (size_t) (newline - input->data) + 1);
+    return true;
+}
+
 struct reply_line reply_next(struct slice *input, enum reply_form form)
 {
     struct reply_line reply = {.kind = REPLY_MORE};

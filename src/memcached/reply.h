@@ -10,6 +10,8 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
+
 /* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); a longer one
  * is a fault. */
 #define REPLY_LINE_MAX 2048
@@ -34,6 +36,12 @@ struct reply_line {
     enum reply_kind kind;
     struct slice key, value; /* point into the input */
 };
+
+/*
+ * Takes a whole line "STAT key value" of REPLY_PAIRS off `input`, as nearly every line is, without trying one
+ * word after the other. False, with nothing taken or set, for any other: reply_next tells what it is.
+ */
+bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value);
 
 /*
  * Takes one line off `input`. On REPLY_MORE and REPLY_MALFORMED the input is left as it was. The key is never

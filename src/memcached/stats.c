@@ -129,10 +129,18 @@ const struct stat_row *stats_row(unsigned row)
  * so. A power of two. */
 #define SLOTS (2 * STAT_ROWS_MAX)
 
+/* What a row is found by, apart from the rest of it: all of these stay in the processor's first cache. */
+struct row_key {
+    const char *text;
+    uint8_t len, command, scope;
+};
+
 /* What follows from the table, found out on first use. */
 static struct {
     bool made;
     uint16_t slots[SLOTS]; /* rows by command and key; STAT_UNMAPPED is a free slot */
+    struct row_key keys[ARRAY_LEN(rows)];
+    uint16_t followers[ARRAY_LEN(rows) + COMMAND_COUNT]; /* what came after a row, or first in a reply */
     uint16_t preferred[ARRAY_LEN(rows)];
     uint16_t minus[ARRAY_LEN(rows)][STAT_MINUS_MAX];
     uint8_t minus_count[ARRAY_LEN(rows)];
@@ -146,22 +154,31 @@ static unsigned slot_of(struct slice key)
     return (hash ^ hash >> 16) % SLOTS;
 }
 
+static bool is_row(uint16_t row, enum command command, enum stat_scope scope, struct slice key)
+{
+    const struct row_key *own = &table_index.keys[row];
+    return own->len == key.len && own->command == command && own->scope == scope &&
+           memcmp(own->text, key.data, key.len) == 0;
+}
+
 /* The slot of that row, or the free one where it would stand. */
 static uint16_t *find_slot(enum command command, enum stat_scope scope, struct slice key)
 {
     for (unsigned at = slot_of(key);; at = (at + 1) % SLOTS) {
         uint16_t *slot = &table_index.slots[at];
-        if (*slot == STAT_UNMAPPED) return slot;
-        const struct stat_row *row = &rows[*slot];
-        if (row->command == command && row->scope == scope && slice_is(key, row->key)) return slot;
+        if (*slot == STAT_UNMAPPED || is_row(*slot, command, scope, key)) return slot;
     }
 }
 
 static void index_keys(void)
 {
     for (unsigned i = 0; i < SLOTS; i++) table_index.slots[i] = STAT_UNMAPPED;
-    for (uint16_t i = 0; i < ARRAY_LEN(rows); i++)
-        *find_slot(rows[i].command, rows[i].scope, slice_of(rows[i].key)) = i;
+    for (uint16_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct slice key = slice_of(rows[i].key);
+        table_index.keys[i] =
+            (struct row_key){key.data, (uint8_t) key.len, (uint8_t) rows[i].command, (uint8_t) rows[i].scope};
+        *find_slot(rows[i].command, rows[i].scope, key) = i;
+    }
 }
 
 /* A family has one scope as a whole. */
@@ -204,8 +221,13 @@ static bool take_number(enum command command, struct slice *key, uint32_t *numbe
 {
     uint64_t parsed;
     struct slice rest = *key;
-    if (command == COMMAND_ITEMS && !slice_is(slice_cut(&rest, ':'), "items")) return false;
-    if (!number_parse_u64(slice_cut(&rest, ':'), &parsed) || parsed > UINT32_MAX || !rest.data) return false;
+    if (command == COMMAND_ITEMS) {
+        if (!slice_starts(rest, "items:")) return false;
+        rest = slice_from(rest, strlen("items:"));
+    }
+    size_t digits = number_scan_u64(rest, &parsed);
+    if (digits == 0 || parsed > UINT32_MAX || digits == rest.len || rest.data[digits] != ':') return false;
+    rest = slice_from(rest, digits + 1);
     *number = (uint32_t) parsed;
     *key = rest;
     return true;
@@ -227,16 +249,34 @@ static uint16_t find_named(enum command command, struct slice key)
     return *find_slot(command, SCOPE_NAME, key);
 }
 
+/* Looks first at `follower`, unless it is NULL, and notes there what was found. */
+static uint16_t find(enum command command, struct slice key, uint32_t *number, uint16_t *follower)
+{
+    enum stat_scope scope = number_scope(command);
+    *number = 0;
+    if (scope != SCOPE_SERVER && !take_number(command, &key, number)) scope = SCOPE_SERVER;
+    if (follower && is_row(*follower, command, scope, key)) return *follower;
+
+    uint16_t row = *find_slot(command, scope, key);
+    if (row == STAT_UNMAPPED && scope == SCOPE_SERVER) row = find_named(command, key);
+    if (row == STAT_UNMAPPED)
+        *number = 0;
+    else if (follower)
+        *follower = row;
+    return row;
+}
+
 uint16_t stats_find(enum command command, struct slice key, uint32_t *number)
 {
     make_index();
-    *number = 0;
-    enum stat_scope scope = number_scope(command);
-    if (scope != SCOPE_SERVER && !take_number(command, &key, number)) scope = SCOPE_SERVER;
-    uint16_t row = *find_slot(command, scope, key);
-    if (row == STAT_UNMAPPED && scope == SCOPE_SERVER) row = find_named(command, key);
-    if (row == STAT_UNMAPPED) *number = 0;
-    return row;
+    return find(command, key, number, NULL);
+}
+
+uint16_t stats_find_after(uint16_t last, enum command command, struct slice key, uint32_t *number)
+{
+    make_index();
+    size_t before = last == STAT_UNMAPPED ? ARRAY_LEN(rows) + command : last;
+    return find(command, key, number, &table_index.followers[before]);
 }
 
 const char *stats_number_label(const struct stat_row *row)

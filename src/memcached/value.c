@@ -6,7 +6,8 @@
 
 static bool is_null(struct slice value)
 {
-    return slice_is(value, "NULL") || slice_is(value, "(null)");
+    bool may_be = value.len && (value.data[0] == 'N' || value.data[0] == '(');
+    return may_be && (slice_is(value, "NULL") || slice_is(value, "(null)"));
 }
 
 /* yes/on/1 is 1, no/off/0 is 0; false for anything else. */
@@ -19,8 +20,8 @@ static bool read_switch(struct slice value, bool *on)
 static enum value_verdict judge_unsigned(struct slice value)
 {
     uint64_t ignored;
-    if (slice_is(value, "-1")) return VALUE_ABSENT;
-    return number_parse_u64(value, &ignored) ? VALUE_KEEP : VALUE_WRONG;
+    if (number_parse_u64(value, &ignored)) return VALUE_KEEP;
+    return slice_is(value, "-1") ? VALUE_ABSENT : VALUE_WRONG;
 }
 
 /* Old versions print a negative number as what it is without a sign. */

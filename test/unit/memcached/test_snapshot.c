@@ -26,24 +26,48 @@ static struct snapshot *new_snapshot(void)
     return snapshot;
 }
 
-static const struct stat_entry *find(const struct snapshot *snapshot, enum command command, const char *key)
+/* The n-th record; good until the next one is asked for. */
+static const struct record *record_at(const struct snapshot *snapshot, size_t n)
+{
+    static struct record record;
+    const char *at = snapshot->records;
+    assert_true(snapshot->finished && n < snapshot->count);
+    for (size_t i = 0; i <= n; i++) {
+        assert_true(at < snapshot_end(snapshot));
+        at = record_read(at, &record);
+    }
+    assert_true((n + 1 == snapshot->count) == (at == snapshot_end(snapshot)));
+    return &record;
+}
+
+static const struct record *find(const struct snapshot *snapshot, enum command command, const char *key)
 {
     uint32_t slab;
     uint16_t row = stats_find(command, slice_of(key), &slab);
     assert_int_not_equal(row, STAT_UNMAPPED);
-    return snapshot_find(snapshot, row, slab);
+    for (size_t n = 0; n < snapshot->count; n++) {
+        const struct record *record = record_at(snapshot, n);
+        if (record->row == row && record->number == slab) return record;
+    }
+    return NULL;
 }
 
-static void assert_number(const struct snapshot *snapshot, const struct stat_entry *entry,
-                          const char *expected)
+static void assert_number(const struct record *record, const char *expected)
 {
-    struct buffer out;
-    assert_non_null(entry);
-    buffer_init(&out, 256);
-    stat_append_number(snapshot, entry, &out);
-    buffer_append_char(&out, '\0');
-    assert_string_equal(out.data, expected);
-    buffer_deinit(&out);
+    char number[64];
+    assert_non_null(record);
+    snprintf(number, sizeof(number), "%.*s", SLICE_ARG(record->value));
+    assert_string_equal(number, expected);
+}
+
+/* Which record the place is that of; the count for the end. */
+static size_t seek(const struct snapshot *snapshot, uint16_t row)
+{
+    const char *sought = snapshot_seek(snapshot, row), *at = snapshot->records;
+    struct record record;
+    size_t n = 0;
+    for (; at != sought; n++) at = record_read(at, &record);
+    return n;
 }
 
 /* --- One value at a time --- */
@@ -67,7 +91,7 @@ static void on_value(struct slice *columns)
     if (snapshot->parse_errors != wrong || (snapshot->count == 1) == (wrong || absent))
         fail_msg("%.*s %.*s is not %.*s", SLICE_ARG(key), SLICE_ARG(value), SLICE_ARG(result));
     snprintf(expected, sizeof(expected), "%.*s", SLICE_ARG(result));
-    if (snapshot->count) assert_number(snapshot, &snapshot->stats[0], expected);
+    if (snapshot->count) assert_number(record_at(snapshot, 0), expected);
     snapshot_release(snapshot);
     judged++;
 }
@@ -86,8 +110,8 @@ static void test_text_is_kept_as_sent(void **state)
     assert_true(add(snapshot, COMMAND_STATS, "version", "1.6\"\n\xff x"));
     assert_true(add(snapshot, COMMAND_SETTINGS, "umask", "0700"));
     snapshot_finish(snapshot);
-    assert_true(slice_is(stat_value(snapshot, find(snapshot, COMMAND_STATS, "version")), "1.6\"\n\xff x"));
-    assert_true(slice_is(stat_value(snapshot, find(snapshot, COMMAND_SETTINGS, "umask")), "0700"));
+    assert_true(slice_is(find(snapshot, COMMAND_STATS, "version")->value, "1.6\"\n\xff x"));
+    assert_true(slice_is(find(snapshot, COMMAND_SETTINGS, "umask")->value, "0700"));
     snapshot_release(snapshot);
 }
 
@@ -97,7 +121,7 @@ static void test_hidden_is_not_kept(void **state)
     struct snapshot *snapshot = new_snapshot();
     (void) state;
     assert_true(add(snapshot, COMMAND_SETTINGS, "ssl_key", "/etc/key.pem"));
-    assert_int_equal(snapshot->text.len, 0);
+    assert_int_equal(snapshot->draft.text.len, 0);
     snapshot_release(snapshot);
 }
 
@@ -117,10 +141,10 @@ static void test_sets_are_what_cas_leaves(void **state)
     add(snapshot, COMMAND_SLABS, "2:cas_hits", "4");
     add(snapshot, COMMAND_SLABS, "2:cas_badval", "3");
     snapshot_finish(snapshot);
-    assert_number(snapshot, find(snapshot, COMMAND_STATS, "cmd_set"), "18446744073709551608");
-    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "1:cmd_set"), "7");
-    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "2:cmd_set"), "0");
-    assert_number(snapshot, find(snapshot, COMMAND_STATS, "cas_misses"), "2");
+    assert_number(find(snapshot, COMMAND_STATS, "cmd_set"), "18446744073709551608");
+    assert_number(find(snapshot, COMMAND_SLABS, "1:cmd_set"), "7");
+    assert_number(find(snapshot, COMMAND_SLABS, "2:cmd_set"), "0");
+    assert_number(find(snapshot, COMMAND_STATS, "cas_misses"), "2");
     snapshot_release(snapshot);
 }
 
@@ -141,17 +165,17 @@ static void test_unknown_numbers_are_kept(void **state)
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->parse_errors, 0);
     assert_int_equal(snapshot->count, 5);
-    assert_int_equal(snapshot_seek(snapshot, STAT_UNMAPPED), 1);
+    assert_int_equal(seek(snapshot, STAT_UNMAPPED), 1);
 
     static const char *const keys[] = {"big", "new", "new \"thing\"", "zeta"};
     static const char *const numbers[] = {"18446744073709551615", "0.25", "-5", "1"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const struct stat_entry *entry = &snapshot->stats[1 + i];
+        const struct record *entry = record_at(snapshot, 1 + i);
         assert_int_equal(entry->row, STAT_UNMAPPED);
         assert_int_equal(entry->command, i == 3 ? COMMAND_SLABS : COMMAND_STATS);
-        assert_true(slice_is(stat_key(snapshot, entry), keys[i]));
-        assert_true(slice_is(stat_value(snapshot, entry), numbers[i]));
-        assert_number(snapshot, entry, numbers[i]);
+        assert_true(slice_is(entry->key, keys[i]));
+        assert_true(slice_is(entry->value, numbers[i]));
+        assert_number(entry, numbers[i]);
     }
     snapshot_release(snapshot);
 }
@@ -170,13 +194,13 @@ static void test_entries_are_sorted(void **state)
     add(snapshot, COMMAND_STATS, "pid", "3");
     snapshot_finish(snapshot);
     for (size_t i = 1; i < snapshot->count; i++) {
-        const struct stat_entry *a = &snapshot->stats[i - 1], *b = &snapshot->stats[i];
-        assert_true(a->row < b->row || (a->row == b->row && a->number < b->number));
+        struct record a = *record_at(snapshot, i - 1), b = *record_at(snapshot, i);
+        assert_true(a.row < b.row || (a.row == b.row && a.number < b.number));
     }
     assert_true(snapshot->finished);
     assert_int_equal(snapshot->count, 6);
-    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:2:number"), "2");
-    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:10:number"), "10");
+    assert_number(find(snapshot, COMMAND_ITEMS, "items:2:number"), "2");
+    assert_number(find(snapshot, COMMAND_ITEMS, "items:10:number"), "10");
     assert_null(find(snapshot, COMMAND_ITEMS, "items:3:number"));
     assert_null(find(snapshot, COMMAND_ITEMS, "items:11:number"));
     assert_null(find(snapshot, COMMAND_STATS, "time"));
@@ -195,11 +219,11 @@ static void test_seek(void **state)
     add(snapshot, COMMAND_STATS, "version", "1");
     add(snapshot, COMMAND_STATS, "pid", "1");
     snapshot_finish(snapshot);
-    assert_int_equal(snapshot_seek(snapshot, pid), 0);
-    assert_int_equal(snapshot_seek(snapshot, uptime), 1);
-    assert_int_equal(snapshot_seek(snapshot, version), 1);
-    assert_int_equal(snapshot_seek(snapshot, (uint16_t) (version + 1)), 2);
-    assert_int_equal(snapshot_seek(snapshot, STAT_UNMAPPED), 2);
+    assert_int_equal(seek(snapshot, pid), 0);
+    assert_int_equal(seek(snapshot, uptime), 1);
+    assert_int_equal(seek(snapshot, version), 1);
+    assert_int_equal(seek(snapshot, (uint16_t) (version + 1)), 2);
+    assert_int_equal(seek(snapshot, STAT_UNMAPPED), 2);
     snapshot_release(snapshot);
 }
 
@@ -219,10 +243,10 @@ static void test_first_of_a_double_stays(void **state)
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->parse_errors, 42);
     assert_int_equal(snapshot->count, 6);
-    assert_number(snapshot, find(snapshot, COMMAND_STATS, "pid"), "1");
-    assert_number(snapshot, find(snapshot, COMMAND_SLABS, "2:get_hits"), "1");
-    assert_number(snapshot, &snapshot->stats[4], "4");
-    assert_number(snapshot, &snapshot->stats[5], "6");
+    assert_number(find(snapshot, COMMAND_STATS, "pid"), "1");
+    assert_number(find(snapshot, COMMAND_SLABS, "2:get_hits"), "1");
+    assert_number(record_at(snapshot, 4), "4");
+    assert_number(record_at(snapshot, 5), "6");
     snapshot_release(snapshot);
 }
 
@@ -232,7 +256,7 @@ static void test_empty(void **state)
     (void) state;
     assert_int_equal(snapshot->state, TARGET_TIMEOUT);
     snapshot_finish(snapshot);
-    assert_int_equal(snapshot_seek(snapshot, 0), 0);
+    assert_int_equal(seek(snapshot, 0), 0);
     assert_null(find(snapshot, COMMAND_STATS, "pid"));
     snapshot_release(snapshot);
     snapshot_release(NULL);
@@ -247,7 +271,7 @@ static void test_text_is_bounded(void **state)
     assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
     assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
     assert_false(add(snapshot, COMMAND_STATS, "unknown", "12"));
-    assert_int_equal(snapshot->count, 1);
+    assert_int_equal(snapshot->draft.count, 1);
     snapshot_release(snapshot);
 }
 
@@ -263,8 +287,13 @@ static void test_many_entries(void **state)
     }
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->count, 10000);
-    for (unsigned n = 0; n < 10000; n++) assert_int_equal(snapshot->stats[n].number, n);
-    assert_number(snapshot, find(snapshot, COMMAND_ITEMS, "items:4711:number"), "4712");
+    const char *at = snapshot->records;
+    for (unsigned n = 0; n < 10000; n++) {
+        struct record record;
+        at = record_read(at, &record);
+        assert_int_equal(record.number, n);
+    }
+    assert_number(find(snapshot, COMMAND_ITEMS, "items:4711:number"), "4712");
     snapshot_release(snapshot);
 }
 
@@ -313,18 +342,18 @@ static void test_copy_is_finished_and_apart(void **state)
     assert_string_equal(copy->error, "why");
     assert_int_equal(copy->parse_errors, 2);
     assert_int_equal(copy->count, 2);
-    assert_number(copy, find(copy, COMMAND_STATS, "pid"), "1");
+    assert_number(find(copy, COMMAND_STATS, "pid"), "1");
 
     /* The original goes on as if nothing had been. */
     assert_false(snapshot->finished);
-    assert_int_equal(snapshot->count, 4);
-    assert_int_equal(snapshot->parse_errors, 1);
+    assert_int_equal(snapshot->draft.count, 4);
+    assert_int_equal(snapshot->draft.parse_errors, 1);
     assert_true(add(snapshot, COMMAND_SETTINGS, "tcpport", "11211"));
     snapshot->answered |= COMMAND_BIT(COMMAND_SETTINGS);
     snapshot_finish(snapshot);
     snapshot_release(copy);
-    assert_number(snapshot, find(snapshot, COMMAND_SETTINGS, "maxconns"), "1024");
-    assert_number(snapshot, find(snapshot, COMMAND_SETTINGS, "tcpport"), "11211");
+    assert_number(find(snapshot, COMMAND_SETTINGS, "maxconns"), "1024");
+    assert_number(find(snapshot, COMMAND_SETTINGS, "tcpport"), "11211");
     snapshot_release(snapshot);
 }
 
@@ -347,7 +376,7 @@ static void test_references(void **state)
     snapshot_finish(snapshot);
     assert_ptr_equal(snapshot_hold(snapshot), snapshot);
     snapshot_release(snapshot);
-    assert_number(snapshot, find(snapshot, COMMAND_STATS, "pid"), "1");
+    assert_number(find(snapshot, COMMAND_STATS, "pid"), "1");
     snapshot_release(snapshot);
 }
 
@@ -368,10 +397,10 @@ static void expect_entry(const struct snapshot *snapshot, size_t at, const char 
                          const char *number)
 {
     assert_true(at < snapshot->count);
-    const struct stat_entry *entry = &snapshot->stats[at];
+    const struct record *entry = record_at(snapshot, at);
     assert_string_equal(stats_row(entry->row)->family, family);
-    assert_true(slice_is(stat_key(snapshot, entry), name));
-    assert_number(snapshot, entry, number);
+    assert_true(slice_is(entry->key, name));
+    assert_number(entry, number);
 }
 
 static void test_names_are_kept_and_sorted(void **state)
@@ -434,8 +463,8 @@ static void test_pages(void **state)
     add(snapshot, COMMAND_EXTSTORE, "1:bytes", "7");
     add(snapshot, COMMAND_EXTSTORE, "0:bytes", "5");
     snapshot_finish(snapshot);
-    assert_number(snapshot, find(snapshot, COMMAND_EXTSTORE, "1:bytes"), "7");
-    assert_number(snapshot, find(snapshot, COMMAND_EXTSTORE, "0:bytes"), "5");
+    assert_number(find(snapshot, COMMAND_EXTSTORE, "1:bytes"), "7");
+    assert_number(find(snapshot, COMMAND_EXTSTORE, "0:bytes"), "5");
     assert_null(find(snapshot, COMMAND_EXTSTORE, "2:bytes"));
     snapshot_release(snapshot);
 }
@@ -473,7 +502,7 @@ static void test_counts(void **state)
     fill_counts(snapshot);
     snapshot_finish(snapshot);
     expect_counts(snapshot, true);
-    assert_int_equal(snapshot->stats[0].row, STAT_UNMAPPED);
+    assert_int_equal(record_at(snapshot, 0)->row, STAT_UNMAPPED);
     assert_false(snapshot->sizes.disabled);
     snapshot_release(snapshot);
 }
@@ -547,16 +576,13 @@ static void fill(struct snapshot *snapshot, enum command command, const char *fi
 static void list_entries(const struct snapshot *snapshot, struct buffer *out)
 {
     for (size_t i = 0; i < snapshot->count; i++) {
-        const struct stat_entry *entry = &snapshot->stats[i];
+        const struct record *entry = record_at(snapshot, i);
         const struct stat_row *row = stats_row(entry->row);
         buffer_append_string(out, row->family);
         if (row->scope == SCOPE_SLAB) buffer_printf(out, " slab=\"%u\"", entry->number);
         if (row->labels[0]) buffer_printf(out, " %s", row->labels);
         buffer_append_char(out, ' ');
-        if (row->form == FORM_TEXT)
-            buffer_append_slice(out, stat_value(snapshot, entry));
-        else
-            stat_append_number(snapshot, entry, out);
+        buffer_append_slice(out, entry->value);
         buffer_append_char(out, '\n');
     }
 }

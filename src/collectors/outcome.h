@@ -1,0 +1,27 @@
+/*
+ * The families of what the exporter itself knows of a target: what its last poll came to. A part of the
+ * fleet's collector; every target has these, also one that said nothing.
+ */
+#ifndef COLLECTORS_OUTCOME_H
+#define COLLECTORS_OUTCOME_H
+
+#include "memcached/snapshot.h"
+#include "metrics/encoder.h"
+
+/* Where the samples of one target go. */
+struct outcome_place {
+    struct encoder *encoder;
+    struct slice target_labels;
+    const struct snapshot *snapshot; /* NULL for a target that was never asked */
+    unsigned commands;               /* set of commands whose metrics are written */
+};
+
+struct outcome_family {
+    struct family family;
+    void (*write)(const struct outcome_place *place);
+};
+
+#define OUTCOME_FAMILIES 6
+extern const struct outcome_family outcome_families[OUTCOME_FAMILIES];
+
+#endif
