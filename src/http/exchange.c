@@ -19,14 +19,15 @@
 
 #include <assert.h>
 
-/* Large enough that the cost of a write and of a visit to the thread pool does not matter. */
-#define PIECE (64 * 1024)
+/* Each piece wakes the reader and passes through the loop once: of a fleet's answer, pieces of 64 KiB take 7
+ * % more of all CPU time. To make one takes a tenth of a millisecond. */
+#define PIECE (256 * 1024)
 
 /* A body may overshoot a piece by what it cannot divide, a line or a family; this is far beyond. */
-#define PIECE_CAP (16 * PIECE)
+#define PIECE_CAP (8 * PIECE)
 
 /* Up to here zlib takes a millisecond or two even on a slow machine, which the loop can spare. */
-#define INLINE_MAX (2 * PIECE)
+#define INLINE_MAX (128 * 1024)
 
 #define HEAD_CAP 4096
 

@@ -56,11 +56,11 @@ static struct answer ask(struct client *client, const char *target, const char *
     return client_take(client, false);
 }
 
-/* Around the size of a piece, and on one connection, so that the end of each is where it is said to be. */
+/* Around the sizes of a short answer and of a piece, and on one connection, so that the end of each is where it is said to be. */
 static void test_sizes(void **state)
 {
     (void) state;
-    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 131072, 131073, MIB};
+    static const size_t sizes[] = {0, 1, 131071, 131072, 131073, 262143, 262144, 262145, 524288, MIB};
     struct client client;
     client_open(&client);
     for (size_t n = 0; n < ARRAY_LEN(sizes); n++) {
@@ -68,7 +68,7 @@ static void test_sizes(void **state)
             char target[32];
             snprintf(target, sizeof(target), "/noise/%zu", sizes[n]);
             struct answer answer = ask(&client, target, gzip ? "Accept-Encoding: gzip\r\n" : "");
-            bool chunked = sizes[n] > 65536;
+            bool chunked = sizes[n] > 131072;
             assert_int_equal(answer_says(&answer, "Transfer-Encoding: chunked\r\n"), chunked);
             assert_int_equal(answer_says(&answer, "Content-Length: "), !chunked);
             assert_int_equal(answer_says(&answer, "Content-Encoding: gzip\r\n"), gzip);
