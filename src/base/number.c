@@ -88,10 +88,18 @@ static bool scan_decimal(struct slice text, bool *plain)
     return text.len == 0;
 }
 
+/* A double holds so many digits exactly, so that strtod has nothing to do. */
+#define EXACT_DIGITS 15
+
 bool number_parse_double(struct slice text, double *value)
 {
     char copy[64];
     bool plain;
+    uint64_t digits;
+    if (text.len <= EXACT_DIGITS && number_parse_u64(text, &digits)) {
+        *value = (double) digits;
+        return true;
+    }
     if (text.len >= sizeof(copy) || !scan_decimal(text, &plain)) return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';

@@ -38,42 +38,44 @@ static bool make_room(struct draft *draft)
     return true;
 }
 
-static void append_name(struct draft *draft, uint16_t row, struct slice key)
+/* The name that becomes a label; false when it is too long. */
+static bool append_name(struct draft *draft, struct draft_entry *entry, struct slice key)
 {
-    if (row == STAT_UNMAPPED)
+    size_t start = draft->text.len;
+    if (entry->row == STAT_UNMAPPED)
         name_append(&draft->text, key);
-    else if (stats_row(row)->scope == SCOPE_NAME)
-        name_append(&draft->text, slice_from(key, strlen(stats_row(row)->key)));
+    else if (stats_traits(entry->row)->scope == SCOPE_NAME)
+        name_append(&draft->text, slice_from(key, strlen(stats_row(entry->row)->key)));
+    entry->key_len = (uint16_t) (draft->text.len - start);
+    return draft->text.len - start <= UINT16_MAX;
 }
 
-static bool append(struct draft *draft, struct draft_entry entry, struct slice key, struct slice value)
+/* Completes the entry behind the last one, and keeps it. */
+static bool append(struct draft *draft, struct draft_entry *entry, struct slice key, struct slice value)
 {
-    if (!make_room(draft)) return false;
-    size_t start = draft->text.len;
-    append_name(draft, entry.row, key);
-    size_t key_len = draft->text.len - start;
-    if (key_len > UINT16_MAX || value.len > UINT16_MAX) return false;
+    entry->text = (uint32_t) draft->text.len;
+    if (!append_name(draft, entry, key) || value.len > UINT16_MAX) return false;
     char *at = buffer_reserve(&draft->text, value.len);
     if (!at) return false;
     memcpy(at, value.data, value.len);
     draft->text.len += value.len;
-    entry.text = (uint32_t) start;
-    entry.key_len = (uint16_t) key_len;
-    entry.value_len = (uint16_t) value.len;
-    draft->entries[draft->count++] = entry;
+    entry->value_len = (uint16_t) value.len;
+    draft->count++;
     return true;
 }
 
 bool draft_add(struct draft *draft, enum command command, struct slice key, struct slice value)
 {
-    struct draft_entry entry = {.command = (uint8_t) command};
+    if (!make_room(draft)) return false;
+    struct draft_entry *entry = &draft->entries[draft->count];
     if (draft->last_command != command) draft->last_row = STAT_UNMAPPED;
-    entry.row = stats_find_after(draft->last_row, command, key, &entry.number);
     draft->last_command = (uint8_t) command;
-    if (entry.row == STAT_UNMAPPED) return !number_is_decimal(value) || append(draft, entry, key, value);
+    entry->row = stats_find_after(draft->last_row, command, key, &entry->number);
+    entry->command = (uint8_t) command;
+    if (entry->row == STAT_UNMAPPED) return !number_is_decimal(value) || append(draft, entry, key, value);
 
-    draft->last_row = entry.row;
-    switch (value_judge(stats_row(entry.row)->form, value)) {
+    draft->last_row = entry->row;
+    switch (value_judge(stats_traits(entry->row)->form, value)) {
     case VALUE_KEEP:
         return append(draft, entry, key, value);
     case VALUE_WRONG:
@@ -128,16 +130,17 @@ static int compare_entries(const void *left, const void *right, void *draft)
 }
 
 /* Where the entries of each row begin, the unmapped ones behind those of all rows. */
-static void count_rows(const struct draft *draft, size_t starts[STAT_ROWS_MAX + 1])
+static void count_rows(const struct draft *draft, uint32_t starts[STAT_ROWS_MAX + 1])
 {
-    size_t start = 0;
-    memset(starts, 0, (STAT_ROWS_MAX + 1) * sizeof(starts[0]));
+    const unsigned rows = stats_count();
+    uint32_t start = 0;
+    memset(starts, 0, (rows + 1) * sizeof(starts[0]));
     for (size_t i = 0; i < draft->count; i++) {
         uint16_t row = draft->entries[i].row;
-        starts[row < STAT_ROWS_MAX ? row : STAT_ROWS_MAX]++;
+        starts[row < rows ? row : rows]++;
     }
-    for (size_t row = 0; row <= STAT_ROWS_MAX; row++) {
-        size_t count = starts[row];
+    for (unsigned row = 0; row <= rows; row++) {
+        uint32_t count = starts[row];
         starts[row] = start;
         start += count;
     }
@@ -146,13 +149,14 @@ static void count_rows(const struct draft *draft, size_t starts[STAT_ROWS_MAX + 
 /* By row, each one's entries in the order of their arrival: as many steps as there are entries. */
 static bool sort_rows(struct draft *draft)
 {
-    size_t places[STAT_ROWS_MAX + 1];
+    const unsigned rows = stats_count();
+    uint32_t places[STAT_ROWS_MAX + 1];
     struct draft_entry *sorted = malloc(draft->count * sizeof(sorted[0]));
     if (!sorted) return false;
     count_rows(draft, places);
     for (size_t i = 0; i < draft->count; i++) {
         uint16_t row = draft->entries[i].row;
-        sorted[places[row < STAT_ROWS_MAX ? row : STAT_ROWS_MAX]++] = draft->entries[i];
+        sorted[places[row < rows ? row : rows]++] = draft->entries[i];
     }
     free(draft->entries);
     draft->entries = sorted;
@@ -163,11 +167,13 @@ static bool sort_rows(struct draft *draft)
 /* The end of the row that begins there; tells whether its entries are in order. */
 static size_t end_of_row(const struct draft *draft, size_t at, bool *ordered)
 {
-    const struct draft_entry *entries = draft->entries;
+    const struct draft_entry *entry = &draft->entries[at], *end = &draft->entries[draft->count];
     *ordered = true;
-    for (at++; at < draft->count && entries[at].row == entries[at - 1].row; at++)
-        *ordered = *ordered && compare_stats(draft, &entries[at - 1], &entries[at]) < 0;
-    return at;
+    while (++entry < end && entry->row == entry[-1].row) {
+        bool greater = entry->number > entry[-1].number;
+        if (!greater && compare_stats(draft, entry - 1, entry) >= 0) *ordered = false;
+    }
+    return (size_t) (entry - draft->entries);
 }
 
 /* Adds a number to an entry of the same name, which moves to the end of the text; false if there is no room.

@@ -157,11 +157,12 @@ static bool is_superseded(const struct draft *draft, const struct draft_entry *e
     return preferred != STAT_UNMAPPED && draft_find(draft, preferred, entry->number);
 }
 
-static void pack(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
+/* A line that has a name, is converted, or depends on others. */
+static void pack_special(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
 {
     struct record_head head = {.row = entry->row, .detail = entry->number};
     size_t start = out->len;
-    if (entry->row == STAT_UNMAPPED || stats_row(entry->row)->scope == SCOPE_NAME) {
+    if (entry->row == STAT_UNMAPPED || stats_traits(entry->row)->scope == SCOPE_NAME) {
         head.row |= RECORD_KEYED;
         head.detail = entry->key_len | (uint32_t) entry->command << RECORD_COMMAND_SHIFT;
     }
@@ -175,6 +176,16 @@ static void pack(struct buffer *out, const struct draft *draft, const struct dra
     memcpy(out->data + start, &head, sizeof(head));
 }
 
+/* Any other, as nearly all are. There is room: see pack_all. */
+static void pack_plain(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
+{
+    struct record_head head = {entry->row, entry->value_len, entry->number};
+    char *at = out->data + out->len;
+    memcpy(at, &head, sizeof(head));
+    memcpy(at + sizeof(head), draft->text.data + entry->text, entry->value_len);
+    out->len += sizeof(head) + entry->value_len;
+}
+
 /* Conversions make a value longer by a few bytes at most: a point, the zeros behind it, three digits for a
  * factor of 1024. */
 #define VALUE_GROWTH 8
@@ -185,7 +196,13 @@ static bool pack_all(struct snapshot *snapshot)
     struct buffer out;
     buffer_init(&out, draft->text.len + draft->count * (sizeof(struct record_head) + VALUE_GROWTH));
     buffer_reserve(&out, out.cap);
-    for (size_t i = 0; i < draft->count; i++) pack(&out, draft, &draft->entries[i]);
+    for (size_t i = 0; i < draft->count && !out.failed; i++) {
+        const struct draft_entry *entry = &draft->entries[i];
+        if (entry->row != STAT_UNMAPPED && stats_traits(entry->row)->plain)
+            pack_plain(&out, draft, entry);
+        else
+            pack_special(&out, draft, entry);
+    }
     if (out.failed) {
         buffer_deinit(&out);
         return false;

@@ -140,6 +140,7 @@ static struct {
     bool made;
     uint16_t slots[SLOTS]; /* rows by command and key; STAT_UNMAPPED is a free slot */
     struct row_key keys[ARRAY_LEN(rows)];
+    struct stat_traits traits[ARRAY_LEN(rows)];
     uint16_t followers[ARRAY_LEN(rows) + COMMAND_COUNT]; /* what came after a row, or first in a reply */
     uint16_t preferred[ARRAY_LEN(rows)];
     uint16_t minus[ARRAY_LEN(rows)][STAT_MINUS_MAX];
@@ -205,6 +206,22 @@ static void index_minus(uint16_t row)
     }
 }
 
+/* Forms whose values are passed on; see value_append_number. */
+static bool is_passed_on(enum stat_form form)
+{
+    return form == FORM_UNSIGNED || form == FORM_DECIMAL || form == FORM_NONE_MAX || form == FORM_TEXT;
+}
+
+static void index_traits(uint16_t row)
+{
+    bool alone = table_index.minus_count[row] == 0 && table_index.preferred[row] == STAT_UNMAPPED;
+    table_index.traits[row] = (struct stat_traits){
+        .form = (uint8_t) rows[row].form,
+        .scope = (uint8_t) rows[row].scope,
+        .plain = alone && rows[row].scope != SCOPE_NAME && is_passed_on(rows[row].form),
+    };
+}
+
 static void make_index(void)
 {
     if (table_index.made) return;
@@ -212,6 +229,7 @@ static void make_index(void)
     for (uint16_t i = 0; i < ARRAY_LEN(rows); i++) {
         table_index.preferred[i] = find_preferred(i);
         if (rows[i].minus) index_minus(i);
+        index_traits(i);
     }
     table_index.made = true;
 }
@@ -277,6 +295,13 @@ uint16_t stats_find_after(uint16_t last, enum command command, struct slice key,
     make_index();
     size_t before = last == STAT_UNMAPPED ? ARRAY_LEN(rows) + command : last;
     return find(command, key, number, &table_index.followers[before]);
+}
+
+const struct stat_traits *stats_traits(unsigned row)
+{
+    make_index();
+    assert(row < ARRAY_LEN(rows));
+    return &table_index.traits[row];
 }
 
 const char *stats_number_label(const struct stat_row *row)

@@ -106,6 +106,13 @@ struct stat_row {
 unsigned stats_count(void);
 const struct stat_row *stats_row(unsigned row);
 
+/* What every line of a row is looked at for, beside the rest of the table: few bytes, near each other. */
+struct stat_traits {
+    uint8_t form, scope;
+    bool plain; /* a value becomes a sample as it is sent, whatever else was sent */
+};
+const struct stat_traits *stats_traits(unsigned row);
+
 /* The row of an unknown stat: beyond all others. */
 #define STAT_UNMAPPED 0x3fff
 

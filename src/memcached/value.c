@@ -71,8 +71,21 @@ static enum value_verdict judge_number(enum stat_form form, struct slice value)
     return fits ? VALUE_KEEP : VALUE_WRONG;
 }
 
+/* So many digits fit 64 bits, whatever they are. */
+#define SAFE_DIGITS 19
+
+static bool is_short_number(struct slice value)
+{
+    if (value.len == 0 || value.len > SAFE_DIGITS) return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9') return false;
+    }
+    return true;
+}
+
 enum value_verdict value_judge(enum stat_form form, struct slice value)
 {
+    if (form == FORM_UNSIGNED && is_short_number(value)) return VALUE_KEEP;
     if (form == FORM_HIDDEN || is_null(value)) return VALUE_ABSENT;
     if (form == FORM_TEXT) return value.len ? VALUE_KEEP : VALUE_ABSENT;
     return judge_number(form, value);
