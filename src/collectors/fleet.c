@@ -51,13 +51,18 @@ struct row_shape {
     struct slice labels; /* the constant ones */
 };
 
+#define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 1)
+#define HEADS_MAX    (FAMILIES_MAX * 1024)
+
 /* Made once, from rows that live as long as the program. */
 static struct {
     struct table_family families[STAT_ROWS_MAX];
     struct row_shape shapes[STAT_ROWS_MAX];
     size_t count;
     struct collector collector;
-    const struct family *pointers[OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 1];
+    const struct family *pointers[FAMILIES_MAX];
+    struct family_head heads[FAMILIES_MAX];
+    struct buffer head_texts;
 } table;
 
 /* The names of a row's labels, from the pieces that its label sets are made of. */
@@ -110,6 +115,26 @@ static void make_families(void)
     }
 }
 
+/* The heads of all families are half of the answer for a single server. */
+static void make_heads(size_t count)
+{
+    struct buffer *texts = &table.head_texts;
+    size_t ends[FAMILIES_MAX][FORMAT_PROTOBUF], start = 0;
+    buffer_init(texts, HEADS_MAX);
+    for (size_t n = 0; n < count; n++) {
+        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+            family_append_head(table.pointers[n], format, texts);
+            ends[n][format] = texts->len;
+        }
+    }
+    for (size_t n = 0; n < count && !texts->failed; n++) {
+        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+            table.heads[n].text[format] = (struct slice){texts->data + start, ends[n][format] - start};
+            start = ends[n][format];
+        }
+    }
+}
+
 const struct collector *fleet_collector(void)
 {
     size_t count = 0;
@@ -120,6 +145,7 @@ const struct collector *fleet_collector(void)
     for (size_t n = 0; n < COUNTS_FAMILIES; n++) table.pointers[count++] = &counts_families[n].family;
     table.pointers[count++] = &unmapped;
     table.collector = (struct collector){"fleet", table.pointers, count, ""};
+    make_heads(count);
     return &table.collector;
 }
 
@@ -297,7 +323,7 @@ static bool step(struct walk *walk, struct encoder *encoder)
     size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
     if (fleet->family == walk->collector->count || round_count(fleet->round) == 0) return false;
 
-    encoder_family(encoder, walk->collector->families[fleet->family]);
+    encoder_family_ready(encoder, walk->collector->families[fleet->family], &table.heads[fleet->family]);
     if (encoder->muted) fleet->position = targets;
     for (unsigned n = 0; n < TARGETS_A_STEP && fleet->position < targets; n++) {
         struct place place = find_place(fleet, encoder);

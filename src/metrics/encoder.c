@@ -69,22 +69,29 @@ static bool takes(struct slice filter, const struct family *family)
 
 void encoder_family(struct encoder *encoder, const struct family *family)
 {
+    encoder_family_ready(encoder, family, NULL);
+}
+
+void encoder_family_ready(struct encoder *encoder, const struct family *family,
+                          const struct family_head *head)
+{
     if (encoder->family == family) return;
     protobuf_flush(&encoder->protobuf, encoder->out);
     encoder->family = family;
+    encoder->head = head;
     encoder->announced = false;
     encoder->muted = !takes(encoder->filter, family);
 }
 
 /* A counter whose samples do not end in _total cannot be one in OpenMetrics, unless its name changed. */
-static const char *type_name(const struct encoder *encoder, struct slice stem)
+static const char *type_name(const struct family *family, enum format format)
 {
-    enum metric_type type = encoder->family->type;
-    if (encoder->format == FORMAT_OPENMETRICS && type == METRIC_COUNTER &&
-        slice_is(stem, encoder->family->name)) {
+    enum metric_type type = family->type;
+    if (format == FORMAT_OPENMETRICS && type == METRIC_COUNTER &&
+        slice_is(family_stem(family), family->name)) {
         type = METRIC_UNKNOWN;
     }
-    return formats[encoder->format].types[type];
+    return formats[format].types[type];
 }
 
 /* "# TYPE name text\n", where the name may be made of two parts. */
@@ -105,17 +112,15 @@ static void append_header(struct buffer *out, const char *keyword, struct slice 
  * To format 0.0.4, which does not know gauge histograms, their buckets are a family of its own, of no type:
  * promtool has a bucket belong to a histogram, and no gauge may carry le.
  */
-static void write_headers(struct encoder *encoder)
+void family_append_head(const struct family *family, enum format format, struct buffer *out)
 {
-    const struct family *family = encoder->family;
-    bool openmetrics = formats[encoder->format].openmetrics;
-    bool buckets = !openmetrics && family->type == METRIC_GAUGE_HISTOGRAM;
-    struct slice stem = family_stem(family);
-    struct slice name = openmetrics ? stem : slice_of(family->name);
+    bool openmetrics = formats[format].openmetrics;
+    const char *suffix = !openmetrics && family->type == METRIC_GAUGE_HISTOGRAM ? "_bucket" : "";
+    struct slice name = openmetrics ? family_stem(family) : slice_of(family->name);
     const char *unit = family_unit(family);
-    append_header(encoder->out, "HELP", name, buckets ? "_bucket" : "", family->help);
-    append_header(encoder->out, "TYPE", name, buckets ? "_bucket" : "", type_name(encoder, stem));
-    if (openmetrics && *unit) append_header(encoder->out, "UNIT", name, "", unit);
+    append_header(out, "HELP", name, suffix, family->help);
+    append_header(out, "TYPE", name, suffix, type_name(family, format));
+    if (openmetrics && *unit) append_header(out, "UNIT", name, "", unit);
 }
 
 static void announce(struct encoder *encoder)
@@ -123,7 +128,10 @@ static void announce(struct encoder *encoder)
     if (encoder->announced) return;
     encoder->announced = true;
     encoder->name = slice_of(encoder->family->name);
-    write_headers(encoder);
+    if (encoder->head && encoder->head->text[encoder->format].len)
+        buffer_append_slice(encoder->out, encoder->head->text[encoder->format]);
+    else
+        family_append_head(encoder->family, encoder->format, encoder->out);
 }
 
 /* --- Samples --- */

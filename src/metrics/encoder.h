@@ -26,14 +26,15 @@ enum format {
 
 struct encoder {
     enum format format;
-    struct buffer *out;           /* borrowed */
-    struct slice constant_labels; /* of the collector at work; borrowed */
-    struct slice filter;          /* names, each ended by NUL; empty takes all; borrowed */
-    const struct family *family;  /* announced, borrowed */
-    bool muted;                   /* the filter does not take it */
-    bool announced;               /* its HELP and TYPE are written */
-    struct slice name;            /* of the announced family */
-    struct protobuf protobuf;     /* what is gathered in that format; empty in the others */
+    struct buffer *out;             /* borrowed */
+    struct slice constant_labels;   /* of the collector at work; borrowed */
+    struct slice filter;            /* names, each ended by NUL; empty takes all; borrowed */
+    const struct family *family;    /* announced, borrowed */
+    bool muted;                     /* the filter does not take it */
+    bool announced;                 /* its HELP and TYPE are written */
+    const struct family_head *head; /* of the family, or NULL; borrowed */
+    struct slice name;              /* of the announced family */
+    struct protobuf protobuf;       /* what is gathered in that format; empty in the others */
 };
 
 /* `filter` chooses families by the names of their samples, each ended by NUL; an empty one takes all.
@@ -48,6 +49,19 @@ void encoder_set_out(struct encoder *encoder, struct buffer *out);
 
 /* The samples that follow belong to this family. Announcing the same one again is free. */
 void encoder_family(struct encoder *encoder, const struct family *family);
+
+/* What goes before a family's first sample, written ahead: one for each text format. */
+struct family_head {
+    struct slice
+        text[FORMAT_PROTOBUF]; /* empty where there was no memory for it: it is then written each time */
+};
+
+/* The same for a family whose head is written once and for all, as a collector of some hundred does. */
+void encoder_family_ready(struct encoder *encoder, const struct family *family,
+                          const struct family_head *head);
+
+/* Appends the head of a family in a text format. */
+void family_append_head(const struct family *family, enum format format, struct buffer *out);
 
 /*
  * One sample of a counter, gauge, info, state set or unknown. `target_labels` and `labels` are rendered sets
