@@ -1,6 +1,9 @@
 /*
- * round_start -> on_turn (asks a batch of targets on each turn of the loop) -> on_polled, once for each ->
- * on_done
+ * round_start asks the first targets -> on_polled, once for each, asks one more -> ... -> on_done
+ *
+ * So many are under way at any time that servers and network have enough to do, and so few that their answers
+ * do not all wait at once: the loop handles what is there before it looks at anybody else. Targets that do
+ * not answer must not hold up the others, so that on_pace lets some more go every few milliseconds.
  *
  * A target that could not be asked counts as done. When the deadline is over, on_deadline gives up every
  * target that is still missing and reports; targets that were never asked, because their turn had not come,
@@ -12,8 +15,12 @@
 
 #include <stdlib.h>
 
-/* A poll costs a system call or two: this many keep a turn of the loop under a few milliseconds. */
-#define BATCH 128
+/* An answer takes some 20 us to parse, so that these keep a turn of the loop under some milliseconds. */
+#define WINDOW 128
+
+/* 25,000 targets a second, if none of them answers. */
+#define PACE    128
+#define PACE_MS 5
 
 struct visit {
     struct round *round;
@@ -24,8 +31,7 @@ struct visit {
 };
 
 struct round {
-    uv_timer_t deadline;
-    uv_idle_t turns;
+    uv_timer_t deadline, pace;
     unsigned handles;  /* that are not closed */
     unsigned commands; /* set of commands that are asked */
     round_fn on_done;
@@ -37,9 +43,11 @@ struct round {
 static void finish(struct round *round)
 {
     uv_timer_stop(&round->deadline);
-    uv_idle_stop(&round->turns);
+    uv_timer_stop(&round->pace);
     round->on_done(round->context);
 }
+
+static void ask_more(struct round *round, unsigned count);
 
 static void on_polled(struct poll *poll, struct snapshot *snapshot)
 {
@@ -47,19 +55,26 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     struct round *round = visit->round;
     visit->snapshot = snapshot;
     visit->asked = false;
-    if (--round->missing == 0 && round->next == round->count) finish(round);
+    round->missing--;
+    ask_more(round, 1);
+    if (round->missing == 0) finish(round);
 }
 
-static void on_turn(uv_idle_t *turns)
+/* Polls never end inside client_poll. */
+static void ask_more(struct round *round, unsigned count)
 {
-    struct round *round = container_of(turns, struct round, turns);
-    for (unsigned n = 0; n < BATCH && round->next < round->count; n++) {
+    for (; count > 0 && round->next < round->count; count--) {
         struct visit *visit = &round->visits[round->next++];
         visit->asked = client_poll(visit->target->client, &visit->poll, round->commands, on_polled) == 0;
         if (!visit->asked) round->missing--;
     }
-    if (round->next < round->count) return;
-    uv_idle_stop(turns);
+}
+
+static void on_pace(uv_timer_t *pace)
+{
+    struct round *round = container_of(pace, struct round, pace);
+    ask_more(round, PACE);
+    if (round->next == round->count) uv_timer_stop(pace);
     if (round->missing == 0) finish(round);
 }
 
@@ -97,9 +112,11 @@ int round_start(struct round **result, struct fleet *fleet, struct target *const
         poll_init(&round->visits[n].poll);
     }
     uv_timer_init(loop, &round->deadline);
-    uv_idle_init(loop, &round->turns);
+    uv_timer_init(loop, &round->pace);
     uv_timer_start(&round->deadline, on_deadline, timeout_ms, 0);
-    uv_idle_start(&round->turns, on_turn);
+    ask_more(round, WINDOW);
+    /* At once if there is nobody to wait for. */
+    uv_timer_start(&round->pace, on_pace, round->missing ? PACE_MS : 0, PACE_MS);
     *result = round;
     return 0;
 }
@@ -129,9 +146,9 @@ static void on_deadline_closed(uv_handle_t *handle)
     handle_closed(container_of(handle, struct round, deadline));
 }
 
-static void on_turns_closed(uv_handle_t *handle)
+static void on_pace_closed(uv_handle_t *handle)
 {
-    handle_closed(container_of(handle, struct round, turns));
+    handle_closed(container_of(handle, struct round, pace));
 }
 
 void round_free(struct round *round)
@@ -140,5 +157,5 @@ void round_free(struct round *round)
     give_up(round);
     for (size_t n = 0; n < round->count; n++) snapshot_release(round->visits[n].snapshot);
     uv_close((uv_handle_t *) &round->deadline, on_deadline_closed);
-    uv_close((uv_handle_t *) &round->turns, on_turns_closed);
+    uv_close((uv_handle_t *) &round->pace, on_pace_closed);
 }
