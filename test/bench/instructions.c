@@ -1,0 +1,124 @@
+/*
+ * What is counted under callgrind: the work of one poll, again and again, without sockets.
+ *
+ *     instructions parse CAPTURE TIMES          four replies to a finished snapshot
+ *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition
+ *     instructions made-with                    the compiler and the libc, on which the figures depend
+ *
+ * Two runs that differ in TIMES give the instructions of one time: all that happens once drops out. The
+ * snapshots that are encoded come from a simulated fleet (fleet.c) on PORT, by a round over loopback.
+ */
+#include "bench.h"
+
+#include "collectors/fleet.h"
+#include "memcached/conversation.h"
+#include "memcached/round.h"
+#include "targets.h"
+
+#include <gnu/libc-version.h>
+#include <uv.h>
+
+#define COMMANDS   ((1u << BENCH_COMMANDS) - 1)
+#define MAX_REPLY  (4 << 20)
+#define PIECE      (64 * 1024)
+#define TIMEOUT_MS 10000
+
+/* --- Parsing --- */
+
+static void parse(struct slice replies)
+{
+    struct conversation conversation;
+    char request[COMMAND_REQUESTS_MAX];
+    struct snapshot *snapshot = snapshot_new(COMMANDS, MAX_REPLY, 0);
+    if (!snapshot) die("no memory");
+    conversation_init(&conversation, snapshot, COMMANDS);
+    conversation_ask(&conversation, request);
+    if (conversation_take(&conversation, &replies) != CONVERSATION_PAUSES) die("the capture is not whole");
+    snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "");
+    snapshot_drop_unanswered(snapshot);
+    snapshot_finish(snapshot);
+    snapshot_release(snapshot);
+}
+
+static void parse_times(const char *prefix, size_t times)
+{
+    struct capture capture = read_capture(prefix);
+    for (size_t n = 0; n < times; n++) parse((struct slice){capture.bytes, capture.ends[BENCH_COMMANDS]});
+    free(capture.bytes);
+}
+
+/* --- Encoding --- */
+
+static void set_true(void *context)
+{
+    *(bool *) context = true;
+}
+
+static void encode(const struct round *round)
+{
+    struct fleet_walk walk;
+    struct exposition exposition;
+    struct buffer piece;
+    bool more = true;
+    if (fleet_walk_init(&walk, round, COMMANDS, true) < 0) die("no memory");
+    buffer_init(&piece, 16 * PIECE);
+    exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
+    exposition_add(&exposition, &walk.walk);
+    while (more) {
+        buffer_clear(&piece);
+        more = exposition_fill(&exposition, &piece, PIECE);
+    }
+    exposition_deinit(&exposition);
+    fleet_walk_deinit(&walk);
+    buffer_deinit(&piece);
+}
+
+static void add_targets(struct target_list *list, struct fleet *fleet, const char *port, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        struct address address;
+        char name[64];
+        snprintf(name, sizeof(name), "127.1.%zu.%zu:%s", n / 250, n % 250 + 1, port);
+        if (address_parse(&address, slice_of(name), MEMCACHED_PORT) ||
+            target_list_add(list, fleet, &address, "instance", slice_of(name)) < 0)
+            die("%s: no target", name);
+    }
+}
+
+static void encode_times(const char *port, size_t count, size_t times)
+{
+    uv_loop_t loop;
+    struct fleet *fleet;
+    struct round *round;
+    struct target_list targets = {0};
+    struct fleet_config config = {.max_connecting = 64, .max_reply = MAX_REPLY, .max_unused = 1};
+    bool done = false;
+    uv_loop_init(&loop);
+    if (fleet_new(&fleet, &loop, &config) < 0) die("no fleet");
+    add_targets(&targets, fleet, port, count);
+    if (round_start(&round, fleet, targets.items, count, COMMANDS, TIMEOUT_MS, set_true, &done) < 0)
+        die("no round");
+    while (!done) uv_run(&loop, UV_RUN_ONCE);
+    for (size_t n = 0; n < count; n++)
+        if (round_snapshot(round, n)->state != TARGET_UP) die("%s", round_snapshot(round, n)->error);
+    for (size_t n = 0; n < times; n++) encode(round);
+
+    round_free(round);
+    target_list_clear(&targets);
+    fleet_close(fleet, set_true, &done);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "parse") == 0)
+        parse_times(argv[2], strtoul(argv[3], NULL, 10));
+    else if (argc == 5 && strcmp(argv[1], "encode") == 0)
+        encode_times(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    else if (argc == 2 && strcmp(argv[1], "made-with") == 0)
+        printf("compiler %s, libc %s\n", __VERSION__, gnu_get_libc_version());
+    else
+        die("usage: instructions parse CAPTURE TIMES | encode PORT TARGETS TIMES | made-with");
+    return 0;
+}

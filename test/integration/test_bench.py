@@ -1,0 +1,170 @@
+"""What the bench measures with must be right; and the instructions that it counts must not grow unnoticed."""
+
+import http.server
+import os
+import pathlib
+import socket
+import threading
+
+import pytest
+
+from bench import callgrind
+from bench.servers import Simulated
+from bench.subjects import Exporter, FloorWork, ScrapeWork
+from support.exporter import binary
+from support.fake import PLAIN
+
+REQUESTS = (b"stats\r\n", b"stats settings\r\n", b"stats items\r\n", b"stats slabs\r\n")
+FILES = ("stats", "stats-settings", "stats-items", "stats-slabs")
+PLAIN_BYTES = b"".join(PLAIN.values())
+
+# A difference that says that something has changed, and not only where the linker put it.
+TOLERANCE = 0.05
+
+
+@pytest.fixture
+def programs():
+    """Built beside the release program, with its flags: instructions of a sanitized build would tell nothing."""
+    folder = pathlib.Path(binary(release=True)).parent / "test/bench"
+    assert (folder / "instructions").exists(), f"ninja -C {folder.parent.parent} bench"
+    return folder
+
+
+@pytest.fixture
+def simulated(programs):
+    fleet = Simulated(programs, callgrind.CAPTURE, 20)
+    yield fleet
+    fleet.stop()
+
+
+def captured(name):
+    return pathlib.Path(f"{callgrind.CAPTURE}-{name}.txt").read_bytes()
+
+
+def receive(sock, count):
+    data = b""
+    while len(data) < count:
+        more = sock.recv(65536)
+        assert more, "closed"
+        data += more
+    return data
+
+
+@pytest.mark.parametrize("what", ["parse", "encode"])
+def test_instructions(programs, simulated, what):
+    figures = callgrind.read_figures()
+    if callgrind.made_with(programs) != figures["made-with"]:
+        pytest.skip(f"the figures are for {figures['made-with']}, this is {callgrind.made_with(programs)}")
+    count = callgrind.parse(programs) if what == "parse" else callgrind.encode(programs, simulated.port)
+    change = count / int(figures[what]) - 1
+    assert change <= TOLERANCE, f"{what} takes {change:.1%} more instructions for one server: {count}"
+    assert change >= -TOLERANCE, f"{what} has become {-change:.1%} cheaper: renew test/bench/instructions.txt, as it says"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2), (2, 2, 2), (1,)])
+def test_simulated_server_gives_what_was_captured(simulated, order):
+    expected = b"".join(captured(FILES[n]) for n in order)
+    with socket.create_connection(("127.1.0.7", simulated.port), 10) as sock:
+        for pieces in ([b"".join(REQUESTS[n] for n in order)], [REQUESTS[n] for n in order]):
+            for piece in pieces:
+                sock.sendall(piece)
+            assert receive(sock, len(expected)) == expected
+        request = b"".join(REQUESTS[n] for n in order)
+        for at in range(len(request)):
+            sock.sendall(request[at:at + 1])
+        assert receive(sock, len(expected)) == expected
+
+
+def dribble(connection):
+    """The replies byte by byte."""
+    while all(connection.line() for _ in REQUESTS):
+        for n in range(len(PLAIN_BYTES)):
+            connection.send(PLAIN_BYTES[n:n + 1])
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("script", [None, dribble])
+def test_floor_reads_whole_answers(programs, fake, fresh, script):
+    servers = [fake(script=script) for _ in range(3)]
+    work = FloorWork(programs, [server.address for server in servers], 4, fresh)
+    work.run()
+    assert work.bytes == len(PLAIN_BYTES)
+    assert len(work.wall_s) == len(work.cpu_us) == 4
+    for server in servers:
+        assert server.count("stats slabs") == 6, "two sweeps for warming up, four that count"
+        assert server.connections == (6 if fresh else 1)
+
+
+def test_floor_takes_no_word_for_an_end(programs, fake):
+    """END counts where a line begins, and alone on it."""
+    tricky = PLAIN["stats"].replace(b"END\r\n", b"STAT END END\r\nENDED\r\nEND\r\n")
+    server = fake(answers={"stats": tricky})
+    work = FloorWork(programs, [server.address], 1)
+    work.run()
+    assert work.bytes == len(PLAIN_BYTES) - len(PLAIN["stats"]) + len(tricky)
+
+
+def test_floor_says_when_a_server_hangs_up(programs, fake):
+    server = fake(script=lambda connection: connection.line())
+    with pytest.raises(AssertionError, match="hung up"):
+        FloorWork(programs, [server.address], 1).run()
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+@pytest.mark.parametrize("count", [1, 20])
+def test_scraper_reads_whole_answers(programs, simulated, encoding, count):
+    """With a length, and in chunks."""
+    exporter = Exporter(binary(release=True), targets=simulated.targets[:count])
+    try:
+        work = ScrapeWork(programs, "", exporter, ["/metrics"], count, 3, encoding=encoding, beside="/-/healthy")
+        work.run()
+    finally:
+        exporter.stop()
+    assert len(work.latency_ms) == len(work.wall_s) == 3 and work.beside_ms
+    low, high = (500, 10000) if encoding else (20000, 60000)
+    assert low < work.bytes < high
+    assert work.cpu > 0 and work.peak_kib > 1000
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.client_address, self.headers["Accept-Encoding"]))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def page():
+    """An HTTP server that remembers who asked for what; it stands in for an exporter."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server.daemon_threads = True
+    server.asked, server.status = [], 200
+    server.port, server.pid, server.memory_kib = server.server_port, os.getpid(), lambda field: 1
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_scraper_shares_the_paths_among_its_connections(programs, page):
+    paths = [f"/{n}" for n in range(5)]
+    work = ScrapeWork(programs, "", page, paths, len(paths), 2, connections=4, encoding="gzip")
+    work.run()
+    assert sorted(path for path, _, _ in page.asked) == sorted(2 * paths + paths[:4]), "four to warm up, then each twice"
+    assert len({client for _, client, _ in page.asked}) == 4
+    assert {encoding for _, _, encoding in page.asked} == {"gzip"}
+    assert len(work.latency_ms) == 10 and len(work.wall_s) == 1
+    assert work.bytes == 5
+
+
+def test_scraper_takes_no_failure_for_an_answer(programs, page):
+    page.status = 503
+    with pytest.raises(AssertionError, match="503"):
+        ScrapeWork(programs, "", page, ["/metrics"], 1, 1).run()
