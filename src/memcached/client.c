@@ -150,8 +150,7 @@ static void on_dialed(struct dialer *dialer, int status, const char *why)
     report(client);
 }
 
-/* Begins the poll of client->snapshot if there is nothing to wait for. In CLIENT_CLOSING it begins when the
- * stream is free. */
+/* Begins the poll of client->snapshot; in CLIENT_CLOSING it begins when the stream is free. */
 static void begin(struct client *client)
 {
     client->started_ns = uv_hrtime();
@@ -275,6 +274,7 @@ static uv_buf_t on_lend(struct stream *stream)
     struct client *client = container_of(stream, struct client, stream);
     char *bytes = client->shared->read_buffer;
     size_t rest = client->rest.len;
+    if (ration_is_spent(&client->shared->ration)) return uv_buf_init(NULL, 0);
     if (rest) memcpy(bytes, client->rest.data, rest);
     return uv_buf_init(bytes + rest, (unsigned) (CLIENT_READ_SIZE - rest));
 }
@@ -282,6 +282,7 @@ static uv_buf_t on_lend(struct stream *stream)
 static void on_read(struct stream *stream, ssize_t n)
 {
     struct client *client = container_of(stream, struct client, stream);
+    ration_take(&client->shared->ration, n);
     if (client->phase == CLIENT_KEPT) {
         /* It ended, or the server speaks unasked: either way it is of no more use. */
         close_connection(client);

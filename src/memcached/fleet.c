@@ -16,6 +16,9 @@
  */
 #define LINGER_NS 300000000000ull
 
+/* Read by all clients in one turn of the loop: some hundred answers, a few milliseconds. */
+#define READ_IN_TURN (1024 * 1024)
+
 #define SWEEP_MIN_MS 100
 #define SWEEP_MAX_MS 10000
 
@@ -28,8 +31,8 @@ struct fleet {
     size_t unused_count;
     size_t alive; /* clients that are not freed, those being closed included */
     uv_timer_t sweep;
+    unsigned handles; /* that are not closed: sweep and ration */
     bool closing;
-    bool sweep_closed;
     fleet_close_fn on_close;
     void *context;
 };
@@ -41,7 +44,7 @@ static int compare_names(const void *a, const void *b)
 
 static void finish_close(struct fleet *fleet)
 {
-    if (!fleet->closing || fleet->alive || !fleet->sweep_closed) return;
+    if (!fleet->closing || fleet->alive || fleet->handles) return;
     fleet_close_fn on_close = fleet->on_close;
     void *context = fleet->context;
     free(fleet);
@@ -177,6 +180,8 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uint64_t interval = sweep_interval_ms(config->idle_timeout_ns);
     uv_timer_init(loop, &fleet->sweep);
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
+    ration_init(&fleet->shared.ration, loop, READ_IN_TURN);
+    fleet->handles = 2;
     *result = fleet;
     return 0;
 }
@@ -194,7 +199,14 @@ uv_loop_t *fleet_loop(const struct fleet *fleet)
 static void on_sweep_closed(uv_handle_t *handle)
 {
     struct fleet *fleet = container_of(handle, struct fleet, sweep);
-    fleet->sweep_closed = true;
+    fleet->handles--;
+    finish_close(fleet);
+}
+
+static void on_ration_closed(struct ration *ration)
+{
+    struct fleet *fleet = container_of(ration, struct fleet, shared.ration);
+    fleet->handles--;
     finish_close(fleet);
 }
 
@@ -206,4 +218,5 @@ void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
     fleet->context = context;
     list_each (&fleet->unused, at, after) drop_client(fleet, container_of(at, struct client, link));
     uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
+    ration_close(&fleet->shared.ration, on_ration_closed);
 }

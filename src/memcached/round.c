@@ -3,11 +3,14 @@
  *
  * So many are under way at any time that servers and network have enough to do, and so few that their answers
  * do not all wait at once: the loop handles what is there before it looks at anybody else. Targets that do
- * not answer must not hold up the others, so that on_pace lets some more go every few milliseconds.
+ * not answer must not hold up the others: when nobody has answered for a while, on_pace lets some more go.
+ * While answers come in it does not, however long they take to handle; else a loop that is behind would get
+ * ever more to do.
  *
- * A target that could not be asked counts as done. When the deadline is over, on_deadline gives up every
- * target that is still missing and reports; targets that were never asked, because their turn had not come,
- * are given up like the others.
+ * A target that could not be asked counts as done. When the deadline is over, targets that were never asked,
+ * because their turn had not come, are done, and on_give_up ends the others. It and on_release, which frees
+ * what a round has gathered, have thousands of targets to see to, and do so slice by slice, one in each turn
+ * of the loop.
  */
 #include "memcached/round.h"
 
@@ -15,12 +18,24 @@
 
 #include <stdlib.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 /* An answer takes some 20 us to parse, so that these keep a turn of the loop under some milliseconds. */
 #define WINDOW 128
 
 /* 25,000 targets a second, if none of them answers. */
 #define PACE    128
 #define PACE_MS 5
+
+/* Each slice takes a millisecond or two: to end a poll closes its connection, to release a snapshot is to
+ * free some blocks of memory that no cache holds any more. */
+#define GIVE_UP_SLICE 128
+#define RELEASE_SLICE 1024
+
+/* Snapshots of so many targets are some megabytes, which the system may have back until the next round. */
+#define TRIM_COUNT 1000
 
 struct visit {
     struct round *round;
@@ -32,11 +47,16 @@ struct visit {
 
 struct round {
     uv_timer_t deadline, pace;
+    uv_idle_t slices;
     unsigned handles;  /* that are not closed */
     unsigned commands; /* set of commands that are asked */
     round_fn on_done;
     void *context;
-    size_t count, next, missing;
+    size_t count;
+    size_t next;    /* the first that has not been asked */
+    size_t missing; /* that are not done */
+    size_t at;      /* where the next slice begins */
+    bool answered;  /* somebody, since the last look at the pace */
     struct visit visits[];
 };
 
@@ -44,6 +64,7 @@ static void finish(struct round *round)
 {
     uv_timer_stop(&round->deadline);
     uv_timer_stop(&round->pace);
+    uv_idle_stop(&round->slices);
     round->on_done(round->context);
 }
 
@@ -55,6 +76,7 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     struct round *round = visit->round;
     visit->snapshot = snapshot;
     visit->asked = false;
+    round->answered = true;
     round->missing--;
     ask_more(round, 1);
     if (round->missing == 0) finish(round);
@@ -73,27 +95,44 @@ static void ask_more(struct round *round, unsigned count)
 static void on_pace(uv_timer_t *pace)
 {
     struct round *round = container_of(pace, struct round, pace);
-    ask_more(round, PACE);
+    if (!round->answered) ask_more(round, PACE);
+    round->answered = false;
     if (round->next == round->count) uv_timer_stop(pace);
     if (round->missing == 0) finish(round);
 }
 
-static void give_up(struct round *round)
+/* --- The deadline --- */
+
+/* Ends up to `limit` polls; false when there are no more. */
+static bool give_up(struct round *round, size_t limit)
 {
-    for (size_t n = 0; n < round->count; n++) {
-        struct visit *visit = &round->visits[n];
+    for (; round->at < round->next && limit > 0; round->at++) {
+        struct visit *visit = &round->visits[round->at];
         if (!visit->asked) continue;
         visit->asked = false;
         visit->snapshot = poll_give_up(&visit->poll);
+        round->missing--;
+        limit--;
     }
+    return round->missing > 0;
+}
+
+static void on_give_up(uv_idle_t *slices)
+{
+    struct round *round = container_of(slices, struct round, slices);
+    if (!give_up(round, GIVE_UP_SLICE)) finish(round);
 }
 
 static void on_deadline(uv_timer_t *deadline)
 {
     struct round *round = container_of(deadline, struct round, deadline);
-    give_up(round);
-    finish(round);
+    round->missing -= round->count - round->next;
+    round->next = round->count;
+    uv_timer_stop(&round->pace);
+    uv_idle_start(&round->slices, on_give_up);
 }
+
+/* --- The beginning --- */
 
 int round_start(struct round **result, struct fleet *fleet, struct target *const *targets, size_t count,
                 unsigned commands, uint64_t timeout_ms, round_fn on_done, void *context)
@@ -105,7 +144,7 @@ int round_start(struct round **result, struct fleet *fleet, struct target *const
     round->on_done = on_done;
     round->context = context;
     round->count = round->missing = count;
-    round->handles = 2;
+    round->handles = 3;
     for (size_t n = 0; n < count; n++) {
         round->visits[n].round = round;
         round->visits[n].target = targets[n];
@@ -113,6 +152,7 @@ int round_start(struct round **result, struct fleet *fleet, struct target *const
     }
     uv_timer_init(loop, &round->deadline);
     uv_timer_init(loop, &round->pace);
+    uv_idle_init(loop, &round->slices);
     uv_timer_start(&round->deadline, on_deadline, timeout_ms, 0);
     ask_more(round, WINDOW);
     /* At once if there is nobody to wait for. */
@@ -136,6 +176,8 @@ const struct snapshot *round_snapshot(const struct round *round, size_t n)
     return round->visits[n].snapshot;
 }
 
+/* --- The end --- */
+
 static void handle_closed(struct round *round)
 {
     if (--round->handles == 0) free(round);
@@ -151,11 +193,51 @@ static void on_pace_closed(uv_handle_t *handle)
     handle_closed(container_of(handle, struct round, pace));
 }
 
+static void on_slices_closed(uv_handle_t *handle)
+{
+    handle_closed(container_of(handle, struct round, slices));
+}
+
+static void close_handles(struct round *round)
+{
+    uv_close((uv_handle_t *) &round->deadline, on_deadline_closed);
+    uv_close((uv_handle_t *) &round->pace, on_pace_closed);
+    uv_close((uv_handle_t *) &round->slices, on_slices_closed);
+}
+
+/* malloc keeps what lies between blocks that are still in use, which here is nearly all. */
+static void give_memory_back(const struct round *round)
+{
+#ifdef __GLIBC__
+    if (round->count >= TRIM_COUNT) malloc_trim(0);
+#else
+    (void) round;
+#endif
+}
+
+static void release(struct round *round)
+{
+    for (size_t n = 0; n < RELEASE_SLICE && round->at < round->count; n++)
+        snapshot_release(round->visits[round->at++].snapshot);
+    if (round->at < round->count) return;
+    give_memory_back(round);
+    close_handles(round);
+}
+
+static void on_release(uv_idle_t *slices)
+{
+    release(container_of(slices, struct round, slices));
+}
+
 void round_free(struct round *round)
 {
     if (!round) return;
-    give_up(round);
-    for (size_t n = 0; n < round->count; n++) snapshot_release(round->visits[n].snapshot);
-    uv_close((uv_handle_t *) &round->deadline, on_deadline_closed);
-    uv_close((uv_handle_t *) &round->pace, on_pace_closed);
+    round->next = round->count;
+    give_up(round, round->count);
+    uv_timer_stop(&round->deadline);
+    uv_timer_stop(&round->pace);
+    round->at = 0;
+    uv_idle_stop(&round->slices);
+    uv_idle_start(&round->slices, on_release);
+    release(round);
 }

@@ -29,7 +29,9 @@ const struct target *round_target(const struct round *round, size_t n);
 /* What that target said; after on_done. NULL when there was no memory to poll it. */
 const struct snapshot *round_snapshot(const struct round *round, size_t n);
 
-/* Ends it, gives up what is not done, and frees it; its handles are closed by the loop later. NULL is taken.
+/*
+ * Ends it and gives up what is not done: the targets are free then. The loop frees it later, the snapshots of
+ * a large fleet over several turns. NULL is taken.
  */
 void round_free(struct round *round);
 

@@ -64,14 +64,15 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     struct stream *stream = container_of(handle, struct stream, handle);
     (void) suggested;
     *buffer = stream->on_lend(stream);
-    assert(buffer->base && buffer->len > 0);
+    assert(buffer->base || buffer->len == 0);
 }
 
 static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, stream);
     (void) buffer;
-    if (n == 0) return; /* nothing there after all: the memory is lent again for the next try */
+    /* Nothing there after all, or nothing lent: the loop asks for memory again at the next try. */
+    if (n == 0 || n == UV_ENOBUFS) return;
     if (n < 0) uv_read_stop(handle);
     stream->on_read(stream, n);
 }

@@ -37,8 +37,8 @@ typedef void (*stream_close_fn)(struct stream *stream);
 typedef void (*stream_read_fn)(struct stream *stream, ssize_t n);
 
 /*
- * Lends memory for the next read: base and len, valid until the following on_read.
- * Must lend at least one byte: an owner without room stops reading first.
+ * Lends memory for the next read: base and len, valid until the following on_read. An owner who lends no
+ * byte is asked again in the next turn of the loop: until then what has arrived waits.
  */
 typedef uv_buf_t (*stream_lend_fn)(struct stream *stream);
 
