@@ -128,6 +128,7 @@ static void ask(struct client *client)
 {
     client->phase = CLIENT_ASKING;
     conversation_init(&client->conversation, client->snapshot, client->commands);
+    if (!client->snapshot->reused) stream_share(&client->stream, &client->shared->ration);
     int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
     if (result < 0)
         lose_connection(client, result);
@@ -274,7 +275,6 @@ static uv_buf_t on_lend(struct stream *stream)
     struct client *client = container_of(stream, struct client, stream);
     char *bytes = client->shared->read_buffer;
     size_t rest = client->rest.len;
-    if (ration_is_spent(&client->shared->ration)) return uv_buf_init(NULL, 0);
     if (rest) memcpy(bytes, client->rest.data, rest);
     return uv_buf_init(bytes + rest, (unsigned) (CLIENT_READ_SIZE - rest));
 }
@@ -282,7 +282,6 @@ static uv_buf_t on_lend(struct stream *stream)
 static void on_read(struct stream *stream, ssize_t n)
 {
     struct client *client = container_of(stream, struct client, stream);
-    ration_take(&client->shared->ration, n);
     if (client->phase == CLIENT_KEPT) {
         /* It ended, or the server speaks unasked: either way it is of no more use. */
         close_connection(client);

@@ -18,6 +18,7 @@
 #define NET_STREAM_H
 
 #include "net/address.h"
+#include "net/ration.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,8 +38,8 @@ typedef void (*stream_close_fn)(struct stream *stream);
 typedef void (*stream_read_fn)(struct stream *stream, ssize_t n);
 
 /*
- * Lends memory for the next read: base and len, valid until the following on_read. An owner who lends no
- * byte is asked again in the next turn of the loop: until then what has arrived waits.
+ * Lends memory for the next read: base and len, valid until the following on_read.
+ * Must lend at least one byte: an owner without room stops reading first.
  */
 typedef uv_buf_t (*stream_lend_fn)(struct stream *stream);
 
@@ -54,6 +55,8 @@ struct stream {
     uv_connect_t connect_request;
     uv_write_t write_request;
     uv_shutdown_t shutdown_request;
+    struct ration *ration; /* of reading; borrowed; NULL for none */
+    struct ration_ticket ticket;
     stream_connect_fn on_connect;
     stream_lend_fn on_lend;
     stream_read_fn on_read;
@@ -75,6 +78,9 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
  * libuv code; there is no callback. Nagle's delay is off on TCP.
  */
 int stream_accept(struct stream *stream, uv_stream_t *listener);
+
+/* From now on shares a ration with other streams, until stream_init. To be called before stream_read. */
+void stream_share(struct stream *stream, struct ration *ration);
 
 /* Reads until stream_read_stop, an error or the end. */
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read);
