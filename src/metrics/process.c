@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -207,6 +208,18 @@ static bool find_limit(struct slice limits, const char *name, struct slice *limi
     return false;
 }
 
+/* An address space without a limit is the largest number, as in the client libraries. */
+static void write_own_limits(struct process_walk *process, struct encoder *encoder)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        write_u64(process, encoder, PROCESS_MAX_FDS, limit.rlim_cur);
+    }
+    if (getrlimit(RLIMIT_AS, &limit) < 0) return;
+    write_u64(process, encoder, PROCESS_VIRTUAL_MAX_BYTES,
+              limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur);
+}
+
 static void write_limits(struct process_walk *process, struct encoder *encoder)
 {
     char bytes[4096];
@@ -222,13 +235,34 @@ static void write_limits(struct process_walk *process, struct encoder *encoder)
 }
 
 /*
+ * This process keeps its own file open: the kernel writes the text anew for each read, and after an open it
+ * does so twice, since the text is longer than the page that it tries first. That is a fifth of the time of a
+ * whole scrape of one server.
+ */
+static int open_own_netstat(void)
+{
+    static bool opened;
+    static int fd;
+    if (!opened) fd = open("/proc/self/net/netstat", O_RDONLY | O_CLOEXEC);
+    opened = true;
+    return fd;
+}
+
+static struct slice read_netstat(pid_t pid, char *bytes, size_t size)
+{
+    if (pid) return read_proc(pid, "net/netstat", bytes, size);
+    ssize_t n = pread(open_own_netstat(), bytes, size, 0);
+    return (struct slice){bytes, n > 0 ? (size_t) n : 0};
+}
+
+/*
  * The counters of the process' network namespace, from /proc/PID/net/netstat: pairs of lines that begin
  * alike, the first with the names and the second with the values.
  */
 static void write_network(struct process_walk *process, struct encoder *encoder)
 {
     char bytes[8192];
-    struct slice text = read_proc(process->pid, "net/netstat", bytes, sizeof(bytes));
+    struct slice text = read_netstat(process->pid, bytes, sizeof(bytes));
     while (text.data) {
         struct slice names = slice_cut(&text, '\n'), values;
         if (!slice_starts(names, "IpExt: ")) continue;
@@ -264,7 +298,10 @@ static bool step(struct walk *walk, struct encoder *encoder)
     if (!find_process(process) || !read_stat(process->pid, fields)) return false;
     write_stat(process, encoder, fields);
     write_open_fds(process, encoder);
-    write_limits(process, encoder);
+    if (process->pid)
+        write_limits(process, encoder);
+    else
+        write_own_limits(process, encoder);
     write_network(process, encoder);
     return false;
 }
@@ -272,6 +309,7 @@ static bool step(struct walk *walk, struct encoder *encoder)
 void process_walk_self(struct process_walk *process)
 {
     *process = (struct process_walk){.walk = {&process_collector, step}};
+    open_own_netstat(); /* so that it is among the descriptors that are counted */
 }
 
 void process_walk_pid_file(struct process_walk *process, const char *pid_file)

@@ -8,8 +8,11 @@
 #include "metrics/process.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +60,44 @@ static void test_this_process(void **unused)
     double started = sample(after, "process_start_time_seconds");
     assert_true(started <= (double) time(NULL) + 2 && started > (double) time(NULL) - 600);
     close(more);
+    free(before);
+    free(after);
+}
+
+static void send_datagram(void)
+{
+    char bytes[1000] = {0};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *) &address, len), 0);
+    getsockname(fd, (struct sockaddr *) &address, &len);
+    assert_int_equal(sendto(fd, bytes, sizeof(bytes), 0, (struct sockaddr *) &address, len), sizeof(bytes));
+    close(fd);
+}
+
+/* What is kept open is read anew each time, and limits are those of now. */
+static void test_nothing_is_stale(void **unused)
+{
+    struct process_walk process;
+    struct rlimit limit, less;
+    (void) unused;
+    process_walk_self(&process);
+    char *before = collect(&process);
+    send_datagram();
+    getrlimit(RLIMIT_NOFILE, &limit);
+    less = limit;
+    less.rlim_cur = 100;
+    setrlimit(RLIMIT_NOFILE, &less);
+    process_walk_self(&process);
+    char *after = collect(&process);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    const char *sent = "process_network_transmit_bytes_total";
+    assert_true(sample(after, sent) >= sample(before, sent) + 1000);
+    assert_true(sample(after, "process_max_fds") == 100);
+    getrlimit(RLIMIT_AS, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY)
+        assert_non_null(strstr(after, "\nprocess_virtual_memory_max_bytes 18446744073709551615\n"));
     free(before);
     free(after);
 }
@@ -131,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_this_process),
+        cmocka_unit_test(test_nothing_is_stale),
         cmocka_unit_test(test_families_are_those_of_the_collector),
         cmocka_unit_test(test_process_of_a_pid_file),
         cmocka_unit_test(test_pid_file_that_says_nothing),
