@@ -221,8 +221,7 @@ int client_poll(struct client *client, struct poll *poll, unsigned commands, pol
 
 /* --- Reading --- */
 
-/* Every reply is in. A connection with bytes that nobody asked for is not kept: they would answer the next
- * poll. */
+/* Every reply is in. Not kept is a connection with more bytes: they would answer the next poll. */
 static void complete(struct client *client, bool clean)
 {
     judge(client, TARGET_PROTOCOL_ERROR, "");
@@ -434,9 +433,11 @@ bool client_is_idle(const struct client *client)
     return client->phase == CLIENT_IDLE;
 }
 
-void client_close_unused(struct client *client, uint64_t before_ns)
+bool client_close_unused(struct client *client, uint64_t before_ns)
 {
-    if (client->phase == CLIENT_KEPT && client->used_ns < before_ns) close_connection(client);
+    bool unused = client->phase == CLIENT_KEPT && client->used_ns < before_ns;
+    if (unused) close_connection(client);
+    return unused;
 }
 
 void client_close(struct client *client, client_close_fn on_close)

@@ -128,8 +128,8 @@ struct snapshot *poll_give_up(struct poll *poll);
 /* Whether there is nothing that a poll could reuse: no connection and no poll. */
 bool client_is_idle(const struct client *client);
 
-/* Closes a kept connection that was last used before that time. */
-void client_close_unused(struct client *client, uint64_t before_ns);
+/* Closes a kept connection that was last used before that time; whether there was one. */
+bool client_close_unused(struct client *client, uint64_t before_ns);
 
 /* Closes the connection and frees the client; on_close runs once, from the loop, just before. Nobody may be
  * waiting (asserted). */

@@ -22,6 +22,10 @@
 #define SWEEP_MIN_MS 100
 #define SWEEP_MAX_MS 10000
 
+/* A fleet that nobody scrapes any more is let go in slices of a millisecond or two. */
+#define SWEEP_SLICE    128
+#define SWEEP_SLICE_MS 10
+
 struct fleet {
     struct client_shared shared;
     uint64_t idle_timeout_ns;
@@ -75,14 +79,19 @@ static void on_sweep(uv_timer_t *timer)
     uint64_t now = uv_hrtime();
     uint64_t unused_since = now > fleet->idle_timeout_ns ? now - fleet->idle_timeout_ns : 0;
     uint64_t forgotten_since = now > LINGER_NS ? now - LINGER_NS : 0;
+    unsigned closed = 0;
 
-    list_each (&fleet->used, at, after)
-        client_close_unused(container_of(at, struct client, link), unused_since);
+    list_each (&fleet->used, at, after) {
+        closed += client_close_unused(container_of(at, struct client, link), unused_since);
+        if (closed == SWEEP_SLICE) break;
+    }
     list_each (&fleet->unused, at, after) {
         struct client *client = container_of(at, struct client, link);
-        client_close_unused(client, unused_since);
+        if (closed == SWEEP_SLICE) break;
+        closed += client_close_unused(client, unused_since);
         if (client_is_idle(client) && client->used_ns < forgotten_since) drop_client(fleet, client);
     }
+    if (closed == SWEEP_SLICE) uv_timer_start(timer, on_sweep, SWEEP_SLICE_MS, uv_timer_get_repeat(timer));
 }
 
 static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)

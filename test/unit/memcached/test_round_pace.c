@@ -26,6 +26,7 @@
 #define PACE         128
 #define GIVEN_UP     128
 #define RELEASED     1024
+#define SWEPT        128
 #define READ_IN_TURN (1024 * 1024)
 
 #define END "STAT pid 7\r\nEND\r\n"
@@ -194,7 +195,7 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int setup(void **state)
+static int make_world(void **state, uint64_t idle_timeout_ns)
 {
     struct world *world = calloc(1, sizeof(*world));
     raise_limit();
@@ -204,7 +205,7 @@ static int setup(void **state)
     struct fleet_config config = {
         .resolver = world->resolver,
         .max_connecting = 1000,
-        .idle_timeout_ns = 100000000000,
+        .idle_timeout_ns = idle_timeout_ns,
         .max_reply = 1 << 20,
         .max_unused = TARGETS,
     };
@@ -215,6 +216,16 @@ static int setup(void **state)
     set_answer(world, 0);
     *state = world;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return make_world(state, 100000000000);
+}
+
+static int setup_impatient(void **state)
+{
+    return make_world(state, 300000000);
 }
 
 static void on_turn_closed(uv_handle_t *handle)
@@ -264,7 +275,7 @@ static void connect_all(struct world *world)
     start(world, 10000);
     loop_run_until(&world->loop, &world->done);
     round_free(world->round);
-    assert_int_equal(fleet_counts(world->fleet).open, SERVERS);
+    assert_int_equal(fleet_counts(world->fleet).opened, SERVERS);
     world->answers_a_turn = 0;
 }
 
@@ -336,6 +347,16 @@ static void test_burst_of_answers_is_read_in_rations(void **state)
     round_free(world->round);
 }
 
+/* Nobody asks any more, and all connections are unused at the same time. */
+static void test_unused_connections_end_in_slices(void **state)
+{
+    struct world *world = *state;
+    add_servers(world);
+    connect_all(world);
+    while (fleet_counts(world->fleet).open > 0) uv_run(&world->loop, UV_RUN_ONCE);
+    assert_in_range(world->most_closed, 1, SWEPT);
+}
+
 /* How often snapshots were released; the linker leads all calls here. */
 static unsigned released, most_released;
 
@@ -388,9 +409,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_answers_let_others_go), TEST(test_silent_ones_hold_up_nobody),
-        TEST(test_given_up_in_slices),    TEST(test_burst_of_answers_is_read_in_rations),
-        TEST(test_released_in_slices),    TEST(test_freed_while_it_gives_up),
+        TEST(test_answers_let_others_go),
+        TEST(test_silent_ones_hold_up_nobody),
+        TEST(test_given_up_in_slices),
+        cmocka_unit_test_setup_teardown(test_unused_connections_end_in_slices, setup_impatient, teardown),
+        TEST(test_burst_of_answers_is_read_in_rations),
+        TEST(test_released_in_slices),
+        TEST(test_freed_while_it_gives_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
