@@ -138,11 +138,12 @@ class Bench:
     def simulated_fleets(self, servers):
         works = {count: self.fleet("simulated", servers.targets[:count]) for count in self.simulated}
         small, large = self.simulated[0], self.simulated[-1]
-        (_, little, _), (_, much, memory) = works[small], works[large]
+        (few, little, _), (many, much, memory) = works[small], works[large]
         self.fresh("simulated", servers.targets[:large])
         goal = self.report.goal
         goal(f"{large} simulated servers in one answer", much.wall_ms / 1000, 5, "s")
-        goal(f"CPU per server of {large} over that of {small}", much.cpu / little.cpu, 1.2, "x")
+        goal(f"CPU per server of {large} over that of {small} (the floor's: {many.cpu / few.cpu:.2f})",
+             much.cpu / little.cpu, 1.2, "x")
         goal(f"memory per server of {large}, at the peak", (memory["peak"] - self.one_kib["peak"]) / large, 24, "KB")
         goal(f"memory per server of {large}, at rest", (memory["rest"] - self.one_kib["rest"]) / large, 6, "KB")
         self.hold(servers.targets[:large])
