@@ -1,5 +1,5 @@
 /*
- * round_start asks the first targets -> on_polled, once for each, asks one more -> ... -> on_done
+ * round_start asks the first targets -> on_polled, once for each; now and then it asks more -> ... -> on_done
  *
  * So many are under way at any time that servers and network have enough to do, and so few that their answers
  * do not all wait at once: the loop handles what is there before it looks at anybody else. Targets that do
@@ -24,6 +24,10 @@
 
 /* An answer takes some 20 us to parse, so that these keep a turn of the loop under some milliseconds. */
 #define WINDOW 128
+
+/* So many places are given to others at once: to ask and to listen in turn takes a tenth more of the
+ * processor, and of the time, than some of the one and then some of the other. */
+#define BATCH 64
 
 /* 25,000 targets a second, if none of them answers. */
 #define PACE    128
@@ -55,6 +59,7 @@ struct round {
     size_t count;
     size_t next;    /* the first that has not been asked */
     size_t missing; /* that are not done */
+    unsigned free;  /* places in the window, of those who have answered */
     size_t at;      /* where the next slice begins */
     bool answered;  /* somebody, since the last look at the pace */
     struct visit visits[];
@@ -78,7 +83,10 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     visit->asked = false;
     round->answered = true;
     round->missing--;
-    ask_more(round, 1);
+    if (++round->free == BATCH) {
+        round->free = 0;
+        ask_more(round, BATCH);
+    }
     if (round->missing == 0) finish(round);
 }
 
