@@ -25,8 +25,8 @@
 /* An answer takes some 20 us to parse, so that these keep a turn of the loop under some milliseconds. */
 #define WINDOW 128
 
-/* So many places are given to others at once: to ask and to listen in turn takes a tenth more of the
- * processor, and of the time, than some of the one and then some of the other. */
+/* So many places are given to others at once: to ask one for each answer takes a tenth more of the processor,
+ * and of the time, than to ask many and then to hear many. */
 #define BATCH 64
 
 /* 25,000 targets a second, if none of them answers. */

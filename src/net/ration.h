@@ -1,6 +1,6 @@
 /*
  * How much may be read in one turn of the loop, so that a burst of answers holds nobody else for more than
- * some milliseconds: who finds the ration spent waits in line for a later turn, and what is there for him
+ * some milliseconds: who finds the ration spent waits in line for a later turn, and what has arrived
  * waits in the kernel.
  *
  * The loop handles all that is ready before it comes round, and with it what is due to others. Rations bound
