@@ -1,0 +1,69 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#define BLOCK_SIZE ((size_t) 64 * 1024)
+#define ALIGNMENT  _Alignof(max_align_t)
+/* Of one thing: far above what the largest text needs, far below where sums would overflow. */
+#define MOST ((size_t) 1 << 30)
+
+struct arena_block {
+    struct arena_block *older;
+    max_align_t bytes[];
+};
+
+void arena_init(struct arena *arena)
+{
+    *arena = (struct arena){0};
+}
+
+void arena_deinit(struct arena *arena)
+{
+    while (arena->blocks) {
+        struct arena_block *older = arena->blocks->older;
+        free(arena->blocks);
+        arena->blocks = older;
+    }
+    arena_init(arena);
+}
+
+/* A block of zeroed bytes; the last one's rest is given up. */
+static bool add_block(struct arena *arena, size_t least)
+{
+    size_t size = least > BLOCK_SIZE ? least : BLOCK_SIZE;
+    struct arena_block *block = calloc(1, sizeof(*block) + size);
+    if (!block) return false;
+    block->older = arena->blocks;
+    arena->blocks = block;
+    arena->next = (char *) block->bytes;
+    arena->end = arena->next + size;
+    return true;
+}
+
+/* Zeroed bytes at the next place that is aligned so. */
+static char *take(struct arena *arena, size_t len, size_t alignment)
+{
+    size_t gap = (size_t) - (uintptr_t) arena->next & (alignment - 1);
+    size_t left = (size_t) (arena->end - arena->next);
+    if (!arena->blocks || left < gap || left - gap < len) {
+        if (!add_block(arena, len)) return NULL;
+        gap = 0;
+    }
+    char *place = arena->next + gap;
+    arena->next = place + len;
+    return place;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+    if (size && count > MOST / size) return NULL;
+    return take(arena, count * size, ALIGNMENT);
+}
+
+const char *arena_copy(struct arena *arena, struct slice text)
+{
+    char *copy = text.len < MOST ? take(arena, text.len + 1, 1) : NULL;
+    if (copy && text.len) memcpy(copy, text.data, text.len);
+    return copy;
+}

@@ -1,0 +1,147 @@
+/*
+ * JSON by jansson, which is strict: no trailing rubbish, no comments, UTF-8 only. It keeps no places, so only
+ * errors of syntax have a line and column; whoever refuses a value names its path.
+ */
+#include "base/document.h"
+
+#include "base/number.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+
+/* What is being read, and where an error goes. */
+struct reading {
+    struct document *document;
+    struct buffer *error;
+};
+
+/* --- Errors --- */
+
+/* jansson quotes what it stumbled over; that is valid UTF-8, but may be a control character. */
+static void append_printable(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        bool control = (unsigned char) *text < ' ' || *text == 0x7f;
+        buffer_append_char(out, control ? '?' : *text);
+    }
+}
+
+static int refuse_syntax(struct buffer *error, const json_error_t *fault)
+{
+    enum json_error_code code = json_error_code(fault);
+    if (code == json_error_out_of_memory) return -ENOMEM;
+    /* The column is 0 for an empty line. */
+    buffer_printf(error, "%d:%d: expected JSON: ", fault->line, fault->column > 0 ? fault->column : 1);
+    /* Its own words would speak of the flag that allows them. */
+    if (code == json_error_null_character || code == json_error_null_byte_in_key)
+        buffer_append_string(error, "a NUL in a string");
+    else
+        append_printable(error, fault->text);
+    return -EINVAL;
+}
+
+/* --- The tree --- */
+
+static struct node *make_text(struct reading *reading, struct slice text, bool quoted)
+{
+    struct node *node = document_add(reading->document, NODE_SCALAR, 0, 0);
+    const char *copy = document_copy(reading->document, text);
+    if (!node || !copy) return NULL;
+    node->text = (struct slice){copy, text.len};
+    node->quoted = quoted;
+    return node;
+}
+
+static struct node *make_number(struct reading *reading, const json_t *json)
+{
+    struct buffer text;
+    buffer_init(&text, 64);
+    if (json_is_integer(json))
+        buffer_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+    else
+        number_append_float(&text, json_real_value(json));
+    struct node *node = text.failed ? NULL : make_text(reading, buffer_slice(&text), false);
+    buffer_deinit(&text);
+    return node;
+}
+
+/* Without its children, if it can have any. */
+static struct node *make_node(struct reading *reading, const json_t *json)
+{
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        return document_add(reading->document, NODE_MAPPING, 0, 0);
+    case JSON_ARRAY:
+        return document_add(reading->document, NODE_SEQUENCE, 0, 0);
+    case JSON_STRING:
+        return make_text(reading, (struct slice){json_string_value(json), json_string_length(json)}, true);
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return make_number(reading, json);
+    case JSON_TRUE:
+        return make_text(reading, SLICE("true"), false);
+    case JSON_FALSE:
+        return make_text(reading, SLICE("false"), false);
+    case JSON_NULL:
+        break;
+    }
+    return make_text(reading, SLICE("null"), false);
+}
+
+static int convert(struct reading *reading, struct node *parent, struct node *key, const json_t *json);
+
+static int convert_items(struct reading *reading, struct node *sequence, const json_t *json)
+{
+    int result = 0;
+    for (size_t n = 0; n < json_array_size(json) && result == 0; n++)
+        result = convert(reading, sequence, NULL, json_array_get(json, n));
+    return result;
+}
+
+/* In the order of the text. */
+static int convert_members(struct reading *reading, struct node *mapping, json_t *json)
+{
+    int result = 0;
+    for (void *at = json_object_iter(json); at && result == 0; at = json_object_iter_next(json, at)) {
+        struct node *key = make_text(reading, slice_of(json_object_iter_key(at)), true);
+        result = key ? convert(reading, mapping, key, json_object_iter_value(at)) : -ENOMEM;
+    }
+    return result;
+}
+
+/* Goes no deeper than a document may be: document_append watches over that. */
+static int convert(struct reading *reading, struct node *parent, struct node *key, const json_t *json)
+{
+    struct node *node = make_node(reading, json);
+    if (!node) return -ENOMEM;
+    const char *expected = document_append(reading->document, parent, key, node);
+    if (expected) {
+        node_append_fault(node, expected, reading->error);
+        return -EINVAL;
+    }
+    if (node->kind == NODE_SEQUENCE) return convert_items(reading, node, json);
+    if (node->kind == NODE_MAPPING) return convert_members(reading, node, (json_t *) (uintptr_t) json);
+    return 0;
+}
+
+/* Some builds of jansson draw the seed of their hashes without a lock, and texts are read on many threads. */
+static void draw_seed(void)
+{
+    json_object_seed(0);
+}
+
+int document_read_json(struct document *document, struct slice text, struct buffer *error)
+{
+    static pthread_once_t seeded = PTHREAD_ONCE_INIT;
+    struct reading reading = {document, error};
+    json_error_t fault;
+    document_init(document);
+    pthread_once(&seeded, draw_seed);
+    json_t *json =
+        json_loadb(text.len ? text.data : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    if (!json) return refuse_syntax(error, &fault);
+    int result = convert(&reading, NULL, NULL, json);
+    json_decref(json);
+    return result;
+}

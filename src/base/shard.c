@@ -1,0 +1,56 @@
+#include "base/shard.h"
+
+#include "base/hash.h"
+#include "base/number.h"
+
+#include <stdint.h>
+
+static const char expected_shard[] =
+    "a shard I/N such as 0/4, with N from 1 to 4096 and I below N; I may be a pod's name that ends in -I";
+
+/* "2" of "2" and of "exporter-2". */
+static struct slice number_of(struct slice name)
+{
+    const char *dash = name.len ? memrchr(name.data, '-', name.len) : NULL;
+    return dash && dash > name.data ? slice_from(name, (size_t) (dash - name.data) + 1) : name;
+}
+
+const char *shard_parse(struct shard *shard, struct slice text)
+{
+    uint64_t index, count;
+    struct slice behind = text;
+    struct slice name = slice_cut(&behind, '/');
+    if (!number_parse_u64(number_of(name), &index) || !number_parse_u64(behind, &count))
+        return expected_shard;
+    if (count > SHARD_COUNT_MAX || index >= count) return expected_shard;
+    *shard = (struct shard){(unsigned) index, (unsigned) count};
+    return NULL;
+}
+
+/* Spreads each bit over all others (the finaliser of splitmix64), as FNV's highest bits hardly know the end
+ * of the text. */
+static uint64_t mix(uint64_t value)
+{
+    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+    value = (value ^ value >> 27) * 0x94d049bb133111eb;
+    return value ^ value >> 31;
+}
+
+/* What a shard draws; the golden ratio keeps the numbers of neighbours apart. */
+static uint64_t draw(uint64_t address, unsigned index)
+{
+    return mix(address + (index + 1) * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* Stops at the first who draws more: that takes as few as ln(count) draws on average. */
+bool shard_owns(struct shard shard, struct slice address)
+{
+    if (shard.count <= 1) return true;
+    uint64_t value = hash_fnv1a(address);
+    uint64_t own = draw(value, shard.index);
+    for (unsigned other = 0; other < shard.count; other++) {
+        uint64_t theirs = draw(value, other);
+        if (theirs > own || (theirs == own && other < shard.index)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/set.h"
+
+#include <stdio.h>
+
+static void test_each_once(void **unused)
+{
+    static const struct slice texts[] = {SLICE("a"), SLICE("b"), SLICE("ab"), SLICE(""), SLICE("a\0b")};
+    struct set set;
+    bool is_new;
+    (void) unused;
+    set_init(&set);
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(set_add(&set, texts[i], &is_new));
+        assert_true(is_new);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(set_add(&set, texts[i], &is_new));
+        assert_false(is_new);
+    }
+    assert_int_equal(set.count, 5);
+    set_deinit(&set);
+}
+
+/* All are still found when the table has grown. */
+static void test_many(void **unused)
+{
+    enum { COUNT = 10000 };
+    static char texts[COUNT][16];
+    struct set set;
+    bool is_new;
+    (void) unused;
+    set_init(&set);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "cache-%d", i);
+        assert_true(set_add(&set, slice_of(texts[i]), &is_new));
+        assert_true(is_new);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(set_add(&set, slice_of(texts[i]), &is_new));
+        assert_false(is_new);
+    }
+    set_deinit(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once), cmocka_unit_test(test_many)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
