@@ -10,7 +10,8 @@
 static const char expected_address[] = "an address such as host:port, [::1]:port or unix:/path";
 static const char expected_clean[] = "an address without blanks and control characters";
 static const char expected_plain[] = "host:port without a scheme such as http://";
-static const char expected_no_discovery[] = "a plain host:port (dns+ and dnssrv+ are not supported yet)";
+static const char expected_no_discovery[] =
+    "a plain host:port (dns+ and dnssrv+ are for configured addresses alone)";
 static const char expected_host[] = "a host before the port";
 static const char expected_name[] =
     "a host name of letters, digits, '-', '_' and '.', at most 63 bytes between "

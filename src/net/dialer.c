@@ -95,21 +95,34 @@ static void on_endpoint_closed(struct stream *stream)
     }
 }
 
+/* Whether the endpoint may be connected to; `why` is of the last one that may not. */
+static bool is_permitted(const struct dialer *dialer, const union endpoint *endpoint, char *why)
+{
+    return !dialer->policy || policy_check(dialer->policy, dialer->address, endpoint, why) == POLICY_ALLOWED;
+}
+
 static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
                         const char *error)
 {
     struct dialer *dialer = container_of(lookup, struct dialer, lookup);
+    char why[POLICY_WHY_MAX];
     if (count == 0) {
         finish(dialer, UV_EAI_NONAME, error);
         return;
     }
-    dialer->count = count;
+    dialer->count = 0;
     for (size_t i = 0; i < count; i++) {
-        dialer->endpoints[i] = endpoints[i];
-        endpoint_set_port(&dialer->endpoints[i], dialer->address->port);
-        if (same_host(&dialer->endpoints[i], &dialer->favourite)) dialer->current = i;
+        union endpoint *endpoint = &dialer->endpoints[dialer->count];
+        *endpoint = endpoints[i];
+        endpoint_set_port(endpoint, dialer->address->port);
+        if (!is_permitted(dialer, endpoint, why)) continue;
+        if (same_host(endpoint, &dialer->favourite)) dialer->current = dialer->count;
+        dialer->count++;
     }
-    try_endpoint(dialer);
+    if (dialer->count == 0)
+        finish(dialer, DIALER_FORBIDDEN, why);
+    else
+        try_endpoint(dialer);
 }
 
 void dialer_start(struct dialer *dialer, dialer_fn on_done)

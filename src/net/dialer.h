@@ -4,12 +4,17 @@
  *
  * A name with several addresses sticks to the one that answered last, until it fails: the counters of two
  * servers behind one name must not be mixed. A dialer keeps no deadline: its owner cancels it.
+ *
+ * With a policy, the addresses of a name that it forbids are passed over. What is connected to is what was
+ * judged: no name is resolved again in between. A literal or a path is for its owner to judge, once and for
+ * all.
  */
 #ifndef NET_DIALER_H
 #define NET_DIALER_H
 
 #include "net/address.h"
 #include "net/gate.h"
+#include "net/policy.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 
@@ -17,10 +22,13 @@ enum dialer_phase { DIALER_IDLE, DIALER_RESOLVING, DIALER_QUEUED, DIALER_CONNECT
 
 struct dialer;
 
+/* The policy forbids every address of the name. No failure to connect has this code. */
+#define DIALER_FORBIDDEN UV_EAI_FAIL
+
 /*
  * status 0: the stream is connected and the caller's to close. UV_EAI_NONAME: no address, `why` says more.
- * Another negative code: the last endpoint's failure. After a failure the stream is closed. `why` is borrowed
- * for the call.
+ * DIALER_FORBIDDEN: `why` names the rule. Another negative code: the last endpoint's failure. After a failure
+ * the stream is closed. `why` is borrowed for the call.
  */
 typedef void (*dialer_fn)(struct dialer *dialer, int status, const char *why);
 
@@ -32,6 +40,7 @@ struct dialer {
     struct gate *gate;             /* borrowed */
     const struct address *address; /* borrowed */
     struct stream *stream;         /* borrowed; must not be open at the start */
+    struct policy *policy;         /* borrowed; NULL, as dialer_init leaves it: everything is allowed */
     enum dialer_phase phase;
     struct lookup lookup;
     struct gate_ticket ticket;

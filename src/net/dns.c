@@ -1,22 +1,23 @@
 /*
  * The happy path: dns_ask -> (c-ares opens its sockets: on_socket_state) -> on_socket, on_tick ->
- * on_addresses
- * -> the asker's on_answer. A name in /etc/hosts is answered within dns_ask.
+ * on_addresses or on_message -> finish -> the asker's on_answer. A name in /etc/hosts is answered within
+ * dns_ask.
  *
- * What can go wrong: the servers say no, or nothing in all tries (the answer says so); resolv.conf changes
- * (a new channel takes over, the old one is destroyed and aborts its queries); a socket cannot be watched (it
- * looks like a silent server). c-ares must not be destroyed from within, hence what dns.h forbids an asker.
+ * What can go wrong: the servers say no, or nothing in all tries, or what cannot be read (the answer says
+ * so); resolv.conf changes (a new channel takes over, the old one is destroyed and aborts its queries); a
+ * socket cannot be watched (it looks like a silent server). c-ares must not be destroyed from within, hence
+ * what dns.h forbids an asker. It cannot take a query back either: a request outlives its cancelled query.
  */
 #include "net/dns.h"
 
 #include "base/container.h"
 #include "base/list.h"
+#include "net/dns_srv.h"
 
 #include <ares.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define TTL_MIN_MS     1000
 #define TTL_MAX_MS     (3600 * 1000)
 #define TTL_HOSTS_MS   10000
 #define TTL_FAILURE_MS 1000
@@ -31,12 +32,22 @@
 /* c-ares looks for tries that are over this often; its own ares_timeout is linear in the queries. */
 #define TICK_MS 50
 
+#define CLASS_IN 1
+#define TYPE_SRV 33
+
 /* One socket of c-ares. */
 struct watcher {
     uv_poll_t poll;
     struct link link;
     struct dns *dns;
     ares_socket_t socket;
+};
+
+/* One query in c-ares. */
+struct dns_request {
+    struct dns *dns;
+    struct dns_query *query; /* NULL: cancelled */
+    enum dns_type type;
 };
 
 /* What tells one state of a file from another. */
@@ -192,20 +203,22 @@ void dns_refresh(struct dns *dns)
     ares_destroy(old);
 }
 
-/* --- Questions and answers --- */
+/* --- Answers --- */
 
 /* A server that fails or refuses is passed over by c-ares; when none is left it says ARES_ECONNREFUSED. */
-static const char *describe(int status)
+static const char *describe(int status, enum dns_type type)
 {
     switch (status) {
     case ARES_ENOTFOUND:
         return "name not found";
     case ARES_ENODATA:
-        return "the name has no address";
+        return type == DNS_SRV ? "the name has no SRV record" : "the name has no address";
     case ARES_ETIMEOUT:
         return "the name servers do not answer";
     case ARES_ECONNREFUSED:
         return "no name server could answer";
+    case ARES_EBADRESP:
+        return "the name server's answer is malformed";
     case ARES_ENOMEM:
         return "out of memory";
     default:
@@ -213,9 +226,28 @@ static const char *describe(int status)
     }
 }
 
-static void shorten(int64_t *ttl_ms, int ttl)
+/* Hands the answer to the asker; without records the status says why. */
+static void finish(struct dns_request *request, int status, struct dns_answer *answer)
 {
-    int64_t ms = (int64_t) ttl * 1000;
+    struct dns *dns = request->dns;
+    struct dns_query *query = request->query;
+    if (answer->count == 0) {
+        if (status == ARES_SUCCESS) status = ARES_ENODATA;
+        answer->ttl_ms = TTL_FAILURE_MS;
+        answer->error = describe(status, request->type);
+        answer->absent = status == ARES_ENODATA || status == ARES_ENOTFOUND;
+        answer->aborted = status == ARES_EDESTRUCTION;
+    }
+    free(request);
+    if (--dns->pending == 0) uv_timer_stop(&dns->tick);
+    if (!query) return;
+    query->request = NULL;
+    query->on_answer(query, answer);
+}
+
+static void shorten(uint64_t *ttl_ms, int64_t ttl)
+{
+    uint64_t ms = ttl < 0 ? 0 : (uint64_t) ttl * 1000;
     if (ms < *ttl_ms) *ttl_ms = ms;
 }
 
@@ -224,38 +256,64 @@ static uint64_t ttl_of(const struct dns *dns, const struct ares_addrinfo *info)
 {
     /* An answer within the call was in /etc/hosts, which knows no TTL. */
     if (dns->asking) return TTL_HOSTS_MS;
-    int64_t ttl_ms = TTL_MAX_MS;
+    uint64_t ttl_ms = TTL_MAX_MS;
     for (struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
         shorten(&ttl_ms, node->ai_ttl);
     for (struct ares_addrinfo_cname *alias = info->cnames; alias; alias = alias->next)
         shorten(&ttl_ms, alias->ttl);
-    return ttl_ms < TTL_MIN_MS ? TTL_MIN_MS : (uint64_t) ttl_ms;
+    return ttl_ms;
 }
 
-static void take_endpoints(struct dns_answer *answer, const struct ares_addrinfo *info)
+/* The addresses, owned by the caller, or NULL without memory. */
+static union endpoint *copy_endpoints(const struct ares_addrinfo *info, size_t *count)
 {
-    for (struct ares_addrinfo_node *node = info->nodes; node && answer->count < DNS_ADDRESSES_MAX;
-         node = node->ai_next) {
+    size_t nodes = 0;
+    for (struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) nodes++;
+    union endpoint *endpoints = calloc(nodes ? nodes : 1, sizeof(*endpoints));
+    for (struct ares_addrinfo_node *node = info->nodes; node && endpoints; node = node->ai_next) {
         if (node->ai_family == AF_INET || node->ai_family == AF_INET6)
-            memcpy(&answer->endpoints[answer->count++], node->ai_addr, node->ai_addrlen);
+            memcpy(&endpoints[(*count)++], node->ai_addr, node->ai_addrlen);
     }
+    return endpoints;
 }
 
 static void on_addresses(void *context, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct dns_query *query = context;
-    struct dns *dns = query->dns;
-    struct dns_answer answer = {.ttl_ms = TTL_FAILURE_MS, .aborted = status == ARES_EDESTRUCTION};
+    struct dns_request *request = context;
+    struct dns_answer answer = {0};
+    union endpoint *endpoints = NULL;
     (void) timeouts;
-    if (--dns->pending == 0) uv_timer_stop(&dns->tick);
-    if (status == ARES_SUCCESS) take_endpoints(&answer, info);
-    if (answer.count)
-        answer.ttl_ms = ttl_of(dns, info);
-    else
-        answer.error = describe(status == ARES_SUCCESS ? ARES_ENODATA : status);
+    if (status == ARES_SUCCESS) {
+        endpoints = copy_endpoints(info, &answer.count);
+        answer.endpoints = endpoints;
+        answer.ttl_ms = ttl_of(request->dns, info);
+        if (!endpoints) status = ARES_ENOMEM;
+    }
     ares_freeaddrinfo(info);
-    query->on_answer(query, &answer);
+    finish(request, status, &answer);
+    free(endpoints);
 }
+
+static void on_message(void *context, int status, int timeouts, unsigned char *message, int len)
+{
+    struct dns_answer answer = {.ttl_ms = TTL_MAX_MS};
+    struct dns_service *services = NULL;
+    (void) timeouts;
+    if (status == ARES_SUCCESS) {
+        uint32_t ttl;
+        int outcome = dns_srv_read(message, (size_t) len, &services, &answer.count, &ttl);
+        if (outcome < 0) {
+            status = outcome == UV_ENOMEM ? ARES_ENOMEM : ARES_EBADRESP;
+            answer.count = 0;
+        }
+        answer.services = services;
+        shorten(&answer.ttl_ms, ttl);
+    }
+    finish(context, status, &answer);
+    free(services);
+}
+
+/* --- Questions --- */
 
 static void on_tick(uv_timer_t *tick)
 {
@@ -263,14 +321,40 @@ static void on_tick(uv_timer_t *tick)
     ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-void dns_ask(struct dns *dns, struct dns_query *query, const char *name, dns_answer_fn on_answer)
+static void ask_addresses(struct dns *dns, struct dns_request *request, const char *name)
 {
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
-    *query = (struct dns_query){dns, on_answer};
-    if (dns->pending++ == 0) uv_timer_start(&dns->tick, on_tick, TICK_MS, TICK_MS);
+    if (request->type != DNS_ADDRESSES) {
+        hints.ai_family = request->type == DNS_A ? AF_INET : AF_INET6;
+        hints.ai_flags = ARES_AI_NOSORT;
+    }
     dns->asking = true;
-    ares_getaddrinfo(dns->channel, name, NULL, &hints, on_addresses, query);
+    ares_getaddrinfo(dns->channel, name, NULL, &hints, on_addresses, request);
     dns->asking = false;
+}
+
+void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type,
+             dns_answer_fn on_answer)
+{
+    struct dns_request *request = malloc(sizeof(*request));
+    *query = (struct dns_query){request, on_answer};
+    if (!request) {
+        on_answer(query,
+                  &(struct dns_answer){.error = describe(ARES_ENOMEM, type), .ttl_ms = TTL_FAILURE_MS});
+        return;
+    }
+    *request = (struct dns_request){dns, query, type};
+    if (dns->pending++ == 0) uv_timer_start(&dns->tick, on_tick, TICK_MS, TICK_MS);
+    if (type == DNS_SRV)
+        ares_search(dns->channel, name, CLASS_IN, TYPE_SRV, on_message, request);
+    else
+        ask_addresses(dns, request, name);
+}
+
+void dns_cancel(struct dns_query *query)
+{
+    if (query->request) query->request->query = NULL;
+    query->request = NULL;
 }
 
 /* --- Life --- */

@@ -1,6 +1,6 @@
 /*
  * c-ares on the loop: one question, one answer. No cache, no limit on how many are under way; that is the
- * resolver's. <ares.h> stays in dns.c.
+ * business of who asks. <ares.h> stays in dns.c and dns_srv.c.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -14,25 +14,44 @@
 
 struct dns;
 struct dns_query;
+struct dns_request;
 
-/* At most so many addresses of a name are used. */
-#define DNS_ADDRESSES_MAX 8
-
-/* Either endpoints, in the order in which they should be tried and with port 0, or an error. */
-struct dns_answer {
-    union endpoint endpoints[DNS_ADDRESSES_MAX];
-    size_t count;
-    const char *error; /* a constant, for people; NULL when there are endpoints */
-    uint64_t ttl_ms;   /* how long it holds, a failure too */
-    bool aborted;      /* by dns_refresh or dns_close: nothing is known */
+enum dns_type {
+    DNS_ADDRESSES, /* A and AAAA, in the order in which they should be tried (RFC 6724); one of them is enough
+                    */
+    DNS_A,         /* in no order; also from /etc/hosts, as for AAAA */
+    DNS_AAAA,
+    DNS_SRV,
 };
 
-/* Borrowed for the call. May run inside dns_ask, dns_refresh and dns_close, which it must not call itself. */
+/* Where a service is to be had (RFC 2782); priority and weight are for those who look for one server of many.
+ */
+struct dns_service {
+    char host[ADDRESS_HOST_MAX +
+              1]; /* as the record has it, without a final dot: not checked to be a host name */
+    uint16_t port;
+};
+
+/* Either all records, or an error. */
+struct dns_answer {
+    const union endpoint *endpoints;    /* of addresses, with port 0 */
+    const struct dns_service *services; /* of SRV */
+    size_t count;
+    const char *error; /* a constant, for people; NULL when there are records */
+    bool absent;       /* an error that is an answer: there is no such name, or it has no such record */
+    bool aborted;      /* by dns_refresh or dns_close: nothing is known */
+    uint64_t ttl_ms;   /* how long it holds, a failure too: at most 1 h; 0 if the records say so */
+};
+
+/*
+ * Borrowed for the call. May run inside dns_ask, dns_refresh and dns_close; of these functions it may call
+ * dns_cancel alone. The query is not touched after it.
+ */
 typedef void (*dns_answer_fn)(struct dns_query *query, const struct dns_answer *answer);
 
-/* Embedded in the one who asks, who keeps it until the answer. There is no way to take a question back. */
+/* Embedded in the one who asks, who keeps it until the answer or dns_cancel. */
 struct dns_query {
-    struct dns *dns;
+    struct dns_request *request; /* what is under way; NULL: nothing */
     dns_answer_fn on_answer;
 };
 
@@ -41,8 +60,15 @@ typedef void (*dns_close_fn)(void *context);
 /* `servers` as for resolver_new. 0 or a negative libuv code. */
 int dns_new(struct dns **dns, uv_loop_t *loop, const char *servers);
 
-/* Asks for A and AAAA; on_answer runs exactly once. */
-void dns_ask(struct dns *dns, struct dns_query *query, const char *name, dns_answer_fn on_answer);
+/*
+ * Asks for a name, also in the search domains of resolv.conf; on_answer runs exactly once. Answers that are
+ * too long for a datagram are fetched by TCP.
+ */
+void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type,
+             dns_answer_fn on_answer);
+
+/* on_answer will not run. For a query that was asked once; harmless when it is answered. */
+void dns_cancel(struct dns_query *query);
 
 /* Takes over a resolv.conf that has changed, if it has; what was asked of the old servers is aborted. */
 void dns_refresh(struct dns *dns);

@@ -28,7 +28,8 @@
 /* A name makes two packets: so many fit into a socket's buffer on either side. */
 #define ASKED_MAX 100
 
-_Static_assert(RESOLVER_ADDRESSES_MAX == DNS_ADDRESSES_MAX, "an answer is handed on whole");
+/* An answer that holds for no time would be asked for by every scrape of the same second. */
+#define TTL_MIN_MS 1000
 
 enum phase { PHASE_QUEUED, PHASE_ASKED, PHASE_DUE, PHASE_KEPT, PHASE_COUNT };
 
@@ -110,9 +111,10 @@ static bool is_localhost(const char *name)
     return slice_equal(slice_from(text, before), suffix) && (before == 0 || text.data[before - 1] == '.');
 }
 
-/* A copy of the endpoints; false without memory, and then the record is as it was. */
+/* A copy of the first endpoints; false without memory, and then the record is as it was. */
 static bool set_endpoints(struct record *record, const union endpoint *endpoints, size_t count)
 {
+    if (count > RESOLVER_ADDRESSES_MAX) count = RESOLVER_ADDRESSES_MAX;
     union endpoint *copy = malloc(count * sizeof(*copy));
     if (!copy) return false;
     memcpy(copy, endpoints, count * sizeof(*copy));
@@ -183,7 +185,7 @@ static void ask(struct record *record)
     move(record, PHASE_ASKED);
     resolver->asked++;
     resolver->counts.queries++;
-    dns_ask(resolver->dns, &record->query, record->name, on_answer);
+    dns_ask(resolver->dns, &record->query, record->name, DNS_ADDRESSES, on_answer);
 }
 
 static void ask_queued(struct resolver *resolver)
@@ -220,7 +222,8 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
             set_error(record, answer->error);
         else if (!set_endpoints(record, answer->endpoints, answer->count))
             set_error(record, "out of memory");
-        record->expires_ms = uv_now(resolver->loop) + answer->ttl_ms;
+        uint64_t ttl_ms = answer->ttl_ms < TTL_MIN_MS ? TTL_MIN_MS : answer->ttl_ms;
+        record->expires_ms = uv_now(resolver->loop) + ttl_ms;
         move(record, PHASE_DUE);
     }
     if (!resolver->closing) uv_idle_start(&resolver->turn, on_turn);

@@ -8,8 +8,8 @@
  */
 #include "outputs/gateway.h"
 
-#include "outputs/curl_loop.h"
-#include "outputs/libcurl.h"
+#include "net/curl_loop.h"
+#include "net/libcurl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -233,19 +233,9 @@ static bool set_url(CURL *easy, const struct push_config *config)
     return set;
 }
 
-/*
- * Without QUICK_EXIT libcurl would wait for the thread of its resolver, and the loop with it, when a time-out
- * or a cancelling comes in the middle of a look-up; so the thread is left to end by itself.
- */
 static bool set_transport(CURL *easy, const struct push_config *config)
 {
-    return libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+    return libcurl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            (!config->ca_file || libcurl.easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
            (!config->cert_file ||
             libcurl.easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file) == CURLE_OK) &&
@@ -271,7 +261,7 @@ static bool copy_settings(struct gateway *gateway, const struct push_config *con
     gateway->post = config->post;
     gateway->timeout_ms = config->timeout_ms;
     if (config->password_file && !(gateway->password_file = strdup(config->password_file))) return false;
-    gateway->easy = libcurl.easy_init();
+    gateway->easy = libcurl_transfer_new();
     return gateway->easy && set_transport(gateway->easy, config) && set_request(gateway, config);
 }
 

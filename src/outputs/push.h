@@ -6,7 +6,8 @@
  * longer (backoff.h). The log hears when pushes begin to fail and when they work again, and of the failures
  * in between only at level debug.
  *
- * Uses only base/, libuv and libcurl, built with its threaded resolver or c-ares. SIGPIPE must be ignored.
+ * Uses only base/, libuv and net/'s way to libcurl, which must have been built with its threaded resolver or
+ * c-ares. SIGPIPE must be ignored.
  */
 #ifndef OUTPUTS_PUSH_H
 #define OUTPUTS_PUSH_H

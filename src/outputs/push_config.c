@@ -2,11 +2,10 @@
 
 #include "base/names.h"
 #include "base/utf8.h"
-#include "outputs/libcurl.h"
+#include "net/libcurl.h"
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -25,21 +24,14 @@ static int refuse(const struct finding *finding, const char *setting, const char
     return UV_EINVAL;
 }
 
-/* libcurl's own parser judges, so that what was checked is what will be used. */
 static int check_url(const char *url, const struct finding *finding)
 {
-    static const char form[] = "a URL of the form http[s]://host[:port][/path]";
-    bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
-    /* libcurl would forgive a third slash and take the path for the host. */
-    if ((!http && !https) || url[https ? 8 : 7] == '/') return refuse(finding, "url", form);
-    CURLU *parsed = libcurl.url();
-    if (!parsed) return UV_ENOMEM;
-    CURLUcode code = libcurl.url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
-    libcurl.url_cleanup(parsed);
+    CURLUcode code = libcurl_check_url(url);
+    if (code == CURLUE_OUT_OF_MEMORY) return UV_ENOMEM;
     if (code == CURLUE_USER_NOT_ALLOWED)
         return refuse(finding, "url",
                       "no credentials in the URL; they belong into a user name and a password file");
-    if (code != CURLUE_OK) return refuse(finding, "url", form);
+    if (code != CURLUE_OK) return refuse(finding, "url", "a URL of the form http[s]://host[:port][/path]");
     if (strpbrk(url, "?#")) return refuse(finding, "url", "a URL without query and fragment");
     if (strlen(url) > PUSH_URL_MAX / 8) return refuse(finding, "url", "a shorter URL");
     return 0;

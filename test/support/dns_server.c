@@ -14,7 +14,11 @@
 #define TYPE_A     1
 #define TYPE_CNAME 5
 #define TYPE_AAAA  28
+#define TYPE_SRV   33
 #define HEAD       12
+
+/* Without extensions no longer answer goes into a datagram. */
+#define DATAGRAM 512
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 {
@@ -53,35 +57,78 @@ static size_t read_name(struct dns_server *server, const uint8_t *packet)
     return at + 1;
 }
 
-/* Turns the question into its answer; returns the new length. */
-static size_t answer(struct dns_server *server, uint8_t *packet, bool udp)
+static uint8_t *put_name(uint8_t *at, const char *name)
 {
-    size_t type_at = read_name(server, packet);
-    unsigned type = packet[type_at + 1], name = HEAD, records = 0;
-    bool cut = udp && server->truncated;
-    uint8_t code = type == TYPE_A ? server->code : server->code6;
-    bool any = !code && !cut;
-    uint8_t *at = packet + type_at + 4;
-    if (any && server->alias_ttl) {
+    while (*name) {
+        size_t len = strcspn(name, ".");
+        *at++ = (uint8_t) len;
+        at = put(at, name, len);
+        name += len + (name[len] == '.');
+    }
+    *at++ = 0;
+    return at;
+}
+
+static uint8_t *put_service(uint8_t *at, const struct dns_server *server, unsigned name, unsigned number)
+{
+    uint8_t data[300], *end = data;
+    char target[32];
+    snprintf(target, sizeof(target), "node-%u.test", number);
+    end = put16(end, number);
+    end = put16(end, 1);
+    end = put16(end, server->port_of);
+    end = put_name(end, server->target ? server->target : target);
+    return put(put_record(at, name, TYPE_SRV, server->ttl, (unsigned) (end - data)), data,
+               (size_t) (end - data));
+}
+
+static uint8_t *put_address(uint8_t *at, const struct dns_server *server, unsigned name, unsigned number)
+{
+    uint8_t address[] = {127, 0, (uint8_t) (1 + number / 256), (uint8_t) (number % 256)};
+    return put(put_record(at, name, TYPE_A, server->ttl, 4), address, 4);
+}
+
+/* The records that the server has of this type; `packet` is where names are counted from. */
+static uint8_t *put_records(uint8_t *at, const uint8_t *packet, const struct dns_server *server,
+                            unsigned type, unsigned *records)
+{
+    unsigned name = HEAD;
+    if (server->alias_ttl) {
         at = put_record(at, name, TYPE_CNAME, server->alias_ttl, 5);
         name = (unsigned) (at - packet);
         at = put(at, "\3www", 5);
-        records++;
+        ++*records;
     }
-    for (unsigned i = 1; any && type == TYPE_A && i <= server->a; i++, records++) {
-        uint8_t address[] = {127, 0, 1, (uint8_t) i};
-        at = put(put_record(at, name, TYPE_A, server->ttl, 4), address, 4);
-    }
-    if (any && type == TYPE_AAAA && server->aaaa) {
+    for (unsigned i = 1; type == TYPE_A && i <= server->a; i++, ++*records)
+        at = put_address(at, server, name, i);
+    for (unsigned i = 1; type == TYPE_SRV && i <= server->srv; i++, ++*records)
+        at = put_service(at, server, name, i);
+    if (type == TYPE_AAAA && server->aaaa) {
         at = put(put_record(at, name, TYPE_AAAA, server->ttl, 16), &in6addr_loopback, 16);
-        records++;
+        ++*records;
+    }
+    return at;
+}
+
+/* Makes the answer to a question behind the first two bytes of server->out; returns its length. */
+static size_t answer(struct dns_server *server, const uint8_t *question, bool udp)
+{
+    uint8_t *packet = server->out + 2;
+    size_t type_at = read_name(server, question);
+    unsigned type = question[type_at + 1], records = 0;
+    uint8_t code = type == TYPE_AAAA ? server->code6 : server->code;
+    uint8_t *start = put(packet, question, type_at + 4), *at = start;
+    if (!code) at = put_records(at, packet, server, type, &records);
+    bool cut = udp && (server->truncated || at > packet + DATAGRAM);
+    if (cut) {
+        at = start;
+        records = 0;
     }
     put16(packet + 2, 0x8180u | (cut ? 0x200u : 0) | code);
     put16(packet + 6, records);
-    return (size_t) (at - packet);
+    return (size_t) (at - packet) - (records ? server->cut : 0);
 }
 
-/* Room is left for the answer behind the question. */
 static void on_udp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct dns_server *server = handle->data;
@@ -100,8 +147,8 @@ static void on_packet(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const st
         if (server->silent != DNS_SERVER_FOREVER) server->silent--;
         return;
     }
-    uv_buf_t out = *buffer;
-    out.len = answer(server, (uint8_t *) out.base, true);
+    size_t len = answer(server, (uint8_t *) buffer->base, true);
+    uv_buf_t out = uv_buf_init((char *) server->out + 2, (unsigned) len);
     assert_int_equal(uv_udp_try_send(udp, &out, 1, from), (int) out.len);
 }
 
@@ -124,13 +171,11 @@ static void on_segment(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     for (size_t at = 0; at + 2 < (size_t) n; at += 2 + question) {
-        uint8_t packet[512];
         question = (size_t) server->packet[at] << 8 | server->packet[at + 1];
         assert_true(at + 2 + question <= (size_t) n);
-        memcpy(packet + 2, server->packet + at + 2, question);
-        size_t len = answer(server, packet + 2, false);
-        put16(packet, (unsigned) len);
-        uv_buf_t out = uv_buf_init((char *) packet, (unsigned) len + 2);
+        size_t len = answer(server, server->packet + at + 2, false);
+        put16(server->out, (unsigned) len);
+        uv_buf_t out = uv_buf_init((char *) server->out, (unsigned) len + 2);
         assert_int_equal(uv_try_write(stream, &out, 1), (int) out.len);
         server->segments++;
     }
@@ -152,7 +197,7 @@ void dns_server_start(struct dns_server *server, uv_loop_t *loop, const char *ho
 {
     struct sockaddr_in address;
     int size = sizeof(address);
-    *server = (struct dns_server){.a = 1, .ttl = 60};
+    *server = (struct dns_server){.a = 1, .ttl = 60, .port_of = 11211};
     assert_int_equal(uv_ip4_addr(host, port, &address), 0);
     assert_int_equal(uv_udp_init(loop, &server->udp), 0);
     assert_int_equal(uv_tcp_init(loop, &server->listener), 0);

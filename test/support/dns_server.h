@@ -13,17 +13,22 @@
 struct dns_server {
     uv_udp_t udp;
     uv_tcp_t listener, connection;
-    uint8_t packet[1024];
-    int port; /* 0: it may not be bound */
+    uint8_t packet[1024]; /* what has come */
+    uint8_t out[65536];   /* the answer to it, behind its length as TCP has it */
+    int port;             /* 0: it may not be bound */
     bool connected;
 
     /* What it says about all names; may be changed between questions. */
     unsigned a;          /* addresses 127.0.1.1 and on */
     bool aaaa;           /* ::1 */
+    unsigned srv;        /* services node-1.test and on, at port 11211; or `target` */
+    const char *target;  /* of all SRV records, if not NULL; may be "" for the root */
+    uint16_t port_of;    /* of all SRV records */
     uint32_t ttl;        /* seconds; 60 at the start */
     uint32_t alias_ttl;  /* not 0: by way of an alias */
-    uint8_t code, code6; /* the response codes for A and AAAA */
-    bool truncated;      /* by UDP: the answer is to be had by TCP */
+    uint8_t code, code6; /* the response codes for A or SRV, and for AAAA */
+    bool truncated;      /* by UDP: the answer is to be had by TCP; so it is when it does not fit */
+    unsigned cut;        /* so many bytes are missing at the end of an answer */
     unsigned silent;     /* so many packets are swallowed first */
 
     /* What happened. */

@@ -139,8 +139,8 @@ static void test_refused(void **state)
         {SLICE("/a\xff"), "without blanks"},
         {SLICE("http://x"), "without a scheme"},
         {SLICE("tcp://1.2.3.4:5"), "without a scheme"},
-        {SLICE("dns+x:1"), "dns+ and dnssrv+ are not supported yet"},
-        {SLICE("dnssrv+_memcached._tcp.x"), "dns+ and dnssrv+ are not supported yet"},
+        {SLICE("dns+x:1"), "dns+ and dnssrv+ are for configured addresses alone"},
+        {SLICE("dnssrv+_memcached._tcp.x"), "dns+ and dnssrv+ are for configured addresses alone"},
         {SLICE("unix:"), "an absolute path"},
         {SLICE("unix:relative"), "an absolute path"},
     };

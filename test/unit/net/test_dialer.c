@@ -22,6 +22,7 @@ struct world {
     struct dialer dialer;
     bool done, closed, cancelled, resolver_closed;
     int status;
+    char why[POLICY_WHY_MAX];
 };
 
 static void make_dialer(struct world *world, const char *host, int port)
@@ -74,6 +75,7 @@ static void on_done(struct dialer *dialer, int status, const char *why)
     assert_int_equal(why == NULL, status == 0);
     world->done = true;
     world->status = status;
+    snprintf(world->why, sizeof(world->why), "%s", why ? why : "");
 }
 
 static void on_cancelled(struct dialer *dialer)
@@ -134,6 +136,74 @@ static void test_tries_every_address_and_sticks_to_the_one_that_answers(void **s
     hang_up(world);
 }
 
+/* Sets a policy that denies what the rules say. */
+static void deny(struct world *world, const char *first, const char *second)
+{
+    const char *const texts[] = {first, second};
+    world->dialer.policy = policy_new();
+    for (size_t n = 0; n < 2 && texts[n]; n++) {
+        struct policy_rule rule;
+        assert_null(policy_rule_parse(&rule, slice_of(texts[n])));
+        assert_true(policy_add(&world->dialer.policy->deny, &rule));
+    }
+}
+
+static void test_passes_over_what_the_policy_forbids(void **state)
+{
+    struct world *world = *state;
+    make_dialer(world, "localhost", world->server.port);
+    deny(world, "::1", NULL);
+    assert_int_equal(dial(world), 0);
+    assert_int_equal(world->dialer.count, 1);
+    assert_int_equal(world->dialer.tried, 0);
+    hang_up(world);
+    loop_run_until_count(&world->loop, &world->server.accepted, 1);
+
+    /* The one that would answer, and did before, is the forbidden one. */
+    policy_release(world->dialer.policy);
+    deny(world, "127.0.0.0/8", NULL);
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+    assert_int_equal(world->dialer.count, 1);
+
+    /* The favourite has its place among those that are left. */
+    world->dialer.favourite.v6 =
+        (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+    assert_int_equal(world->dialer.current, 0);
+    assert_int_equal(world->dialer.endpoints[0].any.sa_family, AF_INET6);
+    policy_release(world->dialer.policy);
+    assert_int_equal(world->server.accepted, 1);
+}
+
+static void test_all_is_forbidden(void **state)
+{
+    struct world *world = *state;
+    char expected[POLICY_WHY_MAX];
+    make_dialer(world, "localhost", world->server.port);
+    deny(world, "::1", "127.0.0.0/8");
+    for (unsigned n = 0; n < 2; n++) {
+        assert_int_equal(dial(world), DIALER_FORBIDDEN);
+        assert_true(slice_starts(slice_of(world->why), "scrape_policy denies "));
+    }
+    loop_run_for(&world->loop, 20);
+    assert_int_equal(world->server.accepted, 0);
+    policy_release(world->dialer.policy);
+
+    /* A server that cannot be resolved is not forbidden. */
+    make_dialer(world, "nowhere.invalid", 1);
+    deny(world, "0.0.0.0/0", "::/0");
+    assert_int_equal(dial(world), UV_EAI_NONAME);
+    policy_release(world->dialer.policy);
+
+    /* The port that is judged is the one that was asked for. */
+    make_dialer(world, "localhost", world->server.port);
+    snprintf(expected, sizeof(expected), "127.0.0.0/8:%d", world->server.port);
+    deny(world, expected, "[::1]:1");
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+    assert_int_equal(world->dialer.count, 1);
+    policy_release(world->dialer.policy);
+}
+
 static void test_unknown_name(void **state)
 {
     struct world *world = *state;
@@ -151,10 +221,13 @@ static void test_missing_socket_file(void **state)
 static void test_cancel_at_every_turn(void **state)
 {
     struct world *world = *state;
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "nowhere.invalid"};
-    for (size_t host = 0; host < 3; host++) {
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "nowhere.invalid", "localhost"};
+    deny(world, "::1", "127.0.0.0/8");
+    struct policy *forbids = world->dialer.policy;
+    for (size_t host = 0; host < 4; host++) {
         for (unsigned turns = 0; turns < 8; turns++) {
             make_dialer(world, hosts[host], world->server.port);
+            if (host == 3) world->dialer.policy = forbids;
             world->done = world->cancelled = false;
             dialer_start(&world->dialer, on_done);
             loop_turn(&world->loop, turns);
@@ -166,6 +239,7 @@ static void test_cancel_at_every_turn(void **state)
             assert_int_equal(world->gate.inside, 0);
         }
     }
+    policy_release(forbids);
 }
 
 static void on_other_enters(struct gate_ticket *ticket)
@@ -195,6 +269,8 @@ int main(void)
         TEST(test_connects_again_and_again),
         TEST(test_refused),
         TEST(test_tries_every_address_and_sticks_to_the_one_that_answers),
+        TEST(test_passes_over_what_the_policy_forbids),
+        TEST(test_all_is_forbidden),
         TEST(test_unknown_name),
         TEST(test_missing_socket_file),
         TEST(test_cancel_at_every_turn),

@@ -9,15 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* A query and what has become of it. */
+#define RECORDS_MAX 400
+
+/* A query and what has become of it; the records are copies. */
 struct question {
     struct dns_query query;
     struct dns_answer answer;
+    union endpoint endpoints[RECORDS_MAX];
+    struct dns_service services[RECORDS_MAX];
     unsigned answers;
 };
 
@@ -31,14 +36,26 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 {
     struct question *asked = container_of(query, struct question, query);
     assert_int_equal(answer->count == 0, answer->error != NULL);
+    assert_null(query->request);
+    assert_in_range(answer->count, 0, RECORDS_MAX);
     asked->answer = *answer;
+    if (answer->endpoints)
+        memcpy(asked->endpoints, answer->endpoints, answer->count * sizeof(*answer->endpoints));
+    if (answer->services)
+        memcpy(asked->services, answer->services, answer->count * sizeof(*answer->services));
     asked->answers++;
+}
+
+static void ask_for(enum dns_type type, const char *name)
+{
+    unsigned before = question.answers;
+    dns_ask(dns, &question.query, name, type, on_answer);
+    loop_run_until_count(&loop, &question.answers, before + 1);
 }
 
 static void ask(const char *name)
 {
-    dns_ask(dns, &question.query, name, on_answer);
-    loop_run_until_count(&loop, &question.answers, question.answers + 1);
+    ask_for(DNS_ADDRESSES, name);
 }
 
 static void on_closed(void *context)
@@ -78,7 +95,7 @@ static void finish(void)
 /* RFC 6724 puts ::1 before 127.0.1.1. */
 static void test_addresses(void **state)
 {
-    const union endpoint *endpoints = question.answer.endpoints;
+    const union endpoint *endpoints = question.endpoints;
     (void) state;
     server.a = 2;
     server.aaaa = true;
@@ -96,12 +113,96 @@ static void test_addresses(void **state)
     finish();
 }
 
-static void test_too_many_addresses(void **state)
+/* More than a datagram holds. */
+static void test_many_addresses(void **state)
 {
     (void) state;
-    server.a = DNS_ADDRESSES_MAX + 4;
+    server.a = 300;
+    ask_for(DNS_A, "cache.test");
+    assert_int_equal(question.answer.count, 300);
+    assert_int_equal(question.endpoints[299].v4.sin_addr.s_addr, htonl(0x7f00022c));
+    assert_int_equal(server.packets, 1);
+    assert_int_equal(server.segments, 1);
     ask("cache.test");
-    assert_int_equal(question.answer.count, DNS_ADDRESSES_MAX);
+    assert_int_equal(question.answer.count, 300);
+    finish();
+}
+
+static void test_one_family(void **state)
+{
+    (void) state;
+    server.aaaa = true;
+    ask_for(DNS_A, "cache.test");
+    assert_int_equal(question.answer.count, 1);
+    assert_int_equal(question.endpoints[0].any.sa_family, AF_INET);
+    ask_for(DNS_AAAA, "cache.test");
+    assert_int_equal(question.answer.count, 1);
+    assert_int_equal(question.endpoints[0].any.sa_family, AF_INET6);
+    assert_int_equal(server.packets, 2);
+    finish();
+}
+
+static void test_services(void **state)
+{
+    (void) state;
+    server.srv = 2;
+    server.ttl = 7;
+    ask_for(DNS_SRV, "_memcache._tcp.cache.test");
+    assert_string_equal(server.last, "_memcache._tcp.cache.test");
+    assert_int_equal(question.answer.count, 2);
+    assert_null(question.answer.endpoints);
+    assert_string_equal(question.services[0].host, "node-1.test");
+    assert_int_equal(question.services[0].port, 11211);
+    assert_string_equal(question.services[1].host, "node-2.test");
+    assert_int_equal(question.answer.ttl_ms, 7000);
+    finish();
+}
+
+static void test_many_services(void **state)
+{
+    (void) state;
+    server.srv = 300;
+    ask_for(DNS_SRV, "_memcache._tcp.cache.test");
+    assert_int_equal(question.answer.count, 300);
+    assert_string_equal(question.services[299].host, "node-300.test");
+    assert_int_equal(server.segments, 1);
+    finish();
+}
+
+static void check_services_failure(const char *error, bool absent)
+{
+    ask_for(DNS_SRV, "_memcache._tcp.cache.test");
+    assert_int_equal(question.answer.count, 0);
+    assert_string_equal(question.answer.error, error);
+    assert_int_equal(question.answer.absent, absent);
+    assert_false(question.answer.aborted);
+}
+
+static void test_services_fail(void **state)
+{
+    (void) state;
+    check_services_failure("the name has no SRV record", true);
+    server.srv = 1;
+    server.target = "";
+    check_services_failure("the name has no SRV record", true);
+    server.code = DNS_SERVER_NXDOMAIN;
+    check_services_failure("name not found", true);
+    server.code = DNS_SERVER_SERVFAIL;
+    check_services_failure("no name server could answer", false);
+    server.code = 0;
+    server.target = NULL;
+    server.cut = 3;
+    check_services_failure("the name server's answer is malformed", false);
+    finish();
+}
+
+static void test_malformed_addresses(void **state)
+{
+    (void) state;
+    server.cut = 3;
+    ask_for(DNS_A, "cache.test");
+    assert_int_equal(question.answer.count, 0);
+    assert_string_equal(question.answer.error, "the name server's answer is malformed");
     finish();
 }
 
@@ -120,15 +221,16 @@ static void test_ttl(void **state)
     check_ttl(60, 0, 60000);
     check_ttl(60, 5, 5000);
     check_ttl(5, 60, 5000);
-    check_ttl(0, 0, 1000);
+    check_ttl(0, 0, 0);
     check_ttl(7200, 0, 3600000);
-    check_ttl(UINT32_MAX, 0, 1000);
+    check_ttl(UINT32_MAX, 0, 0);
     finish();
 }
 
-static void check_failure(const char *error)
+static void check_failure(const char *error, bool absent)
 {
     ask("cache.test");
+    assert_int_equal(question.answer.absent, absent);
     assert_int_equal(question.answer.count, 0);
     assert_string_equal(question.answer.error, error);
     assert_int_equal(question.answer.ttl_ms, 1000);
@@ -139,7 +241,7 @@ static void test_no_such_name(void **state)
 {
     (void) state;
     server.code = server.code6 = DNS_SERVER_NXDOMAIN;
-    check_failure("name not found");
+    check_failure("name not found", true);
     finish();
 }
 
@@ -147,7 +249,7 @@ static void test_no_address(void **state)
 {
     (void) state;
     server.a = 0;
-    check_failure("the name has no address");
+    check_failure("the name has no address", true);
     finish();
 }
 
@@ -164,7 +266,7 @@ static void test_server_fails(void **state)
 {
     (void) state;
     server.code = server.code6 = DNS_SERVER_SERVFAIL;
-    check_failure("no name server could answer");
+    check_failure("no name server could answer", false);
     finish();
 }
 
@@ -173,7 +275,7 @@ static void test_nobody_there(void **state)
     (void) state;
     dns_server_stop(&server);
     loop_turn(&loop, 2);
-    check_failure("no name server could answer");
+    check_failure("no name server could answer", false);
     finish();
 }
 
@@ -181,7 +283,7 @@ static void test_silence(void **state)
 {
     (void) state;
     server.silent = DNS_SERVER_FOREVER;
-    check_failure("the name servers do not answer");
+    check_failure("the name servers do not answer", false);
     assert_int_equal(server.packets, 8);
     finish();
 }
@@ -228,7 +330,7 @@ static void test_hosts_file(void **state)
     (void) state;
     bool found = find_host(name);
     if (found) {
-        dns_ask(dns, &question.query, name, on_answer);
+        dns_ask(dns, &question.query, name, DNS_ADDRESSES, on_answer);
         assert_int_equal(question.answers, 1);
         assert_true(question.answer.count > 0);
         assert_int_equal(question.answer.ttl_ms, 10000);
@@ -247,13 +349,33 @@ static void test_close_aborts(void **state)
     for (unsigned turns = 0; turns < 4; turns++) {
         if (turns) set_up(NULL);
         server.silent = DNS_SERVER_FOREVER;
-        dns_ask(dns, &question.query, "cache.test", on_answer);
+        dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
         loop_turn(&loop, turns);
         assert_int_equal(question.answers, 0);
         finish();
         assert_int_equal(question.answers, 1);
         assert_true(question.answer.aborted);
     }
+}
+
+static void test_cancelled_queries_are_silent(void **state)
+{
+    static const enum dns_type types[] = {DNS_ADDRESSES, DNS_SRV};
+    (void) state;
+    server.srv = 1;
+    for (size_t type = 0; type < 2; type++) {
+        for (unsigned turns = 0; turns < 6; turns++) {
+            struct question *gone = calloc(1, sizeof(*gone));
+            dns_ask(dns, &gone->query, "cache.test", types[type], on_answer);
+            loop_turn(&loop, turns);
+            if (gone->answers == 0) dns_cancel(&gone->query);
+            dns_cancel(&gone->query);
+            free(gone);
+        }
+    }
+    ask("cache.test");
+    assert_int_equal(question.answer.count, 1);
+    finish();
 }
 
 static void test_bad_server_list(void **state)
@@ -281,7 +403,7 @@ static void check_changed_config(void)
     assert_int_equal(question.answer.count, 1);
     dns_refresh(dns);
     server.silent = DNS_SERVER_FOREVER;
-    dns_ask(dns, &second.query, "second.test", on_answer);
+    dns_ask(dns, &second.query, "second.test", DNS_ADDRESSES, on_answer);
     loop_run_until_count(&loop, &server.packets, 4);
     dns_refresh(dns);
     assert_int_equal(second.answers, 0);
@@ -317,7 +439,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_addresses, set_up),
-        cmocka_unit_test_setup(test_too_many_addresses, set_up),
+        cmocka_unit_test_setup(test_many_addresses, set_up),
+        cmocka_unit_test_setup(test_one_family, set_up),
+        cmocka_unit_test_setup(test_services, set_up),
+        cmocka_unit_test_setup(test_many_services, set_up),
+        cmocka_unit_test_setup(test_services_fail, set_up),
+        cmocka_unit_test_setup(test_malformed_addresses, set_up),
         cmocka_unit_test_setup(test_ttl, set_up),
         cmocka_unit_test_setup(test_no_such_name, set_up),
         cmocka_unit_test_setup(test_no_address, set_up),
@@ -329,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_answers_come_by_tcp, set_up),
         cmocka_unit_test_setup(test_hosts_file, set_up),
         cmocka_unit_test_setup(test_close_aborts, set_up),
+        cmocka_unit_test_setup(test_cancelled_queries_are_silent, set_up),
         cmocka_unit_test_setup(test_bad_server_list, set_up),
         cmocka_unit_test(test_changed_config),
     };

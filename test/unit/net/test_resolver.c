@@ -137,6 +137,26 @@ static void test_answers_are_kept(void **state)
     finish();
 }
 
+static void test_the_first_of_many_addresses(void **state)
+{
+    (void) state;
+    server.a = RESOLVER_ADDRESSES_MAX + 4;
+    ask_and_await(&askers[0], "cache.test");
+    assert_int_equal(askers[0].count, RESOLVER_ADDRESSES_MAX);
+    finish();
+}
+
+/* Answers that hold for no time are kept for the second in which many may ask. */
+static void test_no_time_to_live(void **state)
+{
+    (void) state;
+    server.ttl = 0;
+    ask_and_await(&askers[0], "cache.test");
+    ask_and_await(&askers[1], "cache.test");
+    assert_int_equal(server.packets, 2);
+    finish();
+}
+
 static void test_one_query_for_all(void **state)
 {
     (void) state;
@@ -411,6 +431,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_addresses, set_up),
         cmocka_unit_test_setup(test_answers_are_kept, set_up),
+        cmocka_unit_test_setup(test_the_first_of_many_addresses, set_up),
+        cmocka_unit_test_setup(test_no_time_to_live, set_up),
         cmocka_unit_test_setup(test_one_query_for_all, set_up),
         cmocka_unit_test_setup(test_expiry, set_up),
         cmocka_unit_test_setup(test_no_such_name, set_up),

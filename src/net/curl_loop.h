@@ -5,8 +5,8 @@
  * it) or with c-ares: anything else would block the loop. The process ignores SIGPIPE, and curl_global_init
  * has been called.
  */
-#ifndef OUTPUTS_CURL_LOOP_H
-#define OUTPUTS_CURL_LOOP_H
+#ifndef NET_CURL_LOOP_H
+#define NET_CURL_LOOP_H
 
 #include <curl/curl.h>
 #include <uv.h>

@@ -1,13 +1,13 @@
 /*
- * libcurl, loaded when the first push is set up.
+ * libcurl, loaded by the first that has something to transfer: a push, or discovery from a URL.
  *
  * It brings some thirty libraries with it (TLS, LDAP, SSH, Kerberos ...), which would triple the memory of
- * every exporter, though few push. So the program is built with the system's headers and not linked to it:
- * without a push it is neither loaded nor needed. (LIBCURL_LINKED: it is part of the program, without those
- * libraries.)
+ * every exporter, though few need it. So the program is built with the system's headers and not linked to it:
+ * without such a task it is neither loaded nor needed. (LIBCURL_LINKED: it is part of the program, without
+ * those libraries.)
  */
-#ifndef OUTPUTS_LIBCURL_H
-#define OUTPUTS_LIBCURL_H
+#ifndef NET_LIBCURL_H
+#define NET_LIBCURL_H
 
 #include <curl/curl.h>
 
@@ -28,7 +28,19 @@ struct libcurl {
 /* Good after libcurl_load has returned 0. */
 extern struct libcurl libcurl;
 
-/* Loads it, once; it stays. 0, or UV_ENOENT: it is not installed, or lacks a function. */
+/* Loads it, once; it stays. 0, or UV_ENOENT: it is not installed, or lacks a function. It takes some 20 ms,
+ * so that a thread may do it beforehand. */
 int libcurl_load(void);
+
+/*
+ * Whether a URL has the form http[s]://host[:port][/...], by libcurl's own parser, so that what was checked
+ * is what will be used. CURLUE_OK; CURLUE_USER_NOT_ALLOWED: it holds credentials, which end up in logs;
+ * CURLUE_OUT_OF_MEMORY; any other: it has another form.
+ */
+CURLUcode libcurl_check_url(const char *url);
+
+/* A handle with what all transfers share: http and https alone, HTTP/1.1, certificates verified. The caller's
+ * to clean up; NULL when out of memory. */
+CURL *libcurl_transfer_new(void);
 
 #endif

@@ -10,11 +10,11 @@
  * libcurl does not like to be called from its own callbacks: on_socket and on_wanted_timeout touch only
  * libuv, and on_done runs when libcurl has returned.
  */
-#include "outputs/curl_loop.h"
+#include "net/curl_loop.h"
 
 #include "base/container.h"
 #include "base/list.h"
-#include "outputs/libcurl.h"
+#include "net/libcurl.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,0 +1,102 @@
+#include "net/libcurl.h"
+
+#include "base/container.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#ifdef LIBCURL_LINKED
+
+#define LINK(name) .name = curl_##name,
+struct libcurl libcurl = {LIBCURL_FUNCTIONS(LINK)};
+
+int libcurl_load(void)
+{
+    return 0;
+}
+
+#else
+
+struct libcurl libcurl;
+
+/* Distributions build it with one TLS library or the other. */
+static void *open_library(void)
+{
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        void *library = dlopen(names[n], RTLD_NOW | RTLD_LOCAL);
+        if (library) return library;
+    }
+    return NULL;
+}
+
+/* POSIX has dlsym give functions as void *; copying the bytes is what C allows. */
+static bool find(void *library, const char *name, void *function, size_t size)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, size);
+    return symbol != NULL;
+}
+
+static bool load(void)
+{
+    bool found = true;
+    void *library = open_library();
+    if (!library) return false;
+#define FIND(name) found &= find(library, "curl_" #name, &libcurl.name, sizeof(libcurl.name));
+    LIBCURL_FUNCTIONS(FIND)
+#undef FIND
+    return found;
+}
+
+int libcurl_load(void)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static bool loaded;
+    pthread_mutex_lock(&mutex);
+    if (!loaded) loaded = load();
+    bool result = loaded;
+    pthread_mutex_unlock(&mutex);
+    return result ? 0 : UV_ENOENT;
+}
+
+#endif
+
+CURLUcode libcurl_check_url(const char *url)
+{
+    bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
+    /* libcurl would forgive a third slash and take the path for the host. */
+    if ((!http && !https) || url[https ? 8 : 7] == '/') return CURLUE_MALFORMED_INPUT;
+    CURLU *parsed = libcurl.url();
+    if (!parsed) return CURLUE_OUT_OF_MEMORY;
+    CURLUcode code = libcurl.url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    libcurl.url_cleanup(parsed);
+    return code;
+}
+
+/*
+ * Without QUICK_EXIT libcurl would wait for the thread of its resolver, and the loop with it, when a time-out
+ * or a cancelling comes in the middle of a look-up; so the thread is left to end by itself.
+ */
+static bool set_transport(CURL *easy)
+{
+    return libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
+}
+
+CURL *libcurl_transfer_new(void)
+{
+    CURL *easy = libcurl.easy_init();
+    if (!easy || set_transport(easy)) return easy;
+    libcurl.easy_cleanup(easy);
+    return NULL;
+}

@@ -1,0 +1,288 @@
+#include "net/policy_rule.h"
+
+#include "base/container.h"
+#include "base/number.h"
+#include "base/utf8.h"
+
+#include <arpa/inet.h>
+
+static const char expected_rule[] =
+    "any, private, a network such as 10.0.0.0/8, a host such as *.example.com:11211, or unix:/path";
+static const char expected_clean[] = "a rule without blanks and control characters";
+static const char expected_short[] = "a rule of at most 253 bytes";
+static const char expected_path[] = "an absolute path after unix:";
+static const char expected_port[] = "a port from 1 to 65535 or * after the colon";
+static const char expected_bits[] = "a network such as 10.0.0.0/8 or fd00::/8";
+static const char expected_v6[] =
+    "an IPv6 network such as fd00::/8, in brackets if a port follows: [fd00::/8]:11211";
+static const char expected_host[] = "a host of letters, digits, '-', '_', '.' and the wildcards * and ?";
+
+/* IPv4 addresses are ::ffff:a.b.c.d, below these bits. */
+#define MAPPED_BITS 96
+
+#define MAPPED(a, b, c, d, len)                                                                              \
+    {                                                                                                        \
+        {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}}}, MAPPED_BITS + (len)                      \
+    }
+
+static const struct network private_networks[] = {
+    MAPPED(10, 0, 0, 0, 8),       MAPPED(172, 16, 0, 0, 12), MAPPED(192, 168, 0, 0, 16),
+    MAPPED(100, 64, 0, 0, 10),    MAPPED(127, 0, 0, 0, 8),   {{{{0xfc}}}, 7},
+    {IN6ADDR_LOOPBACK_INIT, 128},
+};
+
+/* Where clouds answer with credentials, in the midst of private networks. */
+static const struct network metadata_networks[] = {
+    MAPPED(100, 100, 100, 200, 32),
+    {{{{0xfd, 0x00, 0x0e, 0xc2}}}, 32},
+    {{{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, 0x54}}}, 128},
+};
+
+/* --- Reading --- */
+
+static struct in6_addr map_v4(struct in_addr v4)
+{
+    struct in6_addr v6 = {.s6_addr = {[10] = 0xff, 0xff}};
+    memcpy(&v6.s6_addr[12], &v4, sizeof(v4));
+    return v6;
+}
+
+/* The text fits, since no rule is longer than the longest host. */
+static void set_pattern(struct policy_rule *rule, enum policy_rule_kind kind, struct slice text)
+{
+    rule->kind = kind;
+    for (size_t n = 0; n < text.len; n++) {
+        char c = text.data[n];
+        rule->pattern[n] = kind == POLICY_NAME && c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+    }
+    rule->pattern[text.len] = '\0';
+}
+
+static bool consists_of(struct slice text, const char *bytes)
+{
+    for (size_t n = 0; n < text.len; n++) {
+        if (text.data[n] == '\0' || !strchr(bytes, text.data[n])) return false;
+    }
+    return text.len > 0;
+}
+
+static bool is_clean(struct slice text)
+{
+    for (size_t n = 0; n < text.len; n++) {
+        if ((unsigned char) text.data[n] <= ' ' || text.data[n] == 0x7f) return false;
+    }
+    return utf8_is_valid(text);
+}
+
+/* "10.0.0.0/8", "fd00::/8", or one address without a slash. */
+static const char *read_network(struct policy_rule *rule, struct slice text)
+{
+    struct slice bits = text;
+    struct slice prefix = slice_cut(&bits, '/');
+    char copy[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    uint64_t len;
+    bool is_v6 = memchr(prefix.data, ':', prefix.len) != NULL;
+    uint64_t longest = is_v6 ? 128 : 32;
+    const char *expected = is_v6 ? expected_v6 : expected_bits;
+    if (prefix.len >= sizeof(copy)) return expected;
+    memcpy(copy, prefix.data, prefix.len);
+    copy[prefix.len] = '\0';
+    if (is_v6 && inet_pton(AF_INET6, copy, &rule->network.prefix) != 1) return expected;
+    if (!is_v6 && inet_pton(AF_INET, copy, &v4) != 1) return expected;
+    if (!bits.data)
+        len = longest;
+    else if (!number_parse_u64(bits, &len) || len > longest)
+        return expected;
+    if (!is_v6) rule->network.prefix = map_v4(v4);
+    rule->network.bits = (unsigned) len + (is_v6 ? 0 : MAPPED_BITS);
+    rule->kind = POLICY_NETWORK;
+    return NULL;
+}
+
+static const char *read_host(struct policy_rule *rule, struct slice host)
+{
+    static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*?";
+    if (slice_is(host, "any") || slice_is(host, "*")) {
+        rule->kind = POLICY_ANY;
+        return NULL;
+    }
+    if (slice_is(host, "private")) {
+        rule->kind = POLICY_PRIVATE;
+        return NULL;
+    }
+    if (host.len && (memchr(host.data, '/', host.len) || consists_of(host, "0123456789.")))
+        return read_network(rule, host);
+    if (!consists_of(host, name_bytes)) return host.len ? expected_host : expected_rule;
+    if (consists_of(host, "0123456789.*?")) {
+        set_pattern(rule, POLICY_LITERAL, host);
+        return NULL;
+    }
+    if (host.data[host.len - 1] == '.') host.len--;
+    set_pattern(rule, POLICY_NAME, host);
+    return NULL;
+}
+
+static const char *read_port(struct policy_rule *rule, struct slice text)
+{
+    uint64_t port;
+    if (slice_is(text, "*")) return NULL;
+    if (!number_parse_u64(text, &port) || port < 1 || port > UINT16_MAX) return expected_port;
+    rule->port = (uint16_t) port;
+    return NULL;
+}
+
+/* What stands behind '['. */
+static const char *read_bracketed(struct policy_rule *rule, struct slice text)
+{
+    struct slice rest = text;
+    struct slice inside = slice_cut(&rest, ']');
+    if (!rest.data || !memchr(inside.data, ':', inside.len)) return expected_v6;
+    const char *expected = read_network(rule, inside);
+    if (expected || rest.len == 0) return expected;
+    return rest.data[0] == ':' ? read_port(rule, slice_from(rest, 1)) : expected_v6;
+}
+
+static const char *read_path(struct policy_rule *rule, struct slice path)
+{
+    if (!slice_starts(path, "/")) return expected_path;
+    set_pattern(rule, POLICY_PATH, path);
+    return NULL;
+}
+
+const char *policy_rule_parse(struct policy_rule *rule, struct slice text)
+{
+    *rule = (struct policy_rule){0};
+    if (text.len == 0) return expected_rule;
+    if (!is_clean(text)) return expected_clean;
+    if (text.len > ADDRESS_HOST_MAX) return expected_short;
+    memcpy(rule->text, text.data, text.len);
+    if (slice_starts(text, "unix:")) return read_path(rule, slice_from(text, strlen("unix:")));
+    if (text.data[0] == '[') return read_bracketed(rule, slice_from(text, 1));
+
+    struct slice port = text;
+    struct slice host = slice_cut(&port, ':');
+    if (port.data && memchr(port.data, ':', port.len)) return read_network(rule, text);
+    const char *expected = read_host(rule, host);
+    return expected || !port.data ? expected : read_port(rule, port);
+}
+
+/* --- Matching --- */
+
+/*
+ * Whether the pattern describes the whole text. At a difference the last '*' takes one byte more, which is
+ * all that ever has to be tried again. No wildcard stands for `fence`, unless that is NUL.
+ */
+static bool matches_pattern(const char *pattern, struct slice text, char fence)
+{
+    const char *star = NULL;
+    size_t at = 0, taken = 0;
+    while (at < text.len) {
+        char c = text.data[at];
+        if (*pattern == '*') {
+            star = pattern++;
+            taken = at;
+        } else if (*pattern == c || (*pattern == '?' && c != fence)) {
+            pattern++;
+            at++;
+        } else if (star && text.data[taken] != fence) {
+            pattern = star + 1;
+            at = ++taken;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') pattern++;
+    return *pattern == '\0';
+}
+
+static bool is_v4(const struct in6_addr *bytes)
+{
+    return IN6_IS_ADDR_V4MAPPED(bytes);
+}
+
+/* An IPv6 network such as ::/0 has no part of the IPv4 addresses. */
+static bool is_in(const struct network *network, const struct in6_addr *bytes)
+{
+    unsigned whole = network->bits / 8, rest = network->bits % 8;
+    if (network->bits < MAPPED_BITS && is_v4(bytes)) return false;
+    if (memcmp(&network->prefix, bytes, whole) != 0) return false;
+    return rest == 0 || (network->prefix.s6_addr[whole] ^ bytes->s6_addr[whole]) >> (8 - rest) == 0;
+}
+
+static bool is_in_any(const struct network *networks, size_t count, const struct in6_addr *bytes)
+{
+    for (size_t n = 0; n < count; n++) {
+        if (is_in(&networks[n], bytes)) return true;
+    }
+    return false;
+}
+
+static bool matches_bytes(const struct policy_rule *rule, const struct in6_addr *bytes)
+{
+    char text[INET_ADDRSTRLEN];
+    switch (rule->kind) {
+    case POLICY_PRIVATE:
+        return is_in_any(private_networks, ARRAY_LEN(private_networks), bytes) &&
+               !is_in_any(metadata_networks, ARRAY_LEN(metadata_networks), bytes);
+    case POLICY_NETWORK:
+        return is_in(&rule->network, bytes);
+    case POLICY_LITERAL:
+        if (!is_v4(bytes)) return false;
+        inet_ntop(AF_INET, &bytes->s6_addr[12], text, sizeof(text));
+        return matches_pattern(rule->pattern, slice_of(text), '\0');
+    default:
+        return false;
+    }
+}
+
+static struct in6_addr bytes_of(const union endpoint *endpoint)
+{
+    return endpoint->any.sa_family == AF_INET ? map_v4(endpoint->v4.sin_addr) : endpoint->v6.sin6_addr;
+}
+
+/* The address that the unspecified one leads to; any other is itself. */
+static struct in6_addr this_machine(struct in6_addr bytes)
+{
+    static const struct in6_addr nowhere = {.s6_addr = {[10] = 0xff, 0xff}};
+    if (IN6_IS_ADDR_UNSPECIFIED(&bytes)) return in6addr_loopback;
+    if (memcmp(&bytes, &nowhere, sizeof(bytes)) == 0) return map_v4((struct in_addr){htonl(INADDR_LOOPBACK)});
+    return bytes;
+}
+
+static bool matches_endpoint(const struct policy_rule *rule, const union endpoint *endpoint)
+{
+    struct in6_addr bytes = bytes_of(endpoint);
+    struct in6_addr meant = this_machine(bytes);
+    return matches_bytes(rule, &bytes) || matches_bytes(rule, &meant);
+}
+
+static bool matches_name(const struct policy_rule *rule, struct slice name)
+{
+    if (name.data[name.len - 1] == '.') name.len--;
+    return matches_pattern(rule->pattern, name, '\0');
+}
+
+enum policy_match policy_rule_match(const struct policy_rule *rule, const struct address *address,
+                                    const union endpoint *endpoint)
+{
+    union endpoint literal;
+    struct slice host = slice_of(address->host);
+    bool matches = false;
+    if (address->kind == ADDRESS_UNIX) {
+        matches = rule->kind == POLICY_PATH && matches_pattern(rule->pattern, host, '/');
+    } else if (rule->kind == POLICY_PATH || (rule->port && rule->port != address->port)) {
+        matches = false;
+    } else if (rule->kind == POLICY_ANY) {
+        matches = true;
+    } else if (rule->kind == POLICY_NAME) {
+        matches = address->kind == ADDRESS_NAME && matches_name(rule, host);
+    } else if (endpoint) {
+        matches = matches_endpoint(rule, endpoint);
+    } else if (address_endpoint(address, &literal)) {
+        matches = matches_endpoint(rule, &literal);
+    } else {
+        return POLICY_MATCH_LATER;
+    }
+    return matches ? POLICY_MATCH : POLICY_NO_MATCH;
+}

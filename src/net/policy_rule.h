@@ -1,0 +1,67 @@
+/*
+ * One rule about addresses, as a user writes it:
+ *
+ *     any              every IP address
+ *     private          the addresses of private networks, see below
+ *     10.0.0.0/8       a network; 10.0.0.7 and fd00::7 are networks of one address
+ *     10.0.*.7         a pattern of digits, dots and wildcards: on the text of an IPv4 address
+ *     *.example.com    any other pattern: on the name as it was asked for
+ *     unix:/run/m*     a pattern on the path of a unix socket
+ *
+ * All but the last may be followed by a port: any:11211, [fd00::/8]:11211, cache-*:11211. '*' stands for any
+ * bytes, or none, '?' for one; in a path neither for a slash. Case and a final dot do not count in names.
+ *
+ * Rules on addresses hold for what a name was resolved to, whatever the name; rules on names say nothing of
+ * servers that are asked for by address. An IPv6 address that stands for an IPv4 one (::ffff:10.0.0.1) is
+ * that one. 0.0.0.0 and :: lead to this machine (RFC 1122, 3.2.1.3), so rules on 127.0.0.1 and ::1 hold for
+ * them. A zone does not count.
+ *
+ * `private` are 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918), 100.64.0.0/10 (RFC 6598), fc00::/7 (RFC
+ * 4193) and this machine (127.0.0.0/8, ::1). Link-local ones are not, nor those others at which clouds hand
+ * out credentials to whoever asks: fd00:ec2::/32, fd20:ce::254, 100.100.100.200. Pure.
+ */
+#ifndef NET_POLICY_RULE_H
+#define NET_POLICY_RULE_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum policy_rule_kind {
+    POLICY_ANY,
+    POLICY_PRIVATE,
+    POLICY_NETWORK,
+    POLICY_LITERAL, /* a pattern on an IPv4 address */
+    POLICY_NAME,
+    POLICY_PATH,
+};
+
+/* IPv4 networks are those of the IPv6 addresses that stand for them. */
+struct network {
+    struct in6_addr prefix;
+    unsigned bits;
+};
+
+struct policy_rule {
+    enum policy_rule_kind kind;
+    uint16_t port; /* 0: every port */
+    struct network network;
+    char pattern[ADDRESS_HOST_MAX + 1]; /* NUL-terminated */
+    char text[ADDRESS_HOST_MAX + 1];    /* as it was written */
+};
+
+enum policy_match {
+    POLICY_NO_MATCH,
+    POLICY_MATCH,
+    POLICY_MATCH_LATER, /* when the name is resolved, it may */
+};
+
+/* Owns nothing. NULL, or what was expected, a constant; `rule` is then undefined. */
+const char *policy_rule_parse(struct policy_rule *rule, struct slice text);
+
+/* `endpoint` as for policy_check. */
+enum policy_match policy_rule_match(const struct policy_rule *rule, const struct address *address,
+                                    const union endpoint *endpoint);
+
+#endif
