@@ -1,0 +1,127 @@
+#include "config/config.h"
+
+#include "base/container.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "config/reading.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* --- Top level --- */
+
+static int read_shard(struct reading *reading, const struct node *node, void *place)
+{
+    const char *expected = node_is_text(node) ? shard_parse(place, node->text) : "a shard such as 0/4";
+    return expected ? reading_reject(reading, node, expected) : 0;
+}
+
+static int read_rules(struct reading *reading, const struct node *node, void *place)
+{
+    if (node->kind != NODE_SEQUENCE) return reading_reject(reading, node, "a list of rules");
+    for (const struct node *item = node->first; item; item = item->next) {
+        struct policy_rule rule;
+        const char *expected = "a rule such as private, 10.0.0.0/8 or *.example.com";
+        if (node_is_text(item)) expected = policy_rule_parse(&rule, item->text);
+        if (expected) return reading_reject(reading, item, expected);
+        if (!policy_add(place, &rule)) return -ENOMEM;
+    }
+    return 0;
+}
+
+static int read_policy(struct reading *reading, const struct node *node, void *place)
+{
+    static const struct field fields[] = {
+        {"allow", read_rules, offsetof(struct policy, allow), false},
+        {"deny", read_rules, offsetof(struct policy, deny), false},
+    };
+    static const struct schema schema = SCHEMA(fields);
+    struct policy **policy = place;
+    *policy = policy_new();
+    return *policy ? reading_mapping(reading, node, &schema, *policy) : -ENOMEM;
+}
+
+/* The groups refer to the modules, and their labels may not be the target label. */
+static const struct field fields[] = {
+    {"target_label", read_label_name, offsetof(struct config, target_label), false},
+    {"shard", read_shard, offsetof(struct config, shard), false},
+    {"scrape_policy", read_policy, offsetof(struct config, policy), false},
+    {"outputs", read_outputs, 0, false},
+    {"modules", read_modules, 0, false},
+    {"groups", read_groups, 0, false},
+};
+static const struct schema schema = SCHEMA(fields);
+
+static int read_root(struct reading *reading, const struct node *root)
+{
+    /* A text of comments alone has no place. */
+    static const struct node nothing = {.kind = NODE_SCALAR, .line = 1, .column = 1};
+    if (!root) root = &nothing;
+    if (root->kind != NODE_MAPPING) return reading_reject(reading, root, "a mapping with groups");
+    int result = read_modules(reading, NULL, reading->config);
+    return result < 0 ? result : reading_mapping(reading, root, &schema, reading->config);
+}
+
+/* --- Texts --- */
+
+static int set_names(struct config *config, struct slice file, struct slice text)
+{
+    const char *slash = memrchr(file.data, '/', file.len);
+    struct slice directory = slash ? (struct slice){file.data, (size_t) (slash - file.data)} : SLICE(".");
+    if (slash == file.data) directory.len = 1;
+    snprintf(config->hash, sizeof(config->hash), "%016" PRIx64, hash_fnv1a(text));
+    config->file = arena_copy(&config->arena, file);
+    config->directory = arena_copy(&config->arena, directory);
+    return config->file && config->directory ? 0 : -ENOMEM;
+}
+
+static int read_document(struct reading *reading, struct slice text)
+{
+    struct document document;
+    int result = document_read_yaml(&document, text, reading->error);
+    if (result == 0) result = read_root(reading, document.root);
+    document_deinit(&document);
+    return result;
+}
+
+int config_read(struct config *config, const char *file, struct slice text, const struct config_rules *rules,
+                struct buffer *error)
+{
+    struct reading reading = {config, rules, error};
+    *config = (struct config){0};
+    arena_init(&config->arena);
+    buffer_clear(error);
+    utf8_append_escaped(error, slice_of(file));
+    buffer_append_char(error, ':');
+    size_t prefix = error->len;
+    int result = set_names(config, slice_of(file), text);
+    if (result == 0) result = read_document(&reading, text);
+    if (result == 0) buffer_clear(error);
+    if (result == -ENOMEM) {
+        error->len = prefix;
+        buffer_append_string(error, " out of memory");
+    }
+    return result;
+}
+
+void config_deinit(struct config *config)
+{
+    policy_release(config->policy);
+    arena_deinit(&config->arena);
+    *config = (struct config){0};
+}
+
+uint64_t config_timeout_ms(const struct config_module *module)
+{
+    const uint64_t ns_in_ms = 1000000;
+    return (module->timeout_ns - 1) / ns_in_ms + 1;
+}
+
+const struct config_module *config_module(const struct config *config, struct slice name)
+{
+    for (size_t i = 0; i < config->module_count; i++) {
+        if (slice_is(name, config->modules[i].name)) return &config->modules[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,196 @@
+/*
+ * The configuration file as one struct: what it says, checked as far as that is possible without leaving the
+ * text.
+ *
+ * Nothing here knows a loop, a clock or a log, and nothing is changed once it is read: a reload reads another
+ * one, on a thread of the pool, and then swaps. What the file leaves out is left out here too, and is as the
+ * flags say; only modules are complete. Names of files are made whole: those in the file are relative to its
+ * folder. The keys are in the tables of config/, and for users in config/exporter.yml.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/shard.h"
+#include "base/slice.h"
+#include "net/address.h"
+#include "net/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Larger files are refused, as are more groups. */
+#define CONFIG_FILE_MAX   ((size_t) 16 * 1024 * 1024)
+#define CONFIG_GROUPS_MAX 10000
+
+/* Where in the file, for what is found to be wrong later; from 1. */
+struct config_place {
+    unsigned line, column;
+};
+
+/* How servers are asked. */
+struct config_module {
+    const char *name;
+    uint64_t timeout_ns; /* above 0 */
+    unsigned collectors; /* set of commands, see memcached/stats.h; `stats` is always in it */
+};
+
+/*
+ * A label's value is all of its parts, one behind the other: of a reference, the value of the label of that
+ * name that the discovery found ("__meta_zone"), or nothing; else the text itself.
+ */
+struct config_label_part {
+    const char *text;
+    bool reference;
+};
+
+struct config_label {
+    const char *name;
+    const struct config_label_part *parts;
+    size_t count;
+};
+
+struct config_target {
+    const char *name; /* as it was written */
+    struct address address;
+    struct config_place place;
+};
+
+enum config_source_kind { CONFIG_DNS, CONFIG_FILE_SD, CONFIG_HTTP_SD, CONFIG_ELASTICACHE };
+
+enum config_record { CONFIG_A, CONFIG_AAAA, CONFIG_SRV, CONFIG_ADDRESSES /* A and AAAA */ };
+
+/* Where targets come from while the exporter runs. */
+struct config_source {
+    struct config_source *next; /* of the group */
+    enum config_source_kind kind;
+    uint64_t refresh_ms; /* at least 1000; 0: as the kind has it */
+    struct config_place place;
+    union {
+        struct {
+            const char *name;
+            enum config_record record;
+            uint16_t port; /* 0 for SRV, whose records name it */
+        } dns;
+        struct {
+            const char *const *patterns; /* globs; relative ones are below the folder of the file */
+            size_t count;
+        } file_sd;
+        struct {
+            const char *url; /* http:// or https://, without credentials */
+        } http_sd;
+        struct {
+            struct address endpoint; /* a name or a literal */
+        } elasticache;
+    };
+};
+
+struct config_group {
+    const char *name; /* no other group has it */
+    const struct config_module *module;
+    const struct config_label *labels;
+    size_t label_count;
+    const struct config_target *targets; /* no two of the same address */
+    size_t target_count;
+    struct config_source *sources, *last_source; /* first those that targets stand for, then kind by kind */
+    struct config_place place;
+};
+
+/* What the file says of a switch. */
+enum config_switch { CONFIG_UNSAID, CONFIG_OFF, CONFIG_ON };
+
+struct config_pair {
+    const char *name, *value;
+};
+
+/* As the flags of the same names. What is not said is NULL, 0 or CONFIG_UNSAID. */
+struct config_textfile {
+    const char *path;
+    uint64_t interval_ns;
+    struct config_place place;
+};
+
+struct config_push {
+    const char *url, *job;
+    uint64_t interval_ns, timeout_ns;
+    enum config_switch post, delete_on_exit;
+    const struct config_pair *grouping; /* not NULL when it is said to be empty */
+    size_t grouping_count;
+    const char *username, *password_file, *ca_file, *cert_file, *key_file;
+    struct config_place place;
+};
+
+/* Something that is not as it should be, and does no harm. */
+struct config_warning {
+    struct config_warning *next;
+    const char *text; /* one line, with the file's name */
+};
+
+/* More are only counted. */
+#define CONFIG_WARNINGS_MAX 10
+
+struct config {
+    struct arena arena; /* owned: every string and array below */
+    const char *file, *directory;
+    char hash[17];                       /* of its bytes, in hexadecimal digits */
+    const char *target_label;            /* NULL: as the flag says */
+    struct shard shard;                  /* count 0: as the flag says */
+    const struct config_module *modules; /* the first is `default` */
+    size_t module_count;
+    const struct config_group *groups;
+    size_t group_count;
+    size_t target_count;                     /* of all groups, without those that sources find */
+    struct policy *policy;                   /* owned reference; NULL when the file has no scrape_policy */
+    bool has_groups, has_textfile, has_push; /* the file speaks of them */
+    struct config_textfile textfile;
+    struct config_push push;
+    struct config_warning *warnings;
+    size_t warning_count; /* also of those that were not kept */
+};
+
+/* What the file cannot know: the flags and the rest of the program. Read from another thread, so constant. */
+struct config_rules {
+    uint64_t timeout_ns; /* of a module that does not say it */
+    unsigned collectors; /* likewise */
+    const char *target_label;
+    bool (*label_reserved)(struct slice name); /* whether the samples of a server have such a label */
+    /* The rule for names of textfiles: NULL, or what was expected. */
+    const char *(*check_textfile)(struct slice path);
+};
+
+/*
+ * Reads a text; `file` is its name, for messages and for its folder. 0; or -EINVAL or -ENOMEM, then `error`
+ * has one line without a line end, "FILE:LINE:COLUMN: groups[0].dns.port: "70000": expected a port from 1 to
+ * 65535". config_deinit follows in any case. Passwords and URLs, which may hold one, are never in a line.
+ */
+int config_read(struct config *config, const char *file, struct slice text, const struct config_rules *rules,
+                struct buffer *error);
+
+/* The same for the file itself, which must be a regular one. Blocks. Beside the above any negative errno of
+ * reading. */
+int config_load(struct config *config, const char *file, const struct config_rules *rules,
+                struct buffer *error);
+
+void config_deinit(struct config *config);
+
+/* The time of a module in milliseconds, rounded up: above 0. */
+uint64_t config_timeout_ms(const struct config_module *module);
+
+/* The module of a name, or NULL. */
+const struct config_module *config_module(const struct config *config, struct slice name);
+
+/* What --config.check shows: groups with their servers and effective settings, in the order of the file. */
+void config_print(const struct config *config, struct buffer *out);
+
+/*
+ * Targets that stand for what DNS says: dns+host[:port], for every A and AAAA record, and dnssrv+name, for
+ * every SRV record. Whether it is one; and then, which: NULL, and the source is complete but for its place,
+ * its name in `name`; or what was expected.
+ */
+bool config_is_dns_target(struct slice text);
+const char *config_dns_target(struct slice text, struct config_source *source,
+                              char name[ADDRESS_HOST_MAX + 1]);
+
+#endif

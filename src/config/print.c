@@ -1,0 +1,149 @@
+/* What --config.check shows. */
+#include "base/number.h"
+#include "base/utf8.h"
+#include "config/config.h"
+#include "memcached/stats.h"
+
+static void print_quoted(struct buffer *out, const char *text)
+{
+    buffer_append_char(out, '"');
+    utf8_append_escaped(out, slice_of(text));
+    buffer_append_char(out, '"');
+}
+
+/* In seconds: 0.25s, 60s. */
+static void print_duration(struct buffer *out, uint64_t value, unsigned places)
+{
+    number_append_scaled(out, value, places);
+    buffer_append_char(out, 's');
+}
+
+/* --- Groups --- */
+
+static void print_module(const struct config_module *module, struct buffer *out)
+{
+    buffer_append_string(out, "module ");
+    print_quoted(out, module->name);
+    buffer_append_string(out, ": timeout ");
+    print_duration(out, module->timeout_ns, 9);
+    buffer_append_string(out, ", collectors");
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (module->collectors & COMMAND_BIT(command)) buffer_printf(out, " %s", command_info(command)->name);
+    }
+    buffer_append_char(out, '\n');
+}
+
+/* As it is written in the file. */
+static void print_label(const struct config_label *label, struct buffer *out)
+{
+    struct buffer value;
+    buffer_init(&value, SIZE_MAX / 2);
+    for (size_t i = 0; i < label->count; i++) {
+        const struct config_label_part *part = &label->parts[i];
+        if (part->reference)
+            buffer_printf(&value, "${%s}", part->text + (slice_starts(slice_of(part->text), "__") ? 2 : 0));
+        else
+            buffer_append_string(&value, strcmp(part->text, "$") == 0 ? "$$" : part->text);
+    }
+    buffer_printf(out, "  label %s=\"", label->name);
+    utf8_append_escaped(out, buffer_slice(&value));
+    buffer_append_string(out, "\"\n");
+    if (value.failed) out->failed = true;
+    buffer_deinit(&value);
+}
+
+static void print_dns(const struct config_source *source, struct buffer *out)
+{
+    static const char *const records[] = {
+        [CONFIG_A] = "A", [CONFIG_AAAA] = "AAAA", [CONFIG_SRV] = "SRV", [CONFIG_ADDRESSES] = "A and AAAA"};
+    buffer_printf(out, "dns %s %s", records[source->dns.record], source->dns.name);
+    if (source->dns.port) buffer_printf(out, " port %u", source->dns.port);
+}
+
+static void print_patterns(const struct config_source *source, struct buffer *out)
+{
+    buffer_append_string(out, "file_sd");
+    for (size_t i = 0; i < source->file_sd.count; i++) {
+        buffer_append_char(out, ' ');
+        print_quoted(out, source->file_sd.patterns[i]);
+    }
+}
+
+static void print_source(const struct config_source *source, struct buffer *out)
+{
+    buffer_append_string(out, "  ");
+    switch (source->kind) {
+    case CONFIG_DNS:
+        print_dns(source, out);
+        break;
+    case CONFIG_FILE_SD:
+        print_patterns(source, out);
+        break;
+    case CONFIG_HTTP_SD:
+        buffer_append_string(out, "http_sd ");
+        print_quoted(out, source->http_sd.url);
+        break;
+    case CONFIG_ELASTICACHE:
+        buffer_append_string(out, "elasticache ");
+        address_format(&source->elasticache.endpoint, out);
+        break;
+    }
+    if (source->refresh_ms) {
+        buffer_append_string(out, " every ");
+        print_duration(out, source->refresh_ms, 3);
+    }
+    buffer_append_char(out, '\n');
+}
+
+static void print_group(const struct config_group *group, struct buffer *out)
+{
+    buffer_append_string(out, "group ");
+    print_quoted(out, group->name);
+    buffer_printf(out, ": %zu target%s, ", group->target_count, group->target_count == 1 ? "" : "s");
+    print_module(group->module, out);
+    for (size_t i = 0; i < group->label_count; i++) print_label(&group->labels[i], out);
+    for (size_t i = 0; i < group->target_count; i++)
+        buffer_printf(out, "  target %s\n", group->targets[i].name);
+    for (const struct config_source *source = group->sources; source; source = source->next)
+        print_source(source, out);
+}
+
+/* --- The rest --- */
+
+static void print_rules(const struct policy_rules *rules, const char *verb, struct buffer *out)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        buffer_printf(out, "scrape policy: %s ", verb);
+        print_quoted(out, rules->items[i].text);
+        buffer_append_char(out, '\n');
+    }
+}
+
+static void print_outputs(const struct config *config, struct buffer *out)
+{
+    if (config->textfile.path) {
+        buffer_append_string(out, "output: textfile ");
+        print_quoted(out, config->textfile.path);
+        buffer_append_char(out, '\n');
+    }
+    /* Not where to, which may hold what others should not see. */
+    if (config->push.url) buffer_append_string(out, "output: push\n");
+}
+
+void config_print(const struct config *config, struct buffer *out)
+{
+    buffer_append_string(out, "file ");
+    print_quoted(out, config->file);
+    buffer_printf(out, ": %zu group%s, %zu target%s\n", config->group_count,
+                  config->group_count == 1 ? "" : "s", config->target_count,
+                  config->target_count == 1 ? "" : "s");
+    if (config->target_label) buffer_printf(out, "target label %s\n", config->target_label);
+    if (config->shard.count) buffer_printf(out, "shard %u/%u\n", config->shard.index, config->shard.count);
+    for (size_t i = 0; i < config->module_count; i++) print_module(&config->modules[i], out);
+    for (size_t i = 0; i < config->group_count; i++) print_group(&config->groups[i], out);
+    if (config->policy) {
+        print_rules(&config->policy->allow, "allow", out);
+        print_rules(&config->policy->deny, "deny", out);
+    }
+    print_outputs(config, out);
+}

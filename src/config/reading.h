@@ -1,0 +1,104 @@
+/*
+ * How a mapping of the file becomes a struct: each has a table of its keys, which says who reads the value
+ * and where it goes. The table knows all keys there are, so that it also finds those that are none.
+ *
+ * For config/ only. Every function that reads returns 0; -EINVAL, with the line about it in reading->error;
+ * or -ENOMEM.
+ */
+#ifndef CONFIG_READING_H
+#define CONFIG_READING_H
+
+#include "base/document.h"
+#include "config/config.h"
+
+/* The port of a memcached, and of a configuration endpoint, whose address names none. */
+#define CONFIG_PORT 11211
+
+struct reading {
+    struct config *config;
+    const struct config_rules *rules;
+    struct buffer *error; /* has the file's name already */
+};
+
+/* Reads the node into the place, whose type is that of the member that the table names. */
+typedef int (*read_fn)(struct reading *reading, const struct node *node, void *place);
+
+struct field {
+    const char *key;
+    read_fn read;
+    size_t offset; /* of the place in the struct; 0 where the reader takes the whole struct */
+    bool required;
+};
+
+/* The keys are read in this order, whatever the file's: what others refer to comes first. */
+struct schema {
+    const struct field *fields;
+    size_t count;
+};
+#define SCHEMA(table)                                                                                        \
+    {                                                                                                        \
+        table, ARRAY_LEN(table)                                                                              \
+    }
+
+/* --- Mechanism: reading.c --- */
+
+/* Reads the values of all keys that are there; `place` is the struct. */
+int reading_mapping(struct reading *reading, const struct node *node, const struct schema *schema,
+                    void *place);
+
+/*
+ * Say what is wrong, and return -EINVAL: the value; the value, which is not to be shown; the key of the
+ * value; that a key is missing in the mapping.
+ */
+int reading_reject(struct reading *reading, const struct node *node, const char *expected);
+int reading_reject_unseen(struct reading *reading, const struct node *node, const char *expected);
+int reading_reject_key(struct reading *reading, const struct node *node, const char *expected);
+int reading_reject_missing(struct reading *reading, const struct node *node, const char *key);
+
+/* The same for a name that is none of those there are; `nearest` is the one that was meant, or NULL. */
+int reading_reject_name(struct reading *reading, const struct node *node, const char *expected,
+                        const char *nearest);
+
+/* Tells of something harmless; 0 or -ENOMEM. */
+int reading_warn(struct reading *reading, const struct node *node, const char *what);
+
+struct config_place reading_place(const struct node *node);
+
+/* --- Values: values.c. The type of the place stands behind each --- */
+
+/* Whether it is a scalar that says something; the empty text in quotes does. */
+bool node_is_text(const struct node *node);
+
+int read_text(struct reading *reading, const struct node *node, void *place); /* const char *, not empty */
+int read_path(struct reading *reading, const struct node *node, void *place); /* const char * */
+int read_url(struct reading *reading, const struct node *node, void *place);  /* const char * */
+int read_label_name(struct reading *reading, const struct node *node, void *place); /* const char * */
+int read_duration(struct reading *reading, const struct node *node, void *place);   /* uint64_t, ns above 0 */
+int read_refresh(struct reading *reading, const struct node *node, void *place); /* uint64_t, ms from 1000 */
+int read_port(struct reading *reading, const struct node *node, void *place);    /* uint16_t */
+int read_switch(struct reading *reading, const struct node *node, void *place);  /* enum config_switch */
+
+/* A copy in the arena. */
+int copy_text(struct reading *reading, struct slice text, const char **place);
+
+/* --- Parts of the file. The place is a struct config --- */
+
+/* Without a node, there is the module `default` alone. */
+int read_modules(struct reading *reading, const struct node *node, void *place);
+
+/* When the modules and the target label have been read. */
+int read_groups(struct reading *reading, const struct node *node, void *place);
+
+int read_outputs(struct reading *reading, const struct node *node, void *place);
+
+/* --- Sources. The place is a struct config_group. Each is a mapping or a list of mappings --- */
+
+int read_dns(struct reading *reading, const struct node *node, void *place);
+int read_file_sd(struct reading *reading, const struct node *node, void *place);
+int read_http_sd(struct reading *reading, const struct node *node, void *place);
+int read_elasticache(struct reading *reading, const struct node *node, void *place);
+
+/* The source that a target of the group stands for. */
+int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group);
+
+#endif

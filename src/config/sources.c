@@ -1,0 +1,204 @@
+/* Where the targets of a group come from while the exporter runs. */
+#include "base/container.h"
+#include "config/reading.h"
+
+#include <errno.h>
+
+static struct config_source *add_source(struct reading *reading, const struct node *node,
+                                        struct config_group *group, enum config_source_kind kind)
+{
+    struct config_source *source = arena_alloc(&reading->config->arena, 1, sizeof(*source));
+    if (!source) return NULL;
+    source->kind = kind;
+    source->place = reading_place(node);
+    if (group->last_source)
+        group->last_source->next = source;
+    else
+        group->sources = source;
+    group->last_source = source;
+    return source;
+}
+
+/* --- DNS --- */
+
+/* A host name without a port; NULL, or what was expected. */
+static const char *check_name(struct slice name)
+{
+    struct address address;
+    bool plain = name.len && !memchr(name.data, ':', name.len) && !memchr(name.data, '/', name.len);
+    const char *expected = plain ? address_parse(&address, name, CONFIG_PORT) : "a host name without a port";
+    if (expected) return expected;
+    return address.kind == ADDRESS_NAME ? NULL : "a host name, not an address";
+}
+
+static int read_name(struct reading *reading, const struct node *node, void *place)
+{
+    const char *expected = node_is_text(node) ? check_name(node->text) : "a host name";
+    return expected ? reading_reject(reading, node, expected) : copy_text(reading, node->text, place);
+}
+
+static int read_type(struct reading *reading, const struct node *node, void *place)
+{
+    static const char *const names[] = {[CONFIG_A] = "A", [CONFIG_AAAA] = "AAAA", [CONFIG_SRV] = "SRV"};
+    enum config_record *record = place;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!slice_is_nocase(node->text, names[i])) continue;
+        *record = (enum config_record) i;
+        return 0;
+    }
+    return reading_reject(reading, node, "A, AAAA or SRV");
+}
+
+static const struct field dns_fields[] = {
+    {"name", read_name, offsetof(struct config_source, dns.name), true},
+    {"type", read_type, offsetof(struct config_source, dns.record), false},
+    {"port", read_port, offsetof(struct config_source, dns.port), false},
+    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+};
+
+/* SRV records name the port of each server, address records cannot. */
+static int check_dns(struct reading *reading, const struct node *node, const struct config_source *source)
+{
+    const struct node *port = node_get(node, "port");
+    bool is_srv = source->dns.record == CONFIG_SRV;
+    if (is_srv && port) return reading_reject(reading, port, "no port beside SRV, whose records name it");
+    return is_srv || port ? 0 : reading_reject_missing(reading, node, "port");
+}
+
+bool config_is_dns_target(struct slice text)
+{
+    return slice_starts(text, "dns+") || slice_starts(text, "dnssrv+");
+}
+
+const char *config_dns_target(struct slice text, struct config_source *source,
+                              char name[ADDRESS_HOST_MAX + 1])
+{
+    struct address address;
+    bool is_srv = slice_starts(text, "dnssrv+");
+    struct slice host = slice_from(text, strlen(is_srv ? "dnssrv+" : "dns+"));
+    const char *expected = is_srv ? check_name(host) : NULL;
+    if (!expected) expected = address_parse(&address, host, CONFIG_PORT);
+    if (expected) return expected;
+    if (address.kind != ADDRESS_NAME) return "a host name behind dns+";
+    strcpy(name, address.host);
+    *source = (struct config_source){.kind = CONFIG_DNS, .dns.name = name};
+    source->dns.record = is_srv ? CONFIG_SRV : CONFIG_ADDRESSES;
+    source->dns.port = is_srv ? 0 : address.port;
+    return NULL;
+}
+
+int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group)
+{
+    char name[ADDRESS_HOST_MAX + 1];
+    struct config_source parsed;
+    const char *expected = config_dns_target(node->text, &parsed, name);
+    if (expected) return reading_reject(reading, node, expected);
+    struct config_source *source = add_source(reading, node, group, CONFIG_DNS);
+    if (!source) return -ENOMEM;
+    source->dns = parsed.dns;
+    return copy_text(reading, slice_of(name), &source->dns.name);
+}
+
+/* --- Files --- */
+
+static bool ends_with(struct slice text, const char *end)
+{
+    size_t len = strlen(end);
+    return text.len > len && slice_is(slice_from(text, text.len - len), end);
+}
+
+static int read_patterns(struct reading *reading, const struct node *node, void *place)
+{
+    struct config_source *source = place;
+    if (node->kind != NODE_SEQUENCE || !node->first) return reading_reject(reading, node, "a list of files");
+    const char **patterns = arena_alloc(&reading->config->arena, node->count, sizeof(*patterns));
+    if (!patterns) return -ENOMEM;
+    source->file_sd.patterns = patterns;
+    for (const struct node *item = node->first; item; item = item->next) {
+        struct slice text = item->text;
+        if (!ends_with(text, ".json") && !ends_with(text, ".yml") && !ends_with(text, ".yaml"))
+            return reading_reject(reading, item, "a file or pattern that ends in .json, .yml or .yaml");
+        int result = copy_text(reading, text, &patterns[source->file_sd.count++]);
+        if (result < 0) return result;
+    }
+    return 0;
+}
+
+static const struct field file_sd_fields[] = {
+    {"files", read_patterns, 0, true},
+    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+};
+
+/* --- URLs, endpoints --- */
+
+static const struct field http_sd_fields[] = {
+    {"url", read_url, offsetof(struct config_source, http_sd.url), true},
+    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+};
+
+static int read_endpoint(struct reading *reading, const struct node *node, void *place)
+{
+    struct address *endpoint = place;
+    const char *expected = "an address such as host:port";
+    if (node_is_text(node)) expected = address_parse(endpoint, node->text, CONFIG_PORT);
+    if (!expected && endpoint->kind == ADDRESS_UNIX) expected = "host:port, not a path";
+    return expected ? reading_reject(reading, node, expected) : 0;
+}
+
+static const struct field elasticache_fields[] = {
+    {"endpoint", read_endpoint, offsetof(struct config_source, elasticache.endpoint), true},
+    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+};
+
+/* --- One or several of a kind --- */
+
+static const struct {
+    struct schema schema;
+    /* What no key can tell on its own; NULL where there is nothing. */
+    int (*check)(struct reading *reading, const struct node *node, const struct config_source *source);
+} kinds[] = {
+    [CONFIG_DNS] = {SCHEMA(dns_fields), check_dns},
+    [CONFIG_FILE_SD] = {SCHEMA(file_sd_fields), NULL},
+    [CONFIG_HTTP_SD] = {SCHEMA(http_sd_fields), NULL},
+    [CONFIG_ELASTICACHE] = {SCHEMA(elasticache_fields), NULL},
+};
+
+static int read_source(struct reading *reading, const struct node *node, struct config_group *group,
+                       enum config_source_kind kind)
+{
+    struct config_source *source = add_source(reading, node, group, kind);
+    if (!source) return -ENOMEM;
+    int result = reading_mapping(reading, node, &kinds[kind].schema, source);
+    return result < 0 || !kinds[kind].check ? result : kinds[kind].check(reading, node, source);
+}
+
+static int read_sources(struct reading *reading, const struct node *node, struct config_group *group,
+                        enum config_source_kind kind)
+{
+    int result = 0;
+    if (node->kind == NODE_SCALAR) return reading_reject(reading, node, "a mapping, or a list of mappings");
+    if (node->kind == NODE_MAPPING) return read_source(reading, node, group, kind);
+    for (const struct node *item = node->first; item && result == 0; item = item->next)
+        result = read_source(reading, item, group, kind);
+    return result;
+}
+
+int read_dns(struct reading *reading, const struct node *node, void *place)
+{
+    return read_sources(reading, node, place, CONFIG_DNS);
+}
+
+int read_file_sd(struct reading *reading, const struct node *node, void *place)
+{
+    return read_sources(reading, node, place, CONFIG_FILE_SD);
+}
+
+int read_http_sd(struct reading *reading, const struct node *node, void *place)
+{
+    return read_sources(reading, node, place, CONFIG_HTTP_SD);
+}
+
+int read_elasticache(struct reading *reading, const struct node *node, void *place)
+{
+    return read_sources(reading, node, place, CONFIG_ELASTICACHE);
+}
