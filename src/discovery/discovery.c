@@ -1,0 +1,276 @@
+/*
+ * The happy path: discovery_new -> on_timer: ask -> (the finder) -> on_done -> [on_tell: on_change] ->
+ * schedule -> on_timer -> ...
+ *
+ * What can go wrong: the finder fails, or names no target where that is no answer: what was found stays, and
+ * the timer runs for a retry. A nudge brings the next question forward; one that comes before the last answer
+ * has been told counts for the time after it, since that answer may be older than the nudge.
+ *
+ * A finder answers from anywhere, within another library's call too. So the owner is told by the timer, when
+ * nobody else is on the stack, and may then do what it likes; until then it sees the old list.
+ *
+ * discovery_close ends it in any phase: finder and timer are closed, and when both are gone, on_part_closed
+ * frees the rest. The timer's close comes from the loop, hence so does on_close.
+ */
+#include "discovery/discovery.h"
+
+#include "base/container.h"
+#include "base/log.h"
+#include "discovery/finder.h"
+#include "discovery/pace.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A source that names a shorter time would be asked all the time. */
+#define TTL_LEAST_MS 1000
+
+/* After a nudge: not 0, so that a finder that always nudges does not keep the loop from all else. */
+#define SOON_MS 1
+
+enum phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
+
+struct discovery {
+    struct discovery_config config; /* owned copy */
+    struct buffer subject;
+    struct finder *finder;
+    uv_timer_t timer;
+    uint64_t interval_ms; /* between two questions that are answered */
+    enum phase phase;
+    bool nudged; /* while it was not waiting */
+    bool closing;
+    unsigned failing; /* failures in a row */
+    struct found found;
+    struct found next; /* what is to be told */
+    bool is_other;     /* `next` takes the place of `found` */
+    struct discovery_state state;
+    discovery_change_fn on_change;
+    void *context;
+    unsigned parts; /* timer and finder, until they are closed */
+    discovery_close_fn on_close;
+    void *close_context;
+};
+
+static void on_done(struct finder *finder, const struct finding *finding);
+
+/* --- Asking --- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct discovery *discovery = container_of(timer, struct discovery, timer);
+    discovery->phase = PHASE_ASKING;
+    int status = discovery->finder->kind->ask(discovery->finder);
+    if (status < 0) on_done(discovery->finder, &(struct finding){.error = uv_strerror(status)});
+}
+
+static void on_nudge(struct finder *finder)
+{
+    struct discovery *discovery = finder->owner;
+    if (discovery->phase == PHASE_WAITING)
+        uv_timer_start(&discovery->timer, on_timer, SOON_MS, 0);
+    else
+        discovery->nudged = true;
+}
+
+static void schedule(struct discovery *discovery)
+{
+    uint32_t random = 0;
+    /* Without random bytes all come a little early, which harms nobody. */
+    uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
+    uint64_t delay_ms = pace_delay_ms(discovery->interval_ms, discovery->failing, random);
+    uv_timer_start(&discovery->timer, on_timer, discovery->nudged ? SOON_MS : delay_ms, 0);
+    discovery->phase = PHASE_WAITING;
+    discovery->nudged = false;
+}
+
+/* --- Answers --- */
+
+/* Cut to fit, but not within a character. */
+static void set_error(struct discovery_state *state, const char *error)
+{
+    size_t len = strlen(error), most = sizeof(state->error) - 1;
+    if (len > most) {
+        for (len = most; len && (error[len] & 0xc0) == 0x80;) len--;
+    }
+    memcpy(state->error, error, len);
+    state->error[len] = '\0';
+}
+
+static void log_transition(const struct discovery *discovery, enum log_level level, const char *message)
+{
+    const struct discovery_state *state = &discovery->state;
+    struct log_field fields[] = {LOG_FIELD("discovery", state->kind), LOG_FIELD("subject", state->subject),
+                                 LOG_FIELD("err", state->error)};
+    log_write(level, message, fields, state->error[0] ? 3 : 2);
+}
+
+static void record(struct discovery *discovery, const char *error)
+{
+    struct discovery_state *state = &discovery->state;
+    state->answered = true;
+    state->refreshes++;
+    set_error(state, error ? error : "");
+    if (error) {
+        state->failures++;
+        if (discovery->failing++ == 0)
+            log_transition(discovery, LOG_WARN, "discovery fails, the targets that it found before are kept");
+        return;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    state->last_success_s = (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+    if (discovery->failing) log_transition(discovery, LOG_INFO, "discovery works again");
+    discovery->failing = 0;
+}
+
+/* The configured interval stands; else the last one that a good answer has named, or failed to. */
+static void set_interval(struct discovery *discovery, uint64_t ttl_ms)
+{
+    if (discovery->config.refresh_ms) return;
+    discovery->interval_ms = discovery->finder->kind->default_refresh_ms;
+    if (ttl_ms) discovery->interval_ms = ttl_ms < TTL_LEAST_MS ? TTL_LEAST_MS : ttl_ms;
+}
+
+static void on_tell(uv_timer_t *timer)
+{
+    struct discovery *discovery = container_of(timer, struct discovery, timer);
+    if (discovery->is_other) {
+        found_deinit(&discovery->found);
+        discovery->found = discovery->next;
+        found_init(&discovery->next);
+        discovery->is_other = false;
+        discovery->state.targets = discovery->found.count;
+    }
+    schedule(discovery);
+    discovery->on_change(discovery->context);
+}
+
+static void on_done(struct finder *finder, const struct finding *finding)
+{
+    struct discovery *discovery = finder->owner;
+    struct found *found = finding->found;
+    const char *error = finding->error;
+    bool is_first = !discovery->state.answered;
+    assert(discovery->phase == PHASE_ASKING && (found || finding->unchanged || error));
+    if (found) discovery->state.empty = found->count == 0;
+    if (found && found->count == 0 && finder->kind->empty_is_failure) {
+        if (!error) error = "the answer names no target";
+    } else if (found && !found_equal(&discovery->found, found)) {
+        discovery->next = *found;
+        discovery->is_other = true;
+        found_init(found);
+    }
+    record(discovery, error);
+    if (!error) set_interval(discovery, finding->ttl_ms);
+    if (is_first || discovery->is_other) {
+        discovery->phase = PHASE_TELLING;
+        uv_timer_start(&discovery->timer, on_tell, 0, 0);
+    } else {
+        schedule(discovery);
+    }
+}
+
+/* --- Life --- */
+
+static void discovery_free(struct discovery *discovery)
+{
+    discovery_config_deinit(&discovery->config);
+    buffer_deinit(&discovery->subject);
+    found_deinit(&discovery->found);
+    found_deinit(&discovery->next);
+    free(discovery);
+}
+
+static void on_part_closed(struct discovery *discovery)
+{
+    if (--discovery->parts > 0) return;
+    discovery_close_fn on_close = discovery->on_close;
+    void *context = discovery->close_context;
+    discovery_free(discovery);
+    if (on_close) on_close(context);
+}
+
+static void on_finder_closed(struct finder *finder)
+{
+    on_part_closed(finder->owner);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    on_part_closed(container_of((uv_timer_t *) handle, struct discovery, timer));
+}
+
+/* What does not touch the loop. */
+static int set_up(struct discovery *discovery, const struct discovery_services *services,
+                  const struct discovery_config *config, struct buffer *error)
+{
+    buffer_init(&discovery->subject, SIZE_MAX);
+    bool copied = discovery_config_copy(&discovery->config, config);
+    discovery_config_describe(config, &discovery->subject);
+    buffer_append_char(&discovery->subject, '\0');
+    int status = UV_ENOMEM;
+    if (!copied || discovery->subject.failed)
+        buffer_append_string(error, uv_strerror(status));
+    else
+        status = finder_new(&discovery->finder, services, &discovery->config, error);
+    return status;
+}
+
+int discovery_new(struct discovery **result, const struct discovery_services *services,
+                  const struct discovery_config *config, discovery_change_fn on_change, void *context,
+                  struct buffer *error)
+{
+    struct discovery *discovery = calloc(1, sizeof(*discovery));
+    if (!discovery) {
+        buffer_append_string(error, uv_strerror(UV_ENOMEM));
+        return UV_ENOMEM;
+    }
+    int status = set_up(discovery, services, config, error);
+    if (status < 0) {
+        discovery_free(discovery);
+        return status;
+    }
+    struct finder *finder = discovery->finder;
+    finder->on_done = on_done;
+    finder->on_nudge = on_nudge;
+    finder->on_close = on_finder_closed;
+    finder->owner = discovery;
+    discovery->interval_ms = config->refresh_ms ? config->refresh_ms : finder->kind->default_refresh_ms;
+    discovery->state.kind = finder->kind->name;
+    discovery->state.subject = discovery->subject.data;
+    discovery->on_change = on_change;
+    discovery->context = context;
+    uv_timer_init(services->loop, &discovery->timer);
+    uv_timer_start(&discovery->timer, on_timer, 0, 0);
+    *result = discovery;
+    return 0;
+}
+
+void discovery_close(struct discovery *discovery, discovery_close_fn on_close, void *context)
+{
+    assert(!discovery->closing);
+    discovery->closing = true;
+    discovery->on_close = on_close;
+    discovery->close_context = context;
+    discovery->parts = 2;
+    uv_close((uv_handle_t *) &discovery->timer, on_timer_closed);
+    discovery->finder->kind->close(discovery->finder);
+}
+
+/* --- Looking at it --- */
+
+const struct found *discovery_found(const struct discovery *discovery)
+{
+    return &discovery->found;
+}
+
+const struct discovery_state *discovery_state(const struct discovery *discovery)
+{
+    return &discovery->state;
+}
+
+bool discovery_asks(const struct discovery *discovery, const struct discovery_config *config)
+{
+    return discovery_config_equal(&discovery->config, config);
+}

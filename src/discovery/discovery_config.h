@@ -1,0 +1,61 @@
+/*
+ * What a source of targets is asked for, as the configuration says it. Data only: it knows no loop.
+ */
+#ifndef DISCOVERY_DISCOVERY_CONFIG_H
+#define DISCOVERY_DISCOVERY_CONFIG_H
+
+#include "base/buffer.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum discovery_kind { DISCOVERY_DNS, DISCOVERY_FILE_SD, DISCOVERY_HTTP_SD, DISCOVERY_ELASTICACHE };
+
+enum discovery_dns_type {
+    DISCOVERY_DNS_A,
+    DISCOVERY_DNS_AAAA,
+    DISCOVERY_DNS_SRV,
+    DISCOVERY_DNS_ANY, /* A and AAAA; one of them is enough of an answer */
+};
+
+struct discovery_config {
+    enum discovery_kind kind;
+    uint64_t refresh_ms; /* 0: the TTL for DNS (at least 1 s), else the kind's own default */
+    union {
+        struct {
+            const char *name;
+            enum discovery_dns_type type;
+            uint16_t port; /* not for SRV, whose records name it */
+        } dns;
+        struct {
+            const char *const *patterns; /* globs; relative ones are below `directory` */
+            size_t count;
+            const char *directory; /* of the configuration file */
+        } file_sd;
+        struct {
+            const char *url;     /* http:// or https:// */
+            uint64_t timeout_ms; /* 0: the kind's own default */
+        } http_sd;
+        struct {
+            struct address endpoint;
+            uint64_t timeout_ms; /* 0: the kind's own default */
+        } elasticache;
+    };
+};
+
+/* A copy that owns its strings. False without memory; `copy` may be given to discovery_config_deinit in any
+ * case. */
+bool discovery_config_copy(struct discovery_config *copy, const struct discovery_config *config);
+
+/* Only for copies. */
+void discovery_config_deinit(struct discovery_config *copy);
+
+/* Whether both ask just the same. */
+bool discovery_config_equal(const struct discovery_config *a, const struct discovery_config *b);
+
+/* What is asked, for people: the name, the patterns joined by ',', the URL, the endpoint. */
+void discovery_config_describe(const struct discovery_config *config, struct buffer *out);
+
+#endif

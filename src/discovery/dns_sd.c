@@ -1,0 +1,151 @@
+/*
+ * The happy path: dns_sd_ask -> (net/dns) -> on_answer -> the owner's on_done. A name in /etc/hosts is
+ * answered within the call.
+ *
+ * What can go wrong: the name servers fail, or resolv.conf changes under the question (both are failures,
+ * and are asked again soon); a record names what is no host or no port (the whole answer is refused, since
+ * leaving a part of it out would look as if that server had gone); there is no memory. Closing cancels the
+ * query, and nothing is left on the loop.
+ */
+#include "discovery/dns_sd.h"
+
+#include "base/container.h"
+#include "discovery/discovery.h"
+#include "net/dns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_REFRESH_MS 30000
+#define ERROR_MAX          512
+
+struct dns_sd {
+    struct finder finder;
+    struct dns *dns;                       /* borrowed */
+    const struct discovery_config *config; /* borrowed */
+    struct dns_query query;
+};
+
+static const char *const type_names[] = {
+    [DISCOVERY_DNS_A] = "A",
+    [DISCOVERY_DNS_AAAA] = "AAAA",
+    [DISCOVERY_DNS_SRV] = "SRV",
+    [DISCOVERY_DNS_ANY] = "A and AAAA",
+};
+
+static const enum dns_type types[] = {
+    [DISCOVERY_DNS_A] = DNS_A,
+    [DISCOVERY_DNS_AAAA] = DNS_AAAA,
+    [DISCOVERY_DNS_SRV] = DNS_SRV,
+    [DISCOVERY_DNS_ANY] = DNS_ADDRESSES,
+};
+
+static void on_answer(struct dns_query *query, const struct dns_answer *answer);
+
+static int dns_sd_ask(struct finder *finder)
+{
+    struct dns_sd *sd = container_of(finder, struct dns_sd, finder);
+    dns_refresh(sd->dns);
+    dns_ask(sd->dns, &sd->query, sd->config->dns.name, types[sd->config->dns.type], on_answer);
+    return 0;
+}
+
+/* --- From records to targets --- */
+
+/* NULL, or what is wrong. */
+static const char *add_endpoint(const struct dns_sd *sd, struct found *found, const union endpoint *endpoint)
+{
+    union endpoint complete = *endpoint;
+    struct found_label label = {"__meta_dns_name", sd->config->dns.name};
+    struct buffer address;
+    buffer_init(&address, SIZE_MAX);
+    endpoint_set_port(&complete, sd->config->dns.port);
+    endpoint_format(&complete, &address);
+    bool added = !address.failed && found_add(found, buffer_slice(&address), &label, 1);
+    buffer_deinit(&address);
+    return added ? NULL : "there are too many addresses, or no memory for them";
+}
+
+static const char *add_service(const struct dns_sd *sd, struct found *found,
+                               const struct dns_service *service)
+{
+    char address[sizeof(service->host) + sizeof(":65535")], target[sizeof(service->host) + 1], port[8];
+    struct address parsed;
+    snprintf(address, sizeof(address), "%s:%u", service->host, (unsigned) service->port);
+    snprintf(target, sizeof(target), "%s.", service->host);
+    snprintf(port, sizeof(port), "%u", (unsigned) service->port);
+    if (address_parse(&parsed, slice_of(address), 0)) return "a record's target is no host name with a port";
+    const struct found_label labels[] = {
+        {"__meta_dns_name", sd->config->dns.name},
+        {"__meta_dns_srv_record_port", port},
+        {"__meta_dns_srv_record_target", target},
+    };
+    bool added = found_add(found, slice_of(address), labels, ARRAY_LEN(labels));
+    return added ? NULL : "there are too many records, or no memory for them";
+}
+
+static const char *add_all(const struct dns_sd *sd, struct found *found, const struct dns_answer *answer)
+{
+    const char *wrong = NULL;
+    for (size_t i = 0; i < answer->count && !wrong; i++) {
+        if (answer->services)
+            wrong = add_service(sd, found, &answer->services[i]);
+        else
+            wrong = add_endpoint(sd, found, &answer->endpoints[i]);
+    }
+    return wrong;
+}
+
+/* Name servers turn the records around from answer to answer, hence the order. */
+static void on_answer(struct dns_query *query, const struct dns_answer *answer)
+{
+    struct dns_sd *sd = container_of(query, struct dns_sd, query);
+    char error[ERROR_MAX];
+    struct found found;
+    struct finding finding = {.ttl_ms = answer->ttl_ms};
+    found_init(&found);
+    const char *wrong = answer->aborted ? "the name servers were changed meanwhile" : answer->error;
+    if (answer->count) wrong = add_all(sd, &found, answer);
+    if (!wrong || answer->absent) finding.found = &found;
+    if (wrong) {
+        snprintf(error, sizeof(error), "%s %s: %s", type_names[sd->config->dns.type], sd->config->dns.name,
+                 wrong);
+        finding.error = error;
+    }
+    found_sort(&found);
+    sd->finder.on_done(&sd->finder, &finding);
+    found_deinit(&found);
+}
+
+/* --- Life --- */
+
+static void dns_sd_close(struct finder *finder)
+{
+    struct dns_sd *sd = container_of(finder, struct dns_sd, finder);
+    dns_cancel(&sd->query);
+    finder->on_close(finder);
+    free(sd);
+}
+
+static const struct finder_kind kind = {
+    .name = "dns",
+    .default_refresh_ms = DEFAULT_REFRESH_MS,
+    .empty_is_failure = true,
+    .ask = dns_sd_ask,
+    .close = dns_sd_close,
+};
+
+int dns_sd_new(struct finder **finder, const struct discovery_services *services,
+               const struct discovery_config *config, struct buffer *error)
+{
+    struct dns_sd *sd = calloc(1, sizeof(*sd));
+    if (!sd) {
+        buffer_append_string(error, uv_strerror(UV_ENOMEM));
+        return UV_ENOMEM;
+    }
+    sd->finder.kind = &kind;
+    sd->dns = services->dns;
+    sd->config = config;
+    *finder = &sd->finder;
+    return 0;
+}

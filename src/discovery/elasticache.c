@@ -1,0 +1,360 @@
+/*
+ * The happy path: elasticache_ask -> (the dialer) -> on_dialed: send_command -> on_written -> on_read ... ->
+ * hang_up -> on_hung_up: tell. A server that does not know the first command is sent the second one on the
+ * same connection.
+ *
+ * What can go wrong: no connection (the dialer says why); the connection ends, or the reply is none (what was
+ * found is said); nothing happens (on_deadline, which holds for the whole); the version is an old one. Every
+ * way from a connected stream leads through hang_up, and the owner is told when the stream is closed, so that
+ * the next question finds it free.
+ *
+ * Closing ends a question likewise; on_gone then tells nobody, and when the timer is closed too, all is
+ * freed.
+ */
+#include "discovery/elasticache.h"
+
+#include "base/container.h"
+#include "discovery/cluster.h"
+#include "discovery/discovery.h"
+#include "net/dialer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_REFRESH_MS 60000
+#define OLDER_REFRESHES    3
+
+/* The longest configuration, its first line, and what stands behind it. */
+#define REPLY_SIZE (CLUSTER_REPLY_MAX + 1024)
+
+#define ERROR_MAX 1024
+
+enum phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING, PHASE_ENDING };
+
+struct elasticache {
+    struct finder finder;
+    uv_loop_t *loop;                       /* borrowed */
+    const struct discovery_config *config; /* borrowed */
+    uint64_t timeout_ms, refresh_ms;
+    struct stream stream;
+    struct dialer dialer;
+    uv_timer_t deadline;
+    unsigned parts; /* once it is being closed: deadline and stream, until they are */
+
+    /* The question that is under way. */
+    enum phase phase;
+    size_t command; /* that was sent last */
+    char *reply;    /* owned */
+    size_t reply_len;
+    struct found found;
+    char error[ERROR_MAX]; /* "": none */
+
+    /* What to compare the next version with. */
+    bool answered;
+    uint64_t version;        /* of the answer that was taken last */
+    bool is_older;           /* the answers that came behind it have lower ones ... */
+    uint64_t older_since_ms; /* ... since then */
+};
+
+static const struct slice commands[] = {
+    SLICE("config get cluster\r\n"), SLICE("get AmazonElastiCache:cluster\r\n"), /* before 1.4.14 */
+};
+
+/* --- The end of a question --- */
+
+/* Says why it fails, with the endpoint before it. */
+static void fail(struct elasticache *elasticache, const char *why)
+{
+    struct buffer endpoint;
+    buffer_init(&endpoint, ERROR_MAX);
+    address_format(&elasticache->config->elasticache.endpoint, &endpoint);
+    snprintf(elasticache->error, sizeof(elasticache->error), "%.*s: %s", SLICE_ARG(buffer_slice(&endpoint)),
+             why);
+    buffer_deinit(&endpoint);
+}
+
+static void tell(struct elasticache *elasticache)
+{
+    struct finding finding = {.found = &elasticache->found};
+    uv_timer_stop(&elasticache->deadline);
+    if (elasticache->error[0]) finding = (struct finding){.error = elasticache->error};
+    elasticache->finder.on_done(&elasticache->finder, &finding);
+}
+
+static void on_part_closed(struct elasticache *elasticache)
+{
+    if (--elasticache->parts > 0) return;
+    elasticache->finder.on_close(&elasticache->finder);
+    found_deinit(&elasticache->found);
+    free(elasticache);
+}
+
+/* The stream is closed. */
+static void on_gone(struct elasticache *elasticache)
+{
+    elasticache->phase = PHASE_IDLE;
+    free(elasticache->reply);
+    elasticache->reply = NULL;
+    if (elasticache->parts)
+        on_part_closed(elasticache);
+    else
+        tell(elasticache);
+}
+
+static void on_hung_up(struct stream *stream)
+{
+    on_gone(container_of(stream, struct elasticache, stream));
+}
+
+static void on_cancelled(struct dialer *dialer)
+{
+    on_gone(container_of(dialer, struct elasticache, dialer));
+}
+
+static void hang_up(struct elasticache *elasticache)
+{
+    elasticache->phase = PHASE_ENDING;
+    stream_close(&elasticache->stream, on_hung_up);
+}
+
+/* Ends what is under way, unless it is ending already; on_gone follows. */
+static void end(struct elasticache *elasticache)
+{
+    if (elasticache->phase == PHASE_TALKING) hang_up(elasticache);
+    if (elasticache->phase != PHASE_DIALING) return;
+    elasticache->phase = PHASE_ENDING;
+    dialer_cancel(&elasticache->dialer, on_cancelled);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct elasticache *elasticache = container_of(timer, struct elasticache, deadline);
+    static const char *const doings[] = {
+        [DIALER_IDLE] = "while its reply was read",
+        [DIALER_RESOLVING] = "while its name was looked up",
+        [DIALER_QUEUED] = "while it waited for other connections",
+        [DIALER_CONNECTING] = "while it was connected to",
+    };
+    char why[ERROR_MAX];
+    snprintf(why, sizeof(why), "no answer within %" PRIu64 " ms, %s", elasticache->timeout_ms,
+             doings[elasticache->dialer.phase]);
+    fail(elasticache, why);
+    end(elasticache);
+}
+
+/* --- From a configuration to targets --- */
+
+/* Whether the version must not be taken; see elasticache.h. */
+static bool is_refused(struct elasticache *elasticache, uint64_t version)
+{
+    uint64_t now_ms = uv_now(elasticache->loop);
+    if (!elasticache->answered || version >= elasticache->version) return false;
+    if (!elasticache->is_older) elasticache->older_since_ms = now_ms;
+    elasticache->is_older = true;
+    return now_ms - elasticache->older_since_ms < OLDER_REFRESHES * elasticache->refresh_ms;
+}
+
+/* The hosts have been checked by cluster_read. */
+static bool add_node(struct found *found, const struct cluster_node *node, const char *version)
+{
+    struct address host, address;
+    struct buffer text;
+    struct found_label labels[] = {
+        {"__meta_elasticache_version", version},
+        {"__meta_elasticache_host", host.host},
+    };
+    address_parse(&host, node->host, node->port);
+    address_parse(&address, node->ip.len ? node->ip : node->host, node->port);
+    buffer_init(&text, SIZE_MAX);
+    address_format(&address, &text);
+    bool added = !text.failed && found_add(found, buffer_slice(&text), labels, node->host.len ? 2 : 1);
+    buffer_deinit(&text);
+    return added;
+}
+
+static void take(struct elasticache *elasticache, const struct cluster *cluster)
+{
+    struct slice nodes = cluster->nodes;
+    struct cluster_node node;
+    char version[24], why[ERROR_MAX];
+    bool complete = true;
+    if (is_refused(elasticache, cluster->version)) {
+        snprintf(why, sizeof(why),
+                 "expected version %" PRIu64 " of the configuration or a later one, found %" PRIu64,
+                 elasticache->version, cluster->version);
+        fail(elasticache, why);
+        return;
+    }
+    snprintf(version, sizeof(version), "%" PRIu64, cluster->version);
+    while (complete && cluster_next(&nodes, &node)) complete = add_node(&elasticache->found, &node, version);
+    if (!complete) {
+        fail(elasticache, uv_strerror(UV_ENOMEM));
+        return;
+    }
+    found_sort(&elasticache->found);
+    elasticache->answered = true;
+    elasticache->is_older = false;
+    elasticache->version = cluster->version;
+}
+
+/* --- The conversation --- */
+
+static void give_up(struct elasticache *elasticache, const char *why)
+{
+    fail(elasticache, why);
+    hang_up(elasticache);
+}
+
+static void on_written(struct stream *stream, int status);
+
+static void send_command(struct elasticache *elasticache, size_t command)
+{
+    struct slice text = commands[command];
+    uv_buf_t bytes = uv_buf_init((char *) (uintptr_t) text.data, (unsigned) text.len);
+    elasticache->command = command;
+    elasticache->reply_len = 0;
+    int status = stream_write(&elasticache->stream, &bytes, 1, on_written);
+    if (status < 0) give_up(elasticache, uv_strerror(status));
+}
+
+static uv_buf_t on_lend(struct stream *stream);
+static void on_read(struct stream *stream, ssize_t n);
+
+static void on_written(struct stream *stream, int status)
+{
+    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    if (status == 0) status = stream_read(stream, on_lend, on_read);
+    if (status < 0) give_up(elasticache, uv_strerror(status));
+}
+
+static uv_buf_t on_lend(struct stream *stream)
+{
+    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    return uv_buf_init(elasticache->reply + elasticache->reply_len,
+                       (unsigned) (REPLY_SIZE - elasticache->reply_len));
+}
+
+/* The server does not know the command. */
+static void try_next_command(struct elasticache *elasticache)
+{
+    if (elasticache->command + 1 == ARRAY_LEN(commands)) {
+        give_up(elasticache,
+                "expected a configuration endpoint, found a server without \"config get cluster\"");
+        return;
+    }
+    stream_read_stop(&elasticache->stream);
+    send_command(elasticache, elasticache->command + 1);
+}
+
+/* What has come so far is looked at anew each time; the length in its first line makes that cheap. */
+static void read_reply(struct elasticache *elasticache)
+{
+    struct cluster cluster;
+    struct buffer why;
+    buffer_init(&why, ERROR_MAX);
+    switch (cluster_read(&cluster, (struct slice){elasticache->reply, elasticache->reply_len}, &why)) {
+    case CLUSTER_WHOLE:
+        take(elasticache, &cluster);
+        hang_up(elasticache);
+        break;
+    case CLUSTER_PART:
+        if (elasticache->reply_len == REPLY_SIZE) give_up(elasticache, "expected a reply of at most 64 KiB");
+        break;
+    case CLUSTER_UNKNOWN:
+        try_next_command(elasticache);
+        break;
+    case CLUSTER_BAD:
+        buffer_append_char(&why, '\0');
+        give_up(elasticache, why.failed ? uv_strerror(UV_ENOMEM) : why.data);
+        break;
+    }
+    buffer_deinit(&why);
+}
+
+static void on_read(struct stream *stream, ssize_t n)
+{
+    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    if (n == UV_EOF) {
+        give_up(elasticache, elasticache->reply_len ? "the connection ended within the reply"
+                                                    : "the connection ended without a reply");
+    } else if (n < 0) {
+        give_up(elasticache, uv_strerror((int) n));
+    } else {
+        elasticache->reply_len += (size_t) n;
+        read_reply(elasticache);
+    }
+}
+
+/* --- The question --- */
+
+/* After a failure the dialer has closed the stream. */
+static void on_dialed(struct dialer *dialer, int status, const char *why)
+{
+    struct elasticache *elasticache = container_of(dialer, struct elasticache, dialer);
+    if (status < 0) {
+        fail(elasticache, why);
+        on_gone(elasticache);
+        return;
+    }
+    elasticache->phase = PHASE_TALKING;
+    send_command(elasticache, 0);
+}
+
+static int elasticache_ask(struct finder *finder)
+{
+    struct elasticache *elasticache = container_of(finder, struct elasticache, finder);
+    found_deinit(&elasticache->found);
+    elasticache->error[0] = '\0';
+    elasticache->reply = malloc(REPLY_SIZE);
+    if (!elasticache->reply) return UV_ENOMEM;
+    elasticache->phase = PHASE_DIALING;
+    uv_timer_start(&elasticache->deadline, on_deadline, elasticache->timeout_ms, 0);
+    dialer_start(&elasticache->dialer, on_dialed);
+    return 0;
+}
+
+/* --- Life --- */
+
+static void on_deadline_closed(uv_handle_t *handle)
+{
+    on_part_closed(container_of((uv_timer_t *) handle, struct elasticache, deadline));
+}
+
+static void elasticache_close(struct finder *finder)
+{
+    struct elasticache *elasticache = container_of(finder, struct elasticache, finder);
+    elasticache->parts = elasticache->phase == PHASE_IDLE ? 1 : 2;
+    uv_close((uv_handle_t *) &elasticache->deadline, on_deadline_closed);
+    end(elasticache);
+}
+
+static const struct finder_kind kind = {
+    .name = "elasticache",
+    .default_refresh_ms = DEFAULT_REFRESH_MS,
+    .empty_is_failure = true,
+    .ask = elasticache_ask,
+    .close = elasticache_close,
+};
+
+int elasticache_new(struct finder **finder, const struct discovery_services *services,
+                    const struct discovery_config *config, struct buffer *error)
+{
+    struct elasticache *elasticache = calloc(1, sizeof(*elasticache));
+    if (!elasticache) {
+        buffer_append_string(error, uv_strerror(UV_ENOMEM));
+        return UV_ENOMEM;
+    }
+    elasticache->finder.kind = &kind;
+    elasticache->loop = services->loop;
+    elasticache->config = config;
+    elasticache->timeout_ms = config->elasticache.timeout_ms;
+    if (elasticache->timeout_ms == 0) elasticache->timeout_ms = ELASTICACHE_TIMEOUT_MS;
+    elasticache->refresh_ms = config->refresh_ms ? config->refresh_ms : DEFAULT_REFRESH_MS;
+    stream_init(&elasticache->stream, services->loop);
+    dialer_init(&elasticache->dialer, services->loop, services->resolver, services->gate,
+                &config->elasticache.endpoint, &elasticache->stream);
+    uv_timer_init(services->loop, &elasticache->deadline);
+    *finder = &elasticache->finder;
+    return 0;
+}

@@ -1,0 +1,231 @@
+/*
+ * The happy path: ask -> (thread) find_directories -> on_directories: watch them -> (thread) read_files ->
+ * on_files -> on_done. Later on_change, when one of the directories does -> on_timer -> on_nudge, upon which
+ * we are asked again.
+ *
+ * The watches are renewed at each question, and before the files are read: so no change is missed in
+ * between, and a directory that went and came back under its name is watched again.
+ *
+ * What can go wrong: what is wrong with files is part of the answer. A directory that cannot be watched is
+ * left to the refresh. Closing waits for the thread, which cannot be stopped but has only files to read.
+ */
+#include "discovery/file_sd.h"
+
+#include "base/buffer.h"
+#include "base/container.h"
+#include "base/list.h"
+#include "discovery/discovery.h"
+#include "discovery/file_set.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct file_sd {
+    struct finder finder;
+    uv_loop_t *loop;  /* borrowed */
+    uv_timer_t timer; /* of the next nudge */
+    struct list watches;
+    unsigned parts; /* handles, and the thread's work, that have not come to their end */
+    bool working, closing;
+    uv_work_t work;
+    /* The thread's while it works, else ours. */
+    struct file_set set;
+    struct paths directories;
+    struct file_set_answer answer;
+};
+
+struct watch {
+    uv_fs_event_t event;
+    struct file_sd *owner;
+    struct link link;
+};
+
+static struct file_sd *file_sd_of(struct finder *finder)
+{
+    return container_of(finder, struct file_sd, finder);
+}
+
+static void file_sd_free(struct file_sd *sd)
+{
+    file_set_deinit(&sd->set);
+    free(sd);
+}
+
+static void part_ended(struct file_sd *sd)
+{
+    if (--sd->parts > 0) return;
+    sd->finder.on_close(&sd->finder);
+    file_sd_free(sd);
+}
+
+/* --- Watching --- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct file_sd *sd = container_of(timer, struct file_sd, timer);
+    sd->finder.on_nudge(&sd->finder);
+}
+
+/* At the latest; what comes in between will be seen then, too. */
+static void nudge_in(struct file_sd *sd, uint64_t ms)
+{
+    bool soon = uv_is_active((uv_handle_t *) &sd->timer) && uv_timer_get_due_in(&sd->timer) <= ms;
+    if (!soon) uv_timer_start(&sd->timer, on_timer, ms, 0);
+}
+
+/* Which file it was does not matter: a link on the way may lead elsewhere now. */
+static void on_change(uv_fs_event_t *event, const char *name, int events, int status)
+{
+    (void) name;
+    (void) events;
+    (void) status;
+    nudge_in(container_of(event, struct watch, event)->owner, FILE_SD_NUDGE_MS);
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *watch = container_of((uv_fs_event_t *) handle, struct watch, event);
+    struct file_sd *sd = watch->owner;
+    free(watch);
+    part_ended(sd);
+}
+
+static void unwatch_all(struct file_sd *sd)
+{
+    for (struct link *link; (link = list_pop(&sd->watches));) {
+        struct watch *watch = container_of(link, struct watch, link);
+        uv_close((uv_handle_t *) &watch->event, on_watch_closed);
+    }
+}
+
+static void watch_directory(struct file_sd *sd, const char *path)
+{
+    struct watch *watch = calloc(1, sizeof(*watch));
+    if (!watch) return;
+    watch->owner = sd;
+    link_init(&watch->link);
+    list_append(&sd->watches, &watch->link);
+    sd->parts++;
+    uv_fs_event_init(sd->loop, &watch->event);
+    uv_fs_event_start(&watch->event, on_change, path, 0);
+}
+
+/* --- Asking --- */
+
+static void start_work(struct file_sd *sd, uv_work_cb work, uv_after_work_cb on_end)
+{
+    int status = uv_queue_work(sd->loop, &sd->work, work, on_end);
+    assert(status == 0);
+    sd->working = true;
+    sd->parts++;
+}
+
+static void find_directories(uv_work_t *work)
+{
+    struct file_sd *sd = container_of(work, struct file_sd, work);
+    file_set_directories(&sd->set, &sd->directories);
+}
+
+static void on_directories(uv_work_t *work, int status);
+
+static int file_sd_ask(struct finder *finder)
+{
+    struct file_sd *sd = file_sd_of(finder);
+    paths_init(&sd->directories);
+    start_work(sd, find_directories, on_directories);
+    return 0;
+}
+
+static void read_files(uv_work_t *work)
+{
+    struct file_sd *sd = container_of(work, struct file_sd, work);
+    file_set_read(&sd->set, &sd->answer);
+}
+
+static void on_files(uv_work_t *work, int status);
+
+static void on_directories(uv_work_t *work, int status)
+{
+    struct file_sd *sd = container_of(work, struct file_sd, work);
+    (void) status;
+    sd->working = false;
+    if (!sd->closing) {
+        unwatch_all(sd);
+        for (size_t n = 0; n < sd->directories.count; n++) watch_directory(sd, sd->directories.items[n]);
+        start_work(sd, read_files, on_files);
+    }
+    paths_deinit(&sd->directories);
+    part_ended(sd);
+}
+
+static void report(struct file_sd *sd, struct file_set_answer *answer)
+{
+    struct finding finding = {0};
+    if (answer->changed) finding.found = &answer->found;
+    if (answer->broken) {
+        buffer_append_char(&answer->error, '\0');
+        finding.error = answer->error.failed ? "out of memory" : answer->error.data;
+    }
+    finding.unchanged = !answer->changed && !answer->broken;
+    sd->finder.on_done(&sd->finder, &finding);
+}
+
+/* The owner may close us when it hears the answer, so that must not be ours any more. */
+static void on_files(uv_work_t *work, int status)
+{
+    struct file_sd *sd = container_of(work, struct file_sd, work);
+    sd->working = false;
+    if (status == 0) {
+        struct file_set_answer answer = sd->answer;
+        if (!sd->closing) {
+            if (answer.restless) nudge_in(sd, FILE_SET_REST_MS);
+            report(sd, &answer);
+        }
+        file_set_answer_deinit(&answer);
+    }
+    part_ended(sd);
+}
+
+/* --- Life --- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    part_ended(container_of((uv_timer_t *) handle, struct file_sd, timer));
+}
+
+static void file_sd_close(struct finder *finder)
+{
+    struct file_sd *sd = file_sd_of(finder);
+    sd->closing = true;
+    unwatch_all(sd);
+    uv_close((uv_handle_t *) &sd->timer, on_timer_closed);
+    if (sd->working) uv_cancel((uv_req_t *) &sd->work);
+}
+
+static const struct finder_kind kind = {
+    .name = "file_sd",
+    .default_refresh_ms = 30 * 1000,
+    .ask = file_sd_ask,
+    .close = file_sd_close,
+};
+
+int file_sd_new(struct finder **finder, const struct discovery_services *services,
+                const struct discovery_config *config, struct buffer *error)
+{
+    struct file_sd *sd = calloc(1, sizeof(*sd));
+    int status = sd ? file_set_init(&sd->set, config->file_sd.patterns, config->file_sd.count,
+                                    config->file_sd.directory, error)
+                    : UV_ENOMEM;
+    if (status < 0) {
+        if (status == UV_ENOMEM) buffer_append_string(error, uv_strerror(status));
+        if (sd) file_sd_free(sd);
+        return status;
+    }
+    sd->finder.kind = &kind;
+    sd->loop = services->loop;
+    list_init(&sd->watches);
+    uv_timer_init(sd->loop, &sd->timer);
+    sd->parts = 1;
+    *finder = &sd->finder;
+    return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * The files that glob patterns name, each with the targets that it named last.
+ *
+ * One file that is broken, or cannot be read, keeps what it said before, while the others move on; one that
+ * is gone takes its targets along. Everything here waits for the disk: it belongs on the thread pool, one
+ * call at a time. Nothing is followed or repeated here; that is file_sd.h.
+ *
+ * Half of a JSON list is no JSON. Half of a YAML list may well be one, so a YAML file that has changed is
+ * taken when it has rested for FILE_SET_REST_MS, by the time of its last change. (One that never rests is
+ * taken as it is when it has been waited for so long as FILE_SET_PATIENCE_MS.)
+ */
+#ifndef DISCOVERY_FILE_SET_H
+#define DISCOVERY_FILE_SET_H
+
+#include "base/buffer.h"
+#include "discovery/found.h"
+#include "discovery/paths.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FILE_SET_REST_MS     1000
+#define FILE_SET_PATIENCE_MS 10000
+
+struct file_set_member;
+
+struct file_set {
+    struct paths patterns;
+    struct file_set_member *members; /* owned; in the order of their names */
+    size_t count;
+    bool answered; /* something was told */
+    bool owes;     /* and since then something else was read */
+};
+
+struct file_set_answer {
+    struct found found;  /* all targets, in the order of their files' names; only if `changed` */
+    bool changed;        /* they may differ from those of the last answer */
+    bool restless;       /* a file is not taken yet: read again after FILE_SET_REST_MS */
+    unsigned broken;     /* files that are, or 1 if it failed as a whole */
+    struct buffer error; /* one line of what is broken first, without a line end; empty for nothing */
+};
+
+/*
+ * Patterns are those of glob(3) and end in .json, .yml or .yaml, in any case, which tells how a file is read.
+ * Relative ones are below `directory`. 0; -EINVAL with one line in `error`; -ENOMEM. file_set_deinit follows
+ * in any case.
+ */
+int file_set_init(struct file_set *set, const char *const *patterns, size_t count, const char *directory,
+                  struct buffer *error);
+
+void file_set_deinit(struct file_set *set);
+
+/* Adds the directories whose changes tell that it should be read again. 0 or -ENOMEM. */
+int file_set_directories(const struct file_set *set, struct paths *directories);
+
+/*
+ * Reads the files; each target has the label __meta_filepath, as from Prometheus. If a directory cannot be
+ * listed, or there is no memory, everything stays as it was. A pattern that matches nothing is no error.
+ * file_set_answer_deinit follows in any case.
+ */
+void file_set_read(struct file_set *set, struct file_set_answer *answer);
+
+void file_set_answer_deinit(struct file_set_answer *answer);
+
+#endif

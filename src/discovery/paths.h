@@ -1,0 +1,48 @@
+/*
+ * What glob patterns name: files, and the directories to watch for changes of them.
+ *
+ * Patterns are those of glob(3), with backslashes to take a special character for itself. Reads directories,
+ * so it waits for the disk.
+ */
+#ifndef DISCOVERY_PATHS_H
+#define DISCOVERY_PATHS_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <stddef.h>
+
+struct paths {
+    char **items; /* owned, each too */
+    size_t count, size;
+};
+
+/* Allocates nothing. */
+void paths_init(struct paths *paths);
+
+void paths_deinit(struct paths *paths);
+
+/* Adds a copy. 0 or -ENOMEM. */
+int paths_add(struct paths *paths, const char *path);
+
+/* Orders them by name and drops what is there twice. */
+void paths_sort(struct paths *paths);
+
+/* Appends a path with a backslash before all that is special to glob. */
+void paths_escape(struct buffer *out, struct slice path);
+
+/*
+ * Adds what a pattern matches; one without wildcards names its file whether that exists or not, so that who
+ * opens it learns why it cannot. 0; -ENOMEM; or a negative errno, with one line in `error`, when a directory
+ * cannot be listed. One that does not exist is just empty.
+ */
+int paths_add_files(struct paths *paths, const char *pattern, struct buffer *error);
+
+/*
+ * Adds the directories whose changes tell of other matches: the one that holds them, where it does not exist
+ * the nearest above that does; where a wildcard names directories, all of these, and the one above.
+ * 0, or -ENOMEM. One that cannot be listed is left out.
+ */
+int paths_add_directories(struct paths *paths, const char *pattern);
+
+#endif

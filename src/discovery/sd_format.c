@@ -1,0 +1,146 @@
+#include "discovery/sd_format.h"
+
+#include "base/document.h"
+#include "base/names.h"
+#include "net/address.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DEFAULT_PORT 11211
+
+/* What is being read, and where the outcome goes. */
+struct reading {
+    struct found *found;
+    enum sd_syntax syntax;
+    struct found_label origin;
+    struct buffer *error;
+};
+
+static int refuse(const struct reading *reading, const struct node *node, const char *expected)
+{
+    node_append_fault(node, expected, reading->error);
+    return -EINVAL;
+}
+
+static bool is_null(const struct node *node)
+{
+    return node->kind == NODE_SCALAR && !node->quoted &&
+           (node->text.len == 0 || slice_is(node->text, "null") || slice_is(node->text, "~"));
+}
+
+/* Plain words are strings in YAML, whatever they look like; in JSON nothing is but what is quoted. */
+static bool is_string(const struct reading *reading, const struct node *node)
+{
+    return node->kind == NODE_SCALAR && !is_null(node) && (node->quoted || reading->syntax == SD_YAML);
+}
+
+/* --- Labels --- */
+
+/* Unlike those of samples, they may begin with "__". */
+static bool is_label_name(struct slice name)
+{
+    return metric_name_is_valid(name) && !memchr(name.data, ':', name.len);
+}
+
+static int read_label(const struct reading *reading, const struct node *value, struct found_label *label)
+{
+    if (!is_label_name(value->key->text))
+        return refuse(reading, value, "a label name of letters, digits and '_', no digit first");
+    if (!is_string(reading, value)) return refuse(reading, value, "a string");
+    *label = (struct found_label){value->key->text.data, value->text.data};
+    return 0;
+}
+
+/* The origin comes last. The array has room for it. */
+static int read_labels(const struct reading *reading, const struct node *node, struct found_label *labels,
+                       size_t *count)
+{
+    *count = 0;
+    for (const struct node *value = node ? node->first : NULL; value; value = value->next) {
+        int result = read_label(reading, value, &labels[*count]);
+        if (result < 0) return result;
+        if (strcmp(labels[*count].name, reading->origin.name) != 0) (*count)++;
+    }
+    labels[(*count)++] = reading->origin;
+    return 0;
+}
+
+/* --- Targets --- */
+
+static int read_target(const struct reading *reading, const struct node *node,
+                       const struct found_label *labels, size_t count)
+{
+    struct address ignored;
+    if (!is_string(reading, node)) return refuse(reading, node, "a string");
+    const char *expected = address_parse(&ignored, node->text, DEFAULT_PORT);
+    if (expected) return refuse(reading, node, expected);
+    if (found_add(reading->found, node->text, labels, count)) return 0;
+    if (reading->found->count < FOUND_MAX) return -ENOMEM;
+    buffer_printf(reading->error, "more than %d targets", FOUND_MAX);
+    return -EINVAL;
+}
+
+static int read_targets(const struct reading *reading, const struct node *targets,
+                        const struct found_label *labels, size_t count)
+{
+    int result = 0;
+    for (const struct node *node = targets ? targets->first : NULL; node && result == 0; node = node->next)
+        result = read_target(reading, node, labels, count);
+    return result;
+}
+
+/* --- Groups --- */
+
+/* Programs write null for a list or mapping that is empty, and Prometheus takes it. */
+static int check_value(const struct reading *reading, const struct node *value)
+{
+    bool targets = slice_is(value->key->text, "targets");
+    if (!targets && !slice_is(value->key->text, "labels"))
+        return refuse(reading, value, "no other keys than targets and labels");
+    if (is_null(value) || value->kind == (targets ? NODE_SEQUENCE : NODE_MAPPING)) return 0;
+    return refuse(reading, value, targets ? "a list" : "a mapping");
+}
+
+static int read_group(const struct reading *reading, const struct node *group)
+{
+    size_t count;
+    int result = 0;
+    if (group->kind != NODE_MAPPING) return refuse(reading, group, "a mapping with targets and labels");
+    for (const struct node *value = group->first; value && result == 0; value = value->next)
+        result = check_value(reading, value);
+    if (result < 0) return result;
+
+    const struct node *given = node_get(group, "labels");
+    struct found_label *labels = calloc((given ? given->count : 0) + 1, sizeof(*labels));
+    if (!labels) return -ENOMEM;
+    result = read_labels(reading, given, labels, &count);
+    if (result == 0) result = read_targets(reading, node_get(group, "targets"), labels, count);
+    free(labels);
+    return result;
+}
+
+static int read_groups(const struct reading *reading, const struct node *root)
+{
+    int result = 0;
+    if (!root) {
+        buffer_append_string(reading->error, "nothing: expected a list");
+        return -EINVAL;
+    }
+    if (root->kind != NODE_SEQUENCE) return refuse(reading, root, "a list");
+    for (const struct node *group = root->first; group && result == 0; group = group->next)
+        result = read_group(reading, group);
+    return result;
+}
+
+int sd_format_read(struct found *found, struct slice text, enum sd_syntax syntax, struct found_label origin,
+                   struct buffer *error)
+{
+    const struct reading reading = {found, syntax, origin, error};
+    struct document document;
+    int result = syntax == SD_JSON ? document_read_json(&document, text, error)
+                                   : document_read_yaml(&document, text, error);
+    if (result == 0) result = read_groups(&reading, document.root);
+    document_deinit(&document);
+    return result;
+}

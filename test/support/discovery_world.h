@@ -1,0 +1,135 @@
+/*
+ * Sources of targets on a loop, with a name server, and what is needed to ask them. The test says by
+ * finder_new which kind it is about.
+ */
+#ifndef SUPPORT_DISCOVERY_WORLD_H
+#define SUPPORT_DISCOVERY_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "discovery/discovery.h"
+#include "dns_server.h"
+#include "loop.h"
+#include "net/dns.h"
+#include "net/gate.h"
+#include "net/resolver.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct discovery_world {
+    uv_loop_t loop;
+    struct dns_server server;
+    struct dns *dns;
+    struct resolver *resolver;
+    struct gate gate;
+    struct discovery_services services;
+    struct discovery *discovery; /* NULL: closed */
+    unsigned changes;
+    bool close_inside; /* the next on_change closes the discovery */
+    unsigned closed, ended;
+};
+
+/* The tests log what the program logs; it would get between the lines that tell how they went. */
+static inline void world_open(struct discovery_world *world)
+{
+    char servers[32];
+    memset(world, 0, sizeof(*world));
+    log_configure(LOG_ERROR, LOG_LOGFMT, STDERR_FILENO);
+    loop_open(&world->loop);
+    dns_server_start(&world->server, &world->loop, "127.0.0.1", 0);
+    snprintf(servers, sizeof(servers), "127.0.0.1:%d", world->server.port);
+    assert_int_equal(dns_new(&world->dns, &world->loop, servers), 0);
+    assert_int_equal(resolver_new(&world->resolver, &world->loop, servers), 0);
+    gate_init(&world->gate, 1);
+    world->services = (struct discovery_services){&world->loop, world->dns, world->resolver, &world->gate};
+}
+
+static inline void world_on_ended(void *context)
+{
+    ++*(unsigned *) context;
+}
+
+static inline void world_stop(struct discovery_world *world)
+{
+    unsigned before = world->closed;
+    if (!world->discovery) return;
+    discovery_close(world->discovery, world_on_ended, &world->closed);
+    world->discovery = NULL;
+    assert_int_equal(world->closed, before);
+}
+
+static inline void world_on_change(void *context)
+{
+    struct discovery_world *world = context;
+    world->changes++;
+    if (world->close_inside) world_stop(world);
+}
+
+static inline void world_start(struct discovery_world *world, const struct discovery_config *config)
+{
+    struct buffer error;
+    buffer_init(&error, 1024);
+    world->changes = world->closed = 0;
+    assert_int_equal(
+        discovery_new(&world->discovery, &world->services, config, world_on_change, world, &error), 0);
+    assert_int_equal(world->changes, 0);
+    assert_int_equal(error.len, 0);
+    buffer_deinit(&error);
+}
+
+/* Until it has been answered so many times, at most ten seconds. Turns that wait would pass over an answer.
+ */
+static inline void world_await(struct discovery_world *world, uint64_t refreshes)
+{
+    uint64_t end = uv_hrtime() + UINT64_C(10000000000);
+    while (world->discovery && discovery_state(world->discovery)->refreshes < refreshes) {
+        assert_true(uv_hrtime() < end);
+        loop_turn(&world->loop, 1);
+        uv_sleep(1);
+    }
+    loop_turn(&world->loop, 1);
+}
+
+static inline void world_await_next(struct discovery_world *world)
+{
+    world_await(world, discovery_state(world->discovery)->refreshes + 1);
+}
+
+/* Closes what is open and insists that nothing stays. */
+static inline void world_close(struct discovery_world *world)
+{
+    world_stop(world);
+    loop_run_until_count(&world->loop, &world->closed, 1);
+    dns_server_stop(&world->server);
+    resolver_close(world->resolver, world_on_ended, &world->ended);
+    dns_close(world->dns, world_on_ended, &world->ended);
+    loop_close(&world->loop);
+    assert_int_equal(world->closed, 1);
+    assert_int_equal(world->ended, 2);
+    assert_int_equal(world->gate.inside, 0);
+}
+
+static inline const struct found_target *world_target(const struct discovery_world *world, size_t index)
+{
+    assert_true(index < discovery_found(world->discovery)->count);
+    return &discovery_found(world->discovery)->targets[index];
+}
+
+/* The value of a label of a target; "" if it has none of this name. */
+static inline const char *world_label(const struct found_target *target, const char *name)
+{
+    for (size_t i = 0; i < target->label_count; i++) {
+        if (strcmp(target->labels[i].name, name) == 0) return target->labels[i].value;
+    }
+    return "";
+}
+
+#endif

@@ -1,0 +1,316 @@
+#include "discovery_world.h"
+
+#include "discovery/dns_sd.h"
+
+static struct discovery_world world;
+
+int finder_new(struct finder **finder, const struct discovery_services *services,
+               const struct discovery_config *config, struct buffer *error)
+{
+    return dns_sd_new(finder, services, config, error);
+}
+
+static int set_up(void **state)
+{
+    (void) state;
+    world_open(&world);
+    return 0;
+}
+
+static struct discovery_config config_of(enum discovery_dns_type type)
+{
+    return (struct discovery_config){
+        .kind = DISCOVERY_DNS, .refresh_ms = 20, .dns = {"cache.test", type, 11211}};
+}
+
+static void start(enum discovery_dns_type type)
+{
+    struct discovery_config config = config_of(type);
+    world_start(&world, &config);
+    world_await(&world, 1);
+}
+
+static const struct discovery_state *now(void)
+{
+    return discovery_state(world.discovery);
+}
+
+static void test_addresses(void **state)
+{
+    (void) state;
+    world.server.a = 2;
+    start(DISCOVERY_DNS_A);
+    assert_string_equal(now()->kind, "dns");
+    assert_string_equal(now()->subject, "cache.test");
+    assert_string_equal(now()->error, "");
+    assert_int_equal(now()->targets, 2);
+    assert_string_equal(world_target(&world, 0)->address, "127.0.1.1:11211");
+    assert_string_equal(world_target(&world, 1)->address, "127.0.1.2:11211");
+    assert_int_equal(world_target(&world, 0)->label_count, 1);
+    assert_string_equal(world_label(world_target(&world, 0), "__meta_dns_name"), "cache.test");
+    world_close(&world);
+}
+
+static void check_family(enum discovery_dns_type type, const char *first, const char *second)
+{
+    start(type);
+    assert_int_equal(now()->targets, second ? 2 : 1);
+    assert_string_equal(world_target(&world, 0)->address, first);
+    if (second) assert_string_equal(world_target(&world, 1)->address, second);
+    world_stop(&world);
+    loop_run_until_count(&world.loop, &world.closed, 1);
+}
+
+static void test_families(void **state)
+{
+    (void) state;
+    world.server.aaaa = true;
+    check_family(DISCOVERY_DNS_A, "127.0.1.1:11211", NULL);
+    check_family(DISCOVERY_DNS_AAAA, "[::1]:11211", NULL);
+    check_family(DISCOVERY_DNS_ANY, "127.0.1.1:11211", "[::1]:11211");
+    world_close(&world);
+}
+
+static void test_services(void **state)
+{
+    (void) state;
+    world.server.srv = 2;
+    world.server.port_of = 11299;
+    start(DISCOVERY_DNS_SRV);
+    assert_int_equal(now()->targets, 2);
+    assert_string_equal(world_target(&world, 0)->address, "node-1.test:11299");
+    assert_string_equal(world_target(&world, 1)->address, "node-2.test:11299");
+    assert_string_equal(world_label(world_target(&world, 1), "__meta_dns_name"), "cache.test");
+    assert_string_equal(world_label(world_target(&world, 1), "__meta_dns_srv_record_target"), "node-2.test.");
+    assert_string_equal(world_label(world_target(&world, 1), "__meta_dns_srv_record_port"), "11299");
+    world_close(&world);
+}
+
+static void test_hundreds(void **state)
+{
+    (void) state;
+    world.server.a = world.server.srv = 300;
+    start(DISCOVERY_DNS_A);
+    assert_int_equal(now()->targets, 300);
+    world_stop(&world);
+    loop_run_until_count(&world.loop, &world.closed, 1);
+    start(DISCOVERY_DNS_SRV);
+    assert_int_equal(now()->targets, 300);
+    world_close(&world);
+}
+
+static void test_changed_records_are_followed(void **state)
+{
+    (void) state;
+    start(DISCOVERY_DNS_A);
+    assert_int_equal(world.changes, 1);
+    world.server.a = 3;
+    world_await_next(&world);
+    assert_int_equal(world.changes, 2);
+    assert_int_equal(now()->targets, 3);
+    world.server.a = 1;
+    world_await_next(&world);
+    assert_int_equal(world.changes, 3);
+    assert_int_equal(now()->targets, 1);
+    world_close(&world);
+}
+
+/* Several answers in a row fail so, and what was found stays. */
+static void check_kept(const char *error, bool empty)
+{
+    uint64_t before = now()->failures;
+    world_await_next(&world);
+    assert_int_equal(now()->failures, before + 1);
+    assert_string_equal(now()->error, error);
+    assert_int_equal(now()->empty, empty);
+    assert_int_equal(world.changes, 1);
+    assert_int_equal(discovery_found(world.discovery)->count, 1);
+}
+
+static void test_failures_keep_the_addresses(void **state)
+{
+    (void) state;
+    start(DISCOVERY_DNS_A);
+    world.server.code = DNS_SERVER_SERVFAIL;
+    check_kept("A cache.test: no name server could answer", false);
+    world.server.code = DNS_SERVER_NXDOMAIN;
+    check_kept("A cache.test: name not found", true);
+    world.server.code = 0;
+    world.server.a = 0;
+    check_kept("A cache.test: the name has no address", true);
+    world.server.a = 1;
+    world.server.cut = 1;
+    check_kept("A cache.test: the name server's answer is malformed", true);
+    world.server.cut = 0;
+    world_await_next(&world);
+    assert_string_equal(now()->error, "");
+    assert_false(now()->empty);
+    assert_int_equal(world.changes, 1);
+    world_close(&world);
+}
+
+static void test_failures_keep_the_services(void **state)
+{
+    (void) state;
+    world.server.srv = 1;
+    start(DISCOVERY_DNS_SRV);
+    world.server.code = DNS_SERVER_NXDOMAIN;
+    check_kept("SRV cache.test: name not found", true);
+    world.server.code = 0;
+    world.server.srv = 0;
+    check_kept("SRV cache.test: the name has no SRV record", true);
+    world.server.srv = 1;
+    world.server.port_of = 0;
+    check_kept("SRV cache.test: a record's target is no host name with a port", true);
+    world.server.port_of = 11211;
+    world.server.target = "no host";
+    check_kept("SRV cache.test: a record's target is no host name with a port", true);
+    world_close(&world);
+}
+
+static void test_a_silent_server_is_a_failure(void **state)
+{
+    (void) state;
+    start(DISCOVERY_DNS_A);
+    world.server.silent = DNS_SERVER_FOREVER;
+    check_kept("A cache.test: the name servers do not answer", false);
+    world_close(&world);
+}
+
+static uint64_t wait_ms(uint32_t ttl)
+{
+    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    config.refresh_ms = 0;
+    world.server.ttl = ttl;
+    world_start(&world, &config);
+    world_await(&world, 1);
+    uint64_t start_ms = uv_now(&world.loop);
+    unsigned packets = world.server.packets;
+    while (world.server.packets == packets && uv_now(&world.loop) < start_ms + 2500) {
+        loop_turn(&world.loop, 1);
+        uv_sleep(1);
+    }
+    uint64_t taken_ms = uv_now(&world.loop) - start_ms;
+    world_stop(&world);
+    loop_run_until_count(&world.loop, &world.closed, 1);
+    return taken_ms;
+}
+
+/* A TTL of 0 does not mean that it is asked all the time, but that the default holds. */
+static void test_the_ttl_is_the_interval(void **state)
+{
+    (void) state;
+    assert_in_range(wait_ms(1), 850, 1500);
+    assert_in_range(wait_ms(60), 2500, 10000);
+    assert_in_range(wait_ms(0), 2500, 10000);
+    world_close(&world);
+}
+
+static void test_close_at_every_turn(void **state)
+{
+    static const enum discovery_dns_type types[] = {DISCOVERY_DNS_A, DISCOVERY_DNS_SRV};
+    (void) state;
+    for (unsigned turns = 0; turns < 8; turns++) {
+        struct discovery_config config = config_of(types[turns % 2]);
+        if (turns) set_up(NULL);
+        world.server.srv = 1;
+        world_start(&world, &config);
+        loop_turn(&world.loop, turns / 2);
+        world_close(&world);
+    }
+}
+
+static void test_close_inside_a_change(void **state)
+{
+    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    (void) state;
+    world.close_inside = true;
+    world_start(&world, &config);
+    world_await(&world, 1);
+    world_close(&world);
+    assert_int_equal(world.changes, 1);
+}
+
+/* The name servers go before the one who asks them, as when the program ends. */
+static void test_aborted_questions_are_failures(void **state)
+{
+    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    (void) state;
+    world.server.silent = DNS_SERVER_FOREVER;
+    world_start(&world, &config);
+    loop_run_until_count(&world.loop, &world.server.packets, 1);
+    dns_close(world.dns, world_on_ended, &world.ended);
+    assert_string_equal(now()->error, "A cache.test: the name servers were changed meanwhile");
+    world_stop(&world);
+    assert_int_equal(dns_new(&world.dns, &world.loop, "127.0.0.1:1"), 0);
+    loop_run_until_count(&world.loop, &world.ended, 1);
+    world.ended = 0;
+    world_close(&world);
+}
+
+static char config_path[64];
+
+static void write_config(const char *text)
+{
+    FILE *file = fopen(config_path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void check_changed_config(struct dns_server *other)
+{
+    other->a = 2;
+    start(DISCOVERY_DNS_A);
+    assert_int_equal(now()->targets, 1);
+    write_config("nameserver 127.0.0.80\nsearch example.test\n");
+    for (unsigned i = 0; i < 100 && now()->targets == 1; i++) world_await_next(&world);
+    assert_int_equal(now()->targets, 2);
+}
+
+/* A file of resolv.conf's form names no ports, so this needs the one of DNS. */
+static void test_changed_name_servers_are_followed(void **state)
+{
+    struct dns_server one, other;
+    struct dns *own = world.dns;
+    (void) state;
+    dns_server_start(&one, &world.loop, "127.0.0.79", 53);
+    dns_server_start(&other, &world.loop, "127.0.0.80", 53);
+    bool allowed = one.port && other.port;
+    snprintf(config_path, sizeof(config_path), "/tmp/test_dns_sd.%d", (int) getpid());
+    write_config("nameserver 127.0.0.79\n");
+    assert_int_equal(dns_new(&world.dns, &world.loop, config_path), 0);
+    world.services.dns = world.dns;
+    if (allowed)
+        check_changed_config(&other);
+    else
+        world.closed = 1;
+    unlink(config_path);
+    dns_server_stop(&one);
+    dns_server_stop(&other);
+    dns_close(own, world_on_ended, &world.ended);
+    loop_run_until_count(&world.loop, &world.ended, 1);
+    world.ended = 0;
+    world_close(&world);
+    if (!allowed) print_message("# port 53 is not free to use here: passed over\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_addresses, set_up),
+        cmocka_unit_test_setup(test_families, set_up),
+        cmocka_unit_test_setup(test_services, set_up),
+        cmocka_unit_test_setup(test_hundreds, set_up),
+        cmocka_unit_test_setup(test_changed_records_are_followed, set_up),
+        cmocka_unit_test_setup(test_failures_keep_the_addresses, set_up),
+        cmocka_unit_test_setup(test_failures_keep_the_services, set_up),
+        cmocka_unit_test_setup(test_a_silent_server_is_a_failure, set_up),
+        cmocka_unit_test_setup(test_the_ttl_is_the_interval, set_up),
+        cmocka_unit_test_setup(test_close_at_every_turn, set_up),
+        cmocka_unit_test_setup(test_close_inside_a_change, set_up),
+        cmocka_unit_test_setup(test_changed_name_servers_are_followed, set_up),
+        cmocka_unit_test_setup(test_aborted_questions_are_failures, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
