@@ -8,9 +8,11 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
+#include "collectors/inventory.h"
 #include "memcached/round.h"
 #include "metrics/collector.h"
 #include "metrics/process.h"
+#include "metrics/registry.h"
 
 #include <stdlib.h>
 
@@ -22,6 +24,7 @@ struct collection {
     struct fleet_walk fleet;
     struct process_walk process, memcached_process;
     struct telemetry_walk telemetry;
+    struct inventory_walk inventory;
     struct walk build;
     uint64_t started_ns;
     bool walking; /* the fleet's walk is initialised */
@@ -30,6 +33,8 @@ struct collection {
 void collection_plan_clear(struct collection_plan *plan)
 {
     target_list_clear(&plan->own);
+    roster_release(plan->roster);
+    plan->roster = NULL;
     buffer_deinit(&plan->names);
 }
 
@@ -66,6 +71,7 @@ const struct collector *own_collector(enum own_collector own)
         [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
         [OWN_BUILD] = &build_collector,
         [OWN_TELEMETRY] = &telemetry_collector,
+        [OWN_INVENTORY] = &inventory_collector,
         [OWN_PROCESS] = &process_collector,
     };
     return collectors[own];
@@ -76,7 +82,7 @@ unsigned own_collectors(const struct options *options)
     unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS);
     if (options->disable_exporter_metrics) return set;
     if (options->collect_build) set |= OWN_BIT(OWN_BUILD);
-    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY);
+    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY) | OWN_BIT(OWN_INVENTORY);
     if (options->collect_process) set |= OWN_BIT(OWN_PROCESS);
     return set;
 }
@@ -85,6 +91,7 @@ unsigned own_collectors(const struct options *options)
 static struct walk *make_walk(struct collection *collection, enum own_collector own)
 {
     const char *pid_file = collection->plan.pid_file;
+    struct telemetry *telemetry = collection->plan.telemetry;
     switch (own) {
     case OWN_MEMCACHED_PROCESS:
         if (!pid_file || !pid_file[0]) return NULL;
@@ -94,8 +101,12 @@ static struct walk *make_walk(struct collection *collection, enum own_collector 
         build_walk(&collection->build);
         return &collection->build;
     case OWN_TELEMETRY:
-        telemetry_walk_init(&collection->telemetry, collection->plan.telemetry);
+        telemetry_walk_init(&collection->telemetry, telemetry);
         return &collection->telemetry.walk;
+    case OWN_INVENTORY:
+        if (!telemetry->inventory) return NULL;
+        inventory_walk_init(&collection->inventory, telemetry->inventory, telemetry->reload);
+        return &collection->inventory.walk;
     case OWN_PROCESS:
         process_walk_self(&collection->process);
         return &collection->process.walk;
@@ -135,17 +146,33 @@ static void on_round_done(void *context)
     plan->on_ready(plan->context);
 }
 
+/* Starts the round over those of the targets that the plan's shard owns. */
+static int start_round(struct collection *collection)
+{
+    const struct collection_plan *plan = &collection->plan;
+    const struct target_list *targets = plan->roster ? &plan->roster->targets : &plan->own;
+    struct target **owned = calloc(targets->count + 1, sizeof(struct target *));
+    size_t count = 0;
+    if (!owned) return UV_ENOMEM;
+    for (size_t n = 0; n < targets->count; n++) {
+        if (shard_owns(plan->shard, slice_of(targets->items[n]->client->name)))
+            owned[count++] = targets->items[n];
+    }
+    int status = round_start(&collection->round, plan->fleet, owned, count, plan->commands, plan->timeout_ms,
+                             on_round_done, collection);
+    free(owned);
+    return status;
+}
+
 int collection_start(struct collection **result, struct collection_plan *plan)
 {
-    const struct target_list *targets = plan->targets ? plan->targets : &plan->own;
     struct collection *collection = calloc(1, sizeof(*collection));
     int status = UV_ENOMEM;
     if (collection) {
         collection->plan = *plan;
         collection->started_ns = uv_hrtime();
         collection->source = (struct source){.fill = fill, .release = release};
-        status = round_start(&collection->round, plan->fleet, targets->items, targets->count, plan->commands,
-                             plan->timeout_ms, on_round_done, collection);
+        status = start_round(collection);
     }
     if (status == 0) {
         *result = collection;
@@ -176,7 +203,22 @@ size_t collection_targets(const struct collection *collection)
     return round_count(collection->round);
 }
 
+const struct snapshot *collection_only(const struct collection *collection)
+{
+    return round_count(collection->round) == 1 ? round_snapshot(collection->round, 0) : NULL;
+}
+
 void collection_cancel(struct collection *collection)
 {
     collection_free(collection);
+}
+
+int collection_check(struct buffer *error)
+{
+    struct registry registry;
+    registry_init(&registry);
+    int result = registry_add(&registry, fleet_collector(), error);
+    for (enum own_collector own = 0; own < OWN_COUNT && result == 0; own++)
+        result = registry_add(&registry, own_collector(own), error);
+    return result;
 }

@@ -9,10 +9,13 @@
 #ifndef COLLECTION_H
 #define COLLECTION_H
 
+#include "base/shard.h"
 #include "base/source.h"
 #include "collectors/telemetry.h"
+#include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 #include "options.h"
+#include "roster.h"
 #include "targets.h"
 
 #include <stdbool.h>
@@ -26,6 +29,7 @@ enum own_collector {
     OWN_MEMCACHED_PROCESS, /* of a pid file, if there is one */
     OWN_BUILD,
     OWN_TELEMETRY,
+    OWN_INVENTORY,
     OWN_PROCESS,
     OWN_COUNT,
 };
@@ -34,23 +38,32 @@ enum own_collector {
 
 const struct collector *own_collector(enum own_collector own);
 
+/* Checks the tables of all collectors: a fault there is found at the first start after it was made. 0, or a
+ * negative errno with a line in `error`. */
+int collection_check(struct buffer *error);
+
 /* Those that the options leave on. */
 unsigned own_collectors(const struct options *options);
 
 typedef void (*collection_fn)(void *context);
 
+/* What a plan leaves to each target: what it is asked, and how long it may take. */
+#define COLLECTION_COMMANDS (COMMAND_BIT(COMMAND_COUNT) - 1)
+#define COLLECTION_TIMEOUT  UINT64_MAX
+
 struct collection_plan {
     struct fleet *fleet;
-    const struct target_list *targets; /* borrowed, for longer than the collection; or NULL for its own */
-    struct target_list own;            /* moved: cleared by the collection, also when it fails to start */
-    struct buffer names;               /* moved likewise: name[] filter, each ended by NUL; empty for all */
-    bool with_labels;                  /* samples carry their target's labels */
-    unsigned own_collectors;           /* set of enum own_collector that is added */
-    struct telemetry *telemetry;       /* is told how long everything took */
+    struct roster *roster;   /* moved: one reference, which the collection releases; or NULL for its own */
+    struct target_list own;  /* moved: cleared by the collection, also when it fails to start */
+    struct buffer names;     /* moved likewise: name[] filter, each ended by NUL; empty for all */
+    struct shard shard;      /* only those of the targets that it owns */
+    bool with_labels;        /* samples carry their target's labels */
+    unsigned own_collectors; /* set of enum own_collector that is added */
+    struct telemetry *telemetry; /* is told how long everything took */
     const char *pid_file; /* of a memcached on this machine, for its process metrics; NULL or "" for none */
-    unsigned commands;    /* set of commands that are asked */
+    unsigned commands;    /* set of commands that are asked, of what a target allows */
     enum format format;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms;    /* a target may have less */
     collection_fn on_ready; /* once, from the loop, unless it is cancelled: the source may be asked */
     collection_fn on_end; /* once, when the source is released or the collection is cancelled; may be NULL */
     void *context;
@@ -69,7 +82,10 @@ struct source *collection_source(struct collection *collection);
 size_t collection_up(const struct collection *collection);
 size_t collection_targets(const struct collection *collection);
 
-/* Before on_ready: ends it. */
+/* After on_ready: what the only target said; NULL if there are several, or there was no memory to ask. */
+const struct snapshot *collection_only(const struct collection *collection);
+
+/* Instead of asking the source: ends it. */
 void collection_cancel(struct collection *collection);
 
 #endif

@@ -13,18 +13,15 @@
 
 #include "base/container.h"
 #include "base/log.h"
-#include "base/utf8.h"
-#include "base/version.h"
 #include "outputs/push.h"
 #include "outputs/textfile.h"
+#include "push_options.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* Bytes of one write to standard output. */
 #define PIECE (64 * 1024)
@@ -37,8 +34,7 @@ struct delivery {
     bool file_failing; /* what the log said last */
     uv_timer_t timer;
     struct push *push;
-    struct push_label *grouping; /* owned, as are the texts below */
-    char **grouping_texts;
+    struct push_options push_options; /* what the push borrows from */
     int once_code;
     unsigned open; /* parts that are not closed: timer, textfile, push */
     delivery_close_fn on_close;
@@ -51,22 +47,29 @@ static uint64_t to_ms(uint64_t nanoseconds)
     return (nanoseconds + 999999) / 1000000;
 }
 
+static const struct options *options_of(const struct delivery *delivery)
+{
+    return &delivery->config.terms->settings.options;
+}
+
 /* --- Collecting --- */
 
 static int collect(struct delivery *delivery, struct collection **collection, unsigned own,
                    collection_fn on_ready)
 {
     const struct delivery_config *config = &delivery->config;
+    const struct options *options = options_of(delivery);
+    struct roster *roster = config->roster(config->context);
     struct collection_plan plan = {
         .fleet = config->fleet,
-        .targets = config->targets,
-        .with_labels = config->targets->count > 1,
-        .own_collectors = own & own_collectors(config->options),
+        .roster = roster_hold(roster),
+        .with_labels = roster->with_labels,
+        .own_collectors = own & own_collectors(options),
         .telemetry = config->telemetry,
-        .pid_file = config->options->pid_file,
-        .commands = config->options->collectors,
+        .pid_file = options->pid_file,
+        .commands = COLLECTION_COMMANDS,
         .format = FORMAT_TEXT,
-        .timeout_ms = to_ms(config->options->timeout_ns),
+        .timeout_ms = COLLECTION_TIMEOUT,
         .on_ready = on_ready,
         .context = delivery,
     };
@@ -122,7 +125,7 @@ static int print(struct source *source)
 
 static void report_file(struct delivery *delivery, int status, const char *step)
 {
-    const char *path = delivery->config.options->textfile;
+    const char *path = options_of(delivery)->textfile;
     bool failed = status < 0;
     telemetry_observe_file(delivery->config.telemetry, !failed);
     if (failed && !delivery->file_failing) {
@@ -132,7 +135,7 @@ static void report_file(struct delivery *delivery, int status, const char *step)
         log_line(LOG_INFO, "the textfile is written again", LOG_FIELD("path", path));
     }
     delivery->file_failing = failed;
-    if (delivery->config.options->once) finish_once(delivery, failed ? EXIT_FAILURE : delivery->once_code);
+    if (options_of(delivery)->once) finish_once(delivery, failed ? EXIT_FAILURE : delivery->once_code);
 }
 
 static void on_file_done(struct textfile *textfile, int status, const char *step)
@@ -148,7 +151,7 @@ static void on_file_ready(void *context)
     struct source *source = collection_source(delivery->file_collection);
     delivery->once_code = code_of(delivery->file_collection);
     delivery->file_collection = NULL;
-    if (!delivery->config.options->textfile[0]) {
+    if (!options_of(delivery)->textfile[0]) {
         int result = print(source);
         if (result < 0)
             log_line(LOG_ERROR, "standard output cannot be written", LOG_FIELD("err", uv_strerror(result)));
@@ -167,14 +170,14 @@ static void on_tick(uv_timer_t *timer)
     struct delivery *delivery = container_of(timer, struct delivery, timer);
     if (delivery->file_collection || delivery->writing) return;
     /* node_exporter has process_* of its own, and refuses a file that has them too. */
-    unsigned own = delivery->config.options->textfile[0] ? OWN_ALL & ~OWN_BIT(OWN_PROCESS) : OWN_ALL;
+    unsigned own = options_of(delivery)->textfile[0] ? OWN_ALL & ~OWN_BIT(OWN_PROCESS) : OWN_ALL;
     int result = collect(delivery, &delivery->file_collection, own, on_file_ready);
     if (result < 0) report_file(delivery, result, "collect");
 }
 
 static void start_file(struct delivery *delivery)
 {
-    const struct options *options = delivery->config.options;
+    const struct options *options = options_of(delivery);
     uint64_t interval_ms = options->once ? 0 : to_ms(options->textfile_interval_ns);
     if (options->textfile[0] || options->once) uv_timer_start(&delivery->timer, on_tick, 0, interval_ms);
 }
@@ -196,74 +199,27 @@ static void on_push_tick(void *context, struct push *push)
     if (result < 0) push_deliver(push, NULL);
 }
 
-static const char *or_null(const char *text)
-{
-    return text[0] ? text : NULL;
-}
-
-/* "label=value" to its two parts; false with what was wrong. */
-static bool split_grouping(struct delivery *delivery, struct buffer *error)
-{
-    const struct string_list *list = &delivery->config.options->push_grouping;
-    delivery->grouping = calloc(list->count + 1, sizeof(delivery->grouping[0]));
-    delivery->grouping_texts = calloc(list->count + 1, sizeof(delivery->grouping_texts[0]));
-    if (!delivery->grouping || !delivery->grouping_texts) return false;
-    for (size_t n = 0; n < list->count; n++) {
-        char *text = delivery->grouping_texts[n] = strdup(list->items[n]);
-        char *equals = text ? strchr(text, '=') : NULL;
-        if (!equals) {
-            buffer_append_string(error, "--push.grouping: \"");
-            utf8_append_escaped(error, slice_of(list->items[n]));
-            buffer_append_string(error, "\": expected label=value");
-            return false;
-        }
-        *equals = '\0';
-        delivery->grouping[n] = (struct push_label){text, equals + 1};
-    }
-    return true;
-}
-
 static int start_push(struct delivery *delivery, struct buffer *error)
 {
-    const struct options *options = delivery->config.options;
-    if (!options->push_url[0]) return 0;
-    if (!split_grouping(delivery, error)) return error->len ? UV_EINVAL : UV_ENOMEM;
-    struct push_config config = {
-        .url = options->push_url,
-        .job = options->push_job,
-        .grouping = delivery->grouping,
-        .count = options->push_grouping.count,
-        .post = options->push_post,
-        .delete_on_exit = options->push_delete_on_exit,
-        .interval_ms = to_ms(options->push_interval_ns),
-        .timeout_ms = to_ms(options->push_timeout_ns),
-        .username = or_null(options->push_username),
-        .password_file = or_null(options->push_password_file),
-        .ca_file = or_null(options->push_ca_file),
-        .cert_file = or_null(options->push_cert_file),
-        .key_file = or_null(options->push_key_file),
-        .content_type = CONTENT_TYPE,
-        .user_agent = PROGRAM_NAME,
-    };
-    const char *setting = NULL;
+    const char *setting;
     struct buffer reason;
+    if (!options_of(delivery)->push_url[0]) return 0;
     buffer_init(&reason, 4096);
-    int result = push_config_check(&config, &setting, &reason);
-    if (setting) buffer_printf(error, "--push.%s: expected %.*s", setting, SLICE_ARG(buffer_slice(&reason)));
+    int result = push_options_make(&delivery->push_options, options_of(delivery), &setting, &reason);
+    if (result < 0 && setting)
+        buffer_printf(error, "--push.%s: %.*s", setting, SLICE_ARG(buffer_slice(&reason)));
     buffer_deinit(&reason);
     if (result < 0) return result;
-    return push_new(&delivery->push, delivery->config.loop, &config, on_push_tick, delivery);
+    return push_new(&delivery->push, delivery->config.loop, &delivery->push_options.config, on_push_tick,
+                    delivery);
 }
 
 /* --- Life --- */
 
 static void delivery_free(struct delivery *delivery)
 {
-    for (size_t n = 0; delivery->grouping_texts && n < delivery->config.options->push_grouping.count; n++) {
-        free(delivery->grouping_texts[n]);
-    }
-    free(delivery->grouping_texts);
-    free(delivery->grouping);
+    push_options_deinit(&delivery->push_options);
+    terms_release(delivery->config.terms);
     free(delivery);
 }
 
@@ -272,13 +228,14 @@ int delivery_new(struct delivery **result, const struct delivery_config *config,
     struct delivery *delivery = calloc(1, sizeof(*delivery));
     if (!delivery) return UV_ENOMEM;
     delivery->config = *config;
+    terms_hold(config->terms);
     int status = start_push(delivery, error);
     if (status < 0) {
         delivery_free(delivery);
         return status;
     }
     config->telemetry->push = delivery->push;
-    textfile_init(&delivery->textfile, config->loop, config->options->textfile);
+    textfile_init(&delivery->textfile, config->loop, options_of(delivery)->textfile);
     uv_timer_init(config->loop, &delivery->timer);
     start_file(delivery);
     *result = delivery;

@@ -5,7 +5,8 @@
 #define DELIVERY_H
 
 #include "collection.h"
-#include "options.h"
+#include "roster.h"
+#include "terms.h"
 
 #include <uv.h>
 
@@ -22,16 +23,16 @@ typedef void (*delivery_close_fn)(void *context);
 
 struct delivery_config {
     uv_loop_t *loop;
-    const struct options *options; /* borrowed, as all of these */
+    struct terms *terms;               /* held by the delivery as long as it lives */
+    struct roster *(*roster)(void *context); /* the one in force */
     struct fleet *fleet;
-    const struct target_list *targets;
     struct telemetry *telemetry;
     delivery_once_fn on_once;
     void *context;
 };
 
 /*
- * Starts what the options ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
+ * Starts what the terms ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
  * nothing to close, and `error` has one line if a flag is at fault; UV_EINVAL if its value is wrong in
  * itself.
  */

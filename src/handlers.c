@@ -12,8 +12,15 @@
 #include "http/query.h"
 #include "parameters.h"
 #include "scrape.h"
+#include "sd.h"
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
+
+/* In force now. */
+static const struct options *options_of(const struct handlers *handlers)
+{
+    return &inventory_settings(handlers->inventory)->options;
+}
 
 /* --- Answers --- */
 
@@ -22,7 +29,6 @@ static void respond_buffer(struct exchange *exchange, int status, const char *co
 {
     struct response response = {.status = status, .content_type = content_type};
     response.retry_after = status == 503;
-    if (status == 405) response.allow = "GET, HEAD";
     exchange_respond(exchange, &response, buffer_slice(body));
     buffer_deinit(body);
 }
@@ -46,27 +52,34 @@ static void respond_line(struct exchange *exchange, int status, const char *what
 }
 
 static const struct slice no_subject = {NULL, 0};
+static const char stopping[] = "Memcached Fleet Exporter is stopping.";
+static const char malformed[] = "expected '%' to be followed by two hexadecimal digits other than 00";
+
+/* `allow` names the methods: "GET, HEAD". */
+static void respond_method(struct exchange *exchange, const char *allow, struct slice line)
+{
+    struct response response = {.status = 405, .content_type = TEXT_PLAIN, .allow = allow};
+    exchange_respond(exchange, &response, line);
+}
 
 /* --- The deadline --- */
 
 /*
- * The smaller of --memcached.timeout and what Prometheus gives, less the offset in which the answer travels
- * back. A header that is too small for the offset is halved, so that there is always some time.
+ * The smaller of `timeout_ms` and what Prometheus gives, less the offset in which the answer travels back. A
+ * header that is too small for the offset is halved, so that there is always some time.
  */
-static uint64_t scrape_timeout_ms(const struct options *options, struct slice header)
+static uint64_t scrape_timeout_ms(const struct options *options, struct slice header, uint64_t timeout_ms)
 {
-    double seconds, timeout = (double) options->timeout_ns / 1e9;
-    double offset = (double) options->timeout_offset_ns / 1e9;
-    if (header.len) {
-        if (number_parse_double(header, &seconds) && seconds > 0) {
-            double left = seconds > offset ? seconds - offset : seconds / 2;
-            if (left < timeout) timeout = left;
-        } else {
-            log_line(LOG_WARN, "the scrape timeout header is no positive number of seconds, it is ignored",
-                     (struct log_field){"value", header});
-        }
+    double seconds, offset = (double) options->timeout_offset_ns / 1e9;
+    if (header.len == 0) return timeout_ms;
+    if (!number_parse_double(header, &seconds) || !(seconds > 0)) {
+        log_line(LOG_WARN, "the scrape timeout header is no positive number of seconds, it is ignored",
+                 (struct log_field){"value", header});
+        return timeout_ms;
     }
-    return timeout < 0.001 ? 1 : (uint64_t) (timeout * 1000);
+    double left_ms = 1000 * (seconds > offset ? seconds - offset : seconds / 2);
+    if (left_ms >= (double) timeout_ms) return timeout_ms;
+    return left_ms < 1 ? 1 : (uint64_t) left_ms;
 }
 
 /* --- The format --- */
@@ -129,6 +142,7 @@ static void release_nothing(struct source *body)
 static void run_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                        struct collection_plan *plan, bool fail)
 {
+    const struct options *options = options_of(handlers);
     static struct source nothing = {fill_nothing, release_nothing};
     struct telemetry *telemetry = handlers->telemetry;
     struct response head = {.status = 200, .varies = true};
@@ -139,7 +153,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
         exchange_stream(exchange, &head, &nothing);
         return;
     }
-    if (telemetry->scrapes_running >= handlers->options->max_requests) {
+    if (telemetry->scrapes_running >= options->max_requests) {
         collection_plan_clear(plan);
         telemetry->scrapes_rejected++;
         respond_line(exchange, 503, "too many scrapes at once, see --web.max-requests", no_subject, NULL);
@@ -147,7 +161,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
     }
     plan->fleet = handlers->fleet;
     plan->telemetry = telemetry;
-    plan->timeout_ms = scrape_timeout_ms(handlers->options, request->scrape_timeout);
+    plan->timeout_ms = scrape_timeout_ms(options, request->scrape_timeout, plan->timeout_ms);
     plan->on_end = on_scrape_end;
     plan->context = handlers;
     telemetry->scrapes_running++;
@@ -157,14 +171,25 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
     }
 }
 
+/* The commands that some configured target may be asked. */
+static unsigned configured_commands(const struct handlers *handlers)
+{
+    const struct config *config = inventory_config(handlers->inventory);
+    unsigned commands = options_of(handlers)->collectors;
+    for (size_t n = 0; config && n < config->module_count; n++) commands |= config->modules[n].collectors;
+    return commands;
+}
+
 /* Reads the query into the plan and runs it; answers itself when the query is at fault. */
 static void scrape_query(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                          struct collection_plan *plan, bool takes_targets)
 {
     struct parameter_rules rules = {
-        .options = handlers->options,
+        .options = options_of(handlers),
         .fleet = handlers->fleet,
-        .configured = handlers->targets,
+        .inventory = handlers->inventory,
+        .policy = inventory_policy(handlers->inventory),
+        .commands = configured_commands(handlers),
         .takes_targets = takes_targets,
     };
     struct parameters parameters;
@@ -172,14 +197,19 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
     if (parameters_read(&parameters, &rules, request->query, &refusal)) {
         plan->own = parameters.targets;
         plan->names = parameters.names;
+        plan->shard = parameters.shard;
         plan->commands = parameters.commands;
         if (parameters.narrowed) plan->own_collectors &= parameters.own_collectors;
-        if (takes_targets) plan->with_labels = parameters.targets.count > 1;
+        if (takes_targets) {
+            plan->with_labels = parameters.targets.count > 1;
+            plan->timeout_ms = parameters.timeout_ms;
+        }
         /* Moved, so that clearing the parameters leaves them alone. */
         parameters.targets = (struct target_list){0};
         buffer_init(&parameters.names, 0);
         run_scrape(handlers, exchange, request, plan, parameters.fail);
     } else {
+        collection_plan_clear(plan);
         respond_line(exchange, refusal.status, refusal.what, refusal.subject, refusal.why);
     }
     parameters_clear(&parameters);
@@ -188,11 +218,13 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
 static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
                            const struct request *request)
 {
+    struct roster *roster = inventory_roster(handlers->inventory);
     struct collection_plan plan = {
-        .targets = handlers->targets,
-        .with_labels = handlers->targets->count > 1,
-        .own_collectors = own_collectors(handlers->options),
-        .pid_file = handlers->options->pid_file,
+        .roster = roster_hold(roster),
+        .with_labels = roster->with_labels,
+        .own_collectors = own_collectors(options_of(handlers)),
+        .pid_file = options_of(handlers)->pid_file,
+        .timeout_ms = COLLECTION_TIMEOUT,
     };
     scrape_query(handlers, exchange, request, &plan, false);
 }
@@ -203,11 +235,84 @@ static void handle_scrape(struct handlers *handlers, struct exchange *exchange, 
     scrape_query(handlers, exchange, request, &plan, true);
 }
 
+/* --- What is configured --- */
+
+/* The group= of a query; its bytes are in the storage. False when the query is malformed. */
+static bool find_group(struct slice query, struct buffer *storage, struct slice *group)
+{
+    struct slice name, value;
+    enum query_outcome outcome;
+    *group = no_subject;
+    if (query.len) buffer_reserve(storage, query.len);
+    while (!storage->failed && (outcome = query_next(&query, storage, &name, &value)) != QUERY_END) {
+        if (outcome == QUERY_MALFORMED) return false;
+        if (slice_is(name, "group")) *group = value;
+    }
+    return true;
+}
+
+static void stream_targets(struct handlers *handlers, struct exchange *exchange, struct slice group)
+{
+    struct response head = {.status = 200, .content_type = "application/json"};
+    struct sd_request request = {
+        .roster = inventory_roster(handlers->inventory),
+        .group = group,
+        .target_label = options_of(handlers)->target_label,
+        .with_modules = inventory_config(handlers->inventory),
+    };
+    struct source *source = sd_source(&request);
+    if (source)
+        exchange_stream(exchange, &head, source);
+    else
+        respond_line(exchange, 503, "out of memory", no_subject, NULL);
+}
+
+static void handle_sd(struct handlers *handlers, struct exchange *exchange, const struct request *request)
+{
+    struct buffer storage;
+    struct slice group;
+    buffer_init(&storage, REQUEST_HEAD_MAX);
+    if (!find_group(request->query, &storage, &group))
+        respond_line(exchange, 400, "malformed query", no_subject, malformed);
+    else if (storage.failed)
+        respond_line(exchange, 503, "out of memory", no_subject, NULL);
+    else if (group.data && !sd_has_group(inventory_roster(handlers->inventory), group))
+        respond_line(exchange, 404, "unknown group", group, NULL);
+    else
+        stream_targets(handlers, exchange, group);
+    buffer_deinit(&storage);
+}
+
+static void on_reloaded(void *context, int status, const char *error)
+{
+    struct exchange *exchange = context;
+    struct response response = {.status = 200, .content_type = TEXT_PLAIN};
+    if (status < 0)
+        respond_line(exchange, status == UV_ECANCELED ? 503 : 500, error, no_subject, NULL);
+    else
+        exchange_respond(exchange, &response, SLICE(""));
+}
+
+static void handle_reload(struct handlers *handlers, struct exchange *exchange, const struct request *request)
+{
+    const struct options *options = options_of(handlers);
+    if (request->method != METHOD_POST)
+        respond_method(exchange, "POST", SLICE("expected POST\n"));
+    else if (!options->enable_lifecycle)
+        respond_line(exchange, 403, "Lifecycle API is not enabled, see --web.enable-lifecycle", no_subject,
+                     NULL);
+    else if (!options->config_file[0])
+        respond_line(exchange, 200, "there is nothing to reload without --config.file", no_subject, NULL);
+    else if (handlers->stopping || reload_request(handlers->reload, on_reloaded, exchange) < 0)
+        respond_line(exchange, 503, handlers->stopping ? stopping : "out of memory", no_subject, NULL);
+}
+
 /* --- Pages for people and probes --- */
 
 static void handle_root(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
-    const struct options *options = handlers->options;
+    const struct options *options = options_of(handlers);
+    size_t targets = inventory_roster(handlers->inventory)->targets.count;
     struct buffer page;
     (void) request;
     buffer_init(&page, 64 * 1024);
@@ -215,8 +320,7 @@ static void handle_root(struct handlers *handlers, struct exchange *exchange, co
                                 "<title>Memcached Fleet Exporter</title></head>\n<body>\n"
                                 "<h1>Memcached Fleet Exporter</h1>\n");
     buffer_printf(&page, "<p>Version %s (revision %s), %zu configured target%s.</p>\n<ul>\n",
-                  build_info.version, build_info.revision, handlers->targets->count,
-                  handlers->targets->count == 1 ? "" : "s");
+                  build_info.version, build_info.revision, targets, targets == 1 ? "" : "s");
     buffer_printf(&page, "<li><a href=\"%s\">Metrics</a> of every configured target</li>\n",
                   options->telemetry_path);
     if (options->scrape_endpoint) {
@@ -226,6 +330,7 @@ static void handle_root(struct handlers *handlers, struct exchange *exchange, co
                       options->scrape_path, options->scrape_path);
     }
     buffer_append_string(&page,
+                         "<li><a href=\"/sd\">Service discovery</a>: the configured targets as JSON</li>\n"
                          "<li><a href=\"/-/healthy\">Healthy</a>, <a href=\"/-/ready\">ready</a></li>\n"
                          "</ul>\n</body>\n</html>\n");
     respond_buffer(exchange, 200, "text/html; charset=utf-8", &page);
@@ -242,7 +347,9 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
 {
     (void) request;
     if (handlers->stopping)
-        respond_line(exchange, 503, "Memcached Fleet Exporter is stopping.", no_subject, NULL);
+        respond_line(exchange, 503, stopping, no_subject, NULL);
+    else if (!inventory_is_ready(handlers->inventory))
+        respond_line(exchange, 503, "Memcached Fleet Exporter waits for its targets.", no_subject, NULL);
     else
         respond_line(exchange, 200, "Memcached Fleet Exporter is Ready.", no_subject, NULL);
 }
@@ -252,20 +359,30 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
 struct route {
     const char *name; /* of the handler, in the exporter's own metrics */
     void (*handle)(struct handlers *handlers, struct exchange *exchange, const struct request *request);
+    bool any_method; /* the handler looks at it */
 };
+
+static const struct route metrics = {"metrics", handle_metrics, false};
+static const struct route scrape = {"scrape", handle_scrape, false};
 
 static const struct route *find_route(const struct options *options, struct slice path)
 {
-    static const struct route metrics = {"metrics", handle_metrics}, scrape = {"scrape", handle_scrape},
-                              root = {"root", handle_root}, healthy = {"healthy", handle_healthy},
-                              ready = {"ready", handle_ready};
+    static const struct {
+        const char *path;
+        struct route route;
+    } fixed[] = {
+        {"/", {"root", handle_root, false}},
+        {"/sd", {"sd", handle_sd, false}},
+        {"/-/healthy", {"healthy", handle_healthy, false}},
+        {"/-/ready", {"ready", handle_ready, false}},
+        {"/-/reload", {"reload", handle_reload, true}},
+    };
     if (slice_is(path, options->telemetry_path)) return &metrics;
-    if (options->scrape_endpoint && (slice_is(path, options->scrape_path) || slice_is(path, "/probe"))) {
+    if (options->scrape_endpoint && (slice_is(path, options->scrape_path) || slice_is(path, "/probe")))
         return &scrape;
+    for (size_t n = 0; n < ARRAY_LEN(fixed); n++) {
+        if (slice_is(path, fixed[n].path)) return &fixed[n].route;
     }
-    if (slice_is(path, "/")) return &root;
-    if (slice_is(path, "/-/healthy")) return &healthy;
-    if (slice_is(path, "/-/ready")) return &ready;
     return NULL;
 }
 
@@ -276,19 +393,19 @@ void handlers_handle(void *context, struct exchange *exchange, const struct requ
     buffer_init(&path, REQUEST_HEAD_MAX);
     exchange_set_handler(exchange, "none");
     if (!path_decode(request->path, &path)) {
-        respond_line(exchange, 400, "malformed path", no_subject,
-                     "expected '%' to be followed by two hexadecimal digits other than 00");
+        respond_line(exchange, 400, "malformed path", no_subject, malformed);
         buffer_deinit(&path);
         return;
     }
-    const struct route *route = find_route(handlers->options, buffer_slice(&path));
+    const struct route *route = find_route(options_of(handlers), buffer_slice(&path));
     buffer_deinit(&path);
     if (route) exchange_set_handler(exchange, route->name);
 
+    bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
     if (!route)
         respond_line(exchange, 404, "not found", request->path, NULL);
-    else if (request->method == METHOD_OTHER)
-        respond_line(exchange, 405, "expected GET or HEAD", no_subject, NULL);
+    else if (!reads && !route->any_method)
+        respond_method(exchange, "GET, HEAD", SLICE("expected GET or HEAD\n"));
     else
         route->handle(handlers, exchange, request);
 }

@@ -4,16 +4,16 @@
 
 #include "collectors/telemetry.h"
 #include "http/server.h"
-#include "options.h"
-#include "targets.h"
+#include "inventory.h"
+#include "reload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct handlers {
-    const struct options *options; /* borrowed, as all of these */
+    struct inventory *inventory; /* borrowed, as all of these */
+    struct reload *reload;
     struct fleet *fleet;
-    const struct target_list *targets; /* the configured ones */
     struct telemetry *telemetry;
     bool stopping; /* not ready any more */
 };

@@ -4,6 +4,7 @@
  * The map of the program, in the order of a scrape:
  *
  *     options     the command line and the environment; options_flags is the table of all flags
+ *     check       --config.check: what a configuration file means
  *     exporter    starts and stops everything, in order
  *     http/       bytes to requests, answers to bytes, and the limits on both
  *     handlers    which path answers what, in which format
@@ -11,19 +12,34 @@
  *     scrape      a request and the collection that answers it
  *     collection  what fleet and exporter say now, from the first question to the last byte
  *     targets     what users wrote, as servers to ask
+ *     sd          the configured targets, for Prometheus to discover
  *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server;
  *                 conversation and reply: its protocol; snapshot: what it said;
  *                 stats and stats_*.inc: the table of all stats and the metrics that they become
  *     net/        addresses, names, connections
- *     collectors/ fleet and counts: snapshots to samples; telemetry, build: the exporter's own
+ *     collectors/ fleet and counts: snapshots to samples; telemetry, inventory, build: the exporter's own
  *     metrics/    registry: which families there are; collector: the walk over their samples;
  *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
  *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
  *     delivery    collections that nobody asked for: the textfile, the push, --once
+ *     push_options  the options of a push in the form that it takes
  *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on
+ *
+ * And what is to be scraped, which changes while the program runs:
+ *
+ *     config/     the configuration file: text to one struct; flags_config: the same of the flags alone
+ *     reload      reads the file, at the start and when asked to
+ *     settings    the flags with what the file says instead; terms: both, shared by who works by them
+ *     discovery/  sources of targets, each with its own timer; feeds: the sources in use
+ *     generation  a configuration with its sources
+ *     assembly    makes a roster, the list of targets, from what a generation knows
+ *     inventory   the generation and the roster in force, and how the next ones come to be
+ *
+ * descriptors, listen and turns are parts of the exporter's start.
  */
 #include "base/buffer.h"
+#include "check.h"
 #include "exporter.h"
 #include "options.h"
 
@@ -34,6 +50,16 @@ extern char **environ;
 static int print(FILE *file, const struct buffer *text, int code)
 {
     fwrite(text->data, 1, text->len, file);
+    return code;
+}
+
+static int check(const struct options *options)
+{
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX / 2);
+    bool good = check_config(options, &text);
+    int code = print(good ? stdout : stderr, &text, good ? 0 : 1);
+    buffer_deinit(&text);
     return code;
 }
 
@@ -49,7 +75,7 @@ static int run(const struct options *options, enum options_outcome outcome, cons
     case OPTIONS_RUN:
         break;
     }
-    return exporter_run(options);
+    return options->config_check ? check(options) : exporter_run(options);
 }
 
 int main(int argc, char **argv)

@@ -246,12 +246,19 @@ static enum options_outcome read_environment(struct parser *parser, char *const 
     return outcome;
 }
 
+/* A file says itself what is scraped. Its flag stands before the other in the table, hence has its value. */
+static const char *default_of(const struct parser *parser, const struct flag *flag)
+{
+    bool addresses = flag->place == offsetof(struct options, addresses);
+    return addresses && parser->options->config_file[0] ? "" : flag->fallback;
+}
+
 static enum options_outcome read_defaults(struct parser *parser)
 {
     enum options_outcome outcome = OPTIONS_RUN;
     for (size_t i = 0; i < flags_count && outcome == OPTIONS_RUN; i++) {
         if (flags[i].type == &flag_action || *source_of(parser, &flags[i]) != FROM_NOWHERE) continue;
-        outcome = set_flag(parser, &flags[i], FROM_DEFAULT, slice_of(flags[i].fallback));
+        outcome = set_flag(parser, &flags[i], FROM_DEFAULT, slice_of(default_of(parser, &flags[i])));
     }
     return outcome;
 }
@@ -271,15 +278,19 @@ static enum options_outcome check_paths(struct parser *parser)
                         "a path other than that of --web.scrape-path");
 }
 
-/* Flags that only make sense together. */
-static enum options_outcome check_outputs(struct parser *parser)
+/* Flags that only make sense together. What a file adds to them is looked at when it is read. */
+static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;
-    bool pushes = options->push_url[0] != '\0';
+    bool pushes = options->push_url[0] != '\0', has_file = options->config_file[0] != '\0';
+    if (options->config_check && !has_file) {
+        return reject_value(parser, flag_find(SLICE("config.check")), SLICE("true"),
+                            "a --config.file beside it");
+    }
     if (options->once && pushes) {
         return reject_value(parser, flag_find(SLICE("once")), SLICE("true"), "no --push.url beside it");
     }
-    if (!options->web && !options->once && !options->textfile[0] && !pushes) {
+    if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file) {
         return reject_value(parser, flag_find(SLICE("web")), SLICE("false"),
                             "one of --once, --output.textfile and --push.url");
     }
@@ -315,7 +326,7 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);
-    if (outcome == OPTIONS_RUN) outcome = check_outputs(&parser);
+    if (outcome == OPTIONS_RUN) outcome = check_together(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_supported(&parser);
     if (outcome == OPTIONS_RUN) buffer_clear(text);
     return outcome;

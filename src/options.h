@@ -17,6 +17,8 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/shard.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,10 +31,15 @@ struct string_list {
 };
 
 struct options {
-    /* What is scraped. Each address is one item, comma lists are split; not yet parsed as addresses. */
+    char *config_file; /* "" for none; strings are owned and never NULL */
+    bool config_check; /* show what the file means, then exit */
+
+    /* What is scraped. Each address is one item, comma lists are split; not yet parsed as addresses. With a
+     * file there are none unless they were given. */
     struct string_list addresses;
+    struct shard shard;       /* which of them this process scrapes */
     uint64_t timeout_ns;      /* above 0 */
-    char *pid_file;           /* "" for none; strings are owned and never NULL */
+    char *pid_file;           /* "" for none */
     uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
     unsigned max_connecting;
     uint64_t max_reply; /* bytes */
@@ -46,6 +53,7 @@ struct options {
     unsigned max_connections, max_requests, max_targets;
     uint64_t timeout_offset_ns;
     bool scrape_endpoint;
+    bool enable_lifecycle; /* POST /-/reload works */
     bool systemd_socket;
     bool disable_exporter_metrics;
     bool collect_build, collect_telemetry, collect_process; /* of the exporter itself */
@@ -93,5 +101,20 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
                                    struct buffer *text);
 
 void options_deinit(struct options *options);
+
+/* Whether all flags whose names begin so ("push.") have the same values. */
+bool options_same(const struct options *a, const struct options *b, const char *prefix);
+
+/*
+ * Appends a line for each flag that was given, which shows in its value not being the default, and has
+ * another value in force: "--memcached.address". Without memory, `out` fails.
+ */
+void options_append_overruled(const struct options *given, const struct options *in_force,
+                              struct buffer *out);
+
+/* The rules of two flags, for those who take the same from elsewhere. Whether samples of a server have a
+ * label of that name of themselves; and of textfiles' names: NULL, or what was expected. */
+bool options_label_reserved(struct slice name);
+const char *options_check_textfile(struct slice path);
 
 #endif

@@ -1,11 +1,11 @@
 #include "options_flags.h"
 
 #include "base/container.h"
+#include "base/nearest.h"
 #include "memcached/stats.h"
 
-/* Beyond this many edits a name is no longer a slip of the finger. */
-#define FARTHEST_SUGGESTION 3
-#define LONGEST_NAME        128
+/* As it is spelled, with what it begins with. */
+#define LONGEST_NAME 128
 
 #define FLAG(flag_name, type_name, member, default)                                                          \
     .name = flag_name, .type = &flag_##type_name, .place = offsetof(struct options, member),                 \
@@ -14,7 +14,7 @@
 #define NO_WEB_CONFIG   .unsupported = "TLS and authentication for the web endpoints are not supported yet"
 #define COLLECTOR(name) .bit = COMMAND_BIT(name)
 
-/* In the order of --help: asking memcached, collectors, serving, scraping, outputs, logging. */
+/* In the order of --help: the file, asking memcached, collectors, serving, scraping, outputs, logging. */
 const struct flag flags[] = {
     {.name = "help",
      .type = &flag_action,
@@ -29,9 +29,16 @@ const struct flag flags[] = {
      .print = options_print_manual,
      .hidden = true},
 
+    {FLAG("config.file", string, config_file, ""),
+     .help = "File that says what is scraped and how, in YAML; what it names wins over the flags, and it is "
+             "read again on SIGHUP."},
+    {FLAG("config.check", switch, config_check, "false"),
+     .help = "Check --config.file, show what it means, and exit: 0 if it is right, 1 if not."},
+
     {FLAG("memcached.address", list, addresses, "localhost:11211"),
-     .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; repeatable, also with "
-             "commas between them; empty for none."},
+     .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; dns+host:port for all "
+             "addresses of a name, dnssrv+name for all that its SRV records name; repeatable, also with "
+             "commas between them; empty for none. With --config.file there is no default."},
     {FLAG("memcached.timeout", positive_duration, timeout_ns, "1s"),
      .help = "How long a scrape waits for a server, from its name to its last line."},
     {FLAG("memcached.pid-file", string, pid_file, ""),
@@ -121,6 +128,8 @@ const struct flag flags[] = {
      .help = "How many HTTP connections may be open at once."},
     {FLAG("web.max-requests", count, max_requests, "64"),
      .help = "How many scrapes may run at once; further ones are answered with 503."},
+    {FLAG("web.enable-lifecycle", switch, enable_lifecycle, "false"),
+     .help = "Let POST /-/reload read --config.file again."},
     {FLAG("web.disable-exporter-metrics", switch, disable_exporter_metrics, "false"),
      .help = "Leave the metrics of the exporter itself out."},
 
@@ -129,6 +138,10 @@ const struct flag flags[] = {
     {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
     {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
      .help = "Serve --web.scrape-path and /probe, so that a request can name the servers."},
+    {FLAG("shard", shard, shard, "0/1"),
+     .help =
+         "I/N: scrape only the configured servers of shard I of N, which is 0 for the first; I may be the "
+         "name of a pod that ends in -I."},
 
     {FLAG("web", switch, web, "true"),
      .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url has to say what for."},
@@ -215,50 +228,24 @@ void flag_append_spelling(const struct flag *flag, bool variable, struct buffer 
     for (const char *c = flag->name; *c; c++) buffer_append_char(text, variable ? variable_letter(*c) : *c);
 }
 
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/*
- * How many bytes have to be put in, taken out or changed to get from one name to the other. The table of all
- * pairs of beginnings, of which only one row is kept.
- */
-static size_t edit_distance(struct slice a, struct slice b)
-{
-    size_t row[LONGEST_NAME + 1];
-    if (a.len > LONGEST_NAME || b.len > LONGEST_NAME) return SIZE_MAX;
-    for (size_t j = 0; j <= b.len; j++) row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j];
-            size_t changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            row[j] = smallest(above + 1, row[j - 1] + 1, changed);
-            diagonal = above;
-        }
-    }
-    return row[b.len];
-}
-
+/* Variables are compared without what all of them begin with, which is never the slip. */
 const struct flag *flag_nearest(struct slice written, bool variable)
 {
-    const struct flag *nearest = NULL;
-    size_t shortest = FARTHEST_SUGGESTION + 1;
+    const struct flag *flag = NULL;
+    size_t prefix = variable ? strlen(FLAG_VARIABLE_PREFIX) : 0;
+    struct nearest nearest;
     struct buffer name;
+    nearest_init(&nearest, slice_from(written, prefix));
     buffer_init(&name, LONGEST_NAME);
     for (size_t i = 0; i < flags_count; i++) {
+        size_t distance = nearest.distance;
         if (flags[i].hidden || (variable && flags[i].type == &flag_action)) continue;
         buffer_clear(&name);
         flag_append_spelling(&flags[i], variable, &name);
-        size_t distance = edit_distance(written, buffer_slice(&name));
-        /* A slip leaves something of a name as it was. */
-        if (distance >= shortest || distance >= strlen(flags[i].name)) continue;
-        shortest = distance;
-        nearest = &flags[i];
+        buffer_append_char(&name, '\0');
+        if (!name.failed) nearest_try(&nearest, name.data + prefix);
+        if (nearest.distance < distance) flag = &flags[i];
     }
     buffer_deinit(&name);
-    return nearest;
+    return flag;
 }

@@ -28,13 +28,14 @@ struct flag_type {
      */
     const char *(*read)(const struct flag *flag, void *place, struct slice text);
     void (*release)(void *place); /* frees what `read` allocated; NULL where it allocates nothing */
+    size_t size;                  /* of the value in its place; 0 for strings and lists */
 };
 
 extern const char flag_out_of_memory[];
 
 /* options_values.c */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
-extern const struct flag_type flag_list, flag_filled_list;
+extern const struct flag_type flag_list, flag_filled_list, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
 extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
 

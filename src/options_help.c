@@ -144,8 +144,10 @@ static const struct {
 } endpoints[] = {
     {"/metrics", "Every configured server, and the exporter's own metrics."},
     {"/scrape?target=A&target=B", "Just these servers; /probe is the same."},
+    {"/sd?group=NAME", "The configured servers, for Prometheus' http_sd_configs."},
     {"/", "A page for people."},
     {"/-/healthy, /-/ready", "Whether the exporter runs and serves; no server is asked."},
+    {"/-/reload", "POST: reads the configuration file again, if \\-\\-web.enable\\-lifecycle is given."},
 };
 
 void options_print_manual(struct buffer *text)

@@ -81,12 +81,16 @@ static const char *const taken_labels[] = {
     "state",   "status",    "value",   "version",
 };
 
+bool options_label_reserved(struct slice name)
+{
+    return is_one_of(name, taken_labels, ARRAY_LEN(taken_labels));
+}
+
 static const char *read_label(const struct flag *flag, void *place, struct slice text)
 {
     if (!label_name_is_valid(text))
         return "a label name of letters, digits and _, not beginning with a digit or __";
-    if (is_one_of(text, taken_labels, ARRAY_LEN(taken_labels)))
-        return "a label name that no metric uses already";
+    if (options_label_reserved(text)) return "a label name that no metric uses already";
     return read_string(flag, place, text);
 }
 
@@ -177,6 +181,12 @@ static const char *read_bytes(const struct flag *flag, void *place, struct slice
     return expected;
 }
 
+static const char *read_shard(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return shard_parse(place, text);
+}
+
 static const char *read_log_level(const struct flag *flag, void *place, struct slice text)
 {
     static const char *const names[] = {
@@ -209,31 +219,36 @@ static const char *read_push_method(const struct flag *flag, void *place, struct
     return NULL;
 }
 
-const struct flag_type flag_switch = {FLAG_SWITCH, read_switch, NULL};
-const struct flag_type flag_collector = {FLAG_SWITCH, read_collector, NULL};
-const struct flag_type flag_string = {FLAG_STRING, read_string, release_string};
-const struct flag_type flag_path = {FLAG_STRING, read_path, release_string};
-const struct flag_type flag_label = {FLAG_STRING, read_label, release_string};
-const struct flag_type flag_list = {FLAG_LIST, read_list, release_list};
-const struct flag_type flag_filled_list = {FLAG_LIST, read_filled_list, release_list};
-const struct flag_type flag_duration = {FLAG_VALUE, read_duration, NULL};
-const struct flag_type flag_positive_duration = {FLAG_VALUE, read_positive_duration, NULL};
-const struct flag_type flag_count = {FLAG_VALUE, read_count, NULL};
-const struct flag_type flag_bytes = {FLAG_VALUE, read_bytes, NULL};
-const struct flag_type flag_log_level = {FLAG_VALUE, read_log_level, NULL};
-const struct flag_type flag_log_format = {FLAG_VALUE, read_log_format, NULL};
 /* node_exporter reads no other files, and none that are hidden. */
-static const char *read_prom_file(const struct flag *flag, void *place, struct slice text)
+const char *options_check_textfile(struct slice path)
 {
-    const char *slash = text.len ? memrchr(text.data, '/', text.len) : NULL;
-    struct slice name = slash ? slice_from(text, (size_t) (slash - text.data) + 1) : text;
-    if (text.len &&
-        (slice_starts(name, ".") || name.len <= 5 || !slice_is(slice_from(name, name.len - 5), ".prom"))) {
+    const char *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;
+    struct slice name = slash ? slice_from(path, (size_t) (slash - path.data) + 1) : path;
+    if (slice_starts(name, ".") || name.len <= 5 || !slice_is(slice_from(name, name.len - 5), ".prom"))
         return "a file whose name ends in .prom and does not begin with a dot";
-    }
-    return read_string(flag, place, text);
+    return NULL;
 }
 
-const struct flag_type flag_prom_file = {FLAG_STRING, read_prom_file, release_string};
-const struct flag_type flag_push_method = {FLAG_VALUE, read_push_method, NULL};
-const struct flag_type flag_action = {FLAG_ACTION, NULL, NULL};
+static const char *read_prom_file(const struct flag *flag, void *place, struct slice text)
+{
+    const char *expected = text.len ? options_check_textfile(text) : NULL;
+    return expected ? expected : read_string(flag, place, text);
+}
+
+const struct flag_type flag_switch = {FLAG_SWITCH, read_switch, NULL, sizeof(bool)};
+const struct flag_type flag_collector = {FLAG_SWITCH, read_collector, NULL, sizeof(unsigned)};
+const struct flag_type flag_string = {FLAG_STRING, read_string, release_string, 0};
+const struct flag_type flag_path = {FLAG_STRING, read_path, release_string, 0};
+const struct flag_type flag_label = {FLAG_STRING, read_label, release_string, 0};
+const struct flag_type flag_prom_file = {FLAG_STRING, read_prom_file, release_string, 0};
+const struct flag_type flag_list = {FLAG_LIST, read_list, release_list, 0};
+const struct flag_type flag_filled_list = {FLAG_LIST, read_filled_list, release_list, 0};
+const struct flag_type flag_duration = {FLAG_VALUE, read_duration, NULL, sizeof(uint64_t)};
+const struct flag_type flag_positive_duration = {FLAG_VALUE, read_positive_duration, NULL, sizeof(uint64_t)};
+const struct flag_type flag_count = {FLAG_VALUE, read_count, NULL, sizeof(unsigned)};
+const struct flag_type flag_bytes = {FLAG_VALUE, read_bytes, NULL, sizeof(uint64_t)};
+const struct flag_type flag_shard = {FLAG_VALUE, read_shard, NULL, sizeof(struct shard)};
+const struct flag_type flag_log_level = {FLAG_VALUE, read_log_level, NULL, sizeof(enum log_level)};
+const struct flag_type flag_log_format = {FLAG_VALUE, read_log_format, NULL, sizeof(enum log_format)};
+const struct flag_type flag_push_method = {FLAG_VALUE, read_push_method, NULL, sizeof(bool)};
+const struct flag_type flag_action = {FLAG_ACTION, NULL, NULL, 0};

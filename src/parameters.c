@@ -6,10 +6,13 @@
 #include "http/request.h"
 #include "memcached/stats.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Parameters that are documented and not there yet; taking them in silence would answer another question. */
 static const char *const unsupported[] = {"debug"};
+
+static const char not_enabled[] = "it is not enabled, see --collector.*";
 
 /* One reading of a query. */
 struct reader {
@@ -32,7 +35,9 @@ static bool read_target(struct reader *reader, struct slice name)
 {
     const struct options *options = reader->rules->options;
     struct target_list *targets = &reader->parameters->targets;
+    struct policy *policy = reader->rules->policy ? reader->rules->policy : policy_none();
     struct address address;
+    char forbidden[POLICY_WHY_MAX];
     if (!reader->rules->takes_targets || name.len == 0) return true;
 
     const char *expected = address_parse(&address, name, MEMCACHED_PORT);
@@ -41,11 +46,11 @@ static bool read_target(struct reader *reader, struct slice name)
         snprintf(why, sizeof(why), "expected %s", expected);
         return refuse(reader, 400, "target", name, why);
     }
-    if (address.kind == ADDRESS_UNIX && !target_list_has(reader->rules->configured, &address)) {
-        return refuse(reader, 403, "target", name,
-                      "a unix socket may be scraped by URL only if it is configured");
+    if (policy_check(policy, &address, NULL, forbidden) == POLICY_FORBIDDEN &&
+        !fleet_has(reader->rules->fleet, &address)) {
+        return refuse(reader, 403, "target", name, forbidden);
     }
-    if (target_list_add(targets, reader->rules->fleet, &address, options->target_label, name) < 0) {
+    if (target_list_add(targets, reader->rules->fleet, &address, policy, options->target_label, name) < 0) {
         return refuse(reader, 503, "target", name, "out of memory");
     }
     /* Looked at behind it, since one that was named before is not one more. */
@@ -57,22 +62,18 @@ static bool read_target(struct reader *reader, struct slice name)
 
 static bool read_collector(struct reader *reader, struct slice name)
 {
-    unsigned enabled = reader->rules->options->collectors;
     reader->parameters->narrowed = true;
     reader->parameters->commands |= COMMAND_BIT(COMMAND_STATS);
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
         if (!slice_is(name, own_collector(own)->name)) continue;
         if (!(own_collectors(reader->rules->options) & OWN_BIT(own))) {
-            return refuse(reader, 400, "collector", name, "it is not enabled, see --collector.*");
+            return refuse(reader, 400, "collector", name, not_enabled);
         }
         reader->parameters->own_collectors |= OWN_BIT(own);
         return true;
     }
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         if (!slice_is(name, command_info(command)->name)) continue;
-        if (!(enabled & COMMAND_BIT(command))) {
-            return refuse(reader, 400, "collector", name, "it is not enabled, see --collector.*");
-        }
         reader->parameters->commands |= COMMAND_BIT(command);
         return true;
     }
@@ -93,13 +94,38 @@ static bool read_fail(struct reader *reader, struct slice value)
            refuse(reader, 400, "fail", value, "expected true or false");
 }
 
+static bool read_module(struct reader *reader, struct slice name)
+{
+    struct inventory_module module;
+    if (name.len == 0) return true;
+    if (!inventory_module(reader->rules->inventory, name, &module))
+        return refuse(reader, 400, "unknown module", name, "");
+    if (!reader->rules->takes_targets)
+        return refuse(reader, 400, "module", name, "configured targets have the module of their group");
+    reader->parameters->module = name;
+    return true;
+}
+
+/* Which servers a URL names is the business of the one who writes it. */
+static bool read_shard(struct reader *reader, struct slice value)
+{
+    char why[sizeof(reader->refusal->why)];
+    if (reader->rules->takes_targets)
+        return refuse(reader, 400, "shard", value, "only configured targets are divided into shards");
+    const char *expected = shard_parse(&reader->parameters->shard, value);
+    if (!expected) return true;
+    snprintf(why, sizeof(why), "expected %s", expected);
+    return refuse(reader, 400, "shard", value, why);
+}
+
 static bool read_pair(struct reader *reader, struct slice name, struct slice value)
 {
     if (slice_is(name, "target")) return read_target(reader, value);
     if (slice_is(name, "collect[]")) return read_collector(reader, value);
     if (slice_is(name, "name[]")) return read_name(reader, value);
     if (slice_is(name, "fail")) return read_fail(reader, value);
-    if (slice_is(name, "module") && value.len) return refuse(reader, 400, "unknown module", value, "");
+    if (slice_is(name, "shard")) return read_shard(reader, value);
+    if (slice_is(name, "module")) return read_module(reader, value);
     for (size_t n = 0; n < ARRAY_LEN(unsupported); n++) {
         if (slice_is(name, unsupported[n]))
             return refuse(reader, 400, "parameter", name, "not supported yet");
@@ -126,6 +152,25 @@ static bool read_pairs(struct reader *reader, struct slice query)
     }
 }
 
+/* When the whole query is read: what may be asked depends on the module, which may stand behind it. */
+static bool choose_commands(struct reader *reader)
+{
+    struct parameters *parameters = reader->parameters;
+    unsigned enabled = reader->rules->commands;
+    struct inventory_module module;
+    bool known = inventory_module(reader->rules->inventory, parameters->module, &module);
+    assert(known); /* read_module has looked */
+    (void) known;
+    if (reader->rules->takes_targets) enabled = module.collectors | COMMAND_BIT(COMMAND_STATS);
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (parameters->commands & ~enabled & COMMAND_BIT(command))
+            return refuse(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
+    }
+    if (parameters->commands == 0) parameters->commands = enabled;
+    parameters->timeout_ms = module.timeout_ms;
+    return true;
+}
+
 bool parameters_read(struct parameters *parameters, const struct parameter_rules *rules, struct slice query,
                      struct parameter_refusal *refusal)
 {
@@ -136,9 +181,7 @@ bool parameters_read(struct parameters *parameters, const struct parameter_rules
     if (query.len && !buffer_reserve(&parameters->storage, query.len)) {
         return refuse(&reader, 503, "out of memory", (struct slice){NULL, 0}, "");
     }
-    if (!read_pairs(&reader, query)) return false;
-    if (parameters->commands == 0) parameters->commands = rules->options->collectors;
-    return true;
+    return read_pairs(&reader, query) && choose_commands(&reader);
 }
 
 void parameters_clear(struct parameters *parameters)

@@ -5,6 +5,8 @@
 #define PARAMETERS_H
 
 #include "base/buffer.h"
+#include "base/shard.h"
+#include "inventory.h"
 #include "options.h"
 #include "targets.h"
 
@@ -14,17 +16,22 @@
 struct parameter_rules {
     const struct options *options;
     struct fleet *fleet;
-    const struct target_list *configured; /* unix sockets may only be chosen from these */
-    bool takes_targets;                   /* a path whose targets are configured passes over `target` */
+    const struct inventory *inventory; /* of the modules */
+    struct policy *policy; /* of what `target` may name beside configured servers; NULL for policy_none */
+    unsigned commands;     /* set of commands that collect[] may name where the targets are configured */
+    bool takes_targets;    /* else the targets are configured: `target` is passed over, `module` refused */
 };
 
 struct parameters {
     struct target_list targets; /* target=, owned */
     struct buffer names;        /* name[]=, each ended by NUL */
-    unsigned commands;          /* collect[]=, `stats` among them; all that are enabled if there was none */
+    unsigned commands;          /* collect[]=, `stats` among them; all that may be named if there was none */
+    uint64_t timeout_ms;        /* of the module=, or the default one */
+    struct slice module;        /* its name */
     bool narrowed;              /* there was a collect[]= */
     unsigned own_collectors;    /* collect[]= that names a collector of the exporter itself */
     bool fail;                  /* fail=true */
+    struct shard shard;         /* shard=, of the configured targets; all of them if there was none */
     struct buffer storage;      /* the decoded query */
 };
 

@@ -22,9 +22,26 @@ static void on_abort(void *context)
     collection_cancel(scrape->collection);
 }
 
+/* What the policy forbids is no news about a server, when nothing else was asked for. */
+static void forbid(struct scrape *scrape, const char *why)
+{
+    struct response response = {.status = 403, .content_type = "text/plain; charset=utf-8"};
+    struct buffer line;
+    buffer_init(&line, 1024);
+    buffer_printf(&line, "target: %s\n", why);
+    exchange_respond(scrape->exchange, &response, buffer_slice(&line));
+    buffer_deinit(&line);
+    collection_cancel(scrape->collection);
+}
+
 static void on_ready(void *context)
 {
     struct scrape *scrape = context;
+    const struct snapshot *only = collection_only(scrape->collection);
+    if (only && only->state == TARGET_FORBIDDEN) {
+        forbid(scrape, only->error);
+        return;
+    }
     bool failed =
         scrape->fail && collection_targets(scrape->collection) > 0 && collection_up(scrape->collection) == 0;
     struct response response = {

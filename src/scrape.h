@@ -12,7 +12,8 @@
  * set here but for on_end, which is called with the plan's context when the answer is sent or will not be. 0,
  * or a negative libuv code: then nothing has been answered and on_end does not run.
  *
- * With `fail`, the answer is 502 when no target is up.
+ * With `fail`, the answer is 502 when no target is up. It is 403 when there is one target, and all that its
+ * name was resolved to is forbidden.
  */
 int scrape_start(struct exchange *exchange, struct collection_plan *plan, const char *content_type,
                  bool fail);

@@ -33,37 +33,42 @@ static bool make_room(struct target_list *list)
     return true;
 }
 
-static struct target *make_target(struct fleet *fleet, const struct address *address, const char *label,
-                                  struct slice name)
+static struct target *make_target(struct fleet *fleet, const struct address *address, struct policy *policy,
+                                  const char *label, struct slice name)
 {
     struct buffer labels;
     struct target *target = NULL;
     buffer_init(&labels, LABELS_MAX);
     labels_append(&labels, label, name);
-    if (!labels.failed) target = target_new(fleet, address, name, buffer_slice(&labels));
+    if (!labels.failed) target = target_new(fleet, address, policy, name, buffer_slice(&labels));
     buffer_deinit(&labels);
     return target;
 }
 
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
-                    const char *label, struct slice name)
+                    struct policy *policy, const char *label, struct slice name)
 {
     if (has_name(list, name)) return 0;
-    struct target *target = make_room(list) ? make_target(fleet, address, label, name) : NULL;
+    struct target *target = make_target(fleet, address, policy, label, name);
     if (!target) return UV_ENOMEM;
+    int result = target_list_append(list, target);
+    if (result < 0) target_release(target);
+    return result;
+}
+
+int target_list_append(struct target_list *list, struct target *target)
+{
+    if (!make_room(list)) return UV_ENOMEM;
     list->items[list->count++] = target;
     return 0;
 }
 
-bool target_list_has(const struct target_list *list, const struct address *address)
+bool shard_owns_address(struct shard shard, const struct address *address)
 {
     struct buffer name;
-    bool found = false;
     buffer_init(&name, 2 * sizeof(address->host));
     address_format(address, &name);
-    for (size_t n = 0; n < list->count && !found; n++) {
-        found = slice_is(buffer_slice(&name), list->items[n]->client->name);
-    }
+    bool owns = shard_owns(shard, buffer_slice(&name));
     buffer_deinit(&name);
-    return found;
+    return owns;
 }

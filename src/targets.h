@@ -2,6 +2,7 @@
 #ifndef TARGETS_H
 #define TARGETS_H
 
+#include "base/shard.h"
 #include "memcached/fleet.h"
 
 #include <stdbool.h>
@@ -19,13 +20,16 @@ struct target_list {
 void target_list_clear(struct target_list *list);
 
 /*
- * Makes a target whose samples carry label="name" and appends it. A name that is in the list already is not
- * added again. 0 or UV_ENOMEM.
+ * Makes a target whose samples carry label="name" and appends it; for the policy see target_new. A name that
+ * is in the list already is not added again. 0 or UV_ENOMEM.
  */
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
-                    const char *label, struct slice name);
+                    struct policy *policy, const char *label, struct slice name);
 
-/* Whether a target of the list has that address, however it was written. */
-bool target_list_has(const struct target_list *list, const struct address *address);
+/* Appends a target, which is the list's from then on. 0, or UV_ENOMEM: then it is still the caller's. */
+int target_list_append(struct target_list *list, struct target *target);
+
+/* Whether the shard has that address, however it is written. */
+bool shard_owns_address(struct shard shard, const struct address *address);
 
 #endif

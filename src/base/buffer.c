@@ -1,6 +1,6 @@
 #include "base/buffer.h"
 
-#include "base/number.h"
+#include "base/digits.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -50,8 +50,8 @@ fail:
 
 void buffer_append_u64(struct buffer *buffer, uint64_t value)
 {
-    char digits[NUMBER_DIGITS_MAX];
-    buffer_append_slice(buffer, number_digits(value, digits));
+    char digits[DIGITS_MAX];
+    buffer_append_slice(buffer, digits_of(value, digits));
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

@@ -31,14 +31,6 @@ size_t number_scan_u64(struct slice text, uint64_t *value)
     return len;
 }
 
-struct slice number_digits(uint64_t value, char digits[NUMBER_DIGITS_MAX])
-{
-    size_t at = NUMBER_DIGITS_MAX;
-    do digits[--at] = (char) ('0' + value % 10);
-    while (value /= 10);
-    return (struct slice){digits + at, NUMBER_DIGITS_MAX - at};
-}
-
 bool number_parse_u64(struct slice text, uint64_t *value)
 {
     uint64_t parsed;

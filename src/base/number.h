@@ -20,10 +20,6 @@ bool number_parse_u64(struct slice text, uint64_t *value);
 /* The digits at the beginning of a text: how many; 0 if there are none, or if they pass 2^64 - 1. */
 size_t number_scan_u64(struct slice text, uint64_t *value);
 
-/* Decimal digits at the end of `digits`; the slice points there. */
-#define NUMBER_DIGITS_MAX 20
-struct slice number_digits(uint64_t value, char digits[NUMBER_DIGITS_MAX]);
-
 /* Digits with an optional '-', from -2^63 to 2^63 - 1. */
 bool number_parse_i64(struct slice text, int64_t *value);
 

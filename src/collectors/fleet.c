@@ -7,7 +7,7 @@
 #include "collectors/fleet.h"
 
 #include "base/container.h"
-#include "base/number.h"
+#include "base/digits.h"
 #include "collectors/counts.h"
 #include "collectors/outcome.h"
 #include "memcached/stats.h"
@@ -28,6 +28,7 @@ struct place {
     struct slice target_labels;
     const struct snapshot *snapshot; /* NULL for a target that was never asked */
     struct fleet_cursor *cursor;     /* NULL for one that said nothing */
+    unsigned commands;               /* set of commands whose metrics are written */
 };
 
 static const struct family unmapped = {"memcached_unmapped_stat",
@@ -158,7 +159,7 @@ static char *put(char *at, struct slice text)
 /* slab="1",status="hit": on the path of most samples. */
 static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
 {
-    char digits[NUMBER_DIGITS_MAX];
+    char digits[DIGITS_MAX];
     const size_t marks = strlen("=\"\",");
     char *at = buffer_reserve(labels, shape->number.len + sizeof(digits) + shape->labels.len + marks);
     if (!at) return;
@@ -166,7 +167,7 @@ static void append_numbered(struct buffer *labels, const struct row_shape *shape
     at = put(at, shape->number);
     *at++ = '=';
     *at++ = '"';
-    at = put(at, number_digits(number, digits));
+    at = put(at, digits_of(number, digits));
     *at++ = '"';
     if (shape->labels.len) *at++ = ',';
     at = put(at, shape->labels);
@@ -190,16 +191,16 @@ static struct slice record_labels(struct fleet_walk *fleet, const struct record 
 }
 
 /* Whether an earlier row, of a command that is wanted too, says the same of the same thing. */
-static bool is_said(const struct fleet_walk *fleet, const struct record *record)
+static bool is_said(const struct place *place, const struct record *record)
 {
     if (!record->superseded) return false;
-    return fleet->commands & COMMAND_BIT(stats_row(stats_preferred(record->row))->command);
+    return place->commands & COMMAND_BIT(stats_row(stats_preferred(record->row))->command);
 }
 
 static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
 {
     const struct stat_row *row = stats_row(record->row);
-    if (!(fleet->commands & COMMAND_BIT(row->command)) || is_said(fleet, record)) return;
+    if (!(place->commands & COMMAND_BIT(row->command)) || is_said(place, record)) return;
     encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
                    row->form == FORM_TEXT ? SLICE("1") : record->value);
 }
@@ -230,7 +231,7 @@ static bool write_table_family(struct fleet_walk *fleet, const struct place *pla
 static void write_unmapped_record(struct fleet_walk *fleet, const struct place *place,
                                   const struct record *record)
 {
-    if (record->row != STAT_UNMAPPED || !(fleet->commands & COMMAND_BIT(record->command))) return;
+    if (record->row != STAT_UNMAPPED || !(place->commands & COMMAND_BIT(record->command))) return;
     buffer_clear(&fleet->labels);
     labels_append(&fleet->labels, "command", slice_of(command_info(record->command)->name));
     labels_append(&fleet->labels, "stat", record->key);
@@ -256,7 +257,7 @@ static bool write_counts(struct fleet_walk *fleet, const struct place *place,
                          const struct counts_family *family)
 {
     struct counts_place counts = {place->encoder, place->target_labels, place->snapshot, &fleet->labels};
-    if (!(fleet->commands & place->snapshot->answered & COMMAND_BIT(family->command))) return true;
+    if (!(place->commands & place->snapshot->answered & COMMAND_BIT(family->command))) return true;
     return family->write(&counts, &fleet->part);
 }
 
@@ -268,7 +269,7 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
     size_t own = OUTCOME_FAMILIES, n = fleet->family;
     if (n < own) {
         struct outcome_place outcome = {place->encoder, place->target_labels, place->snapshot,
-                                        fleet->commands};
+                                        place->commands};
         outcome_families[n].write(&outcome);
         return true;
     }
@@ -295,6 +296,12 @@ static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
     return fleet->with_labels ? slice_of(round_target(fleet->round, target)->labels) : SLICE("");
 }
 
+/* `stats` is always asked, and always shown. */
+static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
+{
+    return fleet->commands & (round_target(fleet->round, target)->commands | COMMAND_BIT(COMMAND_STATS));
+}
+
 /*
  * The records of a large fleet are in no cache any more when the next family comes round: those of a target
  * some places ahead are asked for while this one's are written.
@@ -305,11 +312,12 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
 {
     size_t at = fleet->position;
     if (is_own(fleet)) {
-        return (struct place){encoder, target_labels(fleet, at), round_snapshot(fleet->round, at), NULL};
+        return (struct place){encoder, target_labels(fleet, at), round_snapshot(fleet->round, at), NULL,
+                              target_commands(fleet, at)};
     }
     struct fleet_cursor *cursor = &fleet->cursors[at];
     if (at + PREFETCH_AHEAD < fleet->heard) __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
-    return (struct place){encoder, cursor->labels, cursor->snapshot, cursor};
+    return (struct place){encoder, cursor->labels, cursor->snapshot, cursor, cursor->commands};
 }
 
 /* A step ends after so many targets, or so many bytes. */
@@ -354,6 +362,7 @@ static bool find_heard(struct fleet_walk *fleet)
             .end = end,
             .labels = target_labels(fleet, n),
             .snapshot = snapshot,
+            .commands = target_commands(fleet, n),
             .row = record_row(at, end),
         };
     }

@@ -18,7 +18,8 @@ struct fleet_cursor {
     const char *at, *end; /* the first record that is not written, and the end of all */
     struct slice labels;  /* of the target; borrowed */
     const struct snapshot *snapshot;
-    uint16_t row; /* of that record, so that a target without the family at hand is passed over unread */
+    unsigned commands; /* set of commands whose metrics are written of it */
+    uint16_t row;      /* of that record, so that a target without the family at hand is passed over unread */
 };
 
 struct fleet_walk {

@@ -24,12 +24,17 @@
 
 enum scrape_result { SCRAPE_COMPLETE, SCRAPE_PARTIAL, SCRAPE_DOWN, SCRAPE_RESULT_COUNT };
 
+struct inventory;
+struct reload_state;
+
 struct telemetry {
     /* Asked at each scrape; borrowed, NULL where there is none. */
     const struct server *server;
     const struct resolver *resolver;
     const struct fleet *fleet;
     const struct push *push;
+    const struct inventory *inventory; /* for collectors/inventory.h, as is the next */
+    const struct reload_state *reload;
 
     size_t targets;            /* configured */
     unsigned scrapes_running;  /* asked for by HTTP */

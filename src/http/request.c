@@ -272,6 +272,7 @@ enum request_outcome request_parse(struct request *request, struct slice bytes, 
 
     *request = (struct request){.method = slice_is(head.method, "GET")    ? METHOD_GET
                                           : slice_is(head.method, "HEAD") ? METHOD_HEAD
+                                          : slice_is(head.method, "POST") ? METHOD_POST
                                                                           : METHOD_OTHER};
     if (!read_head(&head, request, refusal)) return REQUEST_REFUSED;
     if (head.hosts > 1 || (head.hosts == 0 && request->minor == 1)) {

@@ -17,7 +17,7 @@
 /* Request line and headers together, the empty line included. */
 #define REQUEST_HEAD_MAX (16 * 1024)
 
-enum request_method { METHOD_GET, METHOD_HEAD, METHOD_OTHER };
+enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 /*
  * Every slice points into the bytes that were parsed, but for the path "/" of an absolute form that has none

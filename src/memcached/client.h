@@ -100,8 +100,9 @@ struct client {
     bool connected;      /* the stream leads to the server; for the counts */
     bool reported_down;  /* what the log said last */
     client_close_fn on_close;
-    struct link link; /* of the fleet */
-    unsigned users;   /* of the fleet: targets that hold it */
+    struct link link;    /* of the fleet */
+    unsigned users;      /* of the fleet: targets that hold it */
+    unsigned configured; /* those of them that have no policy */
 };
 
 /* NULL when out of memory. */

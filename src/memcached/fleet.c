@@ -2,7 +2,7 @@
  * A client is in one of two lists: `used`, while a target holds it, or `unused`, in the order in which the
  * last target left it. One sweep closes connections that were not used for the idle time, and frees unused
  * clients that have none left for as long; nothing else ends a client but the cap on unused ones and the end
- * of the fleet.
+ * of the fleet. Thousands may be due at the same time, so that it ends so many and goes on a moment later.
  */
 #include "memcached/fleet.h"
 
@@ -22,9 +22,9 @@
 #define SWEEP_MIN_MS 100
 #define SWEEP_MAX_MS 10000
 
-/* A fleet that nobody scrapes any more is let go in slices of a millisecond or two. */
-#define SWEEP_SLICE    128
-#define SWEEP_SLICE_MS 10
+/* To close a connection takes some 10 us. */
+#define SWEEP_PIECE   128
+#define SWEEP_REST_MS 10
 
 struct fleet {
     struct client_shared shared;
@@ -41,9 +41,13 @@ struct fleet {
     void *context;
 };
 
-static int compare_names(const void *a, const void *b)
+/* By name, then by policy. */
+static int compare_clients(const void *a, const void *b)
 {
-    return strcmp(((const struct client *) a)->name, ((const struct client *) b)->name);
+    const struct client *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+    uintptr_t one = (uintptr_t) left->dialer.policy, other = (uintptr_t) right->dialer.policy;
+    return order ? order : (one > other) - (one < other);
 }
 
 static void finish_close(struct fleet *fleet)
@@ -58,6 +62,7 @@ static void finish_close(struct fleet *fleet)
 static void on_client_closed(struct client *client)
 {
     struct fleet *fleet = container_of(client->shared, struct fleet, shared);
+    policy_release(client->dialer.policy);
     fleet->alive--;
     finish_close(fleet);
 }
@@ -67,31 +72,42 @@ static void drop_client(struct fleet *fleet, struct client *client)
     assert(client->users == 0);
     link_remove(&client->link);
     fleet->unused_count--;
-    tdelete(client, &fleet->by_name, compare_names);
+    tdelete(client, &fleet->by_name, compare_clients);
     client_close(client, on_client_closed);
 }
 
 /* --- The sweep --- */
 
+/* The time so many nanoseconds ago. */
+static uint64_t before(uint64_t now, uint64_t ns)
+{
+    return now > ns ? now - ns : 0;
+}
+
+/* Ends what was not used since then; true when it had something to end. */
+static bool sweep_client(struct fleet *fleet, struct client *client, uint64_t kept_since,
+                         uint64_t known_since)
+{
+    if (client_close_unused(client, kept_since)) return true;
+    if (client->users || !client_is_idle(client) || client->used_ns >= known_since) return false;
+    drop_client(fleet, client);
+    return true;
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct fleet *fleet = container_of(timer, struct fleet, sweep);
-    uint64_t now = uv_hrtime();
-    uint64_t unused_since = now > fleet->idle_timeout_ns ? now - fleet->idle_timeout_ns : 0;
-    uint64_t forgotten_since = now > LINGER_NS ? now - LINGER_NS : 0;
-    unsigned closed = 0;
-
-    list_each (&fleet->used, at, after) {
-        closed += client_close_unused(container_of(at, struct client, link), unused_since);
-        if (closed == SWEEP_SLICE) break;
+    uint64_t now = uv_hrtime(), interval = uv_timer_get_repeat(timer);
+    uint64_t kept_since = before(now, fleet->idle_timeout_ns), known_since = before(now, LINGER_NS);
+    struct list *const lists[] = {&fleet->used, &fleet->unused};
+    unsigned left = SWEEP_PIECE;
+    for (size_t n = 0; n < ARRAY_LEN(lists); n++) {
+        list_each (lists[n], at, after) {
+            if (left == 0) break;
+            left -= sweep_client(fleet, container_of(at, struct client, link), kept_since, known_since);
+        }
     }
-    list_each (&fleet->unused, at, after) {
-        struct client *client = container_of(at, struct client, link);
-        if (closed == SWEEP_SLICE) break;
-        closed += client_close_unused(client, unused_since);
-        if (client_is_idle(client) && client->used_ns < forgotten_since) drop_client(fleet, client);
-    }
-    if (closed == SWEEP_SLICE) uv_timer_start(timer, on_sweep, SWEEP_SLICE_MS, uv_timer_get_repeat(timer));
+    uv_timer_start(timer, on_sweep, left ? interval : SWEEP_REST_MS, interval);
 }
 
 static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)
@@ -103,23 +119,40 @@ static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)
 
 /* --- Targets --- */
 
-/* Finds the client of an address or makes it; NULL when out of memory. It comes without a place in a list. */
-static struct client *find_client(struct fleet *fleet, const struct address *address)
+/* The client of that name which targets without a policy hold; `key` has no policy either. */
+static struct client *find_configured(struct fleet *fleet, const struct client *key)
 {
-    struct client *client = client_new(&fleet->shared, address);
-    struct client **found;
-    if (!client) return NULL;
-    found = tsearch(client, &fleet->by_name, compare_names);
-    if (found && *found == client) {
-        fleet->alive++;
-        return client;
-    }
-    client_free(client);
-    return found ? *found : NULL;
+    struct client **found = tfind(key, &fleet->by_name, compare_clients);
+    return found && (*found)->configured ? *found : NULL;
 }
 
-static void hold_client(struct fleet *fleet, struct client *client)
+/*
+ * Finds the client of an address or makes it; NULL when out of memory. It comes without a place in a list.
+ * What a policy says of a configured server does not matter, so that one's client is shared with all.
+ */
+static struct client *find_client(struct fleet *fleet, const struct address *address, struct policy *policy)
 {
+    struct client *client = client_new(&fleet->shared, address), *other = NULL;
+    struct client **found;
+    if (!client) return NULL;
+    if (policy) other = find_configured(fleet, client);
+    if (!other) {
+        client->dialer.policy = policy;
+        found = tsearch(client, &fleet->by_name, compare_clients);
+        other = found ? *found : NULL;
+    }
+    if (other != client) {
+        client_free(client);
+        return other;
+    }
+    if (policy) policy_hold(policy);
+    fleet->alive++;
+    return client;
+}
+
+static void hold_client(struct fleet *fleet, struct client *client, bool configured)
+{
+    client->configured += configured;
     if (client->users++ > 0) return;
     if (link_is_linked(&client->link)) {
         link_remove(&client->link);
@@ -128,14 +161,18 @@ static void hold_client(struct fleet *fleet, struct client *client)
     list_append(&fleet->used, &client->link);
 }
 
-static void release_client(struct fleet *fleet, struct client *client)
+static void release_client(struct fleet *fleet, struct client *client, bool configured)
 {
+    client->configured -= configured;
     if (--client->users > 0) return;
     link_remove(&client->link);
     list_append(&fleet->unused, &client->link);
-    if (++fleet->unused_count > fleet->max_unused) {
+    fleet->unused_count++;
+    /* Who was asked for by URL may soon be asked again; who was taken out of the configuration will not. */
+    if (configured)
+        drop_client(fleet, client);
+    else if (fleet->unused_count > fleet->max_unused)
         drop_client(fleet, container_of(list_first(&fleet->unused), struct client, link));
-    }
 }
 
 static char *copy_slice(struct slice slice)
@@ -143,17 +180,30 @@ static char *copy_slice(struct slice slice)
     return strndup(slice.len ? slice.data : "", slice.len);
 }
 
-struct target *target_new(struct fleet *fleet, const struct address *address, struct slice name,
-                          struct slice labels)
+bool fleet_has(struct fleet *fleet, const struct address *address)
+{
+    struct client *key = client_new(&fleet->shared, address);
+    bool has = key && find_configured(fleet, key);
+    if (key) client_free(key);
+    return has;
+}
+
+struct target *target_new(struct fleet *fleet, const struct address *address, struct policy *policy,
+                          struct slice name, struct slice labels)
 {
     struct target *target = calloc(1, sizeof(*target));
     if (!target) return NULL;
     target->fleet = fleet;
+    target->commands = ~0u;
+    target->timeout_ms = UINT64_MAX;
     target->name = copy_slice(name);
     target->labels = copy_slice(labels);
-    if (target->name && target->labels) target->client = find_client(fleet, address);
-    if (target->client) hold_client(fleet, target->client);
-    if (target->client) return target;
+    if (target->name && target->labels) target->client = find_client(fleet, address, policy);
+    if (target->client) {
+        target->configured = !policy;
+        hold_client(fleet, target->client, target->configured);
+        return target;
+    }
     target_release(target);
     return NULL;
 }
@@ -161,7 +211,7 @@ struct target *target_new(struct fleet *fleet, const struct address *address, st
 void target_release(struct target *target)
 {
     if (!target) return;
-    if (target->client) release_client(target->fleet, target->client);
+    if (target->client) release_client(target->fleet, target->client, target->configured);
     free(target->name);
     free(target->labels);
     free(target);
@@ -198,6 +248,16 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
 struct client_counts fleet_counts(const struct fleet *fleet)
 {
     return fleet->shared.counts;
+}
+
+struct gate *fleet_gate(struct fleet *fleet)
+{
+    return &fleet->shared.gate;
+}
+
+void fleet_limit_unused(struct fleet *fleet, unsigned max_unused)
+{
+    fleet->max_unused = max_unused;
 }
 
 uv_loop_t *fleet_loop(const struct fleet *fleet)

@@ -4,14 +4,20 @@
  * A target is what a user wrote: a name and labels. A client is a server: two targets with the same address
  * share one, whether they come from the configuration or from a URL. A client whose last target is gone lives
  * on for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
+ *
+ * A target that somebody named in a URL is made under a policy. It shares the client of a configured server,
+ * which has none, but else only that of targets under the same policy: another may have a connection that
+ * this policy forbids.
  */
 #ifndef MEMCACHED_FLEET_H
 #define MEMCACHED_FLEET_H
 
 #include "memcached/client.h"
 #include "net/address.h"
+#include "net/policy.h"
 #include "net/resolver.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -21,6 +27,10 @@ struct fleet;
 struct target {
     struct fleet *fleet;   /* borrowed */
     struct client *client; /* held */
+    bool configured;       /* made without a policy */
+    unsigned group;        /* whom it belongs to, for its owner */
+    unsigned commands;     /* set of commands that it may be asked; all, unless its owner narrows it */
+    uint64_t timeout_ms;   /* of its polls; without end, unless its owner sets one */
     char *name;            /* as the user wrote it; owned, NUL-terminated */
     char *labels;          /* rendered label set, "" for none; owned, NUL-terminated */
 };
@@ -43,13 +53,27 @@ int fleet_new(struct fleet **fleet, uv_loop_t *loop, const struct fleet_config *
 
 struct client_counts fleet_counts(const struct fleet *fleet);
 
+/* Where connection attempts of this process queue. */
+struct gate *fleet_gate(struct fleet *fleet);
+
+/* How many servers that no target stands for any more may be remembered from now on. */
+void fleet_limit_unused(struct fleet *fleet, unsigned max_unused);
+
 uv_loop_t *fleet_loop(const struct fleet *fleet);
 
-/* Copies name and labels. NULL when out of memory. */
-struct target *target_new(struct fleet *fleet, const struct address *address, struct slice name,
-                          struct slice labels);
+/*
+ * Copies name and labels. `policy` judges what a name is resolved to; a literal or a path has been judged by
+ * the caller. It is held as long as it is needed; NULL for what is configured, which may be anything. NULL
+ * when out of memory.
+ */
+struct target *target_new(struct fleet *fleet, const struct address *address, struct policy *policy,
+                          struct slice name, struct slice labels);
 
-/* NULL is taken. The target must not be in a round. */
+/* Whether a target of that address is configured, however it was written. */
+bool fleet_has(struct fleet *fleet, const struct address *address);
+
+/* NULL is taken. The target must not be in a round. The connection of a server that was configured, and is
+ * no target any more, is closed. */
 void target_release(struct target *target);
 
 /* Closes every connection and frees the fleet; on_close runs once, from the loop. No target may be left

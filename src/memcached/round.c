@@ -7,10 +7,10 @@
  * While answers come in it does not, however long they take to handle; else a loop that is behind would get
  * ever more to do.
  *
- * A target that could not be asked counts as done. When the deadline is over, targets that were never asked,
- * because their turn had not come, are done, and on_give_up ends the others. It and on_release, which frees
- * what a round has gathered, have thousands of targets to see to, and do so slice by slice, one in each turn
- * of the loop.
+ * A target that could not be asked counts as done. When the time of some is over, those that were never
+ * asked, because their turn had not come, are done, and on_give_up ends the others. It and on_release, which
+ * frees what a round has gathered, have thousands of targets to see to, and do so slice by slice, one in each
+ * turn of the loop. There is one timer, set to the next time at which anybody is due.
  */
 #include "memcached/round.h"
 
@@ -46,6 +46,7 @@ struct visit {
     struct target *target; /* borrowed */
     struct poll poll;
     struct snapshot *snapshot; /* owned */
+    uint64_t due_ms;           /* in loop time: when it is given up */
     bool asked;
 };
 
@@ -57,11 +58,12 @@ struct round {
     round_fn on_done;
     void *context;
     size_t count;
-    size_t next;    /* the first that has not been asked */
-    size_t missing; /* that are not done */
-    unsigned free;  /* places in the window, of those who have answered */
-    size_t at;      /* where the next slice begins */
-    bool answered;  /* somebody, since the last look at the pace */
+    size_t next;      /* the first that has not been asked */
+    size_t missing;   /* that are not done */
+    unsigned free;    /* places in the window, of those who have answered */
+    size_t at;        /* where the next slice begins */
+    uint64_t over_ms; /* whoever is due by then is given up */
+    bool answered;    /* somebody, since the last look at the pace */
     struct visit visits[];
 };
 
@@ -90,12 +92,15 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     if (round->missing == 0) finish(round);
 }
 
-/* Polls never end inside client_poll. */
+/* Polls never end inside client_poll. Who is due before it was asked is not asked. */
 static void ask_more(struct round *round, unsigned count)
 {
+    uint64_t now_ms = uv_now(round->deadline.loop);
     for (; count > 0 && round->next < round->count; count--) {
         struct visit *visit = &round->visits[round->next++];
-        visit->asked = client_poll(visit->target->client, &visit->poll, round->commands, on_polled) == 0;
+        unsigned commands = round->commands & visit->target->commands;
+        visit->asked = visit->due_ms > now_ms &&
+                       client_poll(visit->target->client, &visit->poll, commands, on_polled) == 0;
         if (!visit->asked) round->missing--;
     }
 }
@@ -109,38 +114,80 @@ static void on_pace(uv_timer_t *pace)
     if (round->missing == 0) finish(round);
 }
 
-/* --- The deadline --- */
+/* --- Deadlines --- */
 
-/* Ends up to `limit` polls; false when there are no more. */
+/* Ends up to `limit` polls that are due; false when it has looked at all. */
 static bool give_up(struct round *round, size_t limit)
 {
-    for (; round->at < round->next && limit > 0; round->at++) {
+    for (; round->at < round->next; round->at++) {
         struct visit *visit = &round->visits[round->at];
-        if (!visit->asked) continue;
+        if (!visit->asked || visit->due_ms > round->over_ms) continue;
+        if (limit-- == 0) return true;
         visit->asked = false;
         visit->snapshot = poll_give_up(&visit->poll);
         round->missing--;
-        limit--;
     }
-    return round->missing > 0;
+    return false;
+}
+
+/* Most rounds have one deadline, and none more than there are modules. */
+static void on_deadline(uv_timer_t *deadline);
+
+static void wait_for_next(struct round *round)
+{
+    uint64_t now_ms = uv_now(round->deadline.loop), next_ms = UINT64_MAX;
+    for (size_t n = 0; n < round->count; n++) {
+        const struct visit *visit = &round->visits[n];
+        if ((visit->asked || n >= round->next) && visit->due_ms < next_ms) next_ms = visit->due_ms;
+    }
+    if (next_ms == UINT64_MAX) return;
+    uv_timer_start(&round->deadline, on_deadline, next_ms > now_ms ? next_ms - now_ms : 0, 0);
 }
 
 static void on_give_up(uv_idle_t *slices)
 {
     struct round *round = container_of(slices, struct round, slices);
-    if (!give_up(round, GIVE_UP_SLICE)) finish(round);
+    if (give_up(round, GIVE_UP_SLICE)) return;
+    uv_idle_stop(slices);
+    if (round->missing == 0)
+        finish(round);
+    else
+        wait_for_next(round);
 }
 
 static void on_deadline(uv_timer_t *deadline)
 {
     struct round *round = container_of(deadline, struct round, deadline);
-    round->missing -= round->count - round->next;
-    round->next = round->count;
-    uv_timer_stop(&round->pace);
+    round->over_ms = uv_now(deadline->loop);
+    round->at = 0;
+    while (round->next < round->count && round->visits[round->next].due_ms <= round->over_ms) {
+        round->next++;
+        round->missing--;
+    }
+    if (round->next == round->count) uv_timer_stop(&round->pace);
     uv_idle_start(&round->slices, on_give_up);
 }
 
+/* When a target has to have answered: its own time or the round's is over, whichever ends first. */
+static uint64_t due_ms(const uv_loop_t *loop, const struct target *target, uint64_t timeout_ms)
+{
+    uint64_t left_ms = target->timeout_ms < timeout_ms ? target->timeout_ms : timeout_ms;
+    return left_ms < UINT64_MAX - uv_now(loop) ? uv_now(loop) + left_ms : UINT64_MAX;
+}
+
 /* --- The beginning --- */
+
+static void init_visits(struct round *round, const uv_loop_t *loop, struct target *const *targets,
+                        uint64_t timeout_ms)
+{
+    for (size_t n = 0; n < round->count; n++) {
+        struct visit *visit = &round->visits[n];
+        visit->round = round;
+        visit->target = targets[n];
+        visit->due_ms = due_ms(loop, targets[n], timeout_ms);
+        poll_init(&visit->poll);
+    }
+}
 
 int round_start(struct round **result, struct fleet *fleet, struct target *const *targets, size_t count,
                 unsigned commands, uint64_t timeout_ms, round_fn on_done, void *context)
@@ -153,15 +200,11 @@ int round_start(struct round **result, struct fleet *fleet, struct target *const
     round->context = context;
     round->count = round->missing = count;
     round->handles = 3;
-    for (size_t n = 0; n < count; n++) {
-        round->visits[n].round = round;
-        round->visits[n].target = targets[n];
-        poll_init(&round->visits[n].poll);
-    }
+    init_visits(round, loop, targets, timeout_ms);
     uv_timer_init(loop, &round->deadline);
     uv_timer_init(loop, &round->pace);
     uv_idle_init(loop, &round->slices);
-    uv_timer_start(&round->deadline, on_deadline, timeout_ms, 0);
+    wait_for_next(round);
     ask_more(round, WINDOW);
     /* At once if there is nobody to wait for. */
     uv_timer_start(&round->pace, on_pace, round->missing ? PACE_MS : 0, PACE_MS);
@@ -241,6 +284,8 @@ void round_free(struct round *round)
 {
     if (!round) return;
     round->next = round->count;
+    round->over_ms = UINT64_MAX;
+    round->at = 0;
     give_up(round, round->count);
     uv_timer_stop(&round->deadline);
     uv_timer_stop(&round->pace);

@@ -15,8 +15,9 @@ struct round;
 typedef void (*round_fn)(void *context);
 
 /*
- * Polls every target, asking the set of commands and `stats`; a snapshot may hold what others asked in the
- * same poll. 0: on_done runs exactly once, from the loop, never inside this call, when the last target has
+ * Polls every target, asking of the set of commands what the target allows, and `stats`; a snapshot may hold
+ * what others asked in the same poll. A target has the least of `timeout_ms` and its own time; UINT64_MAX is
+ * without end. 0: on_done runs exactly once, from the loop, never inside this call, when the last target has
  * answered or the deadline is over, unless the round is freed before. Negative libuv code: never. The targets
  * are borrowed until round_free; the array is copied.
  */

@@ -7,6 +7,8 @@ enum target_state verdict_of_failure(int status)
     switch (status) {
     case UV_EAI_NONAME:
         return TARGET_UNRESOLVED;
+    case DIALER_FORBIDDEN:
+        return TARGET_FORBIDDEN;
     case UV_ECONNREFUSED:
         return TARGET_REFUSED;
     case UV_ETIMEDOUT:

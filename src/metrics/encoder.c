@@ -5,6 +5,7 @@
  */
 #include "metrics/encoder.h"
 
+#include "base/digits.h"
 #include "base/number.h"
 
 #include <math.h>
@@ -251,12 +252,12 @@ void encoder_sample(struct encoder *encoder, struct slice target_labels, struct 
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value)
 {
-    char digits[NUMBER_DIGITS_MAX];
+    char digits[DIGITS_MAX];
     if (encoder->muted) return;
     if (encoder->format == FORMAT_PROTOBUF)
         put_number(encoder, target_labels, labels, (double) value);
     else
-        write_line(encoder, target_labels, labels, number_digits(value, digits));
+        write_line(encoder, target_labels, labels, digits_of(value, digits));
 }
 
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,

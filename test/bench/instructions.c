@@ -80,7 +80,7 @@ static void add_targets(struct target_list *list, struct fleet *fleet, const cha
         char name[64];
         snprintf(name, sizeof(name), "127.1.%zu.%zu:%s", n / 250, n % 250 + 1, port);
         if (address_parse(&address, slice_of(name), MEMCACHED_PORT) ||
-            target_list_add(list, fleet, &address, "instance", slice_of(name)) < 0)
+            target_list_add(list, fleet, &address, NULL, "instance", slice_of(name)) < 0)
             die("%s: no target", name);
     }
 }

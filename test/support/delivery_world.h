@@ -21,6 +21,8 @@
 struct delivery_world {
     struct fleet_world fleet;
     struct options options;
+    struct terms terms;   /* with the options; stays in this memory */
+    struct roster roster; /* of the fleet's targets, likewise */
     struct delivery *delivery;
     char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
     int log;
@@ -93,19 +95,33 @@ static inline void on_world_once(void *context, int code)
     assert_false(world->closed);
 }
 
+static inline struct roster *world_roster(void *context)
+{
+    struct delivery_world *world = context;
+    world->roster.targets = world->fleet.targets;
+    world->roster.with_labels = world->fleet.targets.count > 1;
+    for (size_t n = 0; n < world->roster.targets.count; n++) {
+        world->roster.targets.items[n]->commands = world->options.collectors;
+        world->roster.targets.items[n]->timeout_ms = world->options.timeout_ns / 1000000;
+    }
+    return &world->roster;
+}
+
 /* What delivery_new answers; appends to the error. */
 static inline int delivery_world_try(struct delivery_world *world, struct buffer *error)
 {
     struct delivery_config config = {
         .loop = &world->fleet.loop,
-        .options = &world->options,
+        .terms = &world->terms,
+        .roster = world_roster,
         .fleet = world->fleet.fleet,
-        .targets = &world->fleet.targets,
         .telemetry = &world->fleet.telemetry,
         .on_once = on_world_once,
         .context = world,
     };
     world->closed = false;
+    world->terms.references = world->roster.references = 1;
+    world->terms.settings.options = world->options;
     return delivery_new(&world->delivery, &config, error);
 }
 

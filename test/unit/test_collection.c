@@ -15,6 +15,7 @@
 
 struct fixture {
     struct fleet_world world;
+    struct roster roster; /* of the world's targets; stays in this memory */
     struct collection *collection;
     bool ready, ended;
 };
@@ -53,9 +54,10 @@ static void on_end(void *context)
 
 static struct collection_plan make_plan(struct fixture *fixture)
 {
+    fixture->roster.references = 2; /* the plan's, and one that keeps it in this memory */
     return (struct collection_plan){
         .fleet = fixture->world.fleet,
-        .targets = &fixture->world.targets,
+        .roster = &fixture->roster,
         .telemetry = &fixture->world.telemetry,
         .commands = WORLD_COMMANDS,
         .timeout_ms = 5000,
@@ -68,6 +70,7 @@ static struct collection_plan make_plan(struct fixture *fixture)
 static void start(struct fixture *fixture, struct collection_plan *plan)
 {
     fixture->ready = fixture->ended = false;
+    if (plan->roster) plan->roster->targets = fixture->world.targets;
     assert_int_equal(collection_start(&fixture->collection, plan), 0);
     assert_false(fixture->ready);
 }
@@ -128,6 +131,38 @@ static void test_one_target(void **state)
     assert_null(strstr(text, "process_resident_memory_bytes"));
     assert_null(strstr(text, "# EOF"));
     free(text);
+}
+
+/* Each server is asked by exactly one of the shards. */
+static void test_shards(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t targets = 0;
+    for (size_t n = 0; n < WORLD_SERVERS; n++) world_add_server(&fixture->world, n);
+    for (unsigned index = 0; index < 2; index++) {
+        struct collection_plan plan = make_plan(fixture);
+        plan.shard = (struct shard){index, 2};
+        run(fixture, &plan);
+        targets += collection_targets(fixture->collection);
+        assert_int_equal(collection_up(fixture->collection), collection_targets(fixture->collection));
+        free(drain(fixture, 65536));
+    }
+    assert_int_equal(targets, WORLD_SERVERS);
+    for (size_t n = 0; n < WORLD_SERVERS; n++) assert_int_equal(fixture->world.servers[n].requests, 1);
+}
+
+static void test_only_target(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned count = 0; count < 3; count++) {
+        struct collection_plan plan = make_plan(fixture);
+        if (count) world_add_server(&fixture->world, count);
+        run(fixture, &plan);
+        const struct snapshot *only = collection_only(fixture->collection);
+        assert_int_equal(only != NULL, count == 1);
+        if (only) assert_int_equal(only->state, TARGET_UP);
+        free(drain(fixture, 65536));
+    }
 }
 
 static void test_several_targets_with_labels(void **state)
@@ -224,7 +259,8 @@ static void test_own_collectors_one_by_one(void **state)
         plan.pid_file = path;
         run(fixture, &plan);
         char *text = drain(fixture, 4096);
-        assert_true(expect_families_of(text, own_collector(own)) > 0);
+        /* There is no inventory here that could tell anything. */
+        assert_int_equal(expect_families_of(text, own_collector(own)) > 0, own != OWN_INVENTORY);
         free(text);
     }
     unlink(path);
@@ -323,7 +359,8 @@ static void test_no_targets(void **state)
 
 static void move_targets(struct fixture *fixture, struct collection_plan *plan)
 {
-    plan->targets = NULL;
+    roster_release(plan->roster);
+    plan->roster = NULL;
     plan->own = fixture->world.targets;
     fixture->world.targets = (struct target_list){0};
 }
@@ -433,6 +470,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_one_target),
+        TEST(test_shards),
+        TEST(test_only_target),
         TEST(test_several_targets_with_labels),
         TEST(test_pieces),
         TEST(test_with_the_exporter),

@@ -41,6 +41,9 @@ static void has_the_documented_defaults(void **state)
     assert_int_equal(options->timeout_ns, SECOND);
     assert_int_equal(options->idle_timeout_ns, 300 * SECOND);
     assert_int_equal(options->timeout_offset_ns, SECOND / 4);
+    assert_string_equal(options->config_file, "");
+    assert_false(options->config_check);
+    assert_false(options->enable_lifecycle);
     assert_string_equal(options->pid_file, "");
     assert_string_equal(options->telemetry_path, "/metrics");
     assert_string_equal(options->scrape_path, "/scrape");
@@ -63,6 +66,31 @@ static void has_the_documented_defaults(void **state)
     assert_false(options->tls_insecure_skip_verify);
     assert_int_equal(options->log_level, LOG_INFO);
     assert_int_equal(options->log_format, LOG_LOGFMT);
+    release(&outcome);
+}
+
+/* A file says what is scraped, so that nothing is by default; what was given counts. */
+static void has_no_default_address_beside_a_file(void **state)
+{
+    struct outcome outcome;
+    (void) state;
+    parse(&outcome, ARGUMENTS("--config.file=f"), NO_ENVIRONMENT);
+    assert_runs(&outcome);
+    assert_string_equal(outcome.options.config_file, "f");
+    assert_list(&outcome.options.addresses, "");
+    release(&outcome);
+
+    parse(&outcome, ARGUMENTS("--config.file="), NO_ENVIRONMENT);
+    assert_list(&outcome.options.addresses, "localhost:11211");
+    release(&outcome);
+
+    parse(&outcome, ARGUMENTS("--memcached.address=a"), ENVIRONMENT(PREFIX "CONFIG_FILE=f"));
+    assert_string_equal(outcome.options.config_file, "f");
+    assert_list(&outcome.options.addresses, "a");
+    release(&outcome);
+
+    parse(&outcome, ARGUMENTS(NULL), ENVIRONMENT(PREFIX "CONFIG_FILE=f"));
+    assert_list(&outcome.options.addresses, "");
     release(&outcome);
 }
 
@@ -112,6 +140,7 @@ static const struct {
     {"log.level", "error", NARROW(log_level), LOG_ERROR},
     {"log.format", "logfmt", NARROW(log_format), LOG_LOGFMT},
     {"log.format", "json", NARROW(log_format), LOG_JSON},
+    {"web.enable-lifecycle", "true", BIT(enable_lifecycle), 1},
     {"web.systemd-socket", "true", BIT(systemd_socket), 1},
     {"web.systemd-socket", "1", BIT(systemd_socket), 1},
     {"web.disable-exporter-metrics", "yes", BIT(disable_exporter_metrics), 1},
@@ -200,6 +229,29 @@ static void reads_strings(void **state)
     assert_string_equal(outcome.options.scrape_path, "/s");
     assert_string_equal(outcome.options.target_label, "_Server9");
     release(&outcome);
+}
+
+static void reads_shards(void **state)
+{
+    static const struct {
+        const char *argument, *variable;
+        unsigned index, count;
+    } rows[] = {
+        {NULL, NULL, 0, 1},
+        {"--shard=2/3", NULL, 2, 3},
+        {NULL, PREFIX "SHARD=exporter-1/4", 1, 4},
+        {"--shard=0/3", PREFIX "SHARD=1/4", 0, 3},
+    };
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct outcome outcome;
+        parse(&outcome, ARGUMENTS(rows[n].argument),
+              rows[n].variable ? ENVIRONMENT(rows[n].variable) : NO_ENVIRONMENT);
+        assert_runs(&outcome);
+        assert_int_equal(outcome.options.shard.index, rows[n].index);
+        assert_int_equal(outcome.options.shard.count, rows[n].count);
+        release(&outcome);
+    }
 }
 
 /* Paths may trade places: each is checked against the other's value, not its default. */
@@ -303,10 +355,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_the_documented_defaults),
+        cmocka_unit_test(has_no_default_address_beside_a_file),
         cmocka_unit_test(takes_an_empty_argv),
         cmocka_unit_test(reads_values_in_every_form),
         cmocka_unit_test(takes_switches_by_name),
         cmocka_unit_test(reads_strings),
+        cmocka_unit_test(reads_shards),
         cmocka_unit_test(paths_may_be_swapped),
         cmocka_unit_test(reads_lists),
         cmocka_unit_test(listens_on_several_addresses),

@@ -19,7 +19,10 @@
     "expected a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload, try --help\n"
 #define PATH_BLANKS "expected a path without blanks, ?, # and %, try --help\n"
 #define LABEL       "expected a label name of letters, digits and _, not beginning with a digit or __, try --help\n"
-#define COMMAS      "expected addresses with one comma between them, try --help\n"
+#define SHARD                                                                                                \
+    "expected a shard I/N such as 0/4, with N from 1 to 4096 and I below N; "                                \
+    "I may be a pod's name that ends in -I, try --help\n"
+#define COMMAS "expected addresses with one comma between them, try --help\n"
 
 /* Rows of the table: the line, and the arguments or the variable that it is about. */
 #define BAD(text, ...)              .line = text, .arguments = {__VA_ARGS__}, .code = OPTIONS_USAGE
@@ -83,6 +86,9 @@ static const struct {
     {BAD("--memcached.max-reply: \"1073741825\": " SIZE, "--memcached.max-reply=1073741825")},
     {BAD("--memcached.max-reply: \"1073741824GiB\": " SIZE, "--memcached.max-reply=1073741824GiB")},
     {BAD("--scrape.endpoint: \"on\": expected true or false, try --help\n", "--scrape.endpoint=on")},
+    {BAD("--shard: \"4/4\": " SHARD, "--shard=4/4")},
+    {BAD("--shard: \"2\": " SHARD, "--shard", "2")},
+    {BAD_VARIABLE(PREFIX "SHARD: \"/4\": " SHARD, PREFIX "SHARD=/4")},
     {BAD("--collector.items: \"maybe\": expected true or false, try --help\n", "--collector.items=maybe")},
     {BAD("--log.level: \"fatal\": expected debug, info, warn or error, try --help\n", "--log.level=fatal")},
     {BAD("--log.format: \"text\": expected logfmt or json, try --help\n", "--log.format=text")},

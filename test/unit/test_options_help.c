@@ -21,7 +21,9 @@ static void shows_help(void **state)
         "Scrapes a whole fleet of memcached servers in one answer for Prometheus.\n\n"
         "Flags:\n"
         "  -h, --help                     Show this help.\n"
-        "      --memcached.address=localhost:11211 ...\n"
+        "      --config.file=\"\"           File that says what is scraped and how, in\n";
+    static const char address[] =
+        "\n      --memcached.address=localhost:11211 ...\n"
         "                                 Servers that /metrics asks: host:port, host,\n";
     static const char timeout[] =
         "\n      --memcached.timeout=1s     How long a scrape waits for a server, from its\n"
@@ -38,6 +40,7 @@ static void shows_help(void **state)
     parse(&outcome, ARGUMENTS("-h", "--bogus"), ENVIRONMENT(PREFIX "BOGUS=1"));
     assert_int_equal(outcome.code, OPTIONS_TEXT);
     assert_true(slice_starts(buffer_slice(&outcome.text), beginning));
+    assert_holds(&outcome.text, address);
     assert_holds(&outcome.text, timeout);
     assert_holds(&outcome.text, "\n      --[no-]web.systemd-socket  Serve");
     assert_holds(&outcome.text, collector);

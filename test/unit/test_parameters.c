@@ -8,37 +8,29 @@
 
 #include "base/container.h"
 #include "collection.h"
-#include "fleet_world.h"
 #include "http/request.h"
+#include "inventory_world.h"
 #include "parameters.h"
 
 struct fixture {
-    struct fleet_world world; /* its targets are the configured ones */
-    struct options options;
+    struct inventory_world inventory;
     struct parameter_rules rules;
     struct parameters parameters;
     struct parameter_refusal refusal;
 };
 
-static char label[] = "instance";
-
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     if (!fixture) return -1;
-    fleet_world_open(&fixture->world);
-    fixture->options = (struct options){
-        .collectors = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS),
-        .max_targets = 3,
-        .collect_build = true,
-        .collect_telemetry = true,
-        .collect_process = true,
-        .target_label = label,
-    };
+    inventory_world_open(&fixture->inventory,
+                         (const char *const[]){"--no-collector.settings", "--scrape.max-targets=3",
+                                               "--memcached.timeout=2s", NULL});
     fixture->rules = (struct parameter_rules){
-        .options = &fixture->options,
-        .fleet = fixture->world.fleet,
-        .configured = &fixture->world.targets,
+        .options = &fixture->inventory.options,
+        .fleet = fixture->inventory.fleet.fleet,
+        .inventory = fixture->inventory.inventory,
+        .commands = fixture->inventory.options.collectors,
         .takes_targets = true,
     };
     *state = fixture;
@@ -48,7 +40,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    fleet_world_close(&fixture->world);
+    inventory_world_close(&fixture->inventory);
     free(fixture);
     return 0;
 }
@@ -124,8 +116,10 @@ static void test_targets_named_twice(void **state)
 static void test_labels_and_ports_of_targets(void **state)
 {
     struct fixture *fixture = *state;
+    struct options options = fixture->inventory.options;
     char other[] = "server";
-    fixture->options.target_label = other;
+    options.target_label = other;
+    fixture->rules.options = &options;
     const struct target_list *targets = &take(fixture, "target=a&target=b:5")->targets;
     assert_string_equal(targets->items[0]->labels, "server=\"a\"");
     assert_string_equal(targets->items[0]->client->name, "a:11211");
@@ -187,15 +181,96 @@ static void test_too_many_targets(void **state)
 static void test_unix_sockets(void **state)
 {
     struct fixture *fixture = *state;
-    static const char why[] = "a unix socket may be scraped by URL only if it is configured";
+    static const char why[] =
+        "a unix socket may be scraped by URL only if it is configured or scrape_policy allows its path";
     refuse(fixture, "target=/run/m.sock", 403, "target", "/run/m.sock", why);
     refuse(fixture, "target=unix:/run/m.sock", 403, "target", "unix:/run/m.sock", why);
-    world_add(&fixture->world, "127.0.0.1:2");
-    world_add(&fixture->world, "unix:/run/m.sock");
+    world_add(&fixture->inventory.fleet, "127.0.0.1:2");
+    world_add(&fixture->inventory.fleet, "unix:/run/m.sock");
     EXPECT_TARGETS(fixture, "target=/run/m.sock", "/run/m.sock");
     EXPECT_TARGETS(fixture, "target=unix:%2Frun/m.sock", "unix:/run/m.sock");
     refuse(fixture, "target=/run/m.sock&target=/run/m.sock2", 403, "target", "/run/m.sock2", why);
     refuse(fixture, "target=/run/../run/m.sock", 403, "target", "/run/../run/m.sock", why);
+}
+
+/* Gives the rules a policy of one rule each, or NULL. */
+static void set_policy(struct fixture *fixture, const char *allow, const char *deny)
+{
+    struct policy *policy = policy_new();
+    struct policy_rule rule;
+    if (allow) {
+        assert_null(policy_rule_parse(&rule, slice_of(allow)));
+        assert_true(policy_add(&policy->allow, &rule));
+    }
+    if (deny) {
+        assert_null(policy_rule_parse(&rule, slice_of(deny)));
+        assert_true(policy_add(&policy->deny, &rule));
+    }
+    policy_release(fixture->rules.policy);
+    fixture->rules.policy = policy;
+}
+
+static void test_policy(void **state)
+{
+    struct fixture *fixture = *state;
+    set_policy(fixture, "private", "10.9.0.0/16");
+    EXPECT_TARGETS(fixture, "target=10.0.0.1&target=%5B::1%5D", "10.0.0.1", "[::1]");
+    refuse(fixture, "target=8.8.8.8", 403, "target", "8.8.8.8",
+           "no rule of scrape_policy allows 8.8.8.8:11211");
+    refuse(fixture, "target=10.0.0.1&target=10.9.0.1:80", 403, "target", "10.9.0.1:80",
+           "scrape_policy denies 10.9.0.0/16, and this is 10.9.0.1:80");
+    refuse(fixture, "target=169.254.169.254:80", 403, "target", "169.254.169.254:80",
+           "no rule of scrape_policy allows 169.254.169.254:80");
+    /* What a name is resolved to will tell. */
+    EXPECT_TARGETS(fixture, "target=cache-1", "cache-1");
+    set_policy(fixture, "unix:/run/*", NULL);
+    EXPECT_TARGETS(fixture, "target=/run/m.sock", "/run/m.sock");
+    refuse(fixture, "target=cache-1", 403, "target", "cache-1",
+           "no rule of scrape_policy allows cache-1:11211");
+    policy_release(fixture->rules.policy);
+}
+
+/* A server that is configured may be named, however it is written, as long as it is configured. */
+static void test_policy_leaves_configured_servers_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    set_policy(fixture, "private", "any");
+    world_add(&fixture->inventory.fleet, "8.8.8.8");
+    world_add(&fixture->inventory.fleet, "Cache-1:11211");
+    world_add(&fixture->inventory.fleet, "/run/m.sock");
+    EXPECT_TARGETS(fixture, "target=8.8.8.8:11211&target=cache-1", "8.8.8.8:11211", "cache-1");
+    EXPECT_TARGETS(fixture, "target=unix:/run/m.sock", "unix:/run/m.sock");
+    refuse(fixture, "target=8.8.8.8:80", 403, "target", "8.8.8.8:80",
+           "scrape_policy denies any, and this is 8.8.8.8:80");
+    /* Someone who was let in does not let others in. */
+    assert_int_equal(take(fixture, "target=8.8.8.8")->targets.count, 1);
+    struct parameters holding = fixture->parameters;
+    target_list_clear(&fixture->inventory.fleet.targets);
+    refuse(fixture, "target=8.8.8.8", 403, "target", "8.8.8.8",
+           "scrape_policy denies any, and this is 8.8.8.8:11211");
+    parameters_clear(&holding);
+    policy_release(fixture->rules.policy);
+}
+
+/* --- Shards --- */
+
+static void test_shard(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char expected[] =
+        "expected a shard I/N such as 0/4, with N from 1 to 4096 and I below N; I may "
+        "be a pod's name that ends in -I";
+    refuse(fixture, "target=a&shard=0/2", 400, "shard", "0/2",
+           "only configured targets are divided into shards");
+    fixture->rules.takes_targets = false;
+    const struct parameters *parameters = take(fixture, "shard=1/3");
+    assert_int_equal(parameters->shard.index, 1);
+    assert_int_equal(parameters->shard.count, 3);
+    clear(fixture);
+    assert_int_equal(take(fixture, "")->shard.count, 0);
+    clear(fixture);
+    refuse(fixture, "shard=3/3", 400, "shard", "3/3", expected);
+    refuse(fixture, "shard=", 400, "shard", "", expected);
 }
 
 /* --- Commands --- */
@@ -299,7 +374,32 @@ static void test_modules(void **state)
 {
     EXPECT_TARGETS(*state, "target=a&module=", "a");
     EXPECT_TARGETS(*state, "target=a&module", "a");
+    EXPECT_TARGETS(*state, "target=a&module=default", "a");
     refuse(*state, "target=a&module=tls", 400, "unknown module", "tls", "");
+}
+
+/* What may be asked, and for how long, is the module's, wherever it stands in the query. */
+static void test_modules_of_a_file(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned stats = COMMAND_BIT(COMMAND_STATS), sizes = COMMAND_BIT(COMMAND_SIZES);
+    inventory_world_set(&fixture->inventory, "modules: {m: {timeout: 100ms, collectors: [sizes]}}");
+    const struct parameters *parameters = take(fixture, "module=m&target=a");
+    assert_int_equal(parameters->commands, stats | sizes);
+    assert_int_equal(parameters->timeout_ms, 100);
+    clear(fixture);
+    assert_int_equal(take(fixture, "target=a")->timeout_ms, 2000);
+    clear(fixture);
+    expect_commands(fixture, "collect[]=sizes&target=a&module=m", stats | sizes);
+    expect_commands(fixture, "collect[]=stats&target=a&module=m", stats);
+    refuse(fixture, "target=a&collect[]=items&module=m", 400, "collector", "items",
+           "it is not enabled, see --collector.*");
+    refuse(fixture, "target=a&module=M", 400, "unknown module", "M", "");
+    fixture->rules.takes_targets = false;
+    refuse(fixture, "module=m", 400, "module", "m", "configured targets have the module of their group");
+    fixture->rules.commands = stats | sizes;
+    expect_commands(fixture, "", stats | sizes);
+    expect_commands(fixture, "collect[]=sizes", stats | sizes);
 }
 
 static void test_what_is_not_there_yet(void **state)
@@ -342,12 +442,16 @@ int main(void)
         TEST(test_malformed_targets),
         TEST(test_too_many_targets),
         TEST(test_unix_sockets),
+        TEST(test_policy),
+        TEST(test_policy_leaves_configured_servers_alone),
+        TEST(test_shard),
         TEST(test_collectors),
         TEST(test_own_collectors),
         TEST(test_refused_collectors),
         TEST(test_names),
         TEST(test_fail),
         TEST(test_modules),
+        TEST(test_modules_of_a_file),
         TEST(test_what_is_not_there_yet),
         TEST(test_malformed_escapes),
         TEST(test_longest_query),

@@ -136,8 +136,10 @@ static const char *expect_answer(struct fixture *fixture, const char *status_lin
     const char *text = fixture->answer.data;
     if (!slice_starts(buffer_slice(&fixture->answer), status_line))
         fail_msg("not %s:\n%s", status_line, text);
-    assert_non_null(strstr(text, "\r\nContent-Type: " CONTENT_TYPE "\r\n"));
-    assert_non_null(strstr(text, "\r\nVary: Accept, Accept-Encoding\r\n"));
+    if (strncmp(status_line, "HTTP/1.1 403", 12) != 0) {
+        assert_non_null(strstr(text, "\r\nContent-Type: " CONTENT_TYPE "\r\n"));
+        assert_non_null(strstr(text, "\r\nVary: Accept, Accept-Encoding\r\n"));
+    }
     return strstr(text, "\r\n\r\n") + 4;
 }
 
@@ -162,10 +164,8 @@ static void test_fail(void **state)
         bool fail, up, down;
         const char *status_line;
     } rows[] = {
-        {false, false, true, "HTTP/1.1 200 OK\r\n"},
-        {true, false, true, "HTTP/1.1 502 Bad Gateway\r\n"},
-        {true, true, true, "HTTP/1.1 200 OK\r\n"},
-        {true, true, false, "HTTP/1.1 200 OK\r\n"},
+        {false, false, true, "HTTP/1.1 200 OK\r\n"}, {true, false, true, "HTTP/1.1 502 Bad Gateway\r\n"},
+        {true, true, true, "HTTP/1.1 200 OK\r\n"},   {true, true, false, "HTTP/1.1 200 OK\r\n"},
         {true, false, false, "HTTP/1.1 200 OK\r\n"},
     };
     struct fixture *fixture = *state;
@@ -177,6 +177,35 @@ static void test_fail(void **state)
         const char *text = expect_answer(fixture, rows[n].status_line);
         assert_int_equal(exposition_count(text, "memcached_up"), rows[n].up + rows[n].down);
     }
+}
+
+/* A name that leads only to what is forbidden; beside others it is one of the states that a target may have.
+ */
+static void test_forbidden(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fleet_world *world = &fixture->world;
+    struct address address = world_address("localhost");
+    struct policy *policy = policy_new();
+    struct policy_rule rule;
+    assert_null(policy_rule_parse(&rule, SLICE("8.8.8.8")));
+    assert_true(policy_add(&policy->allow, &rule));
+    for (unsigned others = 0; others < 2; others++) {
+        if (others) world_add_server(world, 0);
+        assert_int_equal(
+            target_list_add(&world->targets, world->fleet, &address, policy, "instance", SLICE("localhost")),
+            0);
+        ask(fixture);
+        const char *text =
+            expect_answer(fixture, others ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 403 Forbidden\r\n");
+        if (others)
+            assert_int_equal(exposition_count(text, "memcached_up"), 2);
+        else
+            assert_true(
+                slice_starts(slice_of(text), "target: no rule of scrape_policy allows localhost:11211 ("));
+        assert_int_equal(fixture->ended, others + 1);
+    }
+    policy_release(policy);
 }
 
 /* The server stops in the middle of the collection: that ends with it, whoever is still being asked. */
@@ -218,9 +247,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_answer),
-        TEST(test_fail),
-        TEST(test_server_stops_at_every_turn),
+        TEST(test_answer),        TEST(test_fail),
+        TEST(test_forbidden),     TEST(test_server_stops_at_every_turn),
         TEST(test_client_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
+#include "collectors/inventory.h"
 #include "collectors/telemetry.h"
 #include "data.h"
 #include "metrics/process.h"
@@ -16,8 +17,8 @@
 
 static const struct collector *collectors(size_t n)
 {
-    const struct collector *all[] = {fleet_collector(), &memcached_process_collector, &build_collector,
-                                     &telemetry_collector, &process_collector};
+    const struct collector *all[] = {fleet_collector(),    &memcached_process_collector, &build_collector,
+                                     &telemetry_collector, &inventory_collector,         &process_collector};
     return n < ARRAY_LEN(all) ? all[n] : NULL;
 }
 
@@ -37,7 +38,7 @@ static void test_no_name_is_taken_twice(void **unused)
     (void) unused;
     registry_init(&registry);
     for (size_t n = 0; collectors(n); n++) add(&registry, collectors(n));
-    assert_int_equal(registry.count, 5);
+    assert_int_equal(registry.count, 6);
 }
 
 /* Nor in another order: a conflict is one from both sides. */
@@ -46,8 +47,8 @@ static void test_no_name_is_taken_twice_backwards(void **unused)
     struct registry registry;
     (void) unused;
     registry_init(&registry);
-    for (size_t n = 5; n-- > 0;) add(&registry, collectors(n));
-    assert_int_equal(registry.count, 5);
+    for (size_t n = 6; n-- > 0;) add(&registry, collectors(n));
+    assert_int_equal(registry.count, 6);
 }
 
 /* "memcached_process_*" stands for all names that begin so. */

@@ -83,7 +83,7 @@ static void test_methods(void **state)
         const char *name;
         enum request_method method;
     } rows[] = {
-        {"GET", METHOD_GET},       {"HEAD", METHOD_HEAD},     {"get", METHOD_OTHER},   {"POST", METHOD_OTHER},
+        {"GET", METHOD_GET},       {"HEAD", METHOD_HEAD},     {"get", METHOD_OTHER},   {"POST", METHOD_POST},
         {"CONNECT", METHOD_OTHER}, {"OPTIONS", METHOD_OTHER}, {"BREW!", METHOD_OTHER}, {"PRI", METHOD_OTHER},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -37,7 +37,8 @@ static void add_target(struct world *world, int port)
     char text[64];
     snprintf(text, sizeof(text), "127.0.0.1:%d", port);
     assert_null(address_parse(&address, slice_of(text), 1));
-    struct target *target = target_new(world->fleet, &address, slice_of(text), SLICE("instance=\"x\""));
+    struct target *target =
+        target_new(world->fleet, &address, policy_none(), slice_of(text), SLICE("instance=\"x\""));
     assert_non_null(target);
     world->targets[world->count++] = target;
 }
@@ -240,6 +241,55 @@ static void test_unused_servers_are_capped(void **state)
     round_free(world->round);
 }
 
+/* One that is given up at its own time, while the others go on to theirs; and none is over the round's. */
+static void test_targets_have_their_own_time(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) {
+        add_target(world, world->servers[n].port);
+        world->servers[n].reply = NULL;
+    }
+    world->targets[0]->timeout_ms = 30;
+    world->targets[1]->timeout_ms = 90;
+    uint64_t started_ns = uv_hrtime();
+    run(world, 150);
+    /* The loop's time lags behind the clock's. */
+    assert_true(uv_hrtime() - started_ns >= 100 * 1000000ull);
+    for (size_t n = 0; n < SERVERS; n++) expect_state(world, n, TARGET_TIMEOUT);
+    uint64_t first_ns = round_snapshot(world->round, 0)->duration_ns;
+    uint64_t second_ns = round_snapshot(world->round, 1)->duration_ns;
+    assert_true(first_ns < second_ns);
+    assert_true(second_ns < round_snapshot(world->round, 2)->duration_ns);
+    round_free(world->round);
+}
+
+/* Without a time of the round, that of the targets ends it. */
+static void test_round_without_end(void **state)
+{
+    struct world *world = *state;
+    add_target(world, world->servers[0].port);
+    add_target(world, world->servers[1].port);
+    world->servers[1].reply = NULL;
+    world->targets[1]->timeout_ms = 40;
+    run(world, UINT64_MAX);
+    expect_state(world, 0, TARGET_UP);
+    expect_state(world, 1, TARGET_TIMEOUT);
+    round_free(world->round);
+}
+
+/* A target is asked no more than its owner allows. */
+static void test_targets_have_their_own_commands(void **state)
+{
+    struct world *world = *state;
+    add_target(world, world->servers[0].port);
+    add_target(world, world->servers[1].port);
+    world->targets[0]->commands = COMMAND_BIT(COMMAND_STATS);
+    run(world, 5000);
+    assert_int_equal(round_snapshot(world->round, 0)->asked, COMMAND_BIT(COMMAND_STATS));
+    assert_int_equal(round_snapshot(world->round, 1)->asked, COMMANDS | COMMAND_BIT(COMMAND_STATS));
+    round_free(world->round);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -253,6 +303,9 @@ int main(void)
         TEST(test_two_rounds_share_polls),
         TEST(test_server_outlives_its_targets),
         TEST(test_unused_servers_are_capped),
+        TEST(test_targets_have_their_own_time),
+        TEST(test_round_without_end),
+        TEST(test_targets_have_their_own_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

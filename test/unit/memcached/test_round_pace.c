@@ -73,7 +73,7 @@ static void add_target(struct world *world, const char *path)
 {
     struct address address;
     assert_null(address_parse(&address, slice_of(path), 1));
-    struct target *target = target_new(world->fleet, &address, slice_of(path), SLICE(""));
+    struct target *target = target_new(world->fleet, &address, policy_none(), slice_of(path), SLICE(""));
     assert_non_null(target);
     world->targets[world->count++] = target;
 }
@@ -239,7 +239,8 @@ static void test_unused_connections_end_in_slices(void **state)
     add_servers(world);
     connect_all(world);
     while (fleet_counts(world->fleet).open > 0) uv_run(&world->loop, UV_RUN_ONCE);
-    assert_in_range(world->most_closed, 1, SWEPT);
+    /* One turn of uv_run may see to timers twice. */
+    assert_in_range(world->most_closed, 1, 2 * SWEPT);
 }
 
 /* Most attempts at once; the linker leads all calls here. */

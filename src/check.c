@@ -1,0 +1,84 @@
+#include "check.h"
+
+#include "base/version.h"
+#include "config/config.h"
+#include "flags_config.h"
+#include "settings.h"
+#include "targets.h"
+
+#include <uv.h>
+
+static size_t count_owned(const struct config *config, struct shard shard)
+{
+    size_t count = 0;
+    for (size_t n = 0; n < config->group_count; n++) {
+        const struct config_group *group = &config->groups[n];
+        for (size_t t = 0; t < group->target_count; t++)
+            count += shard_owns_address(shard, &group->targets[t].address);
+    }
+    return count;
+}
+
+/* What depends on the flags too. */
+static void print_in_force(const struct config *config, const struct settings *settings, struct buffer *out)
+{
+    const struct options *options = &settings->options;
+    buffer_printf(out, "in force: target label %s, shard %u/%u, which has %zu of the %zu targets\n",
+                  options->target_label, options->shard.index, options->shard.count,
+                  count_owned(config, options->shard), config->target_count);
+}
+
+static void print_overruled(const struct settings *settings, const struct options *flags, struct buffer *out)
+{
+    struct buffer overruled;
+    buffer_init(&overruled, OPTIONS_TEXT_MAX);
+    settings_append_overruled(settings, flags, &overruled);
+    for (struct slice rest = buffer_slice(&overruled); rest.len;) {
+        struct slice flag = slice_cut(&rest, '\n');
+        buffer_printf(out, "%.*s gives way to the file\n", SLICE_ARG(flag));
+    }
+    if (overruled.failed) out->failed = true;
+    buffer_deinit(&overruled);
+}
+
+static void print_warnings(const struct config *config, struct buffer *out)
+{
+    for (const struct config_warning *warning = config->warnings; warning; warning = warning->next)
+        buffer_printf(out, "warning: %s\n", warning->text);
+}
+
+/* As errors of flags are told. */
+static void tell(int result, const struct buffer *error, struct buffer *text)
+{
+    buffer_clear(text);
+    buffer_append_string(text, PROGRAM_NAME ": ");
+    if (error->len && !error->failed)
+        buffer_append_slice(text, buffer_slice(error));
+    else
+        buffer_append_string(text, uv_strerror(result));
+    buffer_append_char(text, '\n');
+}
+
+bool check_config(const struct options *flags, struct buffer *text)
+{
+    struct config_rules rules = settings_rules(flags);
+    struct config config;
+    struct settings settings = {0};
+    struct buffer error;
+    buffer_init(&error, OPTIONS_TEXT_MAX);
+    int result = config_load(&config, flags->config_file, &rules, &error);
+    if (result == 0 && !config.has_groups) result = config_add_flags(&config, flags, &error);
+    if (result == 0) result = settings_make(&settings, flags, &config, &error);
+    if (result == 0) {
+        config_print(&config, text);
+        print_in_force(&config, &settings, text);
+        print_overruled(&settings, flags, text);
+        print_warnings(&config, text);
+        if (text->failed) result = UV_ENOMEM;
+    }
+    if (result < 0) tell(result, &error, text);
+    buffer_deinit(&error);
+    settings_deinit(&settings);
+    config_deinit(&config);
+    return result == 0;
+}

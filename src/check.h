@@ -1,0 +1,16 @@
+/* --config.check: what a configuration file means beside the flags, for people. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "base/buffer.h"
+#include "options.h"
+
+#include <stdbool.h>
+
+/*
+ * Reads the file that the flags name. True, and `text` says what would be scraped and how; or false, and it
+ * has one line that says what is wrong. Both end with a newline. Blocks.
+ */
+bool check_config(const struct options *flags, struct buffer *text);
+
+#endif

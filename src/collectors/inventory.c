@@ -1,0 +1,185 @@
+#include "collectors/inventory.h"
+
+#include "base/container.h"
+
+#define PREFIX "memcached_exporter_"
+
+/* A step ends after so many sources. */
+#define SOURCES_A_STEP 64
+
+/* --- Sources --- */
+
+static double targets(const struct discovery_state *state)
+{
+    return (double) state->targets;
+}
+static double empty(const struct discovery_state *state)
+{
+    return state->empty;
+}
+static double refreshes(const struct discovery_state *state)
+{
+    return (double) state->refreshes;
+}
+static double failures(const struct discovery_state *state)
+{
+    return (double) state->failures;
+}
+static double last_success(const struct discovery_state *state)
+{
+    return state->last_success_s;
+}
+
+#define SOURCE "group,kind,source"
+
+static const struct {
+    struct family family;
+    double (*value)(const struct discovery_state *state);
+} numbers[] = {
+    {{PREFIX "discovery_targets", "Targets that a source found when it last answered well.", METRIC_GAUGE,
+      SOURCE},
+     targets},
+    {{PREFIX "discovery_empty", "Whether the last answer of a source named no target, taken or not.",
+      METRIC_GAUGE, SOURCE},
+     empty},
+    {{PREFIX "discovery_refreshes_total", "Answers of a source, the failures among them.", METRIC_COUNTER,
+      SOURCE},
+     refreshes},
+    {{PREFIX "discovery_failures_total", "Times that a source failed; what it had found before is then kept.",
+      METRIC_COUNTER, SOURCE},
+     failures},
+    {{PREFIX "discovery_last_success_timestamp_seconds",
+      "When a source last answered well, as Unix time; 0 for never.", METRIC_GAUGE, SOURCE},
+     last_success},
+};
+
+/* How many sources of its group before it have the same labels: one name may be asked for two types of
+ * records. */
+static unsigned count_twins(const struct inventory *inventory, size_t n)
+{
+    struct inventory_source source = inventory_source(inventory, n);
+    unsigned twins = 0;
+    while (n-- > 0) {
+        struct inventory_source other = inventory_source(inventory, n);
+        if (strcmp(source.group, other.group) != 0) break;
+        twins += strcmp(source.state->kind, other.state->kind) == 0 &&
+                 strcmp(source.state->subject, other.state->subject) == 0;
+    }
+    return twins;
+}
+
+static void append_source(struct buffer *labels, const struct inventory *inventory, size_t n)
+{
+    struct inventory_source source = inventory_source(inventory, n);
+    unsigned twins = count_twins(inventory, n);
+    struct buffer name;
+    buffer_init(&name, SIZE_MAX / 2);
+    buffer_append_string(&name, source.state->subject);
+    if (twins) buffer_printf(&name, "#%u", twins + 1);
+    labels_append(labels, "group", slice_of(source.group));
+    labels_append(labels, "kind", slice_of(source.state->kind));
+    labels_append(labels, "source", buffer_slice(&name));
+    if (name.failed) labels->failed = true;
+    buffer_deinit(&name);
+}
+
+/* Without memory for its labels a source is passed over. */
+static void write_source(const struct inventory_walk *walk, struct encoder *encoder)
+{
+    struct buffer labels;
+    double value = numbers[walk->family].value(inventory_source(walk->inventory, walk->source).state);
+    buffer_init(&labels, SIZE_MAX / 2);
+    append_source(&labels, walk->inventory, walk->source);
+    if (!labels.failed) encoder_sample_double(encoder, SLICE(""), buffer_slice(&labels), value);
+    buffer_deinit(&labels);
+}
+
+/* --- The file, and what became of the targets --- */
+
+static const struct family successful_family = {PREFIX "config_last_reload_successful",
+                                                "Whether the configuration file was taken when it was last "
+                                                "read.",
+                                                METRIC_GAUGE, ""};
+static const struct family success_family = {PREFIX "config_last_reload_success_timestamp_seconds",
+                                             "When the configuration file was last taken, as Unix time.",
+                                             METRIC_GAUGE, ""};
+static const struct family info_family = {PREFIX "config_info", "The configuration file that is in force.",
+                                          METRIC_INFO, "hash"};
+static const struct family dropped_family = {PREFIX "targets_dropped",
+                                             "Targets that are configured or were found, and are not "
+                                             "scraped: named twice, or with a label that metrics "
+                                             "have themselves.",
+                                             METRIC_GAUGE, "reason"};
+
+static const struct family *const families[] = {
+    &successful_family, &success_family,    &info_family,       &dropped_family,    &numbers[0].family,
+    &numbers[1].family, &numbers[2].family, &numbers[3].family, &numbers[4].family,
+};
+_Static_assert(ARRAY_LEN(families) == 4 + ARRAY_LEN(numbers), "each number has its family");
+
+const struct collector inventory_collector = {"inventory", families, ARRAY_LEN(families), ""};
+
+static void write_labelled(struct encoder *encoder, const char *name, const char *text, uint64_t value)
+{
+    struct buffer labels;
+    buffer_init(&labels, 256);
+    labels_append(&labels, name, slice_of(text));
+    encoder_sample_u64(encoder, SLICE(""), buffer_slice(&labels), value);
+    buffer_deinit(&labels);
+}
+
+static void write_file(const struct inventory_walk *walk, struct encoder *encoder)
+{
+    const struct config *config = inventory_config(walk->inventory);
+    if (!config || !walk->has_reload) return;
+    encoder_family(encoder, &successful_family);
+    encoder_sample_u64(encoder, SLICE(""), SLICE(""), walk->reload.successful);
+    encoder_family(encoder, &success_family);
+    encoder_sample_double(encoder, SLICE(""), SLICE(""), walk->reload.last_success_s);
+    encoder_family(encoder, &info_family);
+    write_labelled(encoder, "hash", config->hash, 1);
+}
+
+static void write_dropped(const struct inventory_walk *walk, struct encoder *encoder)
+{
+    struct inventory_counts counts = inventory_counts(walk->inventory);
+    encoder_family(encoder, &dropped_family);
+    write_labelled(encoder, "reason", "duplicate", counts.duplicates);
+    write_labelled(encoder, "reason", "label", counts.refused);
+}
+
+/* --- The walk --- */
+
+/*
+ * Some sources of one family, or the step to the next one. When other terms have come into force on the way,
+ * the places are those of other sources, of which some may have been told already: the rest is left to the
+ * next scrape.
+ */
+static bool step(struct walk *base, struct encoder *encoder)
+{
+    struct inventory_walk *walk = container_of(base, struct inventory_walk, walk);
+    if (walk->terms != inventory_terms(walk->inventory)) return false;
+    if (walk->family == 0 && walk->source == 0) {
+        write_file(walk, encoder);
+        write_dropped(walk, encoder);
+    }
+    size_t count = inventory_source_count(walk->inventory);
+    encoder_family(encoder, &numbers[walk->family].family);
+    for (unsigned n = 0; n < SOURCES_A_STEP && walk->source < count; n++, walk->source++)
+        write_source(walk, encoder);
+    if (walk->source < count) return true;
+    walk->source = 0;
+    return ++walk->family < ARRAY_LEN(numbers);
+}
+
+void inventory_walk_init(struct inventory_walk *walk, const struct inventory *inventory,
+                         const struct reload_state *reload)
+{
+    *walk = (struct inventory_walk){
+        .walk = {&inventory_collector, step},
+        .inventory = inventory,
+        .has_reload = reload,
+        .reload = reload ? *reload : (struct reload_state){0},
+        .terms = inventory_terms(inventory),
+    };
+}

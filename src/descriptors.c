@@ -1,0 +1,47 @@
+#include "descriptors.h"
+
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+/* Descriptors beside those of targets and HTTP connections: listeners, DNS, epoll, log, discovery. */
+#define OTHER_DESCRIPTORS 64
+
+void descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Every target and every HTTP client needs one. */
+static size_t needed(const struct options *options, size_t targets)
+{
+    bool serves = options->web && !options->once;
+    return targets + (serves ? options->max_connections : 0) + OTHER_DESCRIPTORS;
+}
+
+void descriptors_check(const struct options *options, size_t targets)
+{
+    static bool told;
+    struct rlimit limit;
+    char have[32], need[32];
+    if (told || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed(options, targets)) return;
+    told = true;
+    snprintf(have, sizeof(have), "%llu", (unsigned long long) limit.rlim_cur);
+    snprintf(need, sizeof(need), "%zu", needed(options, targets));
+    log_line(LOG_WARN, "the limit of open files is too low for this fleet", LOG_FIELD("limit", have),
+             LOG_FIELD("needed", need));
+}
+
+unsigned descriptors_spare(const struct options *options, size_t targets)
+{
+    struct rlimit limit;
+    size_t used = needed(options, targets);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= used) return 0;
+    size_t spare = (limit.rlim_cur - used) / 2;
+    return spare < options->max_targets ? (unsigned) spare : options->max_targets;
+}

@@ -1,0 +1,21 @@
+/* How many files this process may have open, and how many connections that leaves. */
+#ifndef DESCRIPTORS_H
+#define DESCRIPTORS_H
+
+#include "options.h"
+
+#include <stddef.h>
+
+/* Raises the soft limit to the hard one. */
+void descriptors_raise(void);
+
+/* Logs once if so many targets, and the HTTP clients that the options allow, are more than the limit. */
+void descriptors_check(const struct options *options, size_t targets);
+
+/*
+ * How many servers that were scraped by URL may keep their connections: half of what so many targets leave,
+ * and no more than a request may name.
+ */
+unsigned descriptors_spare(const struct options *options, size_t targets);
+
+#endif

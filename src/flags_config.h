@@ -1,0 +1,21 @@
+/*
+ * The addresses that flags name, as a configuration of one group: without a file, everything else works as
+ * with one.
+ */
+#ifndef FLAGS_CONFIG_H
+#define FLAGS_CONFIG_H
+
+#include "base/buffer.h"
+#include "config/config.h"
+#include "options.h"
+
+/*
+ * Its file is NULL. 0; -EINVAL with a line in `error`, without a line end, that names flag, value and what
+ * was expected; -ENOMEM. config_deinit follows in any case.
+ */
+int config_of_flags(struct config *config, const struct options *flags, struct buffer *error);
+
+/* Adds that group to a file that has no groups, and so says nothing of what is scraped. As above. */
+int config_add_flags(struct config *config, const struct options *flags, struct buffer *error);
+
+#endif

@@ -1,0 +1,94 @@
+#include "generation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static size_t count_sources(const struct config *config)
+{
+    size_t count = 0;
+    for (size_t n = 0; n < config->group_count; n++) {
+        for (const struct config_source *at = config->groups[n].sources; at; at = at->next) count++;
+    }
+    return count;
+}
+
+static int use_feeds(struct generation *generation, struct feeds *feeds, struct buffer *error)
+{
+    const struct config *config = generation->terms->config;
+    size_t count = count_sources(config);
+    generation->feeds = calloc(count + 1, sizeof(struct feed *));
+    generation->found = calloc(count + 1, sizeof(struct found *));
+    generation->owners = calloc(count + 1, sizeof(struct config_group *));
+    if (!generation->feeds || !generation->found || !generation->owners) return UV_ENOMEM;
+    for (size_t n = 0; n < config->group_count; n++) {
+        for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
+            struct feed *feed;
+            int result = feeds_use(&feed, feeds, at, config->directory, error);
+            if (result < 0) return result;
+            generation->owners[generation->feed_count] = &config->groups[n];
+            generation->feeds[generation->feed_count++] = feed;
+        }
+    }
+    return 0;
+}
+
+int generation_new(struct generation **result, struct config *config, const struct options *flags,
+                   struct feeds *feeds, struct buffer *error)
+{
+    struct generation *generation = calloc(1, sizeof(*generation));
+    struct terms *terms = NULL;
+    int status = terms_new(&terms, config, flags, error);
+    if (status == 0 && !generation) status = UV_ENOMEM;
+    if (!generation) {
+        terms_release(terms);
+        return status;
+    }
+    generation->terms = terms;
+    if (status == 0) status = use_feeds(generation, feeds, error);
+    if (status < 0) {
+        generation_free(generation);
+        return status;
+    }
+    *result = generation;
+    return 0;
+}
+
+void generation_free(struct generation *generation)
+{
+    if (!generation) return;
+    for (size_t n = 0; n < generation->feed_count; n++) feed_leave(generation->feeds[n]);
+    free(generation->feeds);
+    free(generation->found);
+    free(generation->owners);
+    terms_release(generation->terms);
+    free(generation);
+}
+
+bool generation_is_answered(const struct generation *generation)
+{
+    for (size_t n = 0; n < generation->feed_count; n++) {
+        if (!discovery_state(generation->feeds[n]->discovery)->answered) return false;
+    }
+    return true;
+}
+
+const struct found *const *generation_found(const struct generation *generation)
+{
+    for (size_t n = 0; n < generation->feed_count; n++) {
+        generation->found[n] = discovery_found(generation->feeds[n]->discovery);
+    }
+    return generation->found;
+}
+
+bool generation_needs_labels(const struct generation *generation, size_t targets)
+{
+    const struct terms *terms = generation->terms;
+    return terms->config->file || generation->feed_count > 0 || targets > 1 ||
+           terms->settings.options.shard.count > 1;
+}
+
+const struct config_group *generation_group(const struct generation *generation, size_t feed)
+{
+    assert(feed < generation->feed_count);
+    return generation->owners[feed];
+}

@@ -1,0 +1,46 @@
+/* One configuration with all that belongs to it while it is in force, or on its way to that: its terms, and
+ * the sources that it uses. */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include "config/config.h"
+#include "feeds.h"
+#include "terms.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct generation {
+    struct terms *terms;                /* held; with a configuration */
+    struct feed **feeds;                /* in use; of all groups, one behind the other; owned array */
+    const struct config_group **owners; /* the group of each; owned array */
+    size_t feed_count;
+    const struct found **found; /* what each of them has found, see generation_found; owned array */
+};
+
+/*
+ * Takes the configuration over in any case. 0, or a negative libuv code, maybe with a line in `error`;
+ * then there is nothing to free. The flags are borrowed.
+ */
+int generation_new(struct generation **generation, struct config *config, const struct options *flags,
+                   struct feeds *feeds, struct buffer *error);
+
+/* NULL is taken. */
+void generation_free(struct generation *generation);
+
+/* Whether every source has answered once. */
+bool generation_is_answered(const struct generation *generation);
+
+/* What the sources have found by now; good until one of them changes. */
+const struct found *const *generation_found(const struct generation *generation);
+
+/*
+ * Whether its samples carry the labels of their targets, of which there are so many. One address that stands
+ * alone needs none, as long as no other can come.
+ */
+bool generation_needs_labels(const struct generation *generation, size_t targets);
+
+/* The group of a source. */
+const struct config_group *generation_group(const struct generation *generation, size_t feed);
+
+#endif

@@ -1,0 +1,16 @@
+/* Where the options have the server listen: addresses, or sockets that systemd has opened. */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "base/buffer.h"
+#include "http/server.h"
+#include "options.h"
+
+/* 0; or a negative libuv code with one line in `error`, without a line end: UV_EINVAL for a malformed
+ * address. */
+int listen_all(struct server *server, const struct options *options, struct buffer *error);
+
+/* A line of the log for each place. */
+void listen_log(const struct server *server);
+
+#endif

@@ -1,0 +1,58 @@
+/* What two sets of options have in common, flag by flag. */
+#include "options_flags.h"
+
+static bool same_list(const struct string_list *a, const struct string_list *b)
+{
+    if (a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0) return false;
+    }
+    return true;
+}
+
+static bool same_bit(unsigned bit, const unsigned *a, const unsigned *b)
+{
+    return (*a & bit) == (*b & bit);
+}
+
+static bool same_value(const struct flag *flag, const struct options *a, const struct options *b)
+{
+    const void *value_a = (const char *) a + flag->place, *value_b = (const char *) b + flag->place;
+    switch (flag->type->shape) {
+    case FLAG_ACTION:
+        return true;
+    case FLAG_STRING:
+        return strcmp(*(char *const *) value_a, *(char *const *) value_b) == 0;
+    case FLAG_LIST:
+        return same_list(value_a, value_b);
+    case FLAG_SWITCH:
+    case FLAG_VALUE:
+        break;
+    }
+    if (flag->type == &flag_collector) return same_bit(flag->bit, value_a, value_b);
+    return memcmp(value_a, value_b, flag->type->size) == 0;
+}
+
+bool options_same(const struct options *a, const struct options *b, const char *prefix)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (slice_starts(slice_of(flags[i].name), prefix) && !same_value(&flags[i], a, b)) return false;
+    }
+    return true;
+}
+
+void options_append_overruled(const struct options *given, const struct options *in_force, struct buffer *out)
+{
+    char *const nothing[] = {NULL};
+    struct options defaults;
+    struct buffer text;
+    buffer_init(&text, OPTIONS_TEXT_MAX);
+    if (options_parse(&defaults, nothing, nothing, &text) != OPTIONS_RUN) out->failed = true;
+    for (size_t i = 0; i < flags_count && !out->failed; i++) {
+        if (same_value(&flags[i], given, in_force) || same_value(&flags[i], given, &defaults)) continue;
+        flag_append_spelling(&flags[i], false, out);
+        buffer_append_char(out, '\n');
+    }
+    options_deinit(&defaults);
+    buffer_deinit(&text);
+}

@@ -1,0 +1,363 @@
+/*
+ * reload_request -> read_file (a thread) -> on_read -> set -> on_set -> finish
+ *
+ * One reload at a time. Those who ask meanwhile wait for another one, all for the same, since the file may
+ * have changed behind the one under way.
+ *
+ * What can go wrong: the file is bad (finish, with its line), the inventory refuses it or has no memory
+ * (on_set or set, likewise). The end may come at each stage: while a thread reads, on_read throws away what
+ * it read; while the inventory works, on_set only releases the memory, for which nobody waits.
+ */
+#include "reload.h"
+
+#include "base/container.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "flags_config.h"
+#include "net/libcurl.h"
+#include "settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
+
+/* One who has asked. */
+struct waiter {
+    struct link link;
+    reload_done_fn on_done;
+    void *context;
+};
+
+struct reload {
+    uv_loop_t *loop;
+    const struct options *flags; /* borrowed, as is the inventory */
+    struct inventory *inventory;
+    struct reload_state state;
+    uv_signal_t hangup;
+    enum phase phase;
+    uv_work_t work;
+    struct config *config;     /* being read; owned */
+    struct config_rules rules; /* for the thread */
+    int result;                /* of reading */
+    struct buffer error;       /* of the reload under way */
+    struct list served;        /* waiters of the reload under way */
+    struct list waiting;       /* of the next one */
+    bool again;                /* there is to be a next one */
+    struct buffer overruled;   /* flags, as the log was told last */
+    bool closing;
+    unsigned open; /* handle and thread, while it is being closed */
+    reload_close_fn on_close;
+    void *close_context;
+};
+
+static bool has_file(const struct reload *reload)
+{
+    return reload->flags->config_file[0] != '\0';
+}
+
+/* --- The log --- */
+
+static void log_warnings(const struct config *config)
+{
+    for (const struct config_warning *warning = config->warnings; warning; warning = warning->next)
+        log_line(LOG_WARN, "the configuration file is odd", LOG_FIELD("warning", warning->text));
+}
+
+/* Each time that these are others. */
+static void log_overruled(struct reload *reload)
+{
+    struct buffer flags;
+    buffer_init(&flags, OPTIONS_TEXT_MAX);
+    settings_append_overruled(inventory_settings(reload->inventory), reload->flags, &flags);
+    if (slice_equal(buffer_slice(&flags), buffer_slice(&reload->overruled))) {
+        buffer_deinit(&flags);
+        return;
+    }
+    struct slice rest = buffer_slice(&flags);
+    while (rest.len) {
+        struct log_field flag = {"flag", slice_cut(&rest, '\n')};
+        log_line(LOG_WARN, "the configuration file says otherwise than a flag, and wins", flag);
+    }
+    buffer_deinit(&reload->overruled);
+    reload->overruled = flags;
+}
+
+static void log_success(struct reload *reload)
+{
+    const struct config *config = inventory_config(reload->inventory);
+    log_line(LOG_INFO, "the configuration file is in force", LOG_FIELD("file", reload->flags->config_file),
+             LOG_FIELD("hash", config ? config->hash : ""));
+    log_overruled(reload);
+}
+
+/* --- The end of a reload --- */
+
+static void release_config(struct reload *reload)
+{
+    if (reload->config) config_deinit(reload->config);
+    free(reload->config);
+    reload->config = NULL;
+}
+
+static void answer(struct list *waiters, int status, const char *error)
+{
+    for (struct link *link; (link = list_pop(waiters));) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+        struct waiter told = *waiter;
+        free(waiter);
+        told.on_done(told.context, status, error);
+    }
+}
+
+static double unix_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+static void begin(struct reload *reload);
+
+static void finish(struct reload *reload, int status, const char *error)
+{
+    struct list served;
+    list_init(&served);
+    list_move(&served, &reload->served);
+    reload->phase = PHASE_IDLE;
+    reload->state.successful = status == 0;
+    if (status == 0) reload->state.last_success_s = unix_now();
+    if (has_file(reload) && status == 0) log_success(reload);
+    if (has_file(reload) && status < 0)
+        log_line(LOG_ERROR, "the configuration file is not in force, what was before stays",
+                 LOG_FIELD("err", error));
+    if (reload->again) begin(reload);
+    answer(&served, status, error);
+}
+
+/* With the line that reading has left behind. */
+static void fail(struct reload *reload)
+{
+    struct buffer error = reload->error;
+    buffer_init(&reload->error, error.cap);
+    buffer_append_char(&error, '\0');
+    finish(reload, reload->result, error.failed || !error.data[0] ? uv_strerror(reload->result) : error.data);
+    buffer_deinit(&error);
+}
+
+/* --- The way of a reload --- */
+
+static void reload_free(struct reload *reload)
+{
+    buffer_deinit(&reload->error);
+    buffer_deinit(&reload->overruled);
+    free(reload);
+}
+
+static void on_set(void *context, int status, const char *error)
+{
+    struct reload *reload = context;
+    if (!reload->closing)
+        finish(reload, status, error);
+    else if (reload->open == 0)
+        reload_free(reload);
+    else
+        reload->phase = PHASE_IDLE;
+}
+
+/* Connections to servers that URLs name go with the policy that they were made under: one that says the same
+ * stays. */
+static void keep_policy(const struct reload *reload, struct config *config)
+{
+    struct policy *current = inventory_policy(reload->inventory);
+    if (!config->policy || !policy_equal(config->policy, current)) return;
+    policy_release(config->policy);
+    config->policy = policy_hold(current);
+}
+
+/* Hands over what was read. */
+static int set(struct reload *reload)
+{
+    struct config *config = reload->config;
+    reload->config = NULL;
+    reload->phase = PHASE_SETTING;
+    log_warnings(config);
+    keep_policy(reload, config);
+    return inventory_set(reload->inventory, config, on_set, reload);
+}
+
+static void close_part(struct reload *reload)
+{
+    if (--reload->open > 0) return;
+    reload_close_fn on_close = reload->on_close;
+    void *context = reload->close_context;
+    if (reload->phase != PHASE_SETTING) reload_free(reload);
+    on_close(context);
+}
+
+static void on_read(uv_work_t *work, int status)
+{
+    struct reload *reload = container_of(work, struct reload, work);
+    (void) status; /* it is cancelled only by closing */
+    if (!reload->closing && reload->result == 0) reload->result = set(reload);
+    if (reload->phase == PHASE_SETTING && reload->result == 0) return;
+    release_config(reload);
+    reload->phase = PHASE_IDLE;
+    if (reload->closing)
+        close_part(reload);
+    else
+        fail(reload);
+}
+
+static bool needs_libcurl(const struct config *config)
+{
+    for (size_t n = 0; n < config->group_count; n++) {
+        for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
+            if (at->kind == CONFIG_HTTP_SD) return true;
+        }
+    }
+    return config->push.url;
+}
+
+/* A file without groups says nothing of what is scraped, so that the flags do. Here nobody waits while
+ * libcurl is loaded; whoever needs it says what is wrong with it. */
+static void read_file(uv_work_t *work)
+{
+    struct reload *reload = container_of(work, struct reload, work);
+    const struct options *flags = reload->flags;
+    struct config *config = reload->config;
+    reload->result = config_load(config, flags->config_file, &reload->rules, &reload->error);
+    if (reload->result == 0 && !config->has_groups)
+        reload->result = config_add_flags(config, flags, &reload->error);
+    if (reload->result == 0 && needs_libcurl(config)) libcurl_load();
+}
+
+/* Makes room for what will be read. */
+static bool prepare(struct reload *reload)
+{
+    buffer_clear(&reload->error);
+    reload->result = UV_ENOMEM;
+    reload->config = calloc(1, sizeof(*reload->config));
+    return reload->config;
+}
+
+/* Also without memory the answer comes from the loop: the thread is then asked to do nothing. */
+static void read_nothing(uv_work_t *work)
+{
+    (void) work;
+}
+
+static void begin(struct reload *reload)
+{
+    reload->again = false;
+    reload->phase = PHASE_READING;
+    list_move(&reload->served, &reload->waiting);
+    uv_queue_work(reload->loop, &reload->work, prepare(reload) ? read_file : read_nothing, on_read);
+}
+
+/* --- Requests --- */
+
+static bool add_waiter(struct list *list, reload_done_fn on_done, void *context)
+{
+    if (!on_done) return true;
+    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    if (!waiter) return false;
+    waiter->on_done = on_done;
+    waiter->context = context;
+    link_init(&waiter->link);
+    list_append(list, &waiter->link);
+    return true;
+}
+
+static void drop_waiters(struct list *list)
+{
+    for (struct link *link; (link = list_pop(list));) free(container_of(link, struct waiter, link));
+}
+
+int reload_request(struct reload *reload, reload_done_fn on_done, void *context)
+{
+    assert(has_file(reload) && !reload->closing);
+    if (!add_waiter(&reload->waiting, on_done, context)) return UV_ENOMEM;
+    reload->again = true;
+    if (reload->phase == PHASE_IDLE) begin(reload);
+    return 0;
+}
+
+static void on_hangup(uv_signal_t *hangup, int number)
+{
+    struct reload *reload = container_of(hangup, struct reload, hangup);
+    (void) number;
+    if (has_file(reload))
+        reload_request(reload, NULL, NULL);
+    else
+        log_line(LOG_WARN, "there is nothing to reload without --config.file", LOG_FIELD("signal", "SIGHUP"));
+}
+
+const struct reload_state *reload_state(const struct reload *reload)
+{
+    return &reload->state;
+}
+
+/* --- Life --- */
+
+int reload_new(struct reload **result, uv_loop_t *loop, const struct options *flags,
+               struct inventory *inventory)
+{
+    struct reload *reload = calloc(1, sizeof(*reload));
+    if (!reload) return UV_ENOMEM;
+    reload->loop = loop;
+    reload->flags = flags;
+    reload->inventory = inventory;
+    reload->rules = settings_rules(flags);
+    list_init(&reload->served);
+    list_init(&reload->waiting);
+    buffer_init(&reload->error, 64 * 1024);
+    buffer_init(&reload->overruled, OPTIONS_TEXT_MAX);
+    uv_signal_init(loop, &reload->hangup);
+    uv_signal_start(&reload->hangup, on_hangup, SIGHUP);
+    *result = reload;
+    return 0;
+}
+
+int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error)
+{
+    if (prepare(reload)) {
+        if (has_file(reload))
+            read_file(&reload->work);
+        else
+            reload->result = config_of_flags(reload->config, reload->flags, &reload->error);
+    }
+    if (reload->result == 0 && !add_waiter(&reload->served, on_done, context)) reload->result = UV_ENOMEM;
+    if (reload->result == 0) reload->result = set(reload);
+    if (reload->result == 0) return 0;
+    reload->phase = PHASE_IDLE;
+    drop_waiters(&reload->served);
+    release_config(reload);
+    if (reload->error.len)
+        buffer_append_slice(error, buffer_slice(&reload->error));
+    else
+        buffer_append_string(error, uv_strerror(reload->result));
+    return reload->result;
+}
+
+static void on_hangup_closed(uv_handle_t *handle)
+{
+    close_part(container_of(handle, struct reload, hangup));
+}
+
+void reload_close(struct reload *reload, reload_close_fn on_close, void *context)
+{
+    if (!reload) return;
+    reload->closing = true;
+    reload->on_close = on_close;
+    reload->close_context = context;
+    reload->open = reload->phase == PHASE_READING ? 2 : 1;
+    /* One that has begun cannot be cancelled, and is waited for. */
+    if (reload->phase == PHASE_READING) uv_cancel((uv_req_t *) &reload->work);
+    uv_close((uv_handle_t *) &reload->hangup, on_hangup_closed);
+    list_move(&reload->served, &reload->waiting);
+    answer(&reload->served, UV_ECANCELED, "the exporter is stopping");
+}

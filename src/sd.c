@@ -1,0 +1,163 @@
+#include "sd.h"
+
+#include "base/container.h"
+#include "base/utf8.h"
+#include "metrics/labels.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+/* Labels of a target are at most some kilobytes, see assembly.c. */
+#define LABELS_MAX (256 * 1024)
+
+struct sd {
+    struct source source;
+    struct roster *roster; /* held */
+    bool all;              /* of all groups */
+    unsigned group;        /* or of this one */
+    bool with_modules;
+    struct buffer target_label; /* its name */
+    size_t next;                /* target */
+    const struct target *open;  /* the first of the entry that is being written; NULL before that */
+};
+
+static bool find_group(const struct roster *roster, struct slice name, unsigned *place)
+{
+    for (size_t n = 0; n < roster->group_count; n++) {
+        *place = (unsigned) n;
+        if (slice_is(name, roster->groups[n].name)) return true;
+    }
+    return false;
+}
+
+bool sd_has_group(const struct roster *roster, struct slice name)
+{
+    unsigned place;
+    return find_group(roster, name, &place);
+}
+
+/* --- JSON --- */
+
+static void append_string(struct buffer *out, struct slice text)
+{
+    buffer_append_char(out, '"');
+    utf8_append_escaped(out, text);
+    buffer_append_char(out, '"');
+}
+
+/* `any`: it is not the first of its object. */
+static void append_member(struct buffer *out, bool *any, struct slice name, struct slice value)
+{
+    if (*any) buffer_append_char(out, ',');
+    *any = true;
+    append_string(out, name);
+    buffer_append_char(out, ':');
+    append_string(out, value);
+}
+
+static void append_group(const struct sd *sd, const struct target *target, struct buffer *out, bool *any)
+{
+    const struct roster_group *group = &sd->roster->groups[target->group];
+    if (group->name[0]) append_member(out, any, SLICE("__meta_memcached_group"), slice_of(group->name));
+    if (!sd->with_modules) return;
+    append_member(out, any, SLICE("__meta_memcached_module"), slice_of(group->module));
+    append_member(out, any, SLICE("__param_module"), slice_of(group->module));
+}
+
+/* Without the one that names the target, which is the first. */
+static struct slice labels_of(const struct sd *sd, const struct target *target)
+{
+    struct slice labels = slice_of(target->labels), rest = labels;
+    struct label first;
+    bool named = labels_next(&rest, &first) && slice_equal(first.name, buffer_slice(&sd->target_label));
+    return named ? rest : labels;
+}
+
+/* The object of a target's labels. */
+static void append_labels(const struct sd *sd, const struct target *target, struct buffer *out)
+{
+    struct slice rest = labels_of(sd, target);
+    struct label label;
+    struct buffer value;
+    bool any = false;
+    buffer_init(&value, LABELS_MAX);
+    buffer_append_char(out, '{');
+    while (labels_next(&rest, &label)) {
+        buffer_clear(&value);
+        label_append_value(&value, &label);
+        append_member(out, &any, label.name, buffer_slice(&value));
+        if (value.failed) out->failed = true;
+    }
+    append_group(sd, target, out, &any);
+    buffer_append_char(out, '}');
+    buffer_deinit(&value);
+}
+
+/* --- Entries --- */
+
+/* Rendered in the same way, so that they need not be read for that: a fleet has thousands with a few sets. */
+static bool same_labels(const struct sd *sd, const struct target *a, const struct target *b)
+{
+    return a->group == b->group && slice_equal(labels_of(sd, a), labels_of(sd, b));
+}
+
+static void end_entry(struct sd *sd, struct buffer *out)
+{
+    if (!sd->open) return;
+    buffer_append_string(out, "],\"labels\":");
+    append_labels(sd, sd->open, out);
+    buffer_append_char(out, '}');
+}
+
+static void append_target(struct sd *sd, const struct target *target, struct buffer *out)
+{
+    if (!sd->all && target->group != sd->group) return;
+    if (sd->open && same_labels(sd, sd->open, target)) {
+        buffer_append_char(out, ',');
+    } else {
+        end_entry(sd, out);
+        buffer_append_string(out, sd->open ? ",\n{\"targets\":[" : "\n{\"targets\":[");
+        sd->open = target;
+    }
+    append_string(out, slice_of(target->name));
+}
+
+static bool fill(struct source *source, struct buffer *out, size_t want)
+{
+    struct sd *sd = container_of(source, struct sd, source);
+    const struct target_list *targets = &sd->roster->targets;
+    if (sd->next == 0) buffer_append_char(out, '[');
+    size_t start = out->len;
+    while (sd->next < targets->count && out->len - start < want && !out->failed)
+        append_target(sd, targets->items[sd->next++], out);
+    if (sd->next < targets->count) return true;
+    end_entry(sd, out);
+    buffer_append_string(out, sd->open ? "\n]\n" : "]\n");
+    return false;
+}
+
+/* --- Life --- */
+
+static void release(struct source *source)
+{
+    struct sd *sd = container_of(source, struct sd, source);
+    roster_release(sd->roster);
+    buffer_deinit(&sd->target_label);
+    free(sd);
+}
+
+struct source *sd_source(const struct sd_request *request)
+{
+    struct sd *sd = calloc(1, sizeof(*sd));
+    if (!sd) return NULL;
+    sd->source = (struct source){.fill = fill, .release = release};
+    sd->roster = roster_hold(request->roster);
+    sd->with_modules = request->with_modules;
+    sd->all = !request->group.data;
+    if (!sd->all && !find_group(sd->roster, request->group, &sd->group)) sd->group = UINT_MAX;
+    buffer_init(&sd->target_label, LABELS_MAX);
+    buffer_append_string(&sd->target_label, request->target_label);
+    if (!sd->target_label.failed) return &sd->source;
+    release(&sd->source);
+    return NULL;
+}

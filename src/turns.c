@@ -1,0 +1,32 @@
+#include "turns.h"
+
+#include "base/container.h"
+
+/*
+ * Runs once in each turn of the loop, before it waits. What passed since the last time, less what libuv spent
+ * waiting, is how long this turn kept everybody else.
+ */
+static void on_turn(uv_prepare_t *handle)
+{
+    struct turns *turns = container_of(handle, struct turns, handle);
+    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(handle->loop);
+    uint64_t passed_ns = now_ns - turns->last_ns, waited_ns = idle_ns - turns->idle_ns;
+    if (turns->last_ns && passed_ns > waited_ns)
+        telemetry_observe_turn(turns->telemetry, passed_ns - waited_ns);
+    turns->last_ns = now_ns;
+    turns->idle_ns = idle_ns;
+}
+
+void turns_start(struct turns *turns, uv_loop_t *loop, struct telemetry *telemetry)
+{
+    *turns = (struct turns){.telemetry = telemetry};
+    uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
+    uv_prepare_init(loop, &turns->handle);
+    uv_prepare_start(&turns->handle, on_turn);
+    uv_unref((uv_handle_t *) &turns->handle);
+}
+
+void turns_close(struct turns *turns)
+{
+    uv_close((uv_handle_t *) &turns->handle, NULL);
+}

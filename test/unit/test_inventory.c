@@ -1,0 +1,306 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "fleet_world.h"
+#include "inventory.h"
+#include "parsed_options.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct world {
+    struct fleet_world fleet;
+    struct outcome flags;
+    struct inventory *inventory;
+    char folder[64], found[96]; /* found is folder/x.json, which is there when a test has written it */
+    unsigned set, rosters;      /* calls of on_set and on_roster */
+    int status;                 /* of the last on_set */
+    char error[256];
+    bool closed;
+};
+
+static void on_roster(void *context, const struct roster *roster)
+{
+    struct world *world = context;
+    assert_ptr_equal(roster, inventory_roster(world->inventory));
+    world->rosters++;
+}
+
+static void on_set(void *context, int status, const char *error)
+{
+    struct world *world = context;
+    world->set++;
+    world->status = status;
+    snprintf(world->error, sizeof(world->error), "%s", error);
+}
+
+static void open_world(struct world *world)
+{
+    *world = (struct world){0};
+    fleet_world_open(&world->fleet);
+    parse(&world->flags, ARGUMENTS("--memcached.address="), NO_ENVIRONMENT);
+    assert_int_equal(world->flags.code, OPTIONS_RUN);
+    strcpy(world->folder, "/tmp/test_inventory_XXXXXX");
+    assert_non_null(mkdtemp(world->folder));
+    snprintf(world->found, sizeof(world->found), "%s/x.json", world->folder);
+    struct inventory_context context = {
+        .loop = &world->fleet.loop,
+        .flags = &world->flags.options,
+        .fleet = world->fleet.fleet,
+        .resolver = world->fleet.resolver,
+        .on_roster = on_roster,
+        .on_roster_context = world,
+    };
+    assert_int_equal(inventory_new(&world->inventory, &context), 0);
+}
+
+static void close_world(struct world *world)
+{
+    inventory_close(world->inventory, world_set_true, &world->closed);
+    assert_false(world->closed);
+    loop_run_until(&world->fleet.loop, &world->closed);
+    release(&world->flags);
+    fleet_world_close(&world->fleet);
+    unlink(world->found);
+    assert_int_equal(rmdir(world->folder), 0);
+}
+
+static void set(struct world *world, const char *text)
+{
+    struct config_rules rules = settings_rules(&world->flags.options);
+    struct config *config = calloc(1, sizeof(*config));
+    struct buffer error;
+    char name[96];
+    assert_non_null(config);
+    buffer_init(&error, 4096);
+    snprintf(name, sizeof(name), "%s/test.yml", world->folder);
+    if (config_read(config, name, slice_of(text), &rules, &error) < 0)
+        fail_msg("%.*s", SLICE_ARG(buffer_slice(&error)));
+    buffer_deinit(&error);
+    unsigned before = world->set;
+    assert_int_equal(inventory_set(world->inventory, config, on_set, world), 0);
+    assert_int_equal(world->set, before);
+}
+
+/* Until it is in force. */
+static void set_and_wait(struct world *world, const char *text)
+{
+    unsigned before = world->set;
+    set(world, text);
+    loop_run_until_count(&world->fleet.loop, &world->set, before + 1);
+    assert_int_equal(world->status, 0);
+}
+
+static void write_found(const struct world *world, const char *text)
+{
+    char other[128];
+    snprintf(other, sizeof(other), "%s~", world->found);
+    FILE *file = fopen(other, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(other, world->found), 0);
+}
+
+static const struct target_list *targets(const struct world *world)
+{
+    return &inventory_roster(world->inventory)->targets;
+}
+
+static const char one[] = "groups: [{name: a, targets: [127.0.0.1:1, 127.0.0.1:2]}]\n";
+static const char other[] = "target_label: server\n"
+                            "groups: [{name: b, targets: [127.0.0.1:2, 127.0.0.1:3]}]\n";
+
+static const char with_source[] = "groups:\n"
+                                  "- {name: a, targets: [127.0.0.1:1], file_sd: {files: [x.json]}}\n";
+
+static void test_before_the_first(void **state)
+{
+    struct world world;
+    struct inventory_module module;
+    (void) state;
+    open_world(&world);
+    assert_int_equal(targets(&world)->count, 0);
+    assert_null(inventory_config(world.inventory));
+    assert_string_equal(inventory_settings(world.inventory)->options.target_label, "instance");
+    assert_ptr_equal(inventory_policy(world.inventory), policy_none());
+    assert_true(inventory_module(world.inventory, SLICE("default"), &module));
+    assert_int_equal(module.timeout_ms, 1000);
+    assert_false(inventory_module(world.inventory, SLICE("other"), &module));
+    assert_int_equal(inventory_source_count(world.inventory), 0);
+    close_world(&world);
+}
+
+/* A server that stays keeps its client, in one step with all that changes. */
+static void test_another_configuration(void **state)
+{
+    struct world world;
+    (void) state;
+    open_world(&world);
+    set_and_wait(&world, one);
+    assert_int_equal(world.rosters, 1);
+    assert_int_equal(targets(&world)->count, 2);
+    assert_true(inventory_roster(world.inventory)->with_labels);
+    assert_string_equal(targets(&world)->items[0]->labels, "instance=\"127.0.0.1:1\"");
+    const struct client *kept = targets(&world)->items[1]->client;
+    set_and_wait(&world, other);
+    assert_int_equal(world.rosters, 2);
+    assert_int_equal(targets(&world)->count, 2);
+    assert_ptr_equal(targets(&world)->items[0]->client, kept);
+    assert_string_equal(targets(&world)->items[0]->labels, "server=\"127.0.0.1:2\"");
+    assert_string_equal(inventory_config(world.inventory)->groups[0].name, "b");
+    close_world(&world);
+}
+
+/* Who holds the old roster goes on with it; its servers go when it is let go. */
+static void test_held_roster(void **state)
+{
+    struct world world;
+    struct address gone = world_address("127.0.0.1:1"), stays = world_address("127.0.0.1:2");
+    (void) state;
+    open_world(&world);
+    set_and_wait(&world, one);
+    struct roster *held = roster_hold(inventory_roster(world.inventory));
+    set_and_wait(&world, other);
+    assert_string_equal(held->targets.items[0]->name, "127.0.0.1:1");
+    assert_true(fleet_has(world.fleet.fleet, &gone));
+    roster_release(held);
+    loop_turn(&world.fleet.loop, 3);
+    assert_false(fleet_has(world.fleet.fleet, &gone));
+    assert_true(fleet_has(world.fleet.fleet, &stays));
+    close_world(&world);
+}
+
+/* The one that waits for its source is told that it will not come; whatever was made of it is thrown away. */
+static void test_overtaken(void **state)
+{
+    (void) state;
+    for (unsigned turns = 0; turns < 4; turns++) {
+        struct world world;
+        open_world(&world);
+        write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
+        set(&world, with_source);
+        loop_turn(&world.fleet.loop, turns);
+        if (world.set == 0) {
+            set(&world, other);
+            loop_run_until_count(&world.fleet.loop, &world.set, 2);
+            assert_int_equal(world.status, 0);
+            assert_string_equal(inventory_config(world.inventory)->groups[0].name, "b");
+            assert_int_equal(targets(&world)->count, 2);
+        }
+        close_world(&world);
+    }
+}
+
+/* What cannot be put in force changes nothing. */
+static void test_refused(void **state)
+{
+    struct world world;
+    (void) state;
+    open_world(&world);
+    set_and_wait(&world, one);
+    set(&world,
+        "groups: [{name: c, targets: [127.0.0.1:4]}]\n"
+        "outputs: {push: {url: \"http://127.0.0.1:1\", password_file: /dev/null/nothing, username: x}}\n");
+    loop_run_until_count(&world.fleet.loop, &world.set, 2);
+    assert_true(world.status < 0);
+    assert_true(world.error[0]);
+    assert_string_equal(inventory_config(world.inventory)->groups[0].name, "a");
+    assert_int_equal(targets(&world)->count, 2);
+    assert_int_equal(world.rosters, 1);
+    close_world(&world);
+}
+
+static const char with_source_and_more[] =
+    "groups:\n"
+    "- {name: a, targets: [127.0.0.1:1, 127.0.0.1:9], file_sd: {files: [x.json]}}\n";
+
+/* It is in force when its source has answered, and follows it; another configuration keeps the source. */
+static void test_source(void **state)
+{
+    struct world world;
+    (void) state;
+    open_world(&world);
+    write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
+    set_and_wait(&world, with_source);
+    world.rosters = 1;
+    assert_int_equal(targets(&world)->count, 2);
+    assert_int_equal(inventory_source_count(world.inventory), 1);
+    struct inventory_source source = inventory_source(world.inventory, 0);
+    assert_string_equal(source.group, "a");
+    assert_int_equal(source.state->targets, 1);
+
+    write_found(&world, "[{\"targets\": [\"127.0.0.1:5\", \"127.0.0.1:6\", \"127.0.0.1:1\"]}]");
+    loop_run_until_count(&world.fleet.loop, &world.rosters, 2);
+    assert_int_equal(targets(&world)->count, 3);
+    assert_int_equal(inventory_counts(world.inventory).duplicates, 1);
+
+    set_and_wait(&world, with_source_and_more);
+    assert_int_equal(targets(&world)->count, 4);
+    assert_ptr_equal(inventory_source(world.inventory, 0).state, source.state);
+    set_and_wait(&world, one);
+    assert_int_equal(inventory_source_count(world.inventory), 0);
+    close_world(&world);
+}
+
+/* The first configuration waits for a source that is slow; its other targets do not. */
+static void test_slow_source_at_the_start(void **state)
+{
+    struct world world;
+    char text[256];
+    (void) state;
+    open_world(&world);
+    world.fleet.servers[0].reply = NULL;
+    snprintf(text, sizeof(text),
+             "groups:\n"
+             "- {name: a, targets: [127.0.0.1:1], file_sd: {files: [x.json]},\n"
+             "   elasticache: {endpoint: \"127.0.0.1:%d\"}}\n",
+             world.fleet.servers[0].port);
+    write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
+    set(&world, text);
+    loop_run_until_count(&world.fleet.loop, &world.rosters, 1);
+    assert_int_equal(targets(&world)->count, 1);
+    loop_run_until_count(&world.fleet.loop, &world.rosters, 2);
+    assert_int_equal(targets(&world)->count, 2);
+    assert_false(inventory_is_ready(world.inventory));
+    assert_int_equal(world.set, 0);
+    close_world(&world);
+    assert_int_equal(world.set, 1);
+    assert_int_equal(world.status, UV_ECANCELED);
+}
+
+/* At every moment of its way. */
+static void test_close_at_any_turn(void **state)
+{
+    (void) state;
+    for (unsigned turns = 0; turns < 12; turns++) {
+        struct world world;
+        open_world(&world);
+        write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
+        if (turns % 2) set_and_wait(&world, one);
+        set(&world, with_source);
+        loop_turn(&world.fleet.loop, turns);
+        close_world(&world);
+        assert_int_equal(world.set, turns % 2 ? 2 : 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_before_the_first),
+        cmocka_unit_test(test_another_configuration),
+        cmocka_unit_test(test_held_roster),
+        cmocka_unit_test(test_overtaken),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_slow_source_at_the_start),
+        cmocka_unit_test(test_close_at_any_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

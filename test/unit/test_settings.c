@@ -1,0 +1,305 @@
+/* What a file makes of the flags. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "memcached/stats.h"
+#include "parsed_options.h"
+#include "settings.h"
+
+#include <uv.h>
+
+#define SECOND UINT64_C(1000000000)
+
+/* Flags, a file, and what comes of both. */
+struct fixture {
+    struct outcome flags;
+    struct config config;
+    struct settings settings;
+    struct buffer error;
+    int result;
+};
+
+static void make(struct fixture *fixture, const char *const *arguments, const char *text)
+{
+    parse(&fixture->flags, arguments, NO_ENVIRONMENT);
+    assert_runs(&fixture->flags);
+    struct config_rules rules = settings_rules(&fixture->flags.options);
+    buffer_init(&fixture->error, 4096);
+    if (config_read(&fixture->config, "/etc/e.yml", slice_of(text), &rules, &fixture->error) != 0)
+        fail_msg("%.*s", SLICE_ARG(buffer_slice(&fixture->error)));
+    fixture->result =
+        settings_make(&fixture->settings, &fixture->flags.options, &fixture->config, &fixture->error);
+}
+
+static void drop(struct fixture *fixture)
+{
+    settings_deinit(&fixture->settings);
+    config_deinit(&fixture->config);
+    buffer_deinit(&fixture->error);
+    release(&fixture->flags);
+}
+
+static void expect_overruled(const struct fixture *fixture, const char *expected)
+{
+    struct buffer text;
+    buffer_init(&text, OPTIONS_TEXT_MAX);
+    settings_append_overruled(&fixture->settings, &fixture->flags.options, &text);
+    assert_text(&text, expected);
+    buffer_deinit(&text);
+}
+
+static void test_without_a_file(void **unused)
+{
+    struct outcome flags;
+    struct settings settings;
+    struct buffer error;
+    (void) unused;
+    parse(&flags, ARGUMENTS("--memcached.address=a,b", "--output.textfile=x.prom"), NO_ENVIRONMENT);
+    buffer_init(&error, 4096);
+    assert_int_equal(settings_make(&settings, &flags.options, NULL, &error), 0);
+    assert_true(options_same(&settings.options, &flags.options, ""));
+    settings_deinit(&settings);
+    buffer_deinit(&error);
+    release(&flags);
+}
+
+static const char everything[] =
+    "target_label: server\n"
+    "shard: 1/2\n"
+    "modules: {default: {timeout: 3s, collectors: [sizes]}}\n"
+    "groups: [{name: g, targets: [c]}]\n"
+    "outputs:\n"
+    "  textfile: {path: f.prom, interval: 2s}\n"
+    "  push: {url: 'http://h', job: j, grouping: {a: b, c: d}, interval: 4s, timeout: "
+    "5s, method: post, delete_on_exit: true}\n";
+
+static void expect_everything(const struct options *options)
+{
+    assert_int_equal(options->addresses.count, 0);
+    assert_string_equal(options->target_label, "server");
+    assert_int_equal(options->shard.index, 1);
+    assert_int_equal(options->shard.count, 2);
+    assert_int_equal(options->timeout_ns, 3 * SECOND);
+    assert_int_equal(options->collectors, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SIZES));
+    assert_string_equal(options->textfile, "/etc/f.prom");
+    assert_int_equal(options->textfile_interval_ns, 2 * SECOND);
+    assert_string_equal(options->push_url, "http://h");
+    assert_string_equal(options->push_job, "j");
+    assert_int_equal(options->push_grouping.count, 2);
+    assert_string_equal(options->push_grouping.items[0], "a=b");
+    assert_string_equal(options->push_grouping.items[1], "c=d");
+    assert_int_equal(options->push_interval_ns, 4 * SECOND);
+    assert_int_equal(options->push_timeout_ns, 5 * SECOND);
+    assert_true(options->push_post);
+    assert_true(options->push_delete_on_exit);
+}
+
+static void test_file_wins(void **unused)
+{
+    struct fixture fixture;
+    (void) unused;
+    make(&fixture, ARGUMENTS("--memcached.address=a", "--push.url=http://g", "--push.grouping=x=y"),
+         everything);
+    assert_int_equal(fixture.result, 0);
+    expect_everything(&fixture.settings.options);
+    expect_overruled(&fixture, "--memcached.address\n--push.url\n--push.grouping\n");
+    drop(&fixture);
+}
+
+/* The keys of the push that name files, which must be there. */
+static void test_credentials(void **unused)
+{
+    struct fixture fixture;
+    const struct options *options = &fixture.settings.options;
+    (void) unused;
+    make(&fixture, ARGUMENTS("--push.username=f"),
+         "outputs: {push: {url: 'http://h', username: u, password_file: /dev/null, ca_file: /dev/zero, "
+         "cert_file: "
+         "/dev/full, key_file: /dev/urandom}}");
+    assert_int_equal(fixture.result, 0);
+    assert_string_equal(options->push_username, "u");
+    assert_string_equal(options->push_password_file, "/dev/null");
+    assert_string_equal(options->push_ca_file, "/dev/zero");
+    assert_string_equal(options->push_cert_file, "/dev/full");
+    assert_string_equal(options->push_key_file, "/dev/urandom");
+    expect_overruled(&fixture, "--push.username\n");
+    drop(&fixture);
+}
+
+/* What the file leaves out is as the flags say, key by key. */
+static void test_flags_stay(void **unused)
+{
+    struct fixture fixture;
+    const struct options *options = &fixture.settings.options;
+    (void) unused;
+    make(&fixture,
+         ARGUMENTS("--memcached.address=a", "--push.url=http://g", "--push.grouping=x=y", "--shard=1/3",
+                   "--push.method=post", "--memcached.timeout=7s"),
+         "outputs: {push: {job: j}, textfile: {interval: 9s}}");
+    assert_int_equal(fixture.result, 0);
+    assert_int_equal(options->addresses.count, 1);
+    assert_int_equal(options->shard.count, 3);
+    assert_int_equal(options->timeout_ns, 7 * SECOND);
+    assert_string_equal(options->push_url, "http://g");
+    assert_string_equal(options->push_job, "j");
+    assert_int_equal(options->push_grouping.count, 1);
+    assert_true(options->push_post);
+    assert_string_equal(options->textfile, "");
+    assert_int_equal(options->textfile_interval_ns, 9 * SECOND);
+    expect_overruled(&fixture, "");
+    drop(&fixture);
+}
+
+/* What is said to be empty, or off, is said. */
+static void test_empty_and_off(void **unused)
+{
+    struct fixture fixture;
+    (void) unused;
+    make(&fixture,
+         ARGUMENTS("--push.url=http://g", "--push.grouping=x=y", "--push.method=post",
+                   "--push.delete-on-exit", "--memcached.address=a"),
+         "{groups: [], outputs: {push: {grouping: {}, method: put, delete_on_exit: false}}}");
+    assert_int_equal(fixture.result, 0);
+    assert_int_equal(fixture.settings.options.push_grouping.count, 0);
+    assert_false(fixture.settings.options.push_post);
+    assert_false(fixture.settings.options.push_delete_on_exit);
+    assert_int_equal(fixture.settings.options.addresses.count, 0);
+    expect_overruled(&fixture,
+                     "--memcached.address\n--push.grouping\n--push.method\n--push.delete-on-exit\n");
+    drop(&fixture);
+}
+
+/* --- What cannot be --- */
+
+static const struct {
+    const char *arguments[ARGS_MAX + 1];
+    const char *text;
+    int result;
+    const char *error;
+} faults[] = {
+    {{"--push.url=nonsense"},
+     "{}",
+     UV_EINVAL,
+     "--push.url: expected a URL of the form http[s]://host[:port][/path]"},
+    {{"--push.url=http://g", "--push.grouping=x"},
+     "{}",
+     UV_EINVAL,
+     "--push.grouping: \"x\": expected label=value"},
+    {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
+     "{}",
+     UV_ENOENT,
+     "--push.tls.ca-file: expected a file that can be read, but /nowhere: No such file or directory"},
+    {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
+     "outputs:\n  push: {job: j}",
+     UV_ENOENT,
+     "/etc/e.yml:2:9: outputs.push.ca_file: expected a file that can be read, but /nowhere: No such file or "
+     "directory"},
+    {{NULL},
+     "outputs:\n  push: {url: 'http://g', password_file: /dev/null}",
+     UV_EINVAL,
+     "/etc/e.yml:2:9: outputs.push.username: expected a user name and a password file, or neither"},
+    {{"--push.grouping=x"},
+     "outputs: {push: {url: 'http://g'}}",
+     UV_EINVAL,
+     "/etc/e.yml:1:17: outputs.push.grouping: \"x\": expected label=value"},
+    {{"--once", "--config.file=e"},
+     "outputs: {push: {url: 'http://g'}}",
+     UV_EINVAL,
+     "/etc/e.yml:1:17: outputs.push: expected none beside --once"},
+    {{"--no-web", "--config.file=e"},
+     "{}",
+     UV_EINVAL,
+     "--web: \"false\": expected --once, or a textfile or push as an output"},
+};
+
+static void test_faults(void **unused)
+{
+    (void) unused;
+    for (size_t n = 0; n < ARRAY_LEN(faults); n++) {
+        struct fixture fixture;
+        make(&fixture, faults[n].arguments, faults[n].text);
+        assert_text(&fixture.error, faults[n].error);
+        assert_int_equal(fixture.result, faults[n].result);
+        drop(&fixture);
+    }
+}
+
+/* The file may be what makes it work. */
+static void test_file_mends(void **unused)
+{
+    struct fixture fixture;
+    (void) unused;
+    make(&fixture, ARGUMENTS("--no-web", "--config.file=e"), "outputs: {textfile: {path: f.prom}}");
+    assert_int_equal(fixture.result, 0);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("--push.url=nonsense"), "outputs: {push: {url: 'http://g'}}");
+    assert_int_equal(fixture.result, 0);
+    drop(&fixture);
+}
+
+/* --- The same outputs --- */
+
+static void test_same_outputs(void **unused)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        {"{}", "{target_label: server, shard: 0/2, modules: {default: {timeout: 9s}}}", true},
+        {"{}", "outputs: {textfile: {path: f.prom}}", false},
+        {"outputs: {textfile: {path: f.prom}}", "outputs: {textfile: {path: f.prom}}", true},
+        {"outputs: {textfile: {path: f.prom}}", "outputs: {textfile: {path: f.prom, interval: 1s}}", false},
+        {"outputs: {push: {url: 'http://g', grouping: {a: b}}}",
+         "outputs: {push: {url: 'http://g', grouping: {a: b}}}", true},
+        {"outputs: {push: {url: 'http://g', grouping: {a: b}}}",
+         "outputs: {push: {url: 'http://g', grouping: {a: c}}}", false},
+        {"outputs: {push: {url: 'http://g'}}", "outputs: {push: {url: 'http://h'}}", false},
+    };
+    (void) unused;
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        struct fixture a, b;
+        make(&a, ARGUMENTS(NULL), cases[n].a);
+        make(&b, ARGUMENTS(NULL), cases[n].b);
+        if (settings_same_outputs(&a.settings, &b.settings) != cases[n].same)
+            fail_msg("%s\n%s", cases[n].a, cases[n].b);
+        drop(&a);
+        drop(&b);
+    }
+}
+
+/* --- What the reading of a file has to know --- */
+
+static void test_rules(void **unused)
+{
+    struct outcome flags;
+    (void) unused;
+    parse(&flags, ARGUMENTS("--web.target-label=server", "--memcached.timeout=2s", "--collector.sizes"),
+          NO_ENVIRONMENT);
+    struct config_rules rules = settings_rules(&flags.options);
+    assert_int_equal(rules.timeout_ns, 2 * SECOND);
+    assert_int_equal(rules.collectors, flags.options.collectors);
+    assert_string_equal(rules.target_label, "server");
+    assert_true(rules.label_reserved(SLICE("slab")));
+    assert_false(rules.label_reserved(SLICE("slabs")));
+    assert_null(rules.check_textfile(SLICE("/a/b.prom")));
+    assert_non_null(rules.check_textfile(SLICE("/a/.b.prom")));
+    assert_non_null(rules.check_textfile(SLICE("")));
+    release(&flags);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_a_file), cmocka_unit_test(test_file_wins),
+        cmocka_unit_test(test_credentials),    cmocka_unit_test(test_flags_stay),
+        cmocka_unit_test(test_empty_and_off),  cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_file_mends),     cmocka_unit_test(test_same_outputs),
+        cmocka_unit_test(test_rules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
