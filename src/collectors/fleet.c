@@ -211,6 +211,7 @@ static void write_record(struct fleet_walk *fleet, const struct place *place, co
  * are more.
  */
 #define RECORDS_A_STEP 32
+#define CACHE_LINE     64
 
 static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)
@@ -223,6 +224,8 @@ static bool write_table_family(struct fleet_walk *fleet, const struct place *pla
         cursor->row = record_row(cursor->at, cursor->end);
         if (record.row >= family->first) write_record(fleet, place, &record);
     }
+    /* For the next families: by then it has had the time of all other targets. */
+    if (cursor->at < cursor->end) __builtin_prefetch(cursor->at + CACHE_LINE);
     return true;
 }
 
@@ -316,7 +319,10 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
                               target_commands(fleet, at)};
     }
     struct fleet_cursor *cursor = &fleet->cursors[at];
-    if (at + PREFETCH_AHEAD < fleet->heard) __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
+    if (at + PREFETCH_AHEAD < fleet->heard) {
+        __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
+        __builtin_prefetch(cursor[PREFETCH_AHEAD].labels.data);
+    }
     return (struct place){encoder, cursor->labels, cursor->snapshot, cursor, cursor->commands};
 }
 
