@@ -78,9 +78,12 @@ static int collect(struct delivery *delivery, struct collection **collection, un
 
 /* --- Once --- */
 
-static int code_of(const struct collection *collection)
+/* No server at all is well if there is none, not if none could be found. */
+static int code_of(const struct delivery *delivery)
 {
+    const struct collection *collection = delivery->file_collection;
     size_t up = collection_up(collection), targets = collection_targets(collection);
+    if (targets == 0 && delivery->config.roster(delivery->config.context)->blind) return DELIVERY_ALL_DOWN;
     if (up == targets) return EXIT_SUCCESS;
     return up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
 }
@@ -149,7 +152,7 @@ static void on_file_ready(void *context)
 {
     struct delivery *delivery = context;
     struct source *source = collection_source(delivery->file_collection);
-    delivery->once_code = code_of(delivery->file_collection);
+    delivery->once_code = code_of(delivery);
     delivery->file_collection = NULL;
     if (!options_of(delivery)->textfile[0]) {
         int result = print(source);

@@ -87,6 +87,15 @@ bool generation_needs_labels(const struct generation *generation, size_t targets
            terms->settings.options.shard.count > 1;
 }
 
+bool generation_is_blind(const struct generation *generation)
+{
+    for (size_t n = 0; n < generation->feed_count; n++) {
+        const struct discovery_state *state = discovery_state(generation->feeds[n]->discovery);
+        if (!(state->last_success_s > 0)) return true;
+    }
+    return false;
+}
+
 const struct config_group *generation_group(const struct generation *generation, size_t feed)
 {
     assert(feed < generation->feed_count);

@@ -40,6 +40,9 @@ const struct found *const *generation_found(const struct generation *generation)
  */
 bool generation_needs_labels(const struct generation *generation, size_t targets);
 
+/* Whether there is a source that has never answered well. */
+bool generation_is_blind(const struct generation *generation);
+
 /* The group of a source. */
 const struct config_group *generation_group(const struct generation *generation, size_t feed);
 

@@ -216,6 +216,7 @@ static void install(struct inventory *inventory)
     inventory->counts = (struct inventory_counts){assembly->duplicates, assembly->refused};
     inventory->roster = assembly_take(assembly);
     inventory->roster->with_labels = generation_needs_labels(generation, inventory->roster->targets.count);
+    inventory->roster->blind = inventory->roster->targets.count == 0 && generation_is_blind(generation);
     stop_making(inventory);
     if (generation == inventory->next && !is_for_the_meantime(inventory, generation))
         install_generation(inventory);

@@ -20,6 +20,7 @@ struct roster_group {
 struct roster {
     unsigned references;
     bool with_labels;            /* samples carry their target's labels */
+    bool blind;                  /* it has no target, and some source has never answered well */
     struct target_list targets;  /* each target's `group` is a place in `groups` */
     struct roster_group *groups; /* owned */
     size_t group_count;

@@ -418,6 +418,14 @@ def test_once_waits_for_its_sources(tmp_path, fake):
 
 # --- One source, several groups ---
 
+@pytest.mark.parametrize("found, code", [("[]", 0), ("[", 4)])
+def test_once_tells_whether_there_is_nothing_or_nothing_was_found(tmp_path, found, code):
+    (tmp_path / "found.json").write_text(found)
+    file = tmp_path / "exporter.yml"
+    file.write_text("groups: [{name: a, file_sd: {files: [found.json]}}]")
+    assert run("--once", f"--config.file={file}").code == code
+
+
 def test_one_source_for_two_groups(tmp_path, started_with):
     """It is asked once; each group makes its own targets of it. It may go, and come back."""
     (tmp_path / "sd.yml").write_text("- targets: ['127.0.0.1:1']", encoding="utf-8")
