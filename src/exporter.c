@@ -1,13 +1,12 @@
 /*
- * Start: file limit, telemetry, loop, signals, resolver, fleet, inventory, configuration, server. A step that
- * fails leaves the rest unstarted. The delivery starts from on_roster, when there is something to deliver,
- * and again when a reload has changed what it delivers to.
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, inventory, configuration; from on_roster the
+ * server, when there are targets, and the delivery, when the configuration is in force, and again when a
+ * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
  * Stop, from a signal, from --once or from a start that failed: server, delivery and reload end at the same
- * time (running scrapes have GRACE_MS); when all are closed, on_user_closed closes the inventory,
- * on_inventory_closed the fleet, on_fleet_closed the resolver, on_resolver_closed the signals. Nothing is
- * left on the loop then, and uv_run returns by itself. Each part may be missing, since the start may have
- * failed before it.
+ * time (running scrapes have GRACE_MS), then the inventory, the fleet, the resolver, and the signals, each
+ * when the one before it is closed. Nothing is left on the loop then, and uv_run returns by itself. Each part
+ * may be missing, since the start may have failed before it.
  */
 #include "exporter.h"
 
@@ -50,6 +49,7 @@ struct exporter {
     struct handlers handlers;
     struct delivery *delivery;
     struct terms *delivered; /* those of the delivery; held */
+    bool serving;            /* the server has been started, if there is to be one */
     bool renewing;           /* the delivery is being closed, for another one */
     struct turns turns;
     bool stopping;
@@ -221,6 +221,7 @@ static enum exit_code start_fleet(struct exporter *exporter)
 
 /* --- What is scraped --- */
 
+static void serve(struct exporter *exporter);
 static void start_delivery(struct exporter *exporter);
 
 static void on_delivery_renewed(void *context)
@@ -238,6 +239,7 @@ static void on_roster(void *context, const struct roster *roster)
 {
     struct exporter *exporter = context;
     const struct terms *terms = inventory_terms(exporter->inventory);
+    if (!exporter->serving) serve(exporter);
     exporter->telemetry.targets = roster->targets.count;
     descriptors_check(exporter->options, roster->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, roster->targets.count));
@@ -326,6 +328,23 @@ static enum exit_code start_server(struct exporter *exporter)
     return code;
 }
 
+/* When there are targets to scrape: who came before would find none. */
+static void serve(struct exporter *exporter)
+{
+    const struct options *options = exporter->options;
+    exporter->serving = true;
+    if (options->once || exporter->stopping) return;
+    enum exit_code code = options->web ? start_server(exporter) : EXIT_CLEAN;
+    if (code != EXIT_CLEAN) {
+        exporter->code = code;
+        stop(exporter);
+        return;
+    }
+    log_line(LOG_INFO, "starting " PROGRAM_NAME, LOG_FIELD("version", build_info.version),
+             LOG_FIELD("revision", build_info.revision));
+    if (exporter->server) listen_log(exporter->server);
+}
+
 static struct roster *current_roster(void *context)
 {
     const struct exporter *exporter = context;
@@ -361,21 +380,9 @@ static void start_delivery(struct exporter *exporter)
     buffer_deinit(&error);
 }
 
-static enum exit_code check_collectors(void)
-{
-    struct buffer error;
-    buffer_init(&error, 4096);
-    int result = collection_check(&error);
-    if (result < 0) print_failure(result, &error);
-    buffer_deinit(&error);
-    return result < 0 ? EXIT_START : EXIT_CLEAN;
-}
-
 static enum exit_code start(struct exporter *exporter)
 {
-    const struct options *options = exporter->options;
-    enum exit_code code = check_collectors();
-    if (code == EXIT_CLEAN) code = start_fleet(exporter);
+    enum exit_code code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_inventory(exporter);
     exporter->handlers = (struct handlers){
         .inventory = exporter->inventory,
@@ -383,12 +390,6 @@ static enum exit_code start(struct exporter *exporter)
         .fleet = exporter->fleet,
         .telemetry = &exporter->telemetry,
     };
-    if (code == EXIT_CLEAN && options->web && !options->once) code = start_server(exporter);
-    if (code == EXIT_CLEAN && !options->once) {
-        log_line(LOG_INFO, "starting " PROGRAM_NAME, LOG_FIELD("version", build_info.version),
-                 LOG_FIELD("revision", build_info.revision));
-        if (exporter->server) listen_log(exporter->server);
-    }
     return code;
 }
 
@@ -416,20 +417,19 @@ static enum exit_code run(struct exporter *exporter)
     return (enum exit_code) exporter->code;
 }
 
-/* Before anything starts: what no configuration file could mend. */
-static enum exit_code check_flags(const struct options *options)
+/* Before anything starts: our own tables, and what no configuration file could mend. */
+static enum exit_code check(const struct options *options)
 {
-    struct settings settings;
     struct buffer error;
     enum exit_code code = EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = settings_make(&settings, options, NULL, &error);
+    int result = collection_check(&error);
+    bool usage = result == 0 && (result = settings_check(options, &error)) == UV_EINVAL;
     if (result < 0) {
         print_failure(result, &error);
-        code = result == UV_EINVAL ? EXIT_USAGE : EXIT_START;
+        code = usage ? EXIT_USAGE : EXIT_START;
     }
     buffer_deinit(&error);
-    settings_deinit(&settings);
     return code;
 }
 
@@ -440,7 +440,7 @@ int exporter_run(const struct options *options)
     signal(SIGHUP, SIG_IGN); /* until it means a reload */
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     descriptors_raise();
-    enum exit_code code = check_flags(options);
+    enum exit_code code = check(options);
     if (code != EXIT_CLEAN) return code;
     int result = telemetry_init(&exporter.telemetry);
     if (result < 0) return fail("cannot start the telemetry", uv_strerror(result));

@@ -163,6 +163,14 @@ void settings_deinit(struct settings *settings)
     *settings = (struct settings){0};
 }
 
+int settings_check(const struct options *flags, struct buffer *error)
+{
+    struct settings settings;
+    int result = settings_make(&settings, flags, NULL, error);
+    settings_deinit(&settings);
+    return result;
+}
+
 /* --- Comparing --- */
 
 bool settings_same_outputs(const struct settings *a, const struct settings *b)

@@ -30,6 +30,9 @@ struct config_rules settings_rules(const struct options *flags);
 int settings_make(struct settings *settings, const struct options *flags, const struct config *config,
                   struct buffer *error);
 
+/* Whether the flags by themselves can be in force: what settings_make returns of them. */
+int settings_check(const struct options *flags, struct buffer *error);
+
 void settings_deinit(struct settings *settings);
 
 /* Whether both have the same outputs (textfile, push), so that those need not be started anew. */
