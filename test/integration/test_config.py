@@ -1,7 +1,9 @@
 """The configuration file: what is refused and how, what flags mean beside it, what it makes of groups and modules."""
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 
@@ -153,16 +155,26 @@ def test_what_is_no_file(started_with, how, expected):
         assert process.code == 1 and expected in one_line(process.stderr)
 
 
+@pytest.fixture
+def for_everybody():
+    """The program where others may run it too, whoever's the folder is in which it was built."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        yield shutil.copy(binary(), place)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to become somebody who may not read")
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_file_that_may_not_be_read(tmp_path, for_everybody):
     file = tmp_path / "exporter.yml"
     file.write_text(GOOD, encoding="utf-8")
     file.chmod(0)
     with file.open(encoding="utf-8") as held:
         # By way of a descriptor, since nobody else may enter the folder either.
-        process = run(f"--config.file=/proc/self/fd/{held.fileno()}", "--config.check", user=65534, group=65534,
-                      extra_groups=[], pass_fds=[held.fileno()])
-    assert process.code == 1 and "Permission denied" in one_line(process.stderr)
+        process = Process([for_everybody, f"--config.file=/proc/self/fd/{held.fileno()}", "--config.check"], env=environment(),
+                          user=65534, group=65534, extra_groups=[], pass_fds=[held.fileno()])
+        assert process.wait() == 1
+    assert_clean(process)
+    assert "Permission denied" in one_line(process.stderr)
 
 
 # --- Checking ---

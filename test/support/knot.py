@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 
 from support.process import Process, wait_until
@@ -77,6 +78,11 @@ class Knot:
                 return True
             except OSError:
                 return False
+
+    @staticmethod
+    def may_mount():
+        """Whether the wrapper works: it does not for a user who may not mount, nor in a folder that is no mount's root."""
+        return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
     @property
     def wrapper(self):
