@@ -12,6 +12,7 @@
 #include "delivery.h"
 
 #include "base/container.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "outputs/push.h"
 #include "outputs/textfile.h"
@@ -40,12 +41,6 @@ struct delivery {
     delivery_close_fn on_close;
     void *close_context;
 };
-
-/* Rounded up: a time above 0 stays above 0. */
-static uint64_t to_ms(uint64_t nanoseconds)
-{
-    return (nanoseconds + 999999) / 1000000;
-}
 
 static const struct options *options_of(const struct delivery *delivery)
 {
@@ -181,7 +176,7 @@ static void on_tick(uv_timer_t *timer)
 static void start_file(struct delivery *delivery)
 {
     const struct options *options = options_of(delivery);
-    uint64_t interval_ms = options->once ? 0 : to_ms(options->textfile_interval_ns);
+    uint64_t interval_ms = options->once ? 0 : duration_to_ms(options->textfile_interval_ns);
     if (options->textfile[0] || options->once) uv_timer_start(&delivery->timer, on_tick, 0, interval_ms);
 }
 

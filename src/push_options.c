@@ -1,5 +1,6 @@
 #include "push_options.h"
 
+#include "base/duration.h"
 #include "base/utf8.h"
 #include "base/version.h"
 
@@ -7,12 +8,6 @@
 #include <uv.h>
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
-/* Rounded up: a time above 0 stays above 0. */
-static uint64_t to_ms(uint64_t nanoseconds)
-{
-    return (nanoseconds + 999999) / 1000000;
-}
 
 static const char *or_null(const char *text)
 {
@@ -66,8 +61,8 @@ int push_options_make(struct push_options *push, const struct options *options, 
         .count = push->count,
         .post = options->push_post,
         .delete_on_exit = options->push_delete_on_exit,
-        .interval_ms = to_ms(options->push_interval_ns),
-        .timeout_ms = to_ms(options->push_timeout_ns),
+        .interval_ms = duration_to_ms(options->push_interval_ns),
+        .timeout_ms = duration_to_ms(options->push_timeout_ns),
         .username = or_null(options->push_username),
         .password_file = or_null(options->push_password_file),
         .ca_file = or_null(options->push_ca_file),

@@ -10,6 +10,7 @@
  */
 #include "reload.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -21,7 +22,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
 
@@ -111,13 +111,6 @@ static void answer(struct list *waiters, int status, const char *error)
         free(waiter);
         told.on_done(told.context, status, error);
     }
-}
-
-static double unix_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
 static void begin(struct reload *reload);

@@ -1,15 +1,21 @@
-/* A whole number as decimal digits: for those who write so many that a call for each would show. */
+/* Decimal digits: for those who read and write so many that a call for each would show. */
 #ifndef BASE_DIGITS_H
 #define BASE_DIGITS_H
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* The most that 64 bits need. */
 #define DIGITS_MAX 20
 
-/* They are written to the end of the memory; the slice points there. */
+/* A whole number. They are written to the end of the memory; the slice points there. */
 static inline struct slice digits_of(uint64_t value, char memory[DIGITS_MAX])
 {
     size_t at = DIGITS_MAX;

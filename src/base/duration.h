@@ -14,4 +14,10 @@
  */
 bool duration_parse(struct slice text, uint64_t *nanoseconds);
 
+/* Rounded up: a time above 0 stays above 0. */
+static inline uint64_t duration_to_ms(uint64_t nanoseconds)
+{
+    return (nanoseconds + 999999) / 1000000;
+}
+
 #endif

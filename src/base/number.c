@@ -1,15 +1,12 @@
 #include "base/number.h"
 
+#include "base/digits.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* So many digits cannot pass 2^64 - 1, and need no look at each step. */
 #define SAFE_DIGITS 19

@@ -58,6 +58,13 @@ static inline struct slice slice_from(struct slice a, size_t n)
     return (struct slice){a.data + n, a.len - n};
 }
 
+/* Copies the bytes there, where there is room for them; returns the place behind them. */
+static inline char *slice_put(char *at, struct slice a)
+{
+    memcpy(at, a.data, a.len);
+    return at + a.len;
+}
+
 /*
  * Cuts `rest` at the first `separator`: returns what stands before it and leaves
  * in `rest` what stands behind it. Without one, returns all and leaves nothing,

@@ -150,12 +150,6 @@ const struct collector *fleet_collector(void)
     return &table.collector;
 }
 
-static char *put(char *at, struct slice text)
-{
-    memcpy(at, text.data, text.len);
-    return at + text.len;
-}
-
 /* slab="1",status="hit": on the path of most samples. */
 static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
 {
@@ -164,13 +158,13 @@ static void append_numbered(struct buffer *labels, const struct row_shape *shape
     char *at = buffer_reserve(labels, shape->number.len + sizeof(digits) + shape->labels.len + marks);
     if (!at) return;
     const char *start = at;
-    at = put(at, shape->number);
+    at = slice_put(at, shape->number);
     *at++ = '=';
     *at++ = '"';
-    at = put(at, digits_of(number, digits));
+    at = slice_put(at, digits_of(number, digits));
     *at++ = '"';
     if (shape->labels.len) *at++ = ',';
-    at = put(at, shape->labels);
+    at = slice_put(at, shape->labels);
     labels->len += (size_t) (at - start);
 }
 

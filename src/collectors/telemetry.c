@@ -1,8 +1,8 @@
 #include "collectors/telemetry.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 
-#include <time.h>
 
 /* Seconds. A memcached on the same network answers within a millisecond; a scrape lasts at most some seconds.
  */
@@ -10,13 +10,6 @@ static const double poll_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
                                      0.1,    0.25,  0.5,    1,     2.5,  5,     10};
 static const double turn_bounds[] = {0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5};
 static const double quantiles[] = {0.5, 0.9, 0.99};
-
-static double unix_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
-}
 
 static uint64_t monotonic_s(void)
 {

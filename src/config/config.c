@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "base/container.h"
+#include "base/duration.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "config/reading.h"
@@ -114,8 +115,7 @@ void config_deinit(struct config *config)
 
 uint64_t config_timeout_ms(const struct config_module *module)
 {
-    const uint64_t ns_in_ms = 1000000;
-    return (module->timeout_ns - 1) / ns_in_ms + 1;
+    return duration_to_ms(module->timeout_ns);
 }
 
 const struct config_module *config_module(const struct config *config, struct slice name)

@@ -14,6 +14,7 @@
  */
 #include "discovery/discovery.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
 #include "discovery/finder.h"
@@ -21,7 +22,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A source that names a shorter time would be asked all the time. */
 #define TTL_LEAST_MS 1000
@@ -117,9 +117,7 @@ static void record(struct discovery *discovery, const char *error)
             log_transition(discovery, LOG_WARN, "discovery fails, the targets that it found before are kept");
         return;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    state->last_success_s = (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+    state->last_success_s = unix_now();
     if (discovery->failing) log_transition(discovery, LOG_INFO, "discovery works again");
     discovery->failing = 0;
 }

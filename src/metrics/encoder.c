@@ -203,19 +203,13 @@ static double read_number(struct slice text)
     return value;
 }
 
-static char *put(char *at, struct slice text)
-{
-    memcpy(at, text.data, text.len);
-    return at + text.len;
-}
-
 /* Joins one more set to those between the braces; `mark` is what goes before it. */
 static char *put_set(char *at, char *mark, struct slice set)
 {
     if (set.len == 0) return at;
     *at++ = *mark;
     *mark = ',';
-    return put(at, set);
+    return slice_put(at, set);
 }
 
 /* One line. An exposition is hundreds of these for each target: the room is taken once, and the parts are
@@ -228,13 +222,13 @@ static void write_line(struct encoder *encoder, struct slice target_labels, stru
         encoder->name.len + encoder->constant_labels.len + target_labels.len + labels.len + value.len;
     char *start = buffer_reserve(encoder->out, len + strlen("{,,} \n"));
     if (!start) return;
-    char mark = '{', *at = put(start, encoder->name);
+    char mark = '{', *at = slice_put(start, encoder->name);
     at = put_set(at, &mark, encoder->constant_labels);
     at = put_set(at, &mark, target_labels);
     at = put_set(at, &mark, labels);
     if (mark == ',') *at++ = '}';
     *at++ = ' ';
-    at = put(at, value);
+    at = slice_put(at, value);
     *at++ = '\n';
     encoder->out->len += (size_t) (at - start);
 }

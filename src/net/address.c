@@ -1,5 +1,6 @@
 #include "net/address.h"
 
+#include "base/digits.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -30,11 +31,6 @@ struct reader {
     uint16_t default_port;
     bool listen;
 };
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 static char to_lower(char c)
 {

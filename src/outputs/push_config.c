@@ -1,5 +1,6 @@
 #include "outputs/push_config.h"
 
+#include "base/digits.h"
 #include "base/names.h"
 #include "base/utf8.h"
 #include "net/libcurl.h"
@@ -40,11 +41,6 @@ static int check_url(const char *url, const struct finding *finding)
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
 }
 
 static int check_label(const struct push_config *config, size_t n, const struct finding *finding)
