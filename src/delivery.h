@@ -23,7 +23,7 @@ typedef void (*delivery_close_fn)(void *context);
 
 struct delivery_config {
     uv_loop_t *loop;
-    struct terms *terms;               /* held by the delivery as long as it lives */
+    struct terms *terms;                     /* held by the delivery as long as it lives */
     struct roster *(*roster)(void *context); /* the one in force */
     struct fleet *fleet;
     struct telemetry *telemetry;

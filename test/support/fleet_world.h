@@ -49,7 +49,8 @@ static inline void world_add(struct fleet_world *world, const char *name)
 {
     struct address address = world_address(name);
     size_t count = world->targets.count;
-    assert_int_equal(target_list_add(&world->targets, world->fleet, &address, NULL, "instance", slice_of(name)), 0);
+    assert_int_equal(
+        target_list_add(&world->targets, world->fleet, &address, NULL, "instance", slice_of(name)), 0);
     assert_int_equal(world->targets.count, count + 1);
 }
 

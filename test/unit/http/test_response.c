@@ -44,7 +44,8 @@ static void test_everything(void **state)
                                 .allow = "GET, HEAD",
                                 .retry_after = true,
                                 .varies = true};
-    struct response_transfer transfer = {.framing = FRAMING_CHUNKED, .coding = "gzip", .minor = 1, .now = NOW};
+    struct response_transfer transfer = {
+        .framing = FRAMING_CHUNKED, .coding = "gzip", .minor = 1, .now = NOW};
     expect(&response, &transfer,
            "HTTP/1.1 503 Service Unavailable\r\n" DATE "Content-Type: text/plain; charset=utf-8\r\n"
            "Content-Encoding: gzip\r\nVary: Accept, Accept-Encoding\r\nAllow: GET, HEAD\r\nRetry-After: 1\r\n"
