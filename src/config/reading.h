@@ -8,8 +8,8 @@
 #ifndef CONFIG_READING_H
 #define CONFIG_READING_H
 
-#include "base/document.h"
 #include "config/config.h"
+#include "document/document.h"
 
 /* The port of a memcached, and of a configuration endpoint, whose address names none. */
 #define CONFIG_PORT 11211

@@ -1,7 +1,7 @@
 #include "discovery/sd_format.h"
 
-#include "base/document.h"
 #include "base/names.h"
+#include "document/document.h"
 #include "net/address.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "base/document.h"
+#include "document/document.h"
 #include "inventory_world.h"
 #include "sd.h"
 

@@ -2,7 +2,7 @@
  * JSON by jansson, which is strict: no trailing rubbish, no comments, UTF-8 only. It keeps no places, so only
  * errors of syntax have a line and column; whoever refuses a value names its path.
  */
-#include "base/document.h"
+#include "document/document.h"
 
 #include "base/number.h"
 

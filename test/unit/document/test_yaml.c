@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "base/document.h"
+#include "document/document.h"
 
 #include <errno.h>
 #include <stdlib.h>

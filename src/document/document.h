@@ -5,8 +5,8 @@
  * document, and in YAML anchors, aliases and tags, so that a small text cannot become a large tree. Scalars
  * stay text; what they mean is the business of who asks. Pure.
  */
-#ifndef BASE_DOCUMENT_H
-#define BASE_DOCUMENT_H
+#ifndef DOCUMENT_DOCUMENT_H
+#define DOCUMENT_DOCUMENT_H
 
 #include "base/arena.h"
 #include "base/buffer.h"

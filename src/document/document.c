@@ -1,4 +1,4 @@
-#include "base/document.h"
+#include "document/document.h"
 
 #include "base/utf8.h"
 

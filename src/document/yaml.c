@@ -6,7 +6,7 @@
  * which a wrong value could be named, and would expand aliases before anybody could object. Reading stops at
  * the first event that is refused, so that a text which would become large or deep does not.
  */
-#include "base/document.h"
+#include "document/document.h"
 
 #include <errno.h>
 #include <yaml.h>

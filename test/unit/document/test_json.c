@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "base/document.h"
+#include "document/document.h"
 
 #include <errno.h>
 #include <stdio.h>
