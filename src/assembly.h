@@ -10,10 +10,10 @@
 #define ASSEMBLY_H
 
 #include "base/set.h"
-#include "base/shard.h"
 #include "config/config.h"
 #include "discovery/found.h"
 #include "memcached/fleet.h"
+#include "net/shard.h"
 #include "roster.h"
 
 #include <stdbool.h>

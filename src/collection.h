@@ -9,11 +9,11 @@
 #ifndef COLLECTION_H
 #define COLLECTION_H
 
-#include "base/shard.h"
 #include "base/source.h"
 #include "collectors/telemetry.h"
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
+#include "net/shard.h"
 #include "options.h"
 #include "roster.h"
 #include "targets.h"

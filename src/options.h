@@ -17,8 +17,8 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
-#include "base/shard.h"
 #include "base/slice.h"
+#include "net/shard.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
 #define PARAMETERS_H
 
 #include "base/buffer.h"
-#include "base/shard.h"
 #include "inventory.h"
+#include "net/shard.h"
 #include "options.h"
 #include "targets.h"
 

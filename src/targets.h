@@ -2,8 +2,8 @@
 #ifndef TARGETS_H
 #define TARGETS_H
 
-#include "base/shard.h"
 #include "memcached/fleet.h"
+#include "net/shard.h"
 
 #include <stdbool.h>
 #include <stddef.h>

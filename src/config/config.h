@@ -12,10 +12,10 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "base/shard.h"
 #include "base/slice.h"
 #include "net/address.h"
 #include "net/policy.h"
+#include "net/shard.h"
 
 #include <stdbool.h>
 #include <stddef.h>

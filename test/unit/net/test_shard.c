@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "base/shard.h"
+#include "net/shard.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "base/shard.h"
+#include "net/shard.h"
 
 #include "base/hash.h"
 #include "base/number.h"

@@ -8,8 +8,8 @@
  *
  * Pure. The numbers are part of what users see: a version that drew others would move every server at once.
  */
-#ifndef BASE_SHARD_H
-#define BASE_SHARD_H
+#ifndef NET_SHARD_H
+#define NET_SHARD_H
 
 #include "base/slice.h"
 
