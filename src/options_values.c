@@ -2,7 +2,7 @@
 
 #include "base/container.h"
 #include "base/duration.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "base/number.h"
 #include "memcached/stats.h"
 

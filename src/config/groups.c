@@ -1,6 +1,6 @@
 /* Groups: their names, labels and servers. */
 #include "base/container.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "base/nearest.h"
 #include "base/set.h"
 #include "config/reading.h"

@@ -1,6 +1,6 @@
 /* What is given out beside HTTP: the keys are those of the flags, and so are the rules. */
 #include "base/container.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "config/reading.h"
 
 #include <errno.h>

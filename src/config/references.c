@@ -1,6 +1,6 @@
 #include "config/references.h"
 
-#include "base/names.h"
+#include "base/label_name.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 #include "base/duration.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "base/number.h"
 #include "config/reading.h"
 

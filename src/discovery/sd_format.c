@@ -1,6 +1,6 @@
 #include "discovery/sd_format.h"
 
-#include "base/names.h"
+#include "base/label_name.h"
 #include "document/document.h"
 #include "net/address.h"
 

@@ -1,7 +1,7 @@
 #include "metrics/family.h"
 
 #include "base/container.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "base/slice.h"
 #include "base/utf8.h"
 

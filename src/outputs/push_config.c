@@ -1,7 +1,7 @@
 #include "outputs/push_config.h"
 
 #include "base/digits.h"
-#include "base/names.h"
+#include "base/label_name.h"
 #include "base/utf8.h"
 #include "net/libcurl.h"
 

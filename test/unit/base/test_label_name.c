@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "base/names.h"
+#include "base/label_name.h"
 
 static void test_metric_names(void **unused)
 {

@@ -1,7 +1,7 @@
 /* The names of Prometheus' data model (https://prometheus.io/docs/concepts/data_model/), in their plain form.
  */
-#ifndef BASE_NAMES_H
-#define BASE_NAMES_H
+#ifndef BASE_LABEL_NAME_H
+#define BASE_LABEL_NAME_H
 
 #include "base/slice.h"
 

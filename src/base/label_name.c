@@ -1,4 +1,4 @@
-#include "base/names.h"
+#include "base/label_name.h"
 
 /* Letters and underscores, digits but at the beginning, and what is in `more`. */
 static bool is_word(struct slice text, const char *more)
