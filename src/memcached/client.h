@@ -14,7 +14,7 @@
 #include "memcached/snapshot.h"
 #include "net/address.h"
 #include "net/dialer.h"
-#include "net/ration.h"
+#include "net/read_budget.h"
 #include "net/stream.h"
 
 #include <stdbool.h>
@@ -44,10 +44,10 @@ struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
     struct gate gate;
-    struct ration ration; /* of all of them */
-    size_t max_reply;     /* bytes that a server may send in one poll */
-    size_t max_prefixes;  /* key prefixes that are told apart */
-    bool keep;            /* keep connections between polls */
+    struct read_budget budget; /* of all of them */
+    size_t max_reply;          /* bytes that a server may send in one poll */
+    size_t max_prefixes;       /* key prefixes that are told apart */
+    bool keep;                 /* keep connections between polls */
     struct client_counts counts;
     client_poll_fn on_poll; /* or NULL */
     void *on_poll_context;

@@ -35,7 +35,7 @@ struct fleet {
     size_t unused_count;
     size_t alive; /* clients that are not freed, those being closed included */
     uv_timer_t sweep;
-    unsigned handles; /* that are not closed: sweep and ration */
+    unsigned handles; /* that are not closed: sweep and budget */
     bool closing;
     fleet_close_fn on_close;
     void *context;
@@ -239,7 +239,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uint64_t interval = sweep_interval_ms(config->idle_timeout_ns);
     uv_timer_init(loop, &fleet->sweep);
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
-    ration_init(&fleet->shared.ration, loop, READ_IN_TURN);
+    read_budget_init(&fleet->shared.budget, loop, READ_IN_TURN);
     fleet->handles = 2;
     *result = fleet;
     return 0;
@@ -272,9 +272,9 @@ static void on_sweep_closed(uv_handle_t *handle)
     finish_close(fleet);
 }
 
-static void on_ration_closed(struct ration *ration)
+static void on_budget_closed(struct read_budget *budget)
 {
-    struct fleet *fleet = container_of(ration, struct fleet, shared.ration);
+    struct fleet *fleet = container_of(budget, struct fleet, shared.budget);
     fleet->handles--;
     finish_close(fleet);
 }
@@ -287,5 +287,5 @@ void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
     fleet->context = context;
     list_each (&fleet->unused, at, after) drop_client(fleet, container_of(at, struct client, link));
     uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
-    ration_close(&fleet->shared.ration, on_ration_closed);
+    read_budget_close(&fleet->shared.budget, on_budget_closed);
 }

@@ -7,7 +7,7 @@
  * still runs the callbacks that were due, with UV_ECANCELED, before that of the close: they end here, so that
  * an owner sees nothing of a stream between stream_close and on_close.
  *
- * When a ration is spent: on_alloc -> on_received (nothing is lent) -> on_ration, in a later turn ->
+ * When a budget is spent: on_alloc -> on_received (nothing is lent) -> on_budget, in a later turn ->
  * on_alloc.
  */
 #include "net/stream.h"
@@ -19,7 +19,7 @@
 void stream_init(struct stream *stream, uv_loop_t *loop)
 {
     *stream = (struct stream){.loop = loop};
-    ration_ticket_init(&stream->ticket);
+    read_budget_ticket_init(&stream->ticket);
 }
 
 /*
@@ -63,25 +63,25 @@ int stream_accept(struct stream *stream, uv_stream_t *listener)
     return uv_accept(listener, &stream->stream);
 }
 
-/* Nothing is lent when the ration is spent: on_received hears of that at once. */
+/* Nothing is lent when the budget is spent: on_received hears of that at once. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, handle);
     (void) suggested;
     *buffer = uv_buf_init(NULL, 0);
-    if (stream->ration && ration_is_spent(stream->ration)) return;
+    if (stream->budget && read_budget_is_spent(stream->budget)) return;
     *buffer = stream->on_lend(stream);
     assert(buffer->base && buffer->len > 0);
 }
 
-static void on_ration(struct ration_ticket *ticket);
+static void on_budget(struct read_budget_ticket *ticket);
 
 /* Reading stops meanwhile: else the loop would ask again and again in the same turn, as long as a thousand
  * streams are ready. */
-static void wait_for_ration(struct stream *stream)
+static void wait_for_budget(struct stream *stream)
 {
     uv_read_stop(&stream->stream);
-    ration_wait(stream->ration, &stream->ticket, on_ration);
+    read_budget_wait(stream->budget, &stream->ticket, on_budget);
 }
 
 static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
@@ -90,24 +90,24 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
     (void) buffer;
     if (n == 0) return; /* nothing there after all: the memory is lent again for the next try */
     if (n == UV_ENOBUFS) {
-        wait_for_ration(stream);
+        wait_for_budget(stream);
         return;
     }
-    if (stream->ration) ration_take(stream->ration, n);
+    if (stream->budget) read_budget_take(stream->budget, n);
     if (n < 0) uv_read_stop(handle);
     stream->on_read(stream, n);
 }
 
-static void on_ration(struct ration_ticket *ticket)
+static void on_budget(struct read_budget_ticket *ticket)
 {
     struct stream *stream = container_of(ticket, struct stream, ticket);
     int result = uv_read_start(&stream->stream, on_alloc, on_received);
     if (result < 0) stream->on_read(stream, result);
 }
 
-void stream_share(struct stream *stream, struct ration *ration)
+void stream_share(struct stream *stream, struct read_budget *budget)
 {
-    stream->ration = ration;
+    stream->budget = budget;
 }
 
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read)
@@ -120,7 +120,7 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
 
 void stream_read_stop(struct stream *stream)
 {
-    ration_leave(&stream->ticket);
+    read_budget_leave(&stream->ticket);
     if (stream->open && !stream->closing) uv_read_stop(&stream->stream);
 }
 
@@ -174,7 +174,7 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
 
     /* Even a stream without a handle reports from the loop: a pipe that leads nowhere takes it there. */
     if (!stream->open) uv_pipe_init(stream->loop, &stream->pipe, 0);
-    ration_leave(&stream->ticket);
+    read_budget_leave(&stream->ticket);
     stream->closing = true;
     stream->on_close = on_close;
     uv_close(&stream->handle, on_closed);

@@ -18,7 +18,7 @@
 #define NET_STREAM_H
 
 #include "net/address.h"
-#include "net/ration.h"
+#include "net/read_budget.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +55,8 @@ struct stream {
     uv_connect_t connect_request;
     uv_write_t write_request;
     uv_shutdown_t shutdown_request;
-    struct ration *ration; /* of reading; borrowed; NULL for none */
-    struct ration_ticket ticket;
+    struct read_budget *budget; /* of reading; borrowed; NULL for none */
+    struct read_budget_ticket ticket;
     stream_connect_fn on_connect;
     stream_lend_fn on_lend;
     stream_read_fn on_read;
@@ -79,8 +79,8 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
  */
 int stream_accept(struct stream *stream, uv_stream_t *listener);
 
-/* From now on shares a ration with other streams, until stream_init. To be called before stream_read. */
-void stream_share(struct stream *stream, struct ration *ration);
+/* From now on shares a budget with other streams, until stream_init. To be called before stream_read. */
+void stream_share(struct stream *stream, struct read_budget *budget);
 
 /* Reads until stream_read_stop, an error or the end. */
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read);

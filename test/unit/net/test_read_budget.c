@@ -6,20 +6,20 @@
 #include <cmocka.h>
 
 #include "loop.h"
-#include "net/ration.h"
+#include "net/read_budget.h"
 
 static bool closed;
 
-static void on_close(struct ration *ration)
+static void on_close(struct read_budget *budget)
 {
-    (void) ration;
+    (void) budget;
     closed = true;
 }
 
-static void close_ration(uv_loop_t *loop, struct ration *ration)
+static void close_budget(uv_loop_t *loop, struct read_budget *budget)
 {
     closed = false;
-    ration_close(ration, on_close);
+    read_budget_close(budget, on_close);
     assert_false(closed);
     loop_run_until(loop, &closed);
     loop_close(loop);
@@ -27,41 +27,41 @@ static void close_ration(uv_loop_t *loop, struct ration *ration)
 
 static void test_each_turn_has_its_own(void **unused)
 {
-    struct ration ration;
+    struct read_budget budget;
     uv_loop_t loop;
     (void) unused;
     loop_open(&loop);
-    ration_init(&ration, &loop, 10000 + RATION_READ_COST);
+    read_budget_init(&budget, &loop, 10000 + READ_BUDGET_READ_COST);
     for (unsigned turn = 0; turn < 3; turn++) {
-        assert_false(ration_is_spent(&ration));
-        ration_take(&ration, 9999);
-        assert_false(ration_is_spent(&ration));
-        ration_take(&ration, 1);
-        assert_true(ration_is_spent(&ration));
+        assert_false(read_budget_is_spent(&budget));
+        read_budget_take(&budget, 9999);
+        assert_false(read_budget_is_spent(&budget));
+        read_budget_take(&budget, 1);
+        assert_true(read_budget_is_spent(&budget));
         loop_turn(&loop, 1);
     }
-    close_ration(&loop, &ration);
+    close_budget(&loop, &budget);
 }
 
 /* The ends of ten thousand connections have no bytes, and yet are work. */
 static void test_ends_are_not_free(void **unused)
 {
-    struct ration ration;
+    struct read_budget budget;
     uv_loop_t loop;
     (void) unused;
     loop_open(&loop);
-    ration_init(&ration, &loop, 10 * RATION_READ_COST);
+    read_budget_init(&budget, &loop, 10 * READ_BUDGET_READ_COST);
     for (unsigned n = 0; n < 10; n++) {
-        assert_false(ration_is_spent(&ration));
-        ration_take(&ration, UV_EOF);
+        assert_false(read_budget_is_spent(&budget));
+        read_budget_take(&budget, UV_EOF);
     }
-    assert_true(ration_is_spent(&ration));
-    close_ration(&loop, &ration);
+    assert_true(read_budget_is_spent(&budget));
+    close_budget(&loop, &budget);
 }
 
 static unsigned turns_had;
 
-static void on_ticket(struct ration_ticket *ticket)
+static void on_ticket(struct read_budget_ticket *ticket)
 {
     (void) ticket;
     turns_had++;
@@ -70,34 +70,34 @@ static void on_ticket(struct ration_ticket *ticket)
 /* Not all in one turn, and those who have left not at all. */
 static void test_some_have_their_turn(void **unused)
 {
-    static struct ration_ticket tickets[100];
-    struct ration ration;
+    static struct read_budget_ticket tickets[100];
+    struct read_budget budget;
     uv_loop_t loop;
     (void) unused;
     loop_open(&loop);
-    ration_init(&ration, &loop, 1);
+    read_budget_init(&budget, &loop, 1);
     turns_had = 0;
     for (unsigned n = 0; n < 100; n++) {
-        ration_ticket_init(&tickets[n]);
-        ration_leave(&tickets[n]);
-        ration_wait(&ration, &tickets[n], on_ticket);
+        read_budget_ticket_init(&tickets[n]);
+        read_budget_leave(&tickets[n]);
+        read_budget_wait(&budget, &tickets[n], on_ticket);
     }
-    ration_leave(&tickets[0]);
-    ration_leave(&tickets[99]);
+    read_budget_leave(&tickets[0]);
+    read_budget_leave(&tickets[99]);
     assert_int_equal(turns_had, 0);
     loop_turn(&loop, 1);
     assert_in_range(turns_had, 1, 97);
     loop_turn(&loop, 100);
     assert_int_equal(turns_had, 98);
-    close_ration(&loop, &ration);
+    close_budget(&loop, &budget);
 }
 
 static void test_no_bound(void **unused)
 {
-    struct ration ration = {0};
+    struct read_budget budget = {0};
     (void) unused;
-    ration_take(&ration, 1 << 30);
-    assert_false(ration_is_spent(&ration));
+    read_budget_take(&budget, 1 << 30);
+    assert_false(read_budget_is_spent(&budget));
 }
 
 int main(void)
