@@ -367,7 +367,7 @@ int inventory_new(struct inventory **result, const struct inventory_context *con
 {
     struct inventory *inventory = calloc(1, sizeof(*inventory));
     struct discovery_services services = {
-        .loop = context->loop, .resolver = context->resolver, .gate = fleet_gate(context->fleet)};
+        .loop = context->loop, .resolver = context->resolver, .limiter = fleet_limiter(context->fleet)};
     if (!inventory) return UV_ENOMEM;
     inventory->context = *context;
     inventory->roster = roster_new(on_unused, inventory);

@@ -21,7 +21,7 @@
 
 struct dns;
 struct resolver;
-struct gate;
+struct limiter;
 struct discovery;
 
 /* What sources work with; borrowed, longer than they live. */
@@ -29,7 +29,7 @@ struct discovery_services {
     uv_loop_t *loop;
     struct dns *dns;
     struct resolver *resolver;
-    struct gate *gate;
+    struct limiter *limiter;
 };
 
 struct discovery_state {

@@ -352,7 +352,7 @@ int elasticache_new(struct finder **finder, const struct discovery_services *ser
     if (elasticache->timeout_ms == 0) elasticache->timeout_ms = ELASTICACHE_TIMEOUT_MS;
     elasticache->refresh_ms = config->refresh_ms ? config->refresh_ms : DEFAULT_REFRESH_MS;
     stream_init(&elasticache->stream, services->loop);
-    dialer_init(&elasticache->dialer, services->loop, services->resolver, services->gate,
+    dialer_init(&elasticache->dialer, services->loop, services->resolver, services->limiter,
                 &config->elasticache.endpoint, &elasticache->stream);
     uv_timer_init(services->loop, &elasticache->deadline);
     *finder = &elasticache->finder;

@@ -414,7 +414,7 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     client->name = name.data;
     buffer_init(&client->rest, REPLY_LINE_MAX);
     stream_init(&client->stream, shared->loop);
-    dialer_init(&client->dialer, shared->loop, shared->resolver, &shared->gate, &client->address,
+    dialer_init(&client->dialer, shared->loop, shared->resolver, &shared->limiter, &client->address,
                 &client->stream);
     list_init(&client->polls);
     list_init(&client->next_polls);

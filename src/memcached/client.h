@@ -43,7 +43,7 @@ typedef void (*client_poll_fn)(void *context, const struct client *client, const
 struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
-    struct gate gate;
+    struct limiter limiter;
     struct read_budget budget; /* of all of them */
     size_t max_reply;          /* bytes that a server may send in one poll */
     size_t max_prefixes;       /* key prefixes that are told apart */

@@ -228,7 +228,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     fleet->shared.max_reply = config->max_reply;
     fleet->shared.max_prefixes = config->max_prefixes;
     fleet->shared.keep = config->idle_timeout_ns > 0;
-    gate_init(&fleet->shared.gate, config->max_connecting);
+    limiter_init(&fleet->shared.limiter, config->max_connecting);
     fleet->idle_timeout_ns = config->idle_timeout_ns;
     fleet->max_unused = config->max_unused;
     fleet->shared.on_poll = config->on_poll;
@@ -250,9 +250,9 @@ struct client_counts fleet_counts(const struct fleet *fleet)
     return fleet->shared.counts;
 }
 
-struct gate *fleet_gate(struct fleet *fleet)
+struct limiter *fleet_limiter(struct fleet *fleet)
 {
-    return &fleet->shared.gate;
+    return &fleet->shared.limiter;
 }
 
 void fleet_limit_unused(struct fleet *fleet, unsigned max_unused)

@@ -54,7 +54,7 @@ int fleet_new(struct fleet **fleet, uv_loop_t *loop, const struct fleet_config *
 struct client_counts fleet_counts(const struct fleet *fleet);
 
 /* Where connection attempts of this process queue. */
-struct gate *fleet_gate(struct fleet *fleet);
+struct limiter *fleet_limiter(struct fleet *fleet);
 
 /* How many servers that no target stands for any more may be remembered from now on. */
 void fleet_limit_unused(struct fleet *fleet, unsigned max_unused);

@@ -12,13 +12,13 @@
 
 #include <assert.h>
 
-void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct gate *gate,
+void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct limiter *limiter,
                  const struct address *address, struct stream *stream)
 {
     *dialer = (struct dialer){
-        .loop = loop, .resolver = resolver, .gate = gate, .address = address, .stream = stream};
+        .loop = loop, .resolver = resolver, .limiter = limiter, .address = address, .stream = stream};
     lookup_init(&dialer->lookup);
-    gate_ticket_init(&dialer->ticket);
+    limiter_ticket_init(&dialer->ticket);
 }
 
 static bool same_host(const union endpoint *a, const union endpoint *b)
@@ -35,12 +35,12 @@ static void finish(struct dialer *dialer, int status, const char *why)
     dialer->on_done(dialer, status, why);
 }
 
-static void on_admitted(struct gate_ticket *ticket);
+static void on_admitted(struct limiter_ticket *ticket);
 
 static void try_endpoint(struct dialer *dialer)
 {
     dialer->phase = DIALER_QUEUED;
-    gate_enter(dialer->gate, &dialer->ticket, on_admitted);
+    limiter_enter(dialer->limiter, &dialer->ticket, on_admitted);
 }
 
 static void on_endpoint_closed(struct stream *stream);
@@ -59,12 +59,12 @@ static void on_connected(struct stream *stream, int status)
         stream_close(stream, on_endpoint_closed);
         return;
     }
-    gate_leave(dialer->gate, &dialer->ticket);
+    limiter_leave(dialer->limiter, &dialer->ticket);
     dialer->favourite = dialer->endpoints[dialer->current];
     finish(dialer, 0, NULL);
 }
 
-static void on_admitted(struct gate_ticket *ticket)
+static void on_admitted(struct limiter_ticket *ticket)
 {
     struct dialer *dialer = container_of(ticket, struct dialer, ticket);
     dialer->phase = DIALER_CONNECTING;
@@ -82,7 +82,7 @@ static void step_to_next(struct dialer *dialer)
 static void on_endpoint_closed(struct stream *stream)
 {
     struct dialer *dialer = dialer_of(stream);
-    gate_leave(dialer->gate, &dialer->ticket);
+    limiter_leave(dialer->limiter, &dialer->ticket);
     if (dialer->cancelled) {
         dialer->cancelled = false;
         dialer->phase = DIALER_IDLE;
@@ -158,7 +158,7 @@ void dialer_cancel(struct dialer *dialer, dialer_cancel_fn on_cancelled)
     } else if (dialer->phase == DIALER_QUEUED || dialer->status == 0) {
         /* A look-up that could not begin is closing the stream already. */
         lookup_cancel(&dialer->lookup);
-        gate_leave(dialer->gate, &dialer->ticket);
+        limiter_leave(dialer->limiter, &dialer->ticket);
         stream_init(dialer->stream, dialer->loop);
         dialer->stream->context = dialer;
     }

@@ -1,5 +1,5 @@
 /*
- * From an address to a connected stream: resolves the name, waits at the gate, tries one endpoint after the
+ * From an address to a connected stream: resolves the name, waits at the limiter, tries one endpoint after the
  * other.
  *
  * A name with several addresses sticks to the one that answered last, until it fails: the counters of two
@@ -13,7 +13,7 @@
 #define NET_DIALER_H
 
 #include "net/address.h"
-#include "net/gate.h"
+#include "net/limiter.h"
 #include "net/policy.h"
 #include "net/resolver.h"
 #include "net/stream.h"
@@ -37,13 +37,13 @@ typedef void (*dialer_cancel_fn)(struct dialer *dialer);
 struct dialer {
     uv_loop_t *loop;
     struct resolver *resolver;     /* borrowed */
-    struct gate *gate;             /* borrowed */
+    struct limiter *limiter;       /* borrowed */
     const struct address *address; /* borrowed */
     struct stream *stream;         /* borrowed; must not be open at the start */
     struct policy *policy;         /* borrowed; NULL, as dialer_init leaves it: everything is allowed */
     enum dialer_phase phase;
     struct lookup lookup;
-    struct gate_ticket ticket;
+    struct limiter_ticket ticket;
     union endpoint endpoints[RESOLVER_ADDRESSES_MAX];
     size_t count;             /* endpoints of this attempt */
     size_t current;           /* the one that is tried */
@@ -55,7 +55,7 @@ struct dialer {
     dialer_cancel_fn on_cancelled;
 };
 
-void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct gate *gate,
+void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct limiter *limiter,
                  const struct address *address, struct stream *stream);
 
 /* Calls on_done exactly once, from the loop, unless cancelled. Cannot fail at once. */

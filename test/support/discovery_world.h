@@ -17,7 +17,7 @@
 #include "dns_server.h"
 #include "loop.h"
 #include "net/dns.h"
-#include "net/gate.h"
+#include "net/limiter.h"
 #include "net/resolver.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ struct discovery_world {
     struct dns_server server;
     struct dns *dns;
     struct resolver *resolver;
-    struct gate gate;
+    struct limiter limiter;
     struct discovery_services services;
     struct discovery *discovery; /* NULL: closed */
     unsigned changes;
@@ -48,8 +48,8 @@ static inline void world_open(struct discovery_world *world)
     snprintf(servers, sizeof(servers), "127.0.0.1:%d", world->server.port);
     assert_int_equal(dns_new(&world->dns, &world->loop, servers), 0);
     assert_int_equal(resolver_new(&world->resolver, &world->loop, servers), 0);
-    gate_init(&world->gate, 1);
-    world->services = (struct discovery_services){&world->loop, world->dns, world->resolver, &world->gate};
+    limiter_init(&world->limiter, 1);
+    world->services = (struct discovery_services){&world->loop, world->dns, world->resolver, &world->limiter};
 }
 
 static inline void world_on_ended(void *context)
@@ -114,7 +114,7 @@ static inline void world_close(struct discovery_world *world)
     loop_close(&world->loop);
     assert_int_equal(world->closed, 1);
     assert_int_equal(world->ended, 2);
-    assert_int_equal(world->gate.inside, 0);
+    assert_int_equal(world->limiter.inside, 0);
 }
 
 static inline const struct found_target *world_target(const struct discovery_world *world, size_t index)

@@ -290,27 +290,27 @@ static void test_unknown_name(void **state)
     finish();
 }
 
-static void on_enter(struct gate_ticket *ticket)
+static void on_enter(struct limiter_ticket *ticket)
 {
     (void) ticket;
 }
 
-/* One deadline for the name, the line at the gate and the reply. */
+/* One deadline for the name, the line at the limiter and the reply. */
 static void test_deadline(void **state)
 {
     struct discovery_config config = config_of("127.0.0.1"), named = config_of("cfg.cache.test");
-    struct gate_ticket ticket;
+    struct limiter_ticket ticket;
     (void) state;
     config.elasticache.timeout_ms = named.elasticache.timeout_ms = 30;
     world_start(&world, &config);
     world_await(&world, 1);
     check_error("no answer within 30 ms, while its reply was read");
 
-    gate_ticket_init(&ticket);
-    gate_enter(&world.gate, &ticket, on_enter);
+    limiter_ticket_init(&ticket);
+    limiter_enter(&world.limiter, &ticket, on_enter);
     world_await(&world, 3);
     check_error("no answer within 30 ms, while it waited for other connections");
-    gate_leave(&world.gate, &ticket);
+    limiter_leave(&world.limiter, &ticket);
     says(1, TWO_NODES);
     world_await_next(&world);
     assert_string_equal(now()->error, "");
@@ -345,15 +345,15 @@ static void test_close_after_the_deadline(void **state)
     for (unsigned turns = 0; turns < 4; turns++) {
         if (turns) set_up(NULL);
         struct discovery_config config = config_of("127.0.0.1");
-        struct gate_ticket ticket;
-        gate_ticket_init(&ticket);
-        gate_enter(&world.gate, &ticket, on_enter);
+        struct limiter_ticket ticket;
+        limiter_ticket_init(&ticket);
+        limiter_enter(&world.limiter, &ticket, on_enter);
         config.elasticache.timeout_ms = 1;
         world_start(&world, &config);
         loop_turn(&world.loop, 2);
         uv_sleep(3);
         loop_turn(&world.loop, turns);
-        gate_leave(&world.gate, &ticket);
+        limiter_leave(&world.limiter, &ticket);
         finish();
     }
 }

@@ -74,7 +74,7 @@ static int setup(void **state)
     world->shared.max_prefixes = 1000;
     world->shared.max_reply = 64 * 1024;
     world->shared.keep = true;
-    gate_init(&world->shared.gate, 8);
+    limiter_init(&world->shared.limiter, 8);
     assert_int_equal(resolver_new(&world->shared.resolver, &world->loop, "127.0.0.1:1"), 0);
     make_client(world, "127.0.0.1", world->server.port);
     *state = world;

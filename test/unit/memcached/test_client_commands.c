@@ -64,7 +64,7 @@ static int setup(void **state)
     world->shared.max_reply = 64 * 1024;
     world->shared.max_prefixes = 10;
     world->shared.keep = true;
-    gate_init(&world->shared.gate, 8);
+    limiter_init(&world->shared.limiter, 8);
     assert_int_equal(resolver_new(&world->shared.resolver, &world->loop, "127.0.0.1:1"), 0);
     snprintf(text, sizeof(text), "127.0.0.1:%d", world->server.port);
     assert_null(address_parse(&address, slice_of(text), 11211));

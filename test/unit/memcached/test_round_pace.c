@@ -246,13 +246,13 @@ static void test_unused_connections_end_in_slices(void **state)
 /* Most attempts at once; the linker leads all calls here. */
 static unsigned most_inside;
 
-void __real_gate_enter(struct gate *gate, struct gate_ticket *ticket, gate_fn on_enter);
-void __wrap_gate_enter(struct gate *gate, struct gate_ticket *ticket, gate_fn on_enter);
+void __real_limiter_enter(struct limiter *limiter, struct limiter_ticket *ticket, limiter_fn on_enter);
+void __wrap_limiter_enter(struct limiter *limiter, struct limiter_ticket *ticket, limiter_fn on_enter);
 
-void __wrap_gate_enter(struct gate *gate, struct gate_ticket *ticket, gate_fn on_enter)
+void __wrap_limiter_enter(struct limiter *limiter, struct limiter_ticket *ticket, limiter_fn on_enter)
 {
-    __real_gate_enter(gate, ticket, on_enter);
-    if (gate->inside > most_inside) most_inside = gate->inside;
+    __real_limiter_enter(limiter, ticket, on_enter);
+    if (limiter->inside > most_inside) most_inside = limiter->inside;
 }
 
 /* Every connection has ended since the last round, and the next one hears of it before it asks, or when it

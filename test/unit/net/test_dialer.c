@@ -16,7 +16,7 @@ struct world {
     uv_loop_t loop;
     struct fake_server server;
     struct resolver *resolver;
-    struct gate gate;
+    struct limiter limiter;
     struct address address;
     struct stream stream;
     struct dialer dialer;
@@ -31,7 +31,8 @@ static void make_dialer(struct world *world, const char *host, int port)
     snprintf(text, sizeof(text), "%s:%d", host, port);
     assert_null(address_parse(&world->address, slice_of(text), 1));
     stream_init(&world->stream, &world->loop);
-    dialer_init(&world->dialer, &world->loop, world->resolver, &world->gate, &world->address, &world->stream);
+    dialer_init(&world->dialer, &world->loop, world->resolver, &world->limiter, &world->address,
+                &world->stream);
 }
 
 static int setup(void **state)
@@ -39,7 +40,7 @@ static int setup(void **state)
     struct world *world = calloc(1, sizeof(*world));
     loop_open(&world->loop);
     fake_server_start(&world->server, &world->loop);
-    gate_init(&world->gate, 1);
+    limiter_init(&world->limiter, 1);
     assert_int_equal(resolver_new(&world->resolver, &world->loop, "127.0.0.1:1"), 0);
     make_dialer(world, "127.0.0.1", world->server.port);
     *state = world;
@@ -58,7 +59,7 @@ static int teardown(void **state)
     resolver_close(world->resolver, on_resolver_closed, &world->resolver_closed);
     loop_run_until(&world->loop, &world->resolver_closed);
     loop_close(&world->loop);
-    assert_int_equal(world->gate.inside, 0);
+    assert_int_equal(world->limiter.inside, 0);
     free(world);
     return 0;
 }
@@ -236,28 +237,28 @@ static void test_cancel_at_every_turn(void **state)
             dialer_cancel(&world->dialer, on_cancelled);
             loop_run_until(&world->loop, &world->cancelled);
             assert_false(world->done);
-            assert_int_equal(world->gate.inside, 0);
+            assert_int_equal(world->limiter.inside, 0);
         }
     }
     policy_release(forbids);
 }
 
-static void on_other_enters(struct gate_ticket *ticket)
+static void on_other_enters(struct limiter_ticket *ticket)
 {
     (void) ticket;
 }
 
-static void test_cancel_while_waiting_at_the_gate(void **state)
+static void test_cancel_while_waiting_at_the_limiter(void **state)
 {
     struct world *world = *state;
-    struct gate_ticket other;
-    gate_ticket_init(&other);
-    gate_enter(&world->gate, &other, on_other_enters);
+    struct limiter_ticket other;
+    limiter_ticket_init(&other);
+    limiter_enter(&world->limiter, &other, on_other_enters);
     dialer_start(&world->dialer, on_done);
     loop_run_for(&world->loop, 20);
     assert_int_equal(world->dialer.phase, DIALER_QUEUED);
     dialer_cancel(&world->dialer, on_cancelled);
-    gate_leave(&world->gate, &other);
+    limiter_leave(&world->limiter, &other);
     loop_run_until(&world->loop, &world->cancelled);
     assert_int_equal(world->server.accepted, 0);
 }
@@ -274,7 +275,7 @@ int main(void)
         TEST(test_unknown_name),
         TEST(test_missing_socket_file),
         TEST(test_cancel_at_every_turn),
-        TEST(test_cancel_while_waiting_at_the_gate),
+        TEST(test_cancel_while_waiting_at_the_limiter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
