@@ -27,7 +27,7 @@ int assembly_init(struct assembly *assembly, const struct assembly_parts *parts,
 
 /* --- Labels --- */
 
-static const struct found_label *find_label(const struct found_target *found, const char *name)
+static const struct results_label *find_label(const struct results_target *found, const char *name)
 {
     for (size_t n = 0; found && n < found->label_count; n++) {
         if (strcmp(found->labels[n].name, name) == 0) return &found->labels[n];
@@ -37,13 +37,13 @@ static const struct found_label *find_label(const struct found_target *found, co
 
 /* An empty value is no label to Prometheus, and none is written. */
 static void append_group_label(struct buffer *out, const struct config_label *label,
-                               const struct found_target *found)
+                               const struct results_target *found)
 {
     struct buffer value;
     buffer_init(&value, LABELS_MAX);
     for (size_t n = 0; n < label->count; n++) {
         const struct config_label_part *part = &label->parts[n];
-        const struct found_label *referred = part->reference ? find_label(found, part->text) : NULL;
+        const struct results_label *referred = part->reference ? find_label(found, part->text) : NULL;
         if (referred)
             buffer_append_string(&value, referred->value);
         else if (!part->reference)
@@ -64,10 +64,10 @@ static bool group_has_label(const struct config_group *group, const char *name)
 
 /* False when a label cannot be one of a sample. */
 static bool append_found_labels(const struct assembly *assembly, struct buffer *out,
-                                const struct config_group *group, const struct found_target *found)
+                                const struct config_group *group, const struct results_target *found)
 {
     for (size_t n = 0; found && n < found->label_count; n++) {
-        const struct found_label *label = &found->labels[n];
+        const struct results_label *label = &found->labels[n];
         if (strncmp(label->name, "__", 2) == 0 || group_has_label(group, label->name)) continue;
         if (strcmp(label->name, assembly->parts.target_label) == 0 ||
             assembly->parts.label_reserved(slice_of(label->name)))
@@ -79,7 +79,7 @@ static bool append_found_labels(const struct assembly *assembly, struct buffer *
 
 /* Into the scratch; false when the target is to be refused. */
 static bool render_labels(struct assembly *assembly, const struct config_group *group, const char *name,
-                          const struct found_target *found)
+                          const struct results_target *found)
 {
     struct buffer *out = &assembly->scratch;
     buffer_clear(out);
@@ -125,7 +125,7 @@ static int take(struct assembly *assembly, struct target *target)
 
 /* `found` is NULL for a target of the group itself. */
 static int add_target(struct assembly *assembly, const struct config_group *group,
-                      const struct address *address, const char *name, const struct found_target *found)
+                      const struct address *address, const char *name, const struct results_target *found)
 {
     if (!shard_owns_address(assembly->parts.shard, address)) return 0;
     if (!render_labels(assembly, group, name, found)) {
@@ -140,7 +140,7 @@ static int add_target(struct assembly *assembly, const struct config_group *grou
 }
 
 static int add_found(struct assembly *assembly, const struct config_group *group,
-                     const struct found_target *found)
+                     const struct results_target *found)
 {
     struct address address;
     const char *expected = address_parse(&address, slice_of(found->address), MEMCACHED_PORT);
@@ -189,7 +189,7 @@ int assembly_step(struct assembly *assembly, size_t count)
     return 0;
 }
 
-bool assembly_reads(const struct assembly *assembly, const struct found *found)
+bool assembly_reads(const struct assembly *assembly, const struct results *found)
 {
     return assembly->source && assembly->parts.found[assembly->found] == found;
 }

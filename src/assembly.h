@@ -11,7 +11,7 @@
 
 #include "base/set.h"
 #include "config/config.h"
-#include "discovery/found.h"
+#include "discovery/results.h"
 #include "memcached/fleet.h"
 #include "net/shard.h"
 #include "roster.h"
@@ -23,7 +23,7 @@
 struct assembly_parts {
     struct fleet *fleet;
     const struct config *config;
-    const struct found *const *found; /* of the sources of all groups, one group behind the other */
+    const struct results *const *found; /* of the sources of all groups, one group behind the other */
     const char *target_label;
     struct shard shard; /* other targets are left out */
     bool (*label_reserved)(struct slice name);
@@ -50,7 +50,7 @@ int assembly_init(struct assembly *assembly, const struct assembly_parts *parts,
 int assembly_step(struct assembly *assembly, size_t count);
 
 /* Whether it is in the midst of what that source has found, which must not change then. */
-bool assembly_reads(const struct assembly *assembly, const struct found *found);
+bool assembly_reads(const struct assembly *assembly, const struct results *found);
 
 /* The roster, which is the caller's from then on. */
 struct roster *assembly_take(struct assembly *assembly);

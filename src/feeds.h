@@ -14,7 +14,7 @@
 #include <uv.h>
 
 /* What some source has found is another, or it has answered for the first time. */
-typedef void (*feeds_change_fn)(void *context, const struct found *found);
+typedef void (*feeds_change_fn)(void *context, const struct results *found);
 typedef void (*feeds_close_fn)(void *context);
 
 struct feeds {

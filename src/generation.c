@@ -17,7 +17,7 @@ static int use_feeds(struct generation *generation, struct feeds *feeds, struct 
     const struct config *config = generation->terms->config;
     size_t count = count_sources(config);
     generation->feeds = calloc(count + 1, sizeof(struct feed *));
-    generation->found = calloc(count + 1, sizeof(struct found *));
+    generation->found = calloc(count + 1, sizeof(struct results *));
     generation->owners = calloc(count + 1, sizeof(struct config_group *));
     if (!generation->feeds || !generation->found || !generation->owners) return UV_ENOMEM;
     for (size_t n = 0; n < config->group_count; n++) {
@@ -72,7 +72,7 @@ bool generation_is_answered(const struct generation *generation)
     return true;
 }
 
-const struct found *const *generation_found(const struct generation *generation)
+const struct results *const *generation_found(const struct generation *generation)
 {
     for (size_t n = 0; n < generation->feed_count; n++) {
         generation->found[n] = discovery_found(generation->feeds[n]->discovery);

@@ -15,7 +15,7 @@ struct generation {
     struct feed **feeds;                /* in use; of all groups, one behind the other; owned array */
     const struct config_group **owners; /* the group of each; owned array */
     size_t feed_count;
-    const struct found **found; /* what each of them has found, see generation_found; owned array */
+    const struct results **found; /* what each of them has found, see generation_found; owned array */
 };
 
 /*
@@ -32,7 +32,7 @@ void generation_free(struct generation *generation);
 bool generation_is_answered(const struct generation *generation);
 
 /* What the sources have found by now; good until one of them changes. */
-const struct found *const *generation_found(const struct generation *generation);
+const struct results *const *generation_found(const struct generation *generation);
 
 /*
  * Whether its samples carry the labels of their targets, of which there are so many. One address that stands

@@ -244,7 +244,7 @@ static void make(struct inventory *inventory)
 /* --- Sources --- */
 
 /* The next generation first: when it is in force, the current one does not matter. */
-static void on_change(void *context, const struct found *found)
+static void on_change(void *context, const struct results *found)
 {
     struct inventory *inventory = context;
     struct generation *next = inventory->next;

@@ -1,15 +1,15 @@
 /*
- * The happy path: discovery_new -> on_timer: ask -> (the finder) -> on_done -> [on_tell: on_change] ->
+ * The happy path: discovery_new -> on_timer: ask -> (the discoverer) -> on_done -> [on_tell: on_change] ->
  * schedule -> on_timer -> ...
  *
- * What can go wrong: the finder fails, or names no target where that is no answer: what was found stays, and
+ * What can go wrong: the discoverer fails, or names no target where that is no answer: what was found stays, and
  * the timer runs for a retry. A nudge brings the next question forward; one that comes before the last answer
  * has been told counts for the time after it, since that answer may be older than the nudge.
  *
- * A finder answers from anywhere, within another library's call too. So the owner is told by the timer, when
+ * A discoverer answers from anywhere, within another library's call too. So the owner is told by the timer, when
  * nobody else is on the stack, and may then do what it likes; until then it sees the old list.
  *
- * discovery_close ends it in any phase: finder and timer are closed, and when both are gone, on_part_closed
+ * discovery_close ends it in any phase: discoverer and timer are closed, and when both are gone, on_part_closed
  * frees the rest. The timer's close comes from the loop, hence so does on_close.
  */
 #include "discovery/discovery.h"
@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 #include "discovery/pace.h"
 
 #include <assert.h>
@@ -26,7 +26,7 @@
 /* A source that names a shorter time would be asked all the time. */
 #define TTL_LEAST_MS 1000
 
-/* After a nudge: not 0, so that a finder that always nudges does not keep the loop from all else. */
+/* After a nudge: not 0, so that a discoverer that always nudges does not keep the loop from all else. */
 #define SOON_MS 1
 
 enum phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
@@ -34,25 +34,25 @@ enum phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
 struct discovery {
     struct discovery_config config; /* owned copy */
     struct buffer subject;
-    struct finder *finder;
+    struct discoverer *discoverer;
     uv_timer_t timer;
     uint64_t interval_ms; /* between two questions that are answered */
     enum phase phase;
     bool nudged; /* while it was not waiting */
     bool closing;
     unsigned failing; /* failures in a row */
-    struct found found;
-    struct found next; /* what is to be told */
-    bool is_other;     /* `next` takes the place of `found` */
+    struct results found;
+    struct results next; /* what is to be told */
+    bool is_other;       /* `next` takes the place of `found` */
     struct discovery_state state;
     discovery_change_fn on_change;
     void *context;
-    unsigned parts; /* timer and finder, until they are closed */
+    unsigned parts; /* timer and discoverer, until they are closed */
     discovery_close_fn on_close;
     void *close_context;
 };
 
-static void on_done(struct finder *finder, const struct finding *finding);
+static void on_done(struct discoverer *discoverer, const struct discovery_answer *answer);
 
 /* --- Asking --- */
 
@@ -60,13 +60,13 @@ static void on_timer(uv_timer_t *timer)
 {
     struct discovery *discovery = container_of(timer, struct discovery, timer);
     discovery->phase = PHASE_ASKING;
-    int status = discovery->finder->kind->ask(discovery->finder);
-    if (status < 0) on_done(discovery->finder, &(struct finding){.error = uv_strerror(status)});
+    int status = discovery->discoverer->kind->ask(discovery->discoverer);
+    if (status < 0) on_done(discovery->discoverer, &(struct discovery_answer){.error = uv_strerror(status)});
 }
 
-static void on_nudge(struct finder *finder)
+static void on_nudge(struct discoverer *discoverer)
 {
-    struct discovery *discovery = finder->owner;
+    struct discovery *discovery = discoverer->owner;
     if (discovery->phase == PHASE_WAITING)
         uv_timer_start(&discovery->timer, on_timer, SOON_MS, 0);
     else
@@ -126,7 +126,7 @@ static void record(struct discovery *discovery, const char *error)
 static void set_interval(struct discovery *discovery, uint64_t ttl_ms)
 {
     if (discovery->config.refresh_ms) return;
-    discovery->interval_ms = discovery->finder->kind->default_refresh_ms;
+    discovery->interval_ms = discovery->discoverer->kind->default_refresh_ms;
     if (ttl_ms) discovery->interval_ms = ttl_ms < TTL_LEAST_MS ? TTL_LEAST_MS : ttl_ms;
 }
 
@@ -134,9 +134,9 @@ static void on_tell(uv_timer_t *timer)
 {
     struct discovery *discovery = container_of(timer, struct discovery, timer);
     if (discovery->is_other) {
-        found_deinit(&discovery->found);
+        results_deinit(&discovery->found);
         discovery->found = discovery->next;
-        found_init(&discovery->next);
+        results_init(&discovery->next);
         discovery->is_other = false;
         discovery->state.targets = discovery->found.count;
     }
@@ -144,23 +144,23 @@ static void on_tell(uv_timer_t *timer)
     discovery->on_change(discovery->context);
 }
 
-static void on_done(struct finder *finder, const struct finding *finding)
+static void on_done(struct discoverer *discoverer, const struct discovery_answer *answer)
 {
-    struct discovery *discovery = finder->owner;
-    struct found *found = finding->found;
-    const char *error = finding->error;
+    struct discovery *discovery = discoverer->owner;
+    struct results *found = answer->found;
+    const char *error = answer->error;
     bool is_first = !discovery->state.answered;
-    assert(discovery->phase == PHASE_ASKING && (found || finding->unchanged || error));
+    assert(discovery->phase == PHASE_ASKING && (found || answer->unchanged || error));
     if (found) discovery->state.empty = found->count == 0;
-    if (found && found->count == 0 && finder->kind->empty_is_failure) {
+    if (found && found->count == 0 && discoverer->kind->empty_is_failure) {
         if (!error) error = "the answer names no target";
-    } else if (found && !found_equal(&discovery->found, found)) {
+    } else if (found && !results_equal(&discovery->found, found)) {
         discovery->next = *found;
         discovery->is_other = true;
-        found_init(found);
+        results_init(found);
     }
     record(discovery, error);
-    if (!error) set_interval(discovery, finding->ttl_ms);
+    if (!error) set_interval(discovery, answer->ttl_ms);
     if (is_first || discovery->is_other) {
         discovery->phase = PHASE_TELLING;
         uv_timer_start(&discovery->timer, on_tell, 0, 0);
@@ -175,8 +175,8 @@ static void discovery_free(struct discovery *discovery)
 {
     discovery_config_deinit(&discovery->config);
     buffer_deinit(&discovery->subject);
-    found_deinit(&discovery->found);
-    found_deinit(&discovery->next);
+    results_deinit(&discovery->found);
+    results_deinit(&discovery->next);
     free(discovery);
 }
 
@@ -189,9 +189,9 @@ static void on_part_closed(struct discovery *discovery)
     if (on_close) on_close(context);
 }
 
-static void on_finder_closed(struct finder *finder)
+static void on_discoverer_closed(struct discoverer *discoverer)
 {
-    on_part_closed(finder->owner);
+    on_part_closed(discoverer->owner);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -211,7 +211,7 @@ static int set_up(struct discovery *discovery, const struct discovery_services *
     if (!copied || discovery->subject.failed)
         buffer_append_string(error, uv_strerror(status));
     else
-        status = finder_new(&discovery->finder, services, &discovery->config, error);
+        status = discoverer_new(&discovery->discoverer, services, &discovery->config, error);
     return status;
 }
 
@@ -229,13 +229,13 @@ int discovery_new(struct discovery **result, const struct discovery_services *se
         discovery_free(discovery);
         return status;
     }
-    struct finder *finder = discovery->finder;
-    finder->on_done = on_done;
-    finder->on_nudge = on_nudge;
-    finder->on_close = on_finder_closed;
-    finder->owner = discovery;
-    discovery->interval_ms = config->refresh_ms ? config->refresh_ms : finder->kind->default_refresh_ms;
-    discovery->state.kind = finder->kind->name;
+    struct discoverer *discoverer = discovery->discoverer;
+    discoverer->on_done = on_done;
+    discoverer->on_nudge = on_nudge;
+    discoverer->on_close = on_discoverer_closed;
+    discoverer->owner = discovery;
+    discovery->interval_ms = config->refresh_ms ? config->refresh_ms : discoverer->kind->default_refresh_ms;
+    discovery->state.kind = discoverer->kind->name;
     discovery->state.subject = discovery->subject.data;
     discovery->on_change = on_change;
     discovery->context = context;
@@ -253,12 +253,12 @@ void discovery_close(struct discovery *discovery, discovery_close_fn on_close, v
     discovery->close_context = context;
     discovery->parts = 2;
     uv_close((uv_handle_t *) &discovery->timer, on_timer_closed);
-    discovery->finder->kind->close(discovery->finder);
+    discovery->discoverer->kind->close(discovery->discoverer);
 }
 
 /* --- Looking at it --- */
 
-const struct found *discovery_found(const struct discovery *discovery)
+const struct results *discovery_found(const struct discovery *discovery)
 {
     return &discovery->found;
 }

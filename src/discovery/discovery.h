@@ -13,7 +13,7 @@
 #define DISCOVERY_DISCOVERY_H
 
 #include "discovery/discovery_config.h"
-#include "discovery/found.h"
+#include "discovery/results.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,7 +56,7 @@ int discovery_new(struct discovery **discovery, const struct discovery_services 
                   struct buffer *error);
 
 /* The last good answer; empty before the first. Good until the next on_change or discovery_close. */
-const struct found *discovery_found(const struct discovery *discovery);
+const struct results *discovery_found(const struct discovery *discovery);
 
 /* Good until discovery_close. */
 const struct discovery_state *discovery_state(const struct discovery *discovery);

@@ -20,7 +20,7 @@
 #define ERROR_MAX          512
 
 struct dns_sd {
-    struct finder finder;
+    struct discoverer discoverer;
     struct dns *dns;                       /* borrowed */
     const struct discovery_config *config; /* borrowed */
     struct dns_query query;
@@ -42,9 +42,9 @@ static const enum dns_type types[] = {
 
 static void on_answer(struct dns_query *query, const struct dns_answer *answer);
 
-static int dns_sd_ask(struct finder *finder)
+static int dns_sd_ask(struct discoverer *discoverer)
 {
-    struct dns_sd *sd = container_of(finder, struct dns_sd, finder);
+    struct dns_sd *sd = container_of(discoverer, struct dns_sd, discoverer);
     dns_refresh(sd->dns);
     dns_ask(sd->dns, &sd->query, sd->config->dns.name, types[sd->config->dns.type], on_answer);
     return 0;
@@ -53,20 +53,21 @@ static int dns_sd_ask(struct finder *finder)
 /* --- From records to targets --- */
 
 /* NULL, or what is wrong. */
-static const char *add_endpoint(const struct dns_sd *sd, struct found *found, const union endpoint *endpoint)
+static const char *add_endpoint(const struct dns_sd *sd, struct results *found,
+                                const union endpoint *endpoint)
 {
     union endpoint complete = *endpoint;
-    struct found_label label = {"__meta_dns_name", sd->config->dns.name};
+    struct results_label label = {"__meta_dns_name", sd->config->dns.name};
     struct buffer address;
     buffer_init(&address, SIZE_MAX);
     endpoint_set_port(&complete, sd->config->dns.port);
     endpoint_format(&complete, &address);
-    bool added = !address.failed && found_add(found, buffer_slice(&address), &label, 1);
+    bool added = !address.failed && results_add(found, buffer_slice(&address), &label, 1);
     buffer_deinit(&address);
     return added ? NULL : "there are too many addresses, or no memory for them";
 }
 
-static const char *add_service(const struct dns_sd *sd, struct found *found,
+static const char *add_service(const struct dns_sd *sd, struct results *found,
                                const struct dns_service *service)
 {
     char address[sizeof(service->host) + sizeof(":65535")], target[sizeof(service->host) + 1], port[8];
@@ -75,16 +76,16 @@ static const char *add_service(const struct dns_sd *sd, struct found *found,
     snprintf(target, sizeof(target), "%s.", service->host);
     snprintf(port, sizeof(port), "%u", (unsigned) service->port);
     if (address_parse(&parsed, slice_of(address), 0)) return "a record's target is no host name with a port";
-    const struct found_label labels[] = {
+    const struct results_label labels[] = {
         {"__meta_dns_name", sd->config->dns.name},
         {"__meta_dns_srv_record_port", port},
         {"__meta_dns_srv_record_target", target},
     };
-    bool added = found_add(found, slice_of(address), labels, ARRAY_LEN(labels));
+    bool added = results_add(found, slice_of(address), labels, ARRAY_LEN(labels));
     return added ? NULL : "there are too many records, or no memory for them";
 }
 
-static const char *add_all(const struct dns_sd *sd, struct found *found, const struct dns_answer *answer)
+static const char *add_all(const struct dns_sd *sd, struct results *found, const struct dns_answer *answer)
 {
     const char *wrong = NULL;
     for (size_t i = 0; i < answer->count && !wrong; i++) {
@@ -101,33 +102,33 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 {
     struct dns_sd *sd = container_of(query, struct dns_sd, query);
     char error[ERROR_MAX];
-    struct found found;
-    struct finding finding = {.ttl_ms = answer->ttl_ms};
-    found_init(&found);
+    struct results found;
+    struct discovery_answer result = {.ttl_ms = answer->ttl_ms};
+    results_init(&found);
     const char *wrong = answer->aborted ? "the name servers were changed meanwhile" : answer->error;
     if (answer->count) wrong = add_all(sd, &found, answer);
-    if (!wrong || answer->absent) finding.found = &found;
+    if (!wrong || answer->absent) result.found = &found;
     if (wrong) {
         snprintf(error, sizeof(error), "%s %s: %s", type_names[sd->config->dns.type], sd->config->dns.name,
                  wrong);
-        finding.error = error;
+        result.error = error;
     }
-    found_sort(&found);
-    sd->finder.on_done(&sd->finder, &finding);
-    found_deinit(&found);
+    results_sort(&found);
+    sd->discoverer.on_done(&sd->discoverer, &result);
+    results_deinit(&found);
 }
 
 /* --- Life --- */
 
-static void dns_sd_close(struct finder *finder)
+static void dns_sd_close(struct discoverer *discoverer)
 {
-    struct dns_sd *sd = container_of(finder, struct dns_sd, finder);
+    struct dns_sd *sd = container_of(discoverer, struct dns_sd, discoverer);
     dns_cancel(&sd->query);
-    finder->on_close(finder);
+    discoverer->on_close(discoverer);
     free(sd);
 }
 
-static const struct finder_kind kind = {
+static const struct discoverer_kind kind = {
     .name = "dns",
     .default_refresh_ms = DEFAULT_REFRESH_MS,
     .empty_is_failure = true,
@@ -135,7 +136,7 @@ static const struct finder_kind kind = {
     .close = dns_sd_close,
 };
 
-int dns_sd_new(struct finder **finder, const struct discovery_services *services,
+int dns_sd_new(struct discoverer **discoverer, const struct discovery_services *services,
                const struct discovery_config *config, struct buffer *error)
 {
     struct dns_sd *sd = calloc(1, sizeof(*sd));
@@ -143,9 +144,9 @@ int dns_sd_new(struct finder **finder, const struct discovery_services *services
         buffer_append_string(error, uv_strerror(UV_ENOMEM));
         return UV_ENOMEM;
     }
-    sd->finder.kind = &kind;
+    sd->discoverer.kind = &kind;
     sd->dns = services->dns;
     sd->config = config;
-    *finder = &sd->finder;
+    *discoverer = &sd->discoverer;
     return 0;
 }

@@ -13,8 +13,8 @@
 #ifndef DISCOVERY_DNS_SD_H
 #define DISCOVERY_DNS_SD_H
 
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 
-finder_new_fn dns_sd_new;
+discoverer_new_fn dns_sd_new;
 
 #endif

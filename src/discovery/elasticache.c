@@ -33,7 +33,7 @@
 enum phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING, PHASE_ENDING };
 
 struct elasticache {
-    struct finder finder;
+    struct discoverer discoverer;
     uv_loop_t *loop;                       /* borrowed */
     const struct discovery_config *config; /* borrowed */
     uint64_t timeout_ms, refresh_ms;
@@ -47,7 +47,7 @@ struct elasticache {
     size_t command; /* that was sent last */
     char *reply;    /* owned */
     size_t reply_len;
-    struct found found;
+    struct results found;
     char error[ERROR_MAX]; /* "": none */
 
     /* What to compare the next version with. */
@@ -76,17 +76,17 @@ static void fail(struct elasticache *elasticache, const char *why)
 
 static void tell(struct elasticache *elasticache)
 {
-    struct finding finding = {.found = &elasticache->found};
+    struct discovery_answer answer = {.found = &elasticache->found};
     uv_timer_stop(&elasticache->deadline);
-    if (elasticache->error[0]) finding = (struct finding){.error = elasticache->error};
-    elasticache->finder.on_done(&elasticache->finder, &finding);
+    if (elasticache->error[0]) answer = (struct discovery_answer){.error = elasticache->error};
+    elasticache->discoverer.on_done(&elasticache->discoverer, &answer);
 }
 
 static void on_part_closed(struct elasticache *elasticache)
 {
     if (--elasticache->parts > 0) return;
-    elasticache->finder.on_close(&elasticache->finder);
-    found_deinit(&elasticache->found);
+    elasticache->discoverer.on_close(&elasticache->discoverer);
+    results_deinit(&elasticache->found);
     free(elasticache);
 }
 
@@ -156,11 +156,11 @@ static bool is_refused(struct elasticache *elasticache, uint64_t version)
 }
 
 /* The hosts have been checked by cluster_read. */
-static bool add_node(struct found *found, const struct cluster_node *node, const char *version)
+static bool add_node(struct results *found, const struct cluster_node *node, const char *version)
 {
     struct address host, address;
     struct buffer text;
-    struct found_label labels[] = {
+    struct results_label labels[] = {
         {"__meta_elasticache_version", version},
         {"__meta_elasticache_host", host.host},
     };
@@ -168,7 +168,7 @@ static bool add_node(struct found *found, const struct cluster_node *node, const
     address_parse(&address, node->ip.len ? node->ip : node->host, node->port);
     buffer_init(&text, SIZE_MAX);
     address_format(&address, &text);
-    bool added = !text.failed && found_add(found, buffer_slice(&text), labels, node->host.len ? 2 : 1);
+    bool added = !text.failed && results_add(found, buffer_slice(&text), labels, node->host.len ? 2 : 1);
     buffer_deinit(&text);
     return added;
 }
@@ -192,7 +192,7 @@ static void take(struct elasticache *elasticache, const struct cluster *cluster)
         fail(elasticache, uv_strerror(UV_ENOMEM));
         return;
     }
-    found_sort(&elasticache->found);
+    results_sort(&elasticache->found);
     elasticache->answered = true;
     elasticache->is_older = false;
     elasticache->version = cluster->version;
@@ -301,10 +301,10 @@ static void on_dialed(struct dialer *dialer, int status, const char *why)
     send_command(elasticache, 0);
 }
 
-static int elasticache_ask(struct finder *finder)
+static int elasticache_ask(struct discoverer *discoverer)
 {
-    struct elasticache *elasticache = container_of(finder, struct elasticache, finder);
-    found_deinit(&elasticache->found);
+    struct elasticache *elasticache = container_of(discoverer, struct elasticache, discoverer);
+    results_deinit(&elasticache->found);
     elasticache->error[0] = '\0';
     elasticache->reply = malloc(REPLY_SIZE);
     if (!elasticache->reply) return UV_ENOMEM;
@@ -321,15 +321,15 @@ static void on_deadline_closed(uv_handle_t *handle)
     on_part_closed(container_of((uv_timer_t *) handle, struct elasticache, deadline));
 }
 
-static void elasticache_close(struct finder *finder)
+static void elasticache_close(struct discoverer *discoverer)
 {
-    struct elasticache *elasticache = container_of(finder, struct elasticache, finder);
+    struct elasticache *elasticache = container_of(discoverer, struct elasticache, discoverer);
     elasticache->parts = elasticache->phase == PHASE_IDLE ? 1 : 2;
     uv_close((uv_handle_t *) &elasticache->deadline, on_deadline_closed);
     end(elasticache);
 }
 
-static const struct finder_kind kind = {
+static const struct discoverer_kind kind = {
     .name = "elasticache",
     .default_refresh_ms = DEFAULT_REFRESH_MS,
     .empty_is_failure = true,
@@ -337,7 +337,7 @@ static const struct finder_kind kind = {
     .close = elasticache_close,
 };
 
-int elasticache_new(struct finder **finder, const struct discovery_services *services,
+int elasticache_new(struct discoverer **discoverer, const struct discovery_services *services,
                     const struct discovery_config *config, struct buffer *error)
 {
     struct elasticache *elasticache = calloc(1, sizeof(*elasticache));
@@ -345,7 +345,7 @@ int elasticache_new(struct finder **finder, const struct discovery_services *ser
         buffer_append_string(error, uv_strerror(UV_ENOMEM));
         return UV_ENOMEM;
     }
-    elasticache->finder.kind = &kind;
+    elasticache->discoverer.kind = &kind;
     elasticache->loop = services->loop;
     elasticache->config = config;
     elasticache->timeout_ms = config->elasticache.timeout_ms;
@@ -355,6 +355,6 @@ int elasticache_new(struct finder **finder, const struct discovery_services *ser
     dialer_init(&elasticache->dialer, services->loop, services->resolver, services->limiter,
                 &config->elasticache.endpoint, &elasticache->stream);
     uv_timer_init(services->loop, &elasticache->deadline);
-    *finder = &elasticache->finder;
+    *discoverer = &elasticache->discoverer;
     return 0;
 }

@@ -13,11 +13,11 @@
 #ifndef DISCOVERY_ELASTICACHE_H
 #define DISCOVERY_ELASTICACHE_H
 
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 
 /* From the name's look-up to the end of the reply, unless the configuration says otherwise. */
 #define ELASTICACHE_TIMEOUT_MS 5000
 
-finder_new_fn elasticache_new;
+discoverer_new_fn elasticache_new;
 
 #endif

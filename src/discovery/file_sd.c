@@ -21,7 +21,7 @@
 #include <stdlib.h>
 
 struct file_sd {
-    struct finder finder;
+    struct discoverer discoverer;
     uv_loop_t *loop;  /* borrowed */
     uv_timer_t timer; /* of the next nudge */
     struct list watches;
@@ -40,9 +40,9 @@ struct watch {
     struct link link;
 };
 
-static struct file_sd *file_sd_of(struct finder *finder)
+static struct file_sd *file_sd_of(struct discoverer *discoverer)
 {
-    return container_of(finder, struct file_sd, finder);
+    return container_of(discoverer, struct file_sd, discoverer);
 }
 
 static void file_sd_free(struct file_sd *sd)
@@ -54,7 +54,7 @@ static void file_sd_free(struct file_sd *sd)
 static void part_ended(struct file_sd *sd)
 {
     if (--sd->parts > 0) return;
-    sd->finder.on_close(&sd->finder);
+    sd->discoverer.on_close(&sd->discoverer);
     file_sd_free(sd);
 }
 
@@ -63,7 +63,7 @@ static void part_ended(struct file_sd *sd)
 static void on_timer(uv_timer_t *timer)
 {
     struct file_sd *sd = container_of(timer, struct file_sd, timer);
-    sd->finder.on_nudge(&sd->finder);
+    sd->discoverer.on_nudge(&sd->discoverer);
 }
 
 /* At the latest; what comes in between will be seen then, too. */
@@ -128,9 +128,9 @@ static void find_directories(uv_work_t *work)
 
 static void on_directories(uv_work_t *work, int status);
 
-static int file_sd_ask(struct finder *finder)
+static int file_sd_ask(struct discoverer *discoverer)
 {
-    struct file_sd *sd = file_sd_of(finder);
+    struct file_sd *sd = file_sd_of(discoverer);
     paths_init(&sd->directories);
     start_work(sd, find_directories, on_directories);
     return 0;
@@ -160,14 +160,14 @@ static void on_directories(uv_work_t *work, int status)
 
 static void report(struct file_sd *sd, struct file_set_answer *answer)
 {
-    struct finding finding = {0};
-    if (answer->changed) finding.found = &answer->found;
+    struct discovery_answer result = {0};
+    if (answer->changed) result.found = &answer->found;
     if (answer->broken) {
         buffer_append_char(&answer->error, '\0');
-        finding.error = answer->error.failed ? "out of memory" : answer->error.data;
+        result.error = answer->error.failed ? "out of memory" : answer->error.data;
     }
-    finding.unchanged = !answer->changed && !answer->broken;
-    sd->finder.on_done(&sd->finder, &finding);
+    result.unchanged = !answer->changed && !answer->broken;
+    sd->discoverer.on_done(&sd->discoverer, &result);
 }
 
 /* The owner may close us when it hears the answer, so that must not be ours any more. */
@@ -193,23 +193,23 @@ static void on_timer_closed(uv_handle_t *handle)
     part_ended(container_of((uv_timer_t *) handle, struct file_sd, timer));
 }
 
-static void file_sd_close(struct finder *finder)
+static void file_sd_close(struct discoverer *discoverer)
 {
-    struct file_sd *sd = file_sd_of(finder);
+    struct file_sd *sd = file_sd_of(discoverer);
     sd->closing = true;
     unwatch_all(sd);
     uv_close((uv_handle_t *) &sd->timer, on_timer_closed);
     if (sd->working) uv_cancel((uv_req_t *) &sd->work);
 }
 
-static const struct finder_kind kind = {
+static const struct discoverer_kind kind = {
     .name = "file_sd",
     .default_refresh_ms = 30 * 1000,
     .ask = file_sd_ask,
     .close = file_sd_close,
 };
 
-int file_sd_new(struct finder **finder, const struct discovery_services *services,
+int file_sd_new(struct discoverer **discoverer, const struct discovery_services *services,
                 const struct discovery_config *config, struct buffer *error)
 {
     struct file_sd *sd = calloc(1, sizeof(*sd));
@@ -221,11 +221,11 @@ int file_sd_new(struct finder **finder, const struct discovery_services *service
         if (sd) file_sd_free(sd);
         return status;
     }
-    sd->finder.kind = &kind;
+    sd->discoverer.kind = &kind;
     sd->loop = services->loop;
     list_init(&sd->watches);
     uv_timer_init(sd->loop, &sd->timer);
     sd->parts = 1;
-    *finder = &sd->finder;
+    *discoverer = &sd->discoverer;
     return 0;
 }

@@ -12,11 +12,11 @@
 #ifndef DISCOVERY_FILE_SD_H
 #define DISCOVERY_FILE_SD_H
 
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 
 /* How long a change is left to become whole, since one seldom comes alone. */
 #define FILE_SD_NUDGE_MS 100
 
-finder_new_fn file_sd_new;
+discoverer_new_fn file_sd_new;
 
 #endif

@@ -19,7 +19,7 @@ struct file_set_member {
     char *path; /* owned */
     bool good;  /* it has been taken; `found` is what it said, `hash` tells its text */
     uint64_t hash;
-    struct found found;
+    struct results found;
     int64_t waits_since_ms; /* 0: it is not waited for */
 };
 
@@ -76,7 +76,7 @@ static void release_members(struct file_set_member *members, size_t count)
 {
     for (size_t n = 0; n < count; n++) {
         free(members[n].path);
-        found_deinit(&members[n].found);
+        results_deinit(&members[n].found);
     }
     free(members);
 }
@@ -89,7 +89,7 @@ void file_set_deinit(struct file_set *set)
 
 void file_set_answer_deinit(struct file_set_answer *answer)
 {
-    found_deinit(&answer->found);
+    results_deinit(&answer->found);
     buffer_deinit(&answer->error);
 }
 
@@ -206,17 +206,17 @@ static bool has_rested(struct file_set_member *member, const struct stat *status
 static int take(struct file_set *set, struct file_set_member *member, struct slice text,
                 struct buffer *reason)
 {
-    struct found_label origin = {"__meta_filepath", member->path};
-    struct found found;
+    struct results_label origin = {"__meta_filepath", member->path};
+    struct results found;
     uint64_t hash = hash_fnv1a(text);
     if (member->good && member->hash == hash) return 0;
-    found_init(&found);
+    results_init(&found);
     int result = sd_format_read(&found, text, suffixes[suffix_of(member->path)].syntax, origin, reason);
     if (result < 0) {
-        found_deinit(&found);
+        results_deinit(&found);
         return result;
     }
-    found_deinit(&member->found);
+    results_deinit(&member->found);
     member->found = found;
     member->hash = hash;
     member->good = set->owes = true;
@@ -239,7 +239,7 @@ static void forget(struct file_set *set, struct file_set_member *member)
 {
     set->owes |= member->good;
     member->good = false;
-    found_deinit(&member->found);
+    results_deinit(&member->found);
 }
 
 static void renew(struct file_set *set, struct file_set_member *member, struct file_set_answer *answer)
@@ -265,12 +265,12 @@ static void renew(struct file_set *set, struct file_set_member *member, struct f
 
 /* --- All files --- */
 
-static bool add_all(struct found *found, const struct found *more)
+static bool add_all(struct results *found, const struct results *more)
 {
     bool added = true;
     for (size_t n = 0; n < more->count && added; n++) {
-        const struct found_target *target = &more->targets[n];
-        added = found_add(found, slice_of(target->address), target->labels, target->label_count);
+        const struct results_target *target = &more->targets[n];
+        added = results_add(found, slice_of(target->address), target->labels, target->label_count);
     }
     return added;
 }
@@ -292,16 +292,16 @@ static void tell(struct file_set *set, struct file_set_answer *answer)
         set->owes = false;
         return;
     }
-    if (answer->broken++ == 0 && answer->found.count == FOUND_MAX)
-        buffer_printf(&answer->error, "more than %d targets in all files", FOUND_MAX);
-    found_deinit(&answer->found);
+    if (answer->broken++ == 0 && answer->found.count == RESULTS_MAX)
+        buffer_printf(&answer->error, "more than %d targets in all files", RESULTS_MAX);
+    results_deinit(&answer->found);
 }
 
 void file_set_read(struct file_set *set, struct file_set_answer *answer)
 {
     struct paths paths;
     *answer = (struct file_set_answer){0};
-    found_init(&answer->found);
+    results_init(&answer->found);
     buffer_init(&answer->error, ERROR_MAX);
     paths_init(&paths);
     int result = list(set, &paths, &answer->error);

@@ -13,8 +13,8 @@
 #define DISCOVERY_FILE_SET_H
 
 #include "base/buffer.h"
-#include "discovery/found.h"
 #include "discovery/paths.h"
+#include "discovery/results.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,11 +33,11 @@ struct file_set {
 };
 
 struct file_set_answer {
-    struct found found;  /* all targets, in the order of their files' names; only if `changed` */
-    bool changed;        /* they may differ from those of the last answer */
-    bool restless;       /* a file is not taken yet: read again after FILE_SET_REST_MS */
-    unsigned broken;     /* files that are, or 1 if it failed as a whole */
-    struct buffer error; /* one line of what is broken first, without a line end; empty for nothing */
+    struct results found; /* all targets, in the order of their files' names; only if `changed` */
+    bool changed;         /* they may differ from those of the last answer */
+    bool restless;        /* a file is not taken yet: read again after FILE_SET_REST_MS */
+    unsigned broken;      /* files that are, or 1 if it failed as a whole */
+    struct buffer error;  /* one line of what is broken first, without a line end; empty for nothing */
 };
 
 /*

@@ -28,7 +28,7 @@
 #define REDIRECTS_MAX 10
 
 struct http_sd {
-    struct finder finder;
+    struct discoverer discoverer;
     const struct discovery_config *config; /* borrowed */
     uv_loop_t *loop;                       /* borrowed */
     struct curl_loop *curl;
@@ -43,13 +43,13 @@ struct http_sd {
     bool answered; /* the last body that was read was an answer */
     uint64_t hash; /* of that body */
     struct buffer body, error;
-    struct found found;
+    struct results found;
     int result;
 };
 
-static struct http_sd *http_sd_of(struct finder *finder)
+static struct http_sd *http_sd_of(struct discoverer *discoverer)
 {
-    return container_of(finder, struct http_sd, finder);
+    return container_of(discoverer, struct http_sd, discoverer);
 }
 
 static void http_sd_free(struct http_sd *sd)
@@ -65,7 +65,7 @@ static void http_sd_free(struct http_sd *sd)
 static void part_ended(struct http_sd *sd)
 {
     if (--sd->parts > 0) return;
-    sd->finder.on_close(&sd->finder);
+    sd->discoverer.on_close(&sd->discoverer);
     http_sd_free(sd);
 }
 
@@ -73,18 +73,18 @@ static void part_ended(struct http_sd *sd)
 
 /* The answer is `found`; without that, the error; without either, the last one again. No memory is kept for
  * the next question. */
-static void finish(struct http_sd *sd, struct found *found)
+static void finish(struct http_sd *sd, struct results *found)
 {
     struct buffer error = sd->error;
-    struct finding finding = {.found = found};
+    struct discovery_answer answer = {.found = found};
     if (error.len || error.failed) {
         buffer_append_char(&error, '\0');
-        finding.error = error.failed ? "out of memory" : error.data;
+        answer.error = error.failed ? "out of memory" : error.data;
     }
-    finding.unchanged = !found && !finding.error;
+    answer.unchanged = !found && !answer.error;
     buffer_deinit(&sd->body);
     buffer_init(&sd->error, ERROR_MAX);
-    sd->finder.on_done(&sd->finder, &finding);
+    sd->discoverer.on_done(&sd->discoverer, &answer);
     buffer_deinit(&error);
 }
 
@@ -94,7 +94,7 @@ static void finish(struct http_sd *sd, struct found *found)
 static void read_format(uv_work_t *work)
 {
     struct http_sd *sd = container_of(work, struct http_sd, work);
-    struct found_label origin = {"__meta_url", sd->config->http_sd.url};
+    struct results_label origin = {"__meta_url", sd->config->http_sd.url};
     struct slice body = buffer_slice(&sd->body);
     uint64_t hash = hash_fnv1a(body);
     sd->result = 1;
@@ -108,19 +108,19 @@ static void read_format(uv_work_t *work)
 static void on_read(uv_work_t *work, int status)
 {
     struct http_sd *sd = container_of(work, struct http_sd, work);
-    struct found found = sd->found;
+    struct results found = sd->found;
     sd->reading = false;
     if (status == 0 && !sd->closing) {
         if (sd->result == -ENOMEM) buffer_append_string(&sd->error, "out of memory");
         finish(sd, sd->result == 0 ? &found : NULL);
     }
-    found_deinit(&found);
+    results_deinit(&found);
     part_ended(sd);
 }
 
 static void start_reading(struct http_sd *sd)
 {
-    found_init(&sd->found);
+    results_init(&sd->found);
     int status = uv_queue_work(sd->loop, &sd->work, read_format, on_read);
     assert(status == 0);
     sd->reading = true;
@@ -181,9 +181,9 @@ static void on_transfer(void *context, CURL *easy, CURLcode result)
         finish(sd, NULL);
 }
 
-static int http_sd_ask(struct finder *finder)
+static int http_sd_ask(struct discoverer *discoverer)
 {
-    struct http_sd *sd = http_sd_of(finder);
+    struct http_sd *sd = http_sd_of(discoverer);
     sd->curl_error[0] = '\0';
     int status = curl_loop_add(sd->curl, sd->easy);
     sd->transferring = status == 0;
@@ -197,16 +197,16 @@ static void on_curl_closed(void *context)
     part_ended(context);
 }
 
-static void http_sd_close(struct finder *finder)
+static void http_sd_close(struct discoverer *discoverer)
 {
-    struct http_sd *sd = http_sd_of(finder);
+    struct http_sd *sd = http_sd_of(discoverer);
     sd->closing = true;
     if (sd->transferring) curl_loop_remove(sd->curl, sd->easy);
     if (sd->reading) uv_cancel((uv_req_t *) &sd->work);
     curl_loop_close(sd->curl, on_curl_closed, sd);
 }
 
-static const struct finder_kind kind = {
+static const struct discoverer_kind kind = {
     .name = "http_sd",
     .default_refresh_ms = 60 * 1000,
     .ask = http_sd_ask,
@@ -285,7 +285,7 @@ static struct http_sd *http_sd_make(uv_loop_t *loop, const struct discovery_conf
         libcurl.global_cleanup();
         return NULL;
     }
-    sd->finder.kind = &kind;
+    sd->discoverer.kind = &kind;
     sd->config = config;
     sd->loop = loop;
     sd->parts = 1;
@@ -296,7 +296,7 @@ static struct http_sd *http_sd_make(uv_loop_t *loop, const struct discovery_conf
     return NULL;
 }
 
-int http_sd_new(struct finder **finder, const struct discovery_services *services,
+int http_sd_new(struct discoverer **discoverer, const struct discovery_services *services,
                 const struct discovery_config *config, struct buffer *error)
 {
     int status = check(config, error);
@@ -306,6 +306,6 @@ int http_sd_new(struct finder **finder, const struct discovery_services *service
         buffer_append_string(error, uv_strerror(UV_ENOMEM));
         return UV_ENOMEM;
     }
-    *finder = &sd->finder;
+    *discoverer = &sd->discoverer;
     return 0;
 }

@@ -14,12 +14,12 @@
 #ifndef DISCOVERY_HTTP_SD_H
 #define DISCOVERY_HTTP_SD_H
 
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 
 /* For an answer as a whole, unless it is configured. */
 #define HTTP_SD_TIMEOUT_MS 10000
 
 /* Loads libcurl; UV_ENOENT when it is not installed. Targets get the label __meta_url. */
-finder_new_fn http_sd_new;
+discoverer_new_fn http_sd_new;
 
 #endif

@@ -11,9 +11,9 @@
 
 /* What is being read, and where the outcome goes. */
 struct reading {
-    struct found *found;
+    struct results *found;
     enum sd_syntax syntax;
-    struct found_label origin;
+    struct results_label origin;
     struct buffer *error;
 };
 
@@ -43,17 +43,17 @@ static bool is_label_name(struct slice name)
     return metric_name_is_valid(name) && !memchr(name.data, ':', name.len);
 }
 
-static int read_label(const struct reading *reading, const struct node *value, struct found_label *label)
+static int read_label(const struct reading *reading, const struct node *value, struct results_label *label)
 {
     if (!is_label_name(value->key->text))
         return refuse(reading, value, "a label name of letters, digits and '_', no digit first");
     if (!is_string(reading, value)) return refuse(reading, value, "a string");
-    *label = (struct found_label){value->key->text.data, value->text.data};
+    *label = (struct results_label){value->key->text.data, value->text.data};
     return 0;
 }
 
 /* The origin comes last. The array has room for it. */
-static int read_labels(const struct reading *reading, const struct node *node, struct found_label *labels,
+static int read_labels(const struct reading *reading, const struct node *node, struct results_label *labels,
                        size_t *count)
 {
     *count = 0;
@@ -69,20 +69,20 @@ static int read_labels(const struct reading *reading, const struct node *node, s
 /* --- Targets --- */
 
 static int read_target(const struct reading *reading, const struct node *node,
-                       const struct found_label *labels, size_t count)
+                       const struct results_label *labels, size_t count)
 {
     struct address ignored;
     if (!is_string(reading, node)) return refuse(reading, node, "a string");
     const char *expected = address_parse(&ignored, node->text, DEFAULT_PORT);
     if (expected) return refuse(reading, node, expected);
-    if (found_add(reading->found, node->text, labels, count)) return 0;
-    if (reading->found->count < FOUND_MAX) return -ENOMEM;
-    buffer_printf(reading->error, "more than %d targets", FOUND_MAX);
+    if (results_add(reading->found, node->text, labels, count)) return 0;
+    if (reading->found->count < RESULTS_MAX) return -ENOMEM;
+    buffer_printf(reading->error, "more than %d targets", RESULTS_MAX);
     return -EINVAL;
 }
 
 static int read_targets(const struct reading *reading, const struct node *targets,
-                        const struct found_label *labels, size_t count)
+                        const struct results_label *labels, size_t count)
 {
     int result = 0;
     for (const struct node *node = targets ? targets->first : NULL; node && result == 0; node = node->next)
@@ -112,7 +112,7 @@ static int read_group(const struct reading *reading, const struct node *group)
     if (result < 0) return result;
 
     const struct node *given = node_get(group, "labels");
-    struct found_label *labels = calloc((given ? given->count : 0) + 1, sizeof(*labels));
+    struct results_label *labels = calloc((given ? given->count : 0) + 1, sizeof(*labels));
     if (!labels) return -ENOMEM;
     result = read_labels(reading, given, labels, &count);
     if (result == 0) result = read_targets(reading, node_get(group, "targets"), labels, count);
@@ -133,8 +133,8 @@ static int read_groups(const struct reading *reading, const struct node *root)
     return result;
 }
 
-int sd_format_read(struct found *found, struct slice text, enum sd_syntax syntax, struct found_label origin,
-                   struct buffer *error)
+int sd_format_read(struct results *found, struct slice text, enum sd_syntax syntax,
+                   struct results_label origin, struct buffer *error)
 {
     const struct reading reading = {found, syntax, origin, error};
     struct document document;

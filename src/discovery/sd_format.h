@@ -15,7 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
-#include "discovery/found.h"
+#include "discovery/results.h"
 
 /* No text is larger, in bytes; who reads one watches over it. */
 #define SD_TEXT_MAX (16 * 1024 * 1024)
@@ -28,7 +28,7 @@ enum sd_syntax { SD_JSON, SD_YAML };
  * 0; -EINVAL with one line in `error`, without a line end ("[3].labels.zone: a list: expected a string");
  * -ENOMEM. In both, `found` may hold a part.
  */
-int sd_format_read(struct found *found, struct slice text, enum sd_syntax syntax, struct found_label origin,
-                   struct buffer *error);
+int sd_format_read(struct results *found, struct slice text, enum sd_syntax syntax,
+                   struct results_label origin, struct buffer *error);
 
 #endif

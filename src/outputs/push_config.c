@@ -13,28 +13,28 @@
 /* --- The rules --- */
 
 /* What is found: which setting is at fault, and what was expected instead. */
-struct finding {
+struct discovery_answer {
     const char **setting;
     struct buffer *reason;
 };
 
-static int refuse(const struct finding *finding, const char *setting, const char *expected)
+static int refuse(const struct discovery_answer *answer, const char *setting, const char *expected)
 {
-    *finding->setting = setting;
-    buffer_append_string(finding->reason, expected);
+    *answer->setting = setting;
+    buffer_append_string(answer->reason, expected);
     return UV_EINVAL;
 }
 
-static int check_url(const char *url, const struct finding *finding)
+static int check_url(const char *url, const struct discovery_answer *answer)
 {
     CURLUcode code = libcurl_check_url(url);
     if (code == CURLUE_OUT_OF_MEMORY) return UV_ENOMEM;
     if (code == CURLUE_USER_NOT_ALLOWED)
-        return refuse(finding, "url",
+        return refuse(answer, "url",
                       "no credentials in the URL; they belong into a user name and a password file");
-    if (code != CURLUE_OK) return refuse(finding, "url", "a URL of the form http[s]://host[:port][/path]");
-    if (strpbrk(url, "?#")) return refuse(finding, "url", "a URL without query and fragment");
-    if (strlen(url) > PUSH_URL_MAX / 8) return refuse(finding, "url", "a shorter URL");
+    if (code != CURLUE_OK) return refuse(answer, "url", "a URL of the form http[s]://host[:port][/path]");
+    if (strpbrk(url, "?#")) return refuse(answer, "url", "a URL without query and fragment");
+    if (strlen(url) > PUSH_URL_MAX / 8) return refuse(answer, "url", "a shorter URL");
     return 0;
 }
 
@@ -43,79 +43,79 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static int check_label(const struct push_config *config, size_t n, const struct finding *finding)
+static int check_label(const struct push_config *config, size_t n, const struct discovery_answer *answer)
 {
     const struct push_label *label = &config->grouping[n];
     if (!label_name_is_valid(slice_of(label->name)))
-        return refuse(finding, "grouping", "a label name of letters, digits and underscores");
-    if (strcmp(label->name, "job") == 0) return refuse(finding, "grouping", "no label job beside the job");
-    if (!utf8_is_valid(slice_of(label->value))) return refuse(finding, "grouping", "a label value in UTF-8");
+        return refuse(answer, "grouping", "a label name of letters, digits and underscores");
+    if (strcmp(label->name, "job") == 0) return refuse(answer, "grouping", "no label job beside the job");
+    if (!utf8_is_valid(slice_of(label->value))) return refuse(answer, "grouping", "a label value in UTF-8");
     for (size_t other = 0; other < n; other++) {
         if (strcmp(config->grouping[other].name, label->name) == 0)
-            return refuse(finding, "grouping", "each label at most once");
+            return refuse(answer, "grouping", "each label at most once");
     }
     return 0;
 }
 
-static int check_labels(const struct push_config *config, const struct finding *finding)
+static int check_labels(const struct push_config *config, const struct discovery_answer *answer)
 {
     size_t len = 3 * strlen(config->job);
-    if (!config->job[0]) return refuse(finding, "job", "a job that is not empty");
-    if (!utf8_is_valid(slice_of(config->job))) return refuse(finding, "job", "a job in UTF-8");
+    if (!config->job[0]) return refuse(answer, "job", "a job that is not empty");
+    if (!utf8_is_valid(slice_of(config->job))) return refuse(answer, "job", "a job in UTF-8");
     for (size_t n = 0; n < config->count; n++) {
-        int result = check_label(config, n, finding);
+        int result = check_label(config, n, answer);
         if (result < 0) return result;
         len += strlen(config->grouping[n].name) + 3 * strlen(config->grouping[n].value) + 16;
     }
-    if (len > PUSH_URL_MAX / 2) return refuse(finding, "grouping", "shorter labels");
+    if (len > PUSH_URL_MAX / 2) return refuse(answer, "grouping", "shorter labels");
     return 0;
 }
 
 /* Unlike the others, a fault of the machine and not of the settings. */
-static int check_file(const char *path, const char *setting, const struct finding *finding)
+static int check_file(const char *path, const char *setting, const struct discovery_answer *answer)
 {
     if (!path || access(path, R_OK) == 0) return 0;
     int result = -errno;
-    *finding->setting = setting;
-    buffer_printf(finding->reason, "a file that can be read, but %s: %s", path, strerror(-result));
+    *answer->setting = setting;
+    buffer_printf(answer->reason, "a file that can be read, but %s: %s", path, strerror(-result));
     return result;
 }
 
-static int check_files(const struct push_config *config, const struct finding *finding)
+static int check_files(const struct push_config *config, const struct discovery_answer *answer)
 {
-    int result = check_file(config->password_file, "password-file", finding);
-    if (result == 0) result = check_file(config->ca_file, "tls.ca-file", finding);
-    if (result == 0) result = check_file(config->cert_file, "tls.cert-file", finding);
-    if (result == 0) result = check_file(config->key_file, "tls.key-file", finding);
+    int result = check_file(config->password_file, "password-file", answer);
+    if (result == 0) result = check_file(config->ca_file, "tls.ca-file", answer);
+    if (result == 0) result = check_file(config->cert_file, "tls.cert-file", answer);
+    if (result == 0) result = check_file(config->key_file, "tls.key-file", answer);
     return result;
 }
 
-static int check_credentials(const struct push_config *config, const struct finding *finding)
+static int check_credentials(const struct push_config *config, const struct discovery_answer *answer)
 {
     if (!config->username != !config->password_file)
-        return refuse(finding, "username", "a user name and a password file, or neither");
+        return refuse(answer, "username", "a user name and a password file, or neither");
     /* RFC 7617, section 2: the first colon ends the user name. */
     if (config->username && strchr(config->username, ':'))
-        return refuse(finding, "username", "a user name without a colon");
+        return refuse(answer, "username", "a user name without a colon");
     if (!config->cert_file != !config->key_file)
-        return refuse(finding, "tls.cert-file", "a certificate and its key, or neither");
-    return check_files(config, finding);
+        return refuse(answer, "tls.cert-file", "a certificate and its key, or neither");
+    return check_files(config, answer);
 }
 
 int push_config_check(const struct push_config *config, const char **setting, struct buffer *reason)
 {
-    struct finding finding = {setting, reason};
+    struct discovery_answer answer = {setting, reason};
     int result = libcurl_load();
     if (result < 0) {
-        refuse(&finding, "url", "libcurl (libcurl.so.4) to be installed");
+        refuse(&answer, "url", "libcurl (libcurl.so.4) to be installed");
         return result;
     }
-    result = check_url(config->url, &finding);
-    if (result == 0) result = check_labels(config, &finding);
+    result = check_url(config->url, &answer);
+    if (result == 0) result = check_labels(config, &answer);
     if (result == 0 && (config->interval_ms == 0 || config->timeout_ms == 0)) {
-        result = refuse(&finding, "interval", "an interval and a time-out above 0");
+        result = refuse(&answer, "interval", "an interval and a time-out above 0");
     }
-    return result < 0 ? result : check_credentials(config, &finding);
+    return result < 0 ? result : check_credentials(config, &answer);
 }
 
 /* --- The URL --- */

@@ -1,6 +1,6 @@
 /*
  * Sources of targets on a loop, with a name server, and what is needed to ask them. The test says by
- * finder_new which kind it is about.
+ * discoverer_new which kind it is about.
  */
 #ifndef SUPPORT_DISCOVERY_WORLD_H
 #define SUPPORT_DISCOVERY_WORLD_H
@@ -117,14 +117,14 @@ static inline void world_close(struct discovery_world *world)
     assert_int_equal(world->limiter.inside, 0);
 }
 
-static inline const struct found_target *world_target(const struct discovery_world *world, size_t index)
+static inline const struct results_target *world_target(const struct discovery_world *world, size_t index)
 {
     assert_true(index < discovery_found(world->discovery)->count);
     return &discovery_found(world->discovery)->targets[index];
 }
 
 /* The value of a label of a target; "" if it has none of this name. */
-static inline const char *world_label(const struct found_target *target, const char *name)
+static inline const char *world_label(const struct results_target *target, const char *name)
 {
     for (size_t i = 0; i < target->label_count; i++) {
         if (strcmp(target->labels[i].name, name) == 0) return target->labels[i].value;

@@ -13,8 +13,8 @@
 struct world {
     struct fleet_world fleet;
     struct config config;
-    struct found found[4];
-    const struct found *pointers[4];
+    struct results found[4];
+    const struct results *pointers[4];
     struct assembly assembly;
     struct roster *roster;
     struct shard shard;
@@ -47,15 +47,15 @@ static void open_world(struct world *world, const char *text)
         fail_msg("%.*s", SLICE_ARG(buffer_slice(&error)));
     buffer_deinit(&error);
     for (size_t n = 0; n < ARRAY_LEN(world->found); n++) {
-        found_init(&world->found[n]);
+        results_init(&world->found[n]);
         world->pointers[n] = &world->found[n];
     }
 }
 
-static void find(struct world *world, size_t source, const char *address, const struct found_label *labels,
+static void find(struct world *world, size_t source, const char *address, const struct results_label *labels,
                  size_t count)
 {
-    assert_true(found_add(&world->found[source], slice_of(address), labels, count));
+    assert_true(results_add(&world->found[source], slice_of(address), labels, count));
 }
 
 /* In steps of so many. */
@@ -84,7 +84,7 @@ static void close_world(struct world *world)
     roster_release(world->roster);
     assert_true(world->unused);
     while (!roster_dismantle(world->roster, 2)) continue;
-    for (size_t n = 0; n < ARRAY_LEN(world->found); n++) found_deinit(&world->found[n]);
+    for (size_t n = 0; n < ARRAY_LEN(world->found); n++) results_deinit(&world->found[n]);
     config_deinit(&world->config);
     fleet_world_close(&world->fleet);
 }
@@ -133,7 +133,7 @@ static const char sources[] = "groups:\n"
 
 static void test_sources(void **state)
 {
-    static const struct found_label labels[] = {
+    static const struct results_label labels[] = {
         {"__meta_zone", "eu"}, {"rack", "7"}, {"job", "x\"y"}, {"empty", ""}};
     struct world world;
     (void) state;
@@ -175,7 +175,7 @@ static void test_doubles(void **state)
 
 static void test_found_labels_that_metrics_use(void **state)
 {
-    static const struct found_label slab = {"slab", "1"}, instance = {"instance", "me"};
+    static const struct results_label slab = {"slab", "1"}, instance = {"instance", "me"};
     struct world world;
     (void) state;
     open_world(&world, "groups: [{name: a, file_sd: {files: [x.json]}}]\n");

@@ -1,23 +1,23 @@
 #include "discovery_world.h"
 
 #include "base/container.h"
-#include "discovery/finder.h"
+#include "discovery/discoverer.h"
 
 #include <stdlib.h>
 
-/* A finder that does as the test says; it answers from the loop or within ask. */
+/* A discoverer that does as the test says; it answers from the loop or within ask. */
 static struct scripted {
-    struct finder finder;
-    struct finder_kind kind;
+    struct discoverer discoverer;
+    struct discoverer_kind kind;
     uv_timer_t timer;
     bool inside;        /* answers within ask */
     bool silent;        /* never answers */
     bool nudges_behind; /* right after its answer */
     bool closes_behind;
-    int status;          /* of ask */
-    const char *address; /* that it finds; NULL: an empty list */
-    bool give_nothing;   /* the next answer has no list */
-    struct finding next; /* the rest of it */
+    int status;                   /* of ask */
+    const char *address;          /* that it finds; NULL: an empty list */
+    bool give_nothing;            /* the next answer has no list */
+    struct discovery_answer next; /* the rest of it */
     unsigned asked;
     uint64_t asked_ms; /* loop time of the last question */
     bool gone;
@@ -29,26 +29,26 @@ static const struct discovery_config config = {
 
 static void answer(uv_timer_t *timer)
 {
-    struct finding finding = scripted.next;
-    struct found found;
+    struct discovery_answer answer = scripted.next;
+    struct results found;
     unsigned changes = world.changes;
     size_t count = discovery_found(world.discovery)->count;
     (void) timer;
-    found_init(&found);
-    if (scripted.address) assert_true(found_add(&found, slice_of(scripted.address), NULL, 0));
-    if (!scripted.give_nothing) finding.found = &found;
-    scripted.finder.on_done(&scripted.finder, &finding);
-    found_deinit(&found);
-    /* Nobody is told while the finder is at work, and the old list stays until then. */
+    results_init(&found);
+    if (scripted.address) assert_true(results_add(&found, slice_of(scripted.address), NULL, 0));
+    if (!scripted.give_nothing) answer.found = &found;
+    scripted.discoverer.on_done(&scripted.discoverer, &answer);
+    results_deinit(&found);
+    /* Nobody is told while the discoverer is at work, and the old list stays until then. */
     assert_int_equal(world.changes, changes);
     assert_int_equal(discovery_found(world.discovery)->count, count);
     if (scripted.closes_behind) world_stop(&world);
-    if (scripted.nudges_behind) scripted.finder.on_nudge(&scripted.finder);
+    if (scripted.nudges_behind) scripted.discoverer.on_nudge(&scripted.discoverer);
 }
 
-static int ask(struct finder *finder)
+static int ask(struct discoverer *discoverer)
 {
-    assert_ptr_equal(finder, &scripted.finder);
+    assert_ptr_equal(discoverer, &scripted.discoverer);
     scripted.asked++;
     scripted.asked_ms = uv_now(&world.loop);
     if (scripted.status < 0) return scripted.status;
@@ -63,26 +63,26 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     (void) handle;
     scripted.gone = true;
-    scripted.finder.on_close(&scripted.finder);
+    scripted.discoverer.on_close(&scripted.discoverer);
 }
 
-static void close_scripted(struct finder *finder)
+static void close_scripted(struct discoverer *discoverer)
 {
-    assert_ptr_equal(finder, &scripted.finder);
+    assert_ptr_equal(discoverer, &scripted.discoverer);
     uv_close((uv_handle_t *) &scripted.timer, on_timer_closed);
 }
 
-int finder_new(struct finder **finder, const struct discovery_services *services,
-               const struct discovery_config *borrowed, struct buffer *error)
+int discoverer_new(struct discoverer **discoverer, const struct discovery_services *services,
+                   const struct discovery_config *borrowed, struct buffer *error)
 {
     if (scripted.status < 0) {
         buffer_append_string(error, "no such thing");
         return scripted.status;
     }
     assert_ptr_not_equal(borrowed, &config);
-    scripted.finder.kind = &scripted.kind;
+    scripted.discoverer.kind = &scripted.kind;
     uv_timer_init(services->loop, &scripted.timer);
-    *finder = &scripted.finder;
+    *discoverer = &scripted.discoverer;
     return 0;
 }
 
@@ -90,7 +90,7 @@ static int set_up(void **state)
 {
     (void) state;
     memset(&scripted, 0, sizeof(scripted));
-    scripted.kind = (struct finder_kind){"scripted", 30, false, ask, close_scripted};
+    scripted.kind = (struct discoverer_kind){"scripted", 30, false, ask, close_scripted};
     world_open(&world);
     return 0;
 }
@@ -196,7 +196,7 @@ static void test_a_failure_at_first_is_told_once(void **state)
     finish();
 }
 
-static void test_a_finder_that_cannot_ask(void **state)
+static void test_a_discoverer_that_cannot_ask(void **state)
 {
     (void) state;
     world_start(&world, &config);
@@ -311,7 +311,7 @@ static void test_when_it_asks_again(void **state)
 /* Asks now, and whether it asks again within the time. */
 static bool asks_again_after_nudge(unsigned ms)
 {
-    scripted.finder.on_nudge(&scripted.finder);
+    scripted.discoverer.on_nudge(&scripted.discoverer);
     world_await_next(&world);
     unsigned asked = scripted.asked;
     loop_run_for(&world.loop, ms);
@@ -357,14 +357,14 @@ static void test_a_nudge_brings_the_question_forward(void **state)
     world_await(&world, 1);
     loop_run_for(&world.loop, 20);
     assert_int_equal(scripted.asked, 1);
-    scripted.finder.on_nudge(&scripted.finder);
+    scripted.discoverer.on_nudge(&scripted.discoverer);
     world_await(&world, 2);
 
     scripted.silent = true;
-    scripted.finder.on_nudge(&scripted.finder);
+    scripted.discoverer.on_nudge(&scripted.discoverer);
     loop_run_for(&world.loop, 20);
     assert_int_equal(scripted.asked, 3);
-    scripted.finder.on_nudge(&scripted.finder);
+    scripted.discoverer.on_nudge(&scripted.discoverer);
     loop_run_for(&world.loop, 20);
     assert_int_equal(scripted.asked, 3);
     scripted.silent = false;
@@ -403,7 +403,7 @@ static void test_it_knows_what_it_asks(void **state)
     finish();
 }
 
-static void test_a_finder_that_cannot_be_made(void **state)
+static void test_a_discoverer_that_cannot_be_made(void **state)
 {
     struct buffer error;
     struct discovery *none;
@@ -479,7 +479,7 @@ int main(void)
         cmocka_unit_test_setup(test_unchanged_is_a_success, set_up),
         cmocka_unit_test_setup(test_failures_keep_what_was_found, set_up),
         cmocka_unit_test_setup(test_a_failure_at_first_is_told_once, set_up),
-        cmocka_unit_test_setup(test_a_finder_that_cannot_ask, set_up),
+        cmocka_unit_test_setup(test_a_discoverer_that_cannot_ask, set_up),
         cmocka_unit_test_setup(test_empty_answers_are_taken, set_up),
         cmocka_unit_test_setup(test_empty_answers_are_refused, set_up),
         cmocka_unit_test_setup(test_a_list_with_an_error_is_taken_and_is_a_failure, set_up),
@@ -490,7 +490,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_nudge_brings_the_question_forward, set_up),
         cmocka_unit_test_setup(test_a_nudge_behind_an_answer, set_up),
         cmocka_unit_test_setup(test_it_knows_what_it_asks, set_up),
-        cmocka_unit_test_setup(test_a_finder_that_cannot_be_made, set_up),
+        cmocka_unit_test_setup(test_a_discoverer_that_cannot_be_made, set_up),
         cmocka_unit_test_setup(test_close_at_every_turn, set_up),
         cmocka_unit_test_setup(test_close_inside_a_change, set_up),
         cmocka_unit_test_setup(test_close_before_a_change, set_up),

@@ -4,10 +4,10 @@
 
 static struct discovery_world world;
 
-int finder_new(struct finder **finder, const struct discovery_services *services,
-               const struct discovery_config *config, struct buffer *error)
+int discoverer_new(struct discoverer **discoverer, const struct discovery_services *services,
+                   const struct discovery_config *config, struct buffer *error)
 {
-    return dns_sd_new(finder, services, config, error);
+    return dns_sd_new(discoverer, services, config, error);
 }
 
 static int set_up(void **state)

@@ -11,10 +11,10 @@ static struct discovery_world world;
 static struct fake_server endpoint;
 static char reply[2048];
 
-int finder_new(struct finder **finder, const struct discovery_services *services,
-               const struct discovery_config *config, struct buffer *error)
+int discoverer_new(struct discoverer **discoverer, const struct discovery_services *services,
+                   const struct discovery_config *config, struct buffer *error)
 {
-    return elasticache_new(finder, services, config, error);
+    return elasticache_new(discoverer, services, config, error);
 }
 
 static int set_up(void **state)
@@ -79,7 +79,7 @@ static void test_nodes(void **state)
     assert_int_equal(now()->targets, 2);
     assert_string_equal(endpoint.heard, "config get cluster\r\n");
 
-    const struct found_target *first = world_target(&world, 0), *second = world_target(&world, 1);
+    const struct results_target *first = world_target(&world, 0), *second = world_target(&world, 1);
     assert_string_equal(first->address, "127.0.0.1:11211");
     assert_string_equal(world_label(first, "__meta_elasticache_host"), "a.cache");
     assert_string_equal(world_label(first, "__meta_elasticache_version"), "12");

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 
 #include "directory.h"
+#include "discoverer_world.h"
 #include "discovery/file_sd.h"
 #include "discovery/file_set.h"
-#include "finder_world.h"
 
 #define ONE   "[{\"targets\": [\"one\"]}]"
 #define TWO   "[{\"targets\": [\"two\"]}]"
@@ -26,14 +26,14 @@ static int set_up(void **state)
     (void) state;
     directory_open();
     open_world();
-    open_finder(file_sd_new, &config);
+    open_discoverer(file_sd_new, &config);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void) state;
-    end_finder();
+    end_discoverer();
     loop_close(&world.loop);
     directory_close();
     return 0;
@@ -77,10 +77,10 @@ static void test_refused_pattern(void **state)
         .file_sd = {.patterns = wrong, .count = 1, .directory = ""},
     };
     const struct discovery_services services = {.loop = &world.loop};
-    struct finder *finder;
+    struct discoverer *discoverer;
     struct buffer error;
     buffer_init(&error, 4096);
-    assert_int_equal(file_sd_new(&finder, &services, &bad, &error), UV_EINVAL);
+    assert_int_equal(file_sd_new(&discoverer, &services, &bad, &error), UV_EINVAL);
     buffer_append_char(&error, '\0');
     assert_string_equal(error.data, "*: expected a name that ends in .json, .yml or .yaml");
     buffer_deinit(&error);
@@ -280,7 +280,7 @@ static void close_after(unsigned turns, bool twice)
         if (n % 3 == 0) usleep(100);
     }
     unsigned answers = world.answers;
-    close_finder();
+    close_discoverer();
     loop_run_until_count(&world.loop, &world.closed, 1);
     assert_int_equal(world.answers, answers);
     tear_down(&state);
@@ -320,7 +320,7 @@ static void test_close_before_it_begins(void **state)
     ask();
     loop_turn(&world.loop, 1);
     uint64_t started = uv_hrtime();
-    close_finder();
+    close_discoverer();
     loop_run_until_count(&world.loop, &world.closed, 1);
     assert_in_range((uv_hrtime() - started) / 1000000, 0, 250);
     assert_int_equal(world.answers, 0);

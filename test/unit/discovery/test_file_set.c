@@ -120,7 +120,7 @@ static void test_labels(void **state)
     struct file_set_answer answer;
     write_file("a.json", TWO);
     file_set_read(&set, &answer);
-    const struct found_target *target = &answer.found.targets[1];
+    const struct results_target *target = &answer.found.targets[1];
     assert_string_equal(target->address, "three");
     assert_int_equal(target->label_count, 2);
     assert_string_equal(target->labels[0].name, "zone");
@@ -253,8 +253,8 @@ static void test_too_many_in_all(void **state)
     (void) state;
     write_file("c.json", ONE);
     assert_read("one");
-    write_many("a.json", FOUND_MAX / 2);
-    write_many("b.json", FOUND_MAX / 2);
+    write_many("a.json", RESULTS_MAX / 2);
+    write_many("b.json", RESULTS_MAX / 2);
     assert_read("same !1 more than 100000 targets in all files");
     assert_read("same !1 more than 100000 targets in all files");
     write_file("a.json", NONE);

@@ -5,10 +5,10 @@
 
 #include <cmocka.h>
 
+#include "discoverer_world.h"
 #include "discovery/http_sd.h"
 #include "discovery/sd_format.h"
 #include "fake_gateway.h"
-#include "finder_world.h"
 
 #include <unistd.h>
 
@@ -40,8 +40,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void) state;
-    if (world.finder || world.closed == 0) end_finder();
-    found_deinit(&world.found);
+    if (world.discoverer || world.closed == 0) end_discoverer();
+    results_deinit(&world.found);
     fake_gateway_stop(&server);
     loop_close(&world.loop);
     fake_gateway_deinit(&server);
@@ -50,7 +50,7 @@ static int tear_down(void **state)
 
 static void start(void)
 {
-    open_finder(http_sd_new, &config);
+    open_discoverer(http_sd_new, &config);
 }
 
 static void assert_reply(const char *reply, const char *expected)
@@ -75,7 +75,7 @@ static void test_answers(void **state)
     (void) state;
     start();
     assert_reply(ONE, "one");
-    const struct found_target *target = &world.found.targets[0];
+    const struct results_target *target = &world.found.targets[0];
     assert_int_equal(target->label_count, 1);
     assert_string_equal(target->labels[0].name, "__meta_url");
     assert_string_equal(target->labels[0].value, url);
@@ -265,7 +265,7 @@ static void start_other(void)
 static void stop_other(void)
 {
     fake_gateway_stop(&other);
-    end_finder();
+    end_discoverer();
     loop_run_for(&world.loop, 10);
     fake_gateway_deinit(&other);
 }
@@ -319,11 +319,11 @@ static void test_redirect_for_ever(void **state)
 static void assert_wrong(const char *wrong, const char *expected)
 {
     const struct discovery_services services = {.loop = &world.loop};
-    struct finder *finder;
+    struct discoverer *discoverer;
     struct buffer error;
     config.http_sd.url = wrong;
     buffer_init(&error, 4096);
-    assert_int_equal(http_sd_new(&finder, &services, &config, &error), UV_EINVAL);
+    assert_int_equal(http_sd_new(&discoverer, &services, &config, &error), UV_EINVAL);
     buffer_append_char(&error, '\0');
     assert_string_equal(error.data, expected);
     buffer_deinit(&error);
@@ -358,7 +358,7 @@ static void close_after(unsigned turns, const char *reply)
         if (n % 3 == 0) usleep(100);
     }
     unsigned answers = world.answers;
-    close_finder();
+    close_discoverer();
     loop_run_until_count(&world.loop, &world.closed, 1);
     assert_int_equal(world.answers, answers);
     tear_down(&state);
@@ -409,7 +409,7 @@ static void test_close_unasked(void **state)
 {
     (void) state;
     start();
-    close_finder();
+    close_discoverer();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

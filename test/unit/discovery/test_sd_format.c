@@ -11,21 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct found found;
+static struct results found;
 static struct buffer error;
 
 static int read_text(enum sd_syntax syntax, struct slice text)
 {
-    found_init(&found);
+    results_init(&found);
     buffer_init(&error, 4096);
-    int result = sd_format_read(&found, text, syntax, (struct found_label){"__meta_url", "here"}, &error);
+    int result = sd_format_read(&found, text, syntax, (struct results_label){"__meta_url", "here"}, &error);
     buffer_append_char(&error, '\0');
     return result;
 }
 
 static void release(void)
 {
-    found_deinit(&found);
+    results_deinit(&found);
     buffer_deinit(&error);
 }
 
@@ -37,7 +37,7 @@ static void assert_reads(enum sd_syntax syntax, const char *text, const char *ex
     int result = read_text(syntax, slice_of(text));
     if (result != 0) fail_msg("%s: %s", text, error.data);
     for (size_t n = 0; n < found.count; n++) {
-        const struct found_target *target = &found.targets[n];
+        const struct results_target *target = &found.targets[n];
         len += (size_t) sprintf(line + len, "%s%s{", n ? " " : "", target->address);
         for (size_t i = 0; i < target->label_count; i++)
             len += (size_t) sprintf(line + len, "%s%s=%s", i ? "," : "", target->labels[i].name,
@@ -172,11 +172,11 @@ static void test_too_many(void **state)
     struct buffer text;
     buffer_init(&text, SD_TEXT_MAX);
     buffer_append_string(&text, "[{\"targets\": [\"a\"");
-    for (unsigned n = 0; n < FOUND_MAX - 1; n++) buffer_append_string(&text, ",\"a\"");
+    for (unsigned n = 0; n < RESULTS_MAX - 1; n++) buffer_append_string(&text, ",\"a\"");
     size_t len = text.len;
     buffer_append_string(&text, "]}]");
     assert_int_equal(read_text(SD_JSON, buffer_slice(&text)), 0);
-    assert_int_equal(found.count, FOUND_MAX);
+    assert_int_equal(found.count, RESULTS_MAX);
     release();
     text.len = len;
     buffer_append_string(&text, ",\"a\"]}]");

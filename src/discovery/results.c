@@ -1,4 +1,4 @@
-#include "discovery/found.h"
+#include "discovery/results.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -7,25 +7,25 @@
 #define TARGETS_LEAST 16
 
 /* Texts and labels lie in chunks, which never move: a list of thousands costs few allocations. */
-struct found_chunk {
-    struct found_chunk *next;
+struct results_chunk {
+    struct results_chunk *next;
     size_t used, size;
-    alignas(struct found_label) char bytes[];
+    alignas(struct results_label) char bytes[];
 };
 
-void found_init(struct found *found)
+void results_init(struct results *found)
 {
-    *found = (struct found){0};
+    *found = (struct results){0};
 }
 
-void found_deinit(struct found *found)
+void results_deinit(struct results *found)
 {
-    for (struct found_chunk *chunk = found->texts, *next; chunk; chunk = next) {
+    for (struct results_chunk *chunk = found->texts, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
     free(found->targets);
-    found_init(found);
+    results_init(found);
 }
 
 /* --- Adding --- */
@@ -33,14 +33,14 @@ void found_deinit(struct found *found)
 /* How much a text or an array takes, so that what follows it is aligned again. */
 static size_t rounded(size_t size)
 {
-    size_t unit = alignof(struct found_label);
+    size_t unit = alignof(struct results_label);
     return (size + unit - 1) / unit * unit;
 }
 
 /* A piece of this rounded size, or NULL. */
-static char *take(struct found *found, size_t size)
+static char *take(struct results *found, size_t size)
 {
-    struct found_chunk *chunk = found->texts;
+    struct results_chunk *chunk = found->texts;
     if (!chunk || chunk->size - chunk->used < size) {
         size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
         chunk = malloc(sizeof(*chunk) + room);
@@ -65,11 +65,11 @@ static const char *put(char **at, struct slice text)
     return copy;
 }
 
-static bool make_room(struct found *found)
+static bool make_room(struct results *found)
 {
     if (found->count < found->size) return true;
     size_t size = found->size ? found->size * 2 : TARGETS_LEAST;
-    struct found_target *targets = realloc(found->targets, size * sizeof(*targets));
+    struct results_target *targets = realloc(found->targets, size * sizeof(*targets));
     if (!targets) return false;
     found->targets = targets;
     found->size = size;
@@ -77,27 +77,28 @@ static bool make_room(struct found *found)
 }
 
 /* The labels of a target stand before the texts that they point to, all in one piece. */
-bool found_add(struct found *found, struct slice address, const struct found_label *labels, size_t count)
+bool results_add(struct results *found, struct slice address, const struct results_label *labels,
+                 size_t count)
 {
     size_t array = count * sizeof(*labels), size = array + address.len + 1;
     for (size_t i = 0; i < count; i++) size += strlen(labels[i].name) + strlen(labels[i].value) + 2;
-    if (found->count == FOUND_MAX || !make_room(found)) return false;
+    if (found->count == RESULTS_MAX || !make_room(found)) return false;
     char *piece = take(found, rounded(size));
     if (!piece) return false;
 
-    struct found_label *copies = (struct found_label *) (void *) piece;
+    struct results_label *copies = (struct results_label *) (void *) piece;
     char *at = piece + array;
     for (size_t i = 0; i < count; i++) {
         copies[i].name = put(&at, slice_of(labels[i].name));
         copies[i].value = put(&at, slice_of(labels[i].value));
     }
-    found->targets[found->count++] = (struct found_target){put(&at, address), copies, count};
+    found->targets[found->count++] = (struct results_target){put(&at, address), copies, count};
     return true;
 }
 
 /* --- Comparing --- */
 
-static int compare_labels(const struct found_label *a, const struct found_label *b)
+static int compare_labels(const struct results_label *a, const struct results_label *b)
 {
     int order = strcmp(a->name, b->name);
     return order ? order : strcmp(a->value, b->value);
@@ -105,7 +106,7 @@ static int compare_labels(const struct found_label *a, const struct found_label 
 
 static int compare_targets(const void *left, const void *right)
 {
-    const struct found_target *a = left, *b = right;
+    const struct results_target *a = left, *b = right;
     int order = strcmp(a->address, b->address);
     for (size_t i = 0; order == 0 && i < a->label_count && i < b->label_count; i++)
         order = compare_labels(&a->labels[i], &b->labels[i]);
@@ -113,7 +114,7 @@ static int compare_targets(const void *left, const void *right)
     return (a->label_count > b->label_count) - (a->label_count < b->label_count);
 }
 
-bool found_equal(const struct found *a, const struct found *b)
+bool results_equal(const struct results *a, const struct results *b)
 {
     if (a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++) {
@@ -122,7 +123,7 @@ bool found_equal(const struct found *a, const struct found *b)
     return true;
 }
 
-void found_sort(struct found *found)
+void results_sort(struct results *found)
 {
     size_t kept = 0;
     if (found->count == 0) return;

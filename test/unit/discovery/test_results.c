@@ -5,42 +5,42 @@
 
 #include <cmocka.h>
 
-#include "discovery/found.h"
+#include "discovery/results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct found one, other;
+static struct results one, other;
 
 static int set_up(void **state)
 {
     (void) state;
-    found_init(&one);
-    found_init(&other);
+    results_init(&one);
+    results_init(&other);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void) state;
-    found_deinit(&one);
-    found_deinit(&other);
+    results_deinit(&one);
+    results_deinit(&other);
     return 0;
 }
 
 /* With a label "zone", or without labels. */
-static void add(struct found *found, const char *address, const char *zone)
+static void add(struct results *found, const char *address, const char *zone)
 {
-    struct found_label label = {"zone", zone};
-    assert_true(found_add(found, slice_of(address), &label, zone ? 1 : 0));
+    struct results_label label = {"zone", zone};
+    assert_true(results_add(found, slice_of(address), &label, zone ? 1 : 0));
 }
 
 static void test_everything_is_copied(void **state)
 {
     char address[] = "10.0.0.1:11211xyz", name[] = "__meta_zone", value[] = "eu-1";
-    struct found_label labels[] = {{name, value}, {"b", ""}};
+    struct results_label labels[] = {{name, value}, {"b", ""}};
     (void) state;
-    assert_true(found_add(&one, (struct slice){address, 14}, labels, 2));
+    assert_true(results_add(&one, (struct slice){address, 14}, labels, 2));
     memset(address, '?', sizeof(address));
     memset(name, '?', sizeof(name));
     memset(value, '?', sizeof(value));
@@ -74,12 +74,12 @@ static void test_thousands(void **state)
 static void test_large_texts(void **state)
 {
     char *value = malloc(100001);
-    struct found_label label = {"large", value};
+    struct results_label label = {"large", value};
     (void) state;
     memset(value, 'x', 100000);
     value[100000] = '\0';
     add(&one, "a:1", NULL);
-    assert_true(found_add(&one, SLICE("b:1"), &label, 1));
+    assert_true(results_add(&one, SLICE("b:1"), &label, 1));
     add(&one, "c:1", "z");
     assert_string_equal(one.targets[1].labels[0].value, value);
     assert_string_equal(one.targets[2].labels[0].value, "z");
@@ -89,46 +89,46 @@ static void test_large_texts(void **state)
 static void test_limit(void **state)
 {
     (void) state;
-    for (unsigned i = 0; i < FOUND_MAX; i++) add(&one, "a:1", NULL);
-    assert_false(found_add(&one, SLICE("b:1"), NULL, 0));
-    assert_int_equal(one.count, FOUND_MAX);
+    for (unsigned i = 0; i < RESULTS_MAX; i++) add(&one, "a:1", NULL);
+    assert_false(results_add(&one, SLICE("b:1"), NULL, 0));
+    assert_int_equal(one.count, RESULTS_MAX);
 }
 
 static void test_equality(void **state)
 {
     (void) state;
-    assert_true(found_equal(&one, &other));
+    assert_true(results_equal(&one, &other));
     add(&one, "a:1", "x");
-    assert_false(found_equal(&one, &other));
+    assert_false(results_equal(&one, &other));
     add(&other, "a:1", "x");
-    assert_true(found_equal(&one, &other));
+    assert_true(results_equal(&one, &other));
     add(&one, "b:1", "x");
     add(&other, "b:1", "y");
-    assert_false(found_equal(&one, &other));
-    found_deinit(&other);
+    assert_false(results_equal(&one, &other));
+    results_deinit(&other);
     add(&other, "a:1", "x");
     add(&other, "b:1", NULL);
-    assert_false(found_equal(&one, &other));
-    found_deinit(&other);
+    assert_false(results_equal(&one, &other));
+    results_deinit(&other);
     add(&other, "b:1", "x");
     add(&other, "a:1", "x");
-    assert_false(found_equal(&one, &other));
+    assert_false(results_equal(&one, &other));
 }
 
 static void test_label_names_count(void **state)
 {
-    struct found_label a = {"a", "v"}, b = {"b", "v"};
+    struct results_label a = {"a", "v"}, b = {"b", "v"};
     (void) state;
-    assert_true(found_add(&one, SLICE("x:1"), &a, 1));
-    assert_true(found_add(&other, SLICE("x:1"), &b, 1));
-    assert_false(found_equal(&one, &other));
+    assert_true(results_add(&one, SLICE("x:1"), &a, 1));
+    assert_true(results_add(&other, SLICE("x:1"), &b, 1));
+    assert_false(results_equal(&one, &other));
 }
 
 static void test_sorting(void **state)
 {
     static const char *const expected[][2] = {{"a:1", NULL}, {"a:1", "x"}, {"a:1", "y"}, {"b:1", NULL}};
     (void) state;
-    found_sort(&one);
+    results_sort(&one);
     assert_int_equal(one.count, 0);
     add(&one, "b:1", NULL);
     add(&one, "a:1", "y");
@@ -136,7 +136,7 @@ static void test_sorting(void **state)
     add(&one, "a:1", NULL);
     add(&one, "a:1", "y");
     add(&one, "b:1", NULL);
-    found_sort(&one);
+    results_sort(&one);
     assert_int_equal(one.count, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(one.targets[i].address, expected[i][0]);

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "discovery/discoverer.h"
 #include "discovery/discovery.h"
-#include "discovery/finder.h"
 #include "loop.h"
 
 static const char *const patterns[] = {"none/*.json"};
@@ -21,9 +21,9 @@ static const struct discovery_config configs[] = {
 
 static const char *const names[] = {"dns", "file_sd", "http_sd", "elasticache"};
 
-static void on_close(struct finder *finder)
+static void on_close(struct discoverer *discoverer)
 {
-    ++*(unsigned *) finder->owner;
+    ++*(unsigned *) discoverer->owner;
 }
 
 /* Each is made and closed without having been asked. */
@@ -33,16 +33,16 @@ static void test_every_kind(void **state)
     struct discovery_services services = {.loop = &loop};
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
-        struct finder *finder;
+        struct discoverer *discoverer;
         struct buffer error;
         unsigned closed = 0;
         loop_open(&loop);
         buffer_init(&error, 256);
-        assert_int_equal(finder_new(&finder, &services, &configs[i], &error), 0);
-        assert_string_equal(finder->kind->name, names[i]);
-        finder->owner = &closed;
-        finder->on_close = on_close;
-        finder->kind->close(finder);
+        assert_int_equal(discoverer_new(&discoverer, &services, &configs[i], &error), 0);
+        assert_string_equal(discoverer->kind->name, names[i]);
+        discoverer->owner = &closed;
+        discoverer->on_close = on_close;
+        discoverer->kind->close(discoverer);
         loop_close(&loop);
         assert_int_equal(closed, 1);
         buffer_deinit(&error);
