@@ -35,7 +35,7 @@ struct snapshot *snapshot_new(unsigned asked, size_t text_cap, size_t max_prefix
     snapshot->references = 1;
     snapshot->state = TARGET_TIMEOUT;
     snapshot->asked = asked;
-    draft_init(&snapshot->draft, text_cap);
+    snapshot_builder_init(&snapshot->builder, text_cap);
     sizes_init(&snapshot->sizes);
     prefixes_init(&snapshot->prefixes, max_prefixes);
     return snapshot;
@@ -50,7 +50,7 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot)
 void snapshot_release(struct snapshot *snapshot)
 {
     if (!snapshot || --snapshot->references) return;
-    draft_deinit(&snapshot->draft);
+    snapshot_builder_deinit(&snapshot->builder);
     free(snapshot->records);
     sizes_deinit(&snapshot->sizes);
     free(snapshot->connections);
@@ -67,32 +67,32 @@ static bool add_connection(struct snapshot *snapshot, struct slice key, struct s
         if (!snapshot->connections) return false;
         connections_init(snapshot->connections);
     }
-    connections_add(snapshot->connections, key, value, &snapshot->draft.parse_errors);
+    connections_add(snapshot->connections, key, value, &snapshot->builder.parse_errors);
     return true;
 }
 
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value)
 {
-    unsigned *errors = &snapshot->draft.parse_errors;
+    unsigned *errors = &snapshot->builder.parse_errors;
     assert(!snapshot->finished);
     switch (command) {
     case COMMAND_SIZES:
         if (sizes_takes(key)) return sizes_add(&snapshot->sizes, key, value, errors);
         if (slice_is(key, "sizes_status")) snapshot->sizes.disabled = slice_is(value, "disabled");
-        return draft_add(&snapshot->draft, command, key, value);
+        return snapshot_builder_add(&snapshot->builder, command, key, value);
     case COMMAND_CONNS:
         return add_connection(snapshot, key, value);
     case COMMAND_DETAIL:
         return prefixes_add(&snapshot->prefixes, key, value, errors);
     default:
-        return draft_add(&snapshot->draft, command, key, value);
+        return snapshot_builder_add(&snapshot->builder, command, key, value);
     }
 }
 
 void snapshot_drop(struct snapshot *snapshot, enum command command)
 {
     assert(!snapshot->finished);
-    draft_drop(&snapshot->draft, command);
+    snapshot_builder_drop(&snapshot->builder, command);
     if (command == COMMAND_SIZES) {
         sizes_deinit(&snapshot->sizes);
     } else if (command == COMMAND_CONNS) {
@@ -124,41 +124,43 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 /* --- Finishing --- */
 
 /* The parts may be newer than the whole, since the server adds them up thread by thread: not below 0. */
-static uint64_t rest_of(const struct draft *draft, const struct draft_entry *entry, const uint16_t *minus,
-                        unsigned count)
+static uint64_t rest_of(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry,
+                        const uint16_t *minus, unsigned count)
 {
     uint64_t rest = 0;
-    number_parse_u64(draft_value(draft, entry), &rest);
+    number_parse_u64(snapshot_builder_value(builder, entry), &rest);
     for (unsigned i = 0; i < count; i++) {
-        const struct draft_entry *part = draft_find(draft, minus[i], entry->number);
+        const struct snapshot_builder_entry *part = snapshot_builder_find(builder, minus[i], entry->number);
         uint64_t taken = 0;
-        if (part) number_parse_u64(draft_value(draft, part), &taken);
+        if (part) number_parse_u64(snapshot_builder_value(builder, part), &taken);
         rest -= taken < rest ? taken : rest;
     }
     return rest;
 }
 
 /* The text of a record's value: what was sent, or what it is converted to. */
-static void append_value(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
+static void append_value(struct buffer *out, const struct snapshot_builder *builder,
+                         const struct snapshot_builder_entry *entry)
 {
     uint16_t minus[STAT_MINUS_MAX];
     unsigned count = entry->row == STAT_UNMAPPED ? 0 : stats_minus(entry->row, minus);
     enum stat_form form = entry->row == STAT_UNMAPPED ? FORM_TEXT : stats_row(entry->row)->form;
     if (count)
-        buffer_append_u64(out, rest_of(draft, entry, minus, count));
+        buffer_append_u64(out, rest_of(builder, entry, minus, count));
     else
-        value_append_number(out, form, draft_value(draft, entry));
+        value_append_number(out, form, snapshot_builder_value(builder, entry));
 }
 
-static bool is_superseded(const struct draft *draft, const struct draft_entry *entry)
+static bool is_superseded(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry)
 {
     if (entry->row == STAT_UNMAPPED) return false;
     uint16_t preferred = stats_preferred(entry->row);
-    return preferred != STAT_UNMAPPED && draft_find(draft, preferred, entry->number);
+    return preferred != STAT_UNMAPPED && snapshot_builder_find(builder, preferred, entry->number);
 }
 
 /* A line that has a name, is converted, or depends on others. */
-static void pack_special(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
+static void pack_special(struct buffer *out, const struct snapshot_builder *builder,
+                         const struct snapshot_builder_entry *entry)
 {
     struct record_head head = {.row = entry->row, .detail = entry->number};
     size_t start = out->len;
@@ -166,23 +168,24 @@ static void pack_special(struct buffer *out, const struct draft *draft, const st
         head.row |= RECORD_KEYED;
         head.detail = entry->key_len | (uint32_t) entry->command << RECORD_COMMAND_SHIFT;
     }
-    if (is_superseded(draft, entry)) head.row |= RECORD_SUPERSEDED;
+    if (is_superseded(builder, entry)) head.row |= RECORD_SUPERSEDED;
     buffer_append(out, (const char *) &head, sizeof(head));
-    buffer_append_slice(out, draft_key(draft, entry));
+    buffer_append_slice(out, snapshot_builder_key(builder, entry));
     size_t value = out->len;
-    append_value(out, draft, entry);
+    append_value(out, builder, entry);
     if (out->failed) return;
     head.value_len = (uint16_t) (out->len - value);
     memcpy(out->data + start, &head, sizeof(head));
 }
 
 /* Any other, as nearly all are. There is room: see pack_all. */
-static void pack_plain(struct buffer *out, const struct draft *draft, const struct draft_entry *entry)
+static void pack_plain(struct buffer *out, const struct snapshot_builder *builder,
+                       const struct snapshot_builder_entry *entry)
 {
     struct record_head head = {entry->row, entry->value_len, entry->number};
     char *at = out->data + out->len;
     memcpy(at, &head, sizeof(head));
-    memcpy(at + sizeof(head), draft->text.data + entry->text, entry->value_len);
+    memcpy(at + sizeof(head), builder->text.data + entry->text, entry->value_len);
     out->len += sizeof(head) + entry->value_len;
 }
 
@@ -192,16 +195,16 @@ static void pack_plain(struct buffer *out, const struct draft *draft, const stru
 
 static bool pack_all(struct snapshot *snapshot)
 {
-    const struct draft *draft = &snapshot->draft;
+    const struct snapshot_builder *builder = &snapshot->builder;
     struct buffer out;
-    buffer_init(&out, draft->text.len + draft->count * (sizeof(struct record_head) + VALUE_GROWTH));
+    buffer_init(&out, builder->text.len + builder->count * (sizeof(struct record_head) + VALUE_GROWTH));
     buffer_reserve(&out, out.cap);
-    for (size_t i = 0; i < draft->count && !out.failed; i++) {
-        const struct draft_entry *entry = &draft->entries[i];
+    for (size_t i = 0; i < builder->count && !out.failed; i++) {
+        const struct snapshot_builder_entry *entry = &builder->entries[i];
         if (entry->row != STAT_UNMAPPED && stats_traits(entry->row)->plain)
-            pack_plain(&out, draft, entry);
+            pack_plain(&out, builder, entry);
         else
-            pack_special(&out, draft, entry);
+            pack_special(&out, builder, entry);
     }
     if (out.failed) {
         buffer_deinit(&out);
@@ -210,7 +213,7 @@ static bool pack_all(struct snapshot *snapshot)
     char *exact = out.len ? realloc(out.data, out.len) : NULL;
     snapshot->records = exact ? exact : out.data;
     snapshot->records_len = out.len;
-    snapshot->count = draft->count;
+    snapshot->count = builder->count;
     return true;
 }
 
@@ -218,12 +221,12 @@ void snapshot_finish(struct snapshot *snapshot)
 {
     assert(!snapshot->finished);
     snapshot->finished = true;
-    if (!draft_sort(&snapshot->draft) || !pack_all(snapshot)) {
+    if (!snapshot_builder_sort(&snapshot->builder) || !pack_all(snapshot)) {
         snapshot->answered = 0;
         snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "no memory for the answer");
     }
-    snapshot->parse_errors = snapshot->draft.parse_errors;
-    draft_deinit(&snapshot->draft);
+    snapshot->parse_errors = snapshot->builder.parse_errors;
+    snapshot_builder_deinit(&snapshot->builder);
     if (snapshot->connections) connections_finish(snapshot->connections);
     prefixes_finish(&snapshot->prefixes);
 }
@@ -247,12 +250,12 @@ static bool copy_contents(struct snapshot *copy, const struct snapshot *original
     copy->duration_ns = original->duration_ns;
     copy->answered = original->answered;
     copy->reused = original->reused;
-    return draft_copy(&copy->draft, &original->draft) && copy_counts(copy, original);
+    return snapshot_builder_copy(&copy->builder, &original->builder) && copy_counts(copy, original);
 }
 
 struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 {
-    struct snapshot *copy = snapshot_new(snapshot->asked, snapshot->draft.text.cap, snapshot->prefixes.max);
+    struct snapshot *copy = snapshot_new(snapshot->asked, snapshot->builder.text.cap, snapshot->prefixes.max);
     assert(!snapshot->finished);
     if (!copy) return NULL;
     if (!copy_contents(copy, snapshot)) {

@@ -12,9 +12,9 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "memcached/connections.h"
-#include "memcached/draft.h"
 #include "memcached/prefixes.h"
 #include "memcached/sizes.h"
+#include "memcached/snapshot_builder.h"
 #include "memcached/stats.h"
 
 #include <stdbool.h>
@@ -58,7 +58,7 @@ struct snapshot {
     unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
     bool reused;           /* the connection was kept from an earlier poll */
     bool finished;
-    struct draft draft;              /* until it is finished */
+    struct snapshot_builder builder; /* until it is finished */
     char *records;                   /* of a finished one, packed, in the order of their rows; owned */
     size_t records_len;              /* bytes */
     size_t count;                    /* of records */
@@ -78,7 +78,7 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot);
 /* NULL is taken. */
 void snapshot_release(struct snapshot *snapshot);
 
-/* Keeps one line, as draft_add does; sizes, connections and prefixes are counted. False when out of memory or
+/* Keeps one line, as snapshot_builder_add does; sizes, connections and prefixes are counted. False when out of memory or
  * cap. */
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value);
 
@@ -92,7 +92,7 @@ void snapshot_drop_unanswered(struct snapshot *snapshot);
 void snapshot_judge(struct snapshot *snapshot, enum target_state state, const char *error);
 
 /*
- * Sorts, see draft_sort, and packs. Nothing may be added afterwards. Without memory for that, the target is
+ * Sorts, see snapshot_builder_sort, and packs. Nothing may be added afterwards. Without memory for that, the target is
  * down for a protocol error that says so.
  */
 void snapshot_finish(struct snapshot *snapshot);

@@ -121,7 +121,7 @@ static void test_hidden_is_not_kept(void **state)
     struct snapshot *snapshot = new_snapshot();
     (void) state;
     assert_true(add(snapshot, COMMAND_SETTINGS, "ssl_key", "/etc/key.pem"));
-    assert_int_equal(snapshot->draft.text.len, 0);
+    assert_int_equal(snapshot->builder.text.len, 0);
     snapshot_release(snapshot);
 }
 
@@ -271,7 +271,7 @@ static void test_text_is_bounded(void **state)
     assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
     assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
     assert_false(add(snapshot, COMMAND_STATS, "unknown", "12"));
-    assert_int_equal(snapshot->draft.count, 1);
+    assert_int_equal(snapshot->builder.count, 1);
     snapshot_release(snapshot);
 }
 
@@ -346,8 +346,8 @@ static void test_copy_is_finished_and_apart(void **state)
 
     /* The original goes on as if nothing had been. */
     assert_false(snapshot->finished);
-    assert_int_equal(snapshot->draft.count, 4);
-    assert_int_equal(snapshot->draft.parse_errors, 1);
+    assert_int_equal(snapshot->builder.count, 4);
+    assert_int_equal(snapshot->builder.parse_errors, 1);
     assert_true(add(snapshot, COMMAND_SETTINGS, "tcpport", "11211"));
     snapshot->answered |= COMMAND_BIT(COMMAND_SETTINGS);
     snapshot_finish(snapshot);

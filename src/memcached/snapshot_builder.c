@@ -1,0 +1,265 @@
+#include "memcached/snapshot_builder.h"
+
+#include "base/number.h"
+#include "memcached/names.h"
+#include "memcached/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A server of today says some 370 lines that become samples. */
+#define FIRST_ENTRIES 256
+
+void snapshot_builder_init(struct snapshot_builder *builder, size_t text_cap)
+{
+    *builder = (struct snapshot_builder){.last_row = STAT_UNMAPPED};
+    /* Entries find their text by an offset of 32 bits. */
+    buffer_init(&builder->text, text_cap < UINT32_MAX ? text_cap : UINT32_MAX);
+}
+
+void snapshot_builder_deinit(struct snapshot_builder *builder)
+{
+    buffer_deinit(&builder->text);
+    free(builder->entries);
+    builder->entries = NULL;
+    builder->count = builder->size = 0;
+}
+
+/* --- Filling --- */
+
+static bool make_room(struct snapshot_builder *builder)
+{
+    if (builder->count < builder->size) return true;
+    size_t size = builder->size ? 2 * builder->size : FIRST_ENTRIES;
+    struct snapshot_builder_entry *entries = realloc(builder->entries, size * sizeof(entries[0]));
+    if (!entries) return false;
+    builder->entries = entries;
+    builder->size = size;
+    return true;
+}
+
+/* The name that becomes a label; false when it is too long. */
+static bool append_name(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
+                        struct slice key)
+{
+    size_t start = builder->text.len;
+    if (entry->row == STAT_UNMAPPED)
+        name_append(&builder->text, key);
+    else if (stats_traits(entry->row)->scope == SCOPE_NAME)
+        name_append(&builder->text, slice_from(key, strlen(stats_row(entry->row)->key)));
+    entry->key_len = (uint16_t) (builder->text.len - start);
+    return builder->text.len - start <= UINT16_MAX;
+}
+
+/* Completes the entry behind the last one, and keeps it. */
+static bool append(struct snapshot_builder *builder, struct snapshot_builder_entry *entry, struct slice key,
+                   struct slice value)
+{
+    entry->text = (uint32_t) builder->text.len;
+    if (!append_name(builder, entry, key) || value.len > UINT16_MAX) return false;
+    char *at = buffer_reserve(&builder->text, value.len);
+    if (!at) return false;
+    memcpy(at, value.data, value.len);
+    builder->text.len += value.len;
+    entry->value_len = (uint16_t) value.len;
+    builder->count++;
+    return true;
+}
+
+bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
+                          struct slice value)
+{
+    if (!make_room(builder)) return false;
+    struct snapshot_builder_entry *entry = &builder->entries[builder->count];
+    if (builder->last_command != command) builder->last_row = STAT_UNMAPPED;
+    builder->last_command = (uint8_t) command;
+    entry->row = stats_find_after(builder->last_row, command, key, &entry->number);
+    entry->command = (uint8_t) command;
+    if (entry->row == STAT_UNMAPPED) return !number_is_decimal(value) || append(builder, entry, key, value);
+
+    builder->last_row = entry->row;
+    switch (value_judge(stats_traits(entry->row)->form, value)) {
+    case VALUE_KEEP:
+        return append(builder, entry, key, value);
+    case VALUE_WRONG:
+        builder->parse_errors++;
+        break;
+    case VALUE_ABSENT:
+        break;
+    }
+    return true;
+}
+
+void snapshot_builder_drop(struct snapshot_builder *builder, enum command command)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < builder->count; i++) {
+        if (builder->entries[i].command != command) builder->entries[kept++] = builder->entries[i];
+    }
+    builder->count = kept;
+}
+
+bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_builder *original)
+{
+    copy->parse_errors = original->parse_errors;
+    buffer_append_slice(&copy->text, buffer_slice(&original->text));
+    if (copy->text.failed) return false;
+    if (original->count == 0) return true;
+
+    copy->entries = malloc(original->count * sizeof(copy->entries[0]));
+    if (!copy->entries) return false;
+    memcpy(copy->entries, original->entries, original->count * sizeof(copy->entries[0]));
+    copy->count = copy->size = original->count;
+    return true;
+}
+
+/* --- Sorting --- */
+
+/* 0 when they are the same stat. Only entries of unmapped stats and of names have a key. */
+static int compare_stats(const struct snapshot_builder *builder, const struct snapshot_builder_entry *a,
+                         const struct snapshot_builder_entry *b)
+{
+    if (a->row != b->row) return a->row < b->row ? -1 : 1;
+    if (a->number != b->number) return a->number < b->number ? -1 : 1;
+    if (a->command != b->command) return a->command < b->command ? -1 : 1;
+    return name_compare(snapshot_builder_key(builder, a), snapshot_builder_key(builder, b));
+}
+
+/* Every entry has at least one byte of text, so that the offset tells which one came first. */
+static int compare_entries(const void *left, const void *right, void *builder)
+{
+    const struct snapshot_builder_entry *a = left, *b = right;
+    int order = compare_stats(builder, a, b);
+    return order ? order : (a->text > b->text) - (a->text < b->text);
+}
+
+/* Where the entries of each row begin, the unmapped ones behind those of all rows. */
+static void count_rows(const struct snapshot_builder *builder, uint32_t starts[STAT_ROWS_MAX + 1])
+{
+    const unsigned rows = stats_count();
+    uint32_t start = 0;
+    memset(starts, 0, (rows + 1) * sizeof(starts[0]));
+    for (size_t i = 0; i < builder->count; i++) {
+        uint16_t row = builder->entries[i].row;
+        starts[row < rows ? row : rows]++;
+    }
+    for (unsigned row = 0; row <= rows; row++) {
+        uint32_t count = starts[row];
+        starts[row] = start;
+        start += count;
+    }
+}
+
+/* By row, each one's entries in the order of their arrival: as many steps as there are entries. */
+static bool sort_rows(struct snapshot_builder *builder)
+{
+    const unsigned rows = stats_count();
+    uint32_t places[STAT_ROWS_MAX + 1];
+    struct snapshot_builder_entry *sorted = malloc(builder->count * sizeof(sorted[0]));
+    if (!sorted) return false;
+    count_rows(builder, places);
+    for (size_t i = 0; i < builder->count; i++) {
+        uint16_t row = builder->entries[i].row;
+        sorted[places[row < rows ? row : rows]++] = builder->entries[i];
+    }
+    free(builder->entries);
+    builder->entries = sorted;
+    builder->size = builder->count;
+    return true;
+}
+
+/* The end of the row that begins there; tells whether its entries are in order. */
+static size_t end_of_row(const struct snapshot_builder *builder, size_t at, bool *ordered)
+{
+    const struct snapshot_builder_entry *entry = &builder->entries[at],
+                                        *end = &builder->entries[builder->count];
+    *ordered = true;
+    while (++entry < end && entry->row == entry[-1].row) {
+        bool greater = entry->number > entry[-1].number;
+        if (!greater && compare_stats(builder, entry - 1, entry) >= 0) *ordered = false;
+    }
+    return (size_t) (entry - builder->entries);
+}
+
+/* Adds a number to an entry of the same name, which moves to the end of the text; false if there is no room.
+ */
+static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_entry *sum,
+                   const struct snapshot_builder_entry *entry)
+{
+    uint64_t a = 0, b = 0;
+    struct buffer *text = &builder->text;
+    size_t start = text->len, key = sum->text;
+    number_parse_u64(snapshot_builder_value(builder, sum), &a);
+    number_parse_u64(snapshot_builder_value(builder, entry), &b);
+    char *copy = buffer_reserve(text, sum->key_len);
+    if (!copy) return false;
+    memcpy(copy, text->data + key, sum->key_len);
+    text->len += sum->key_len;
+    buffer_append_u64(text, a + b);
+    if (text->failed) return false;
+    sum->text = (uint32_t) start;
+    sum->value_len = (uint16_t) (text->len - start - sum->key_len);
+    return true;
+}
+
+/* What becomes of a stat that has been given before. */
+static void take_double(struct snapshot_builder *builder, struct snapshot_builder_entry *first,
+                        const struct snapshot_builder_entry *entry)
+{
+    bool named = entry->row != STAT_UNMAPPED && stats_row(entry->row)->scope == SCOPE_NAME;
+    if (!named || !add_up(builder, first, entry)) builder->parse_errors++;
+}
+
+/* Brings the entries of one row into order and appends them to the `kept` first ones. */
+static size_t settle_row(struct snapshot_builder *builder, size_t kept, size_t begin, size_t end,
+                         bool ordered)
+{
+    struct snapshot_builder_entry *entries = builder->entries;
+    size_t first = kept;
+    if (!ordered) qsort_r(&entries[begin], end - begin, sizeof(entries[0]), compare_entries, builder);
+    for (size_t at = begin; at < end; at++) {
+        if (!ordered && kept > first && compare_stats(builder, &entries[kept - 1], &entries[at]) == 0)
+            take_double(builder, &entries[kept - 1], &entries[at]);
+        else
+            entries[kept++] = entries[at];
+    }
+    return kept;
+}
+
+/*
+ * Servers list slab classes in order and nothing twice, so that sorting by rows is nearly always all there is
+ * to do: it takes a twentieth of the time of a comparing sort.
+ */
+bool snapshot_builder_sort(struct snapshot_builder *builder)
+{
+    size_t kept = 0;
+    if (builder->count == 0) return true;
+    if (!sort_rows(builder)) return false;
+    for (size_t at = 0; at < builder->count;) {
+        bool ordered;
+        size_t end = end_of_row(builder, at, &ordered);
+        if (ordered && kept == at)
+            kept = end;
+        else
+            kept = settle_row(builder, kept, at, end, ordered);
+        at = end;
+    }
+    builder->count = kept;
+    return true;
+}
+
+const struct snapshot_builder_entry *snapshot_builder_find(const struct snapshot_builder *builder,
+                                                           uint16_t row, uint32_t number)
+{
+    size_t low = 0, high = builder->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct snapshot_builder_entry *entry = &builder->entries[middle];
+        if (entry->row < row || (entry->row == row && entry->number < number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct snapshot_builder_entry *entry = low < builder->count ? &builder->entries[low] : NULL;
+    return entry && entry->row == row && entry->number == number ? entry : NULL;
+}

@@ -1,0 +1,79 @@
+/*
+ * The lines of the replies to one poll, while they arrive: what of them can become a sample. Pure.
+ *
+ * Lines are kept in the order of their arrival; snapshot_builder_sort then brings them into that of the stats table, and
+ * what is left is packed into a snapshot.
+ */
+#ifndef MEMCACHED_SNAPSHOT_BUILDER_H
+#define MEMCACHED_SNAPSHOT_BUILDER_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "memcached/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One STAT line. */
+struct snapshot_builder_entry {
+    uint32_t text;    /* offset into the builder's text; the key, then the value */
+    uint32_t number;  /* slab class or page, else 0 */
+    uint16_t row;     /* of the stats table, or STAT_UNMAPPED */
+    uint16_t key_len; /* unmapped: the whole key. SCOPE_NAME: the name, made valid UTF-8. Else 0 */
+    uint16_t value_len;
+    uint8_t command; /* enum command */
+};
+
+struct snapshot_builder {
+    struct buffer text;
+    struct snapshot_builder_entry *entries; /* owned */
+    size_t count, size;
+    unsigned parse_errors; /* values that could not be read; each costs its sample */
+    uint16_t last_row;     /* of the last line of last_command */
+    uint8_t last_command;
+};
+
+/* `text_cap` bounds the bytes kept. Allocates nothing. */
+void snapshot_builder_init(struct snapshot_builder *builder, size_t text_cap);
+
+void snapshot_builder_deinit(struct snapshot_builder *builder);
+
+/*
+ * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
+ * with a number. A known key whose value does not parse is counted in parse_errors; an unknown one without a
+ * number is dropped. False when out of memory or cap.
+ */
+bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
+                          struct slice value);
+
+/* Forgets what a command said. */
+void snapshot_builder_drop(struct snapshot_builder *builder, enum command command);
+
+/* Into one that is initialised and empty. False when out of memory. */
+bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_builder *original);
+
+/*
+ * By row, then by number or name. Numbers of the same name are added up; of another stat given twice the
+ * first stays and the others count as parse errors. False when out of memory. Nothing may be added
+ * afterwards.
+ */
+bool snapshot_builder_sort(struct snapshot_builder *builder);
+
+/* The entry of that row and number of a sorted builder, or NULL. */
+const struct snapshot_builder_entry *snapshot_builder_find(const struct snapshot_builder *builder,
+                                                           uint16_t row, uint32_t number);
+
+static inline struct slice snapshot_builder_key(const struct snapshot_builder *builder,
+                                                const struct snapshot_builder_entry *entry)
+{
+    return (struct slice){builder->text.data + entry->text, entry->key_len};
+}
+
+static inline struct slice snapshot_builder_value(const struct snapshot_builder *builder,
+                                                  const struct snapshot_builder_entry *entry)
+{
+    return (struct slice){builder->text.data + entry->text + entry->key_len, entry->value_len};
+}
+
+#endif
