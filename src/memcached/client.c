@@ -17,7 +17,7 @@
 #include "memcached/client.h"
 
 #include "base/container.h"
-#include "memcached/verdict.h"
+#include "memcached/target_state.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void report(struct client *client)
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     snapshot_finish(snapshot);
-    verdict_log(snapshot, client->name, &client->reported_down);
+    target_state_log(snapshot, client->name, &client->reported_down);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
     begin_next(client);
     for (struct link *link; (link = list_pop(&polls));) {
@@ -147,7 +147,7 @@ static void on_dialed(struct dialer *dialer, int status, const char *why)
         return;
     }
     client->phase = CLIENT_IDLE;
-    judge(client, verdict_of_failure(status), why);
+    judge(client, target_state_of_failure(status), why);
     report(client);
 }
 
@@ -371,7 +371,7 @@ static struct snapshot *leave_current(struct client *client)
 {
     const char *error;
     bool dialing = client->phase == CLIENT_DIALING;
-    enum target_state state = verdict_when_late(dialing ? client->dialer.phase : DIALER_IDLE, &error);
+    enum target_state state = target_state_when_late(dialing ? client->dialer.phase : DIALER_IDLE, &error);
     struct snapshot *snapshot;
     if (list_is_empty(&client->polls)) {
         judge(client, state, error);

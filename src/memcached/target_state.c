@@ -1,8 +1,8 @@
-#include "memcached/verdict.h"
+#include "memcached/target_state.h"
 
 #include "base/log.h"
 
-enum target_state verdict_of_failure(int status)
+enum target_state target_state_of_failure(int status)
 {
     switch (status) {
     case UV_EAI_NONAME:
@@ -18,7 +18,7 @@ enum target_state verdict_of_failure(int status)
     }
 }
 
-enum target_state verdict_when_late(enum dialer_phase phase, const char **error)
+enum target_state target_state_when_late(enum dialer_phase phase, const char **error)
 {
     switch (phase) {
     case DIALER_RESOLVING:
@@ -37,7 +37,7 @@ enum target_state verdict_when_late(enum dialer_phase phase, const char **error)
     return TARGET_TIMEOUT;
 }
 
-void verdict_log(const struct snapshot *snapshot, const char *target, bool *down)
+void target_state_log(const struct snapshot *snapshot, const char *target, bool *down)
 {
     if (*down == (snapshot->state != TARGET_UP)) return;
     *down = !*down;
