@@ -78,7 +78,7 @@ static bool write_sizes_enabled(const struct counts_place *place, size_t *part)
 
 static void write_state(const struct counts_place *place, unsigned listener, unsigned state)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     uint32_t count = connections->counts[listener][state];
     if (count == 0) return;
     buffer_clear(place->labels);
@@ -98,17 +98,17 @@ static bool write_states(const struct counts_place *place, size_t *part)
 
 static bool write_idle(const struct counts_place *place, size_t *part)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     (void) part;
     if (connections)
-        write_histogram(place, connections_idle_bounds, connections->idle, CONNECTIONS_IDLE_BOUNDS,
+        write_histogram(place, conn_stats_idle_bounds, connections->idle, CONN_STATS_IDLE_BOUNDS,
                         (double) connections->idle_sum_s);
     return true;
 }
 
 static bool write_udp(const struct counts_place *place, size_t *part)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     (void) part;
     return write_bare(place, connections ? connections->udp_sockets : 0);
 }
@@ -116,7 +116,7 @@ static bool write_udp(const struct counts_place *place, size_t *part)
 /* The server names these only where they are not 0, and not every version has them: 0 stays unsaid. */
 static bool write_responses(const struct counts_place *place, size_t *part)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     (void) part;
     if (connections && connections->responses_waiting) write_bare(place, connections->responses_waiting);
     return true;
@@ -124,7 +124,7 @@ static bool write_responses(const struct counts_place *place, size_t *part)
 
 static bool write_queues(const struct counts_place *place, size_t *part)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     (void) part;
     if (connections && connections->queues_waiting) write_bare(place, connections->queues_waiting);
     return true;
@@ -132,7 +132,7 @@ static bool write_queues(const struct counts_place *place, size_t *part)
 
 static bool write_queued(const struct counts_place *place, size_t *part)
 {
-    const struct connections *connections = place->snapshot->connections;
+    const struct conn_stats *connections = place->snapshot->connections;
     (void) part;
     for (enum connection_queue queue = 0; queue < QUEUE_COUNT && connections; queue++) {
         if (!connections->queued[queue]) continue;

@@ -65,9 +65,9 @@ static bool add_connection(struct snapshot *snapshot, struct slice key, struct s
     if (!snapshot->connections) {
         snapshot->connections = malloc(sizeof(*snapshot->connections));
         if (!snapshot->connections) return false;
-        connections_init(snapshot->connections);
+        conn_stats_init(snapshot->connections);
     }
-    connections_add(snapshot->connections, key, value, &snapshot->builder.parse_errors);
+    conn_stats_add(snapshot->connections, key, value, &snapshot->builder.parse_errors);
     return true;
 }
 
@@ -227,7 +227,7 @@ void snapshot_finish(struct snapshot *snapshot)
     }
     snapshot->parse_errors = snapshot->builder.parse_errors;
     snapshot_builder_deinit(&snapshot->builder);
-    if (snapshot->connections) connections_finish(snapshot->connections);
+    if (snapshot->connections) conn_stats_finish(snapshot->connections);
     prefixes_finish(&snapshot->prefixes);
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
-#include "memcached/connections.h"
+#include "memcached/conn_stats.h"
 #include "memcached/prefixes.h"
 #include "memcached/sizes.h"
 #include "memcached/snapshot_builder.h"
@@ -63,7 +63,7 @@ struct snapshot {
     size_t records_len;              /* bytes */
     size_t count;                    /* of records */
     struct sizes sizes;              /* of `stats sizes`; empty unless it answered */
-    struct connections *connections; /* of `stats conns`; owned; NULL unless it named any */
+    struct conn_stats *connections;  /* of `stats conns`; owned; NULL unless it named any */
     struct prefixes prefixes;        /* of `stats detail dump`; empty unless it answered */
 };
 

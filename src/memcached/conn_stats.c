@@ -1,11 +1,11 @@
-#include "memcached/connections.h"
+#include "memcached/conn_stats.h"
 
 #include "base/container.h"
 #include "base/number.h"
 
 #include <assert.h>
 
-const double connections_idle_bounds[CONNECTIONS_IDLE_BOUNDS] = {1, 5, 15, 60, 300, 900, 3600, 14400, 86400};
+const double conn_stats_idle_bounds[CONN_STATS_IDLE_BOUNDS] = {1, 5, 15, 60, 300, 900, 3600, 14400, 86400};
 
 const char *connection_queue_name(enum connection_queue queue)
 {
@@ -15,20 +15,20 @@ const char *connection_queue_name(enum connection_queue queue)
     return names[queue];
 }
 
-void connections_init(struct connections *connections)
+void conn_stats_init(struct conn_stats *connections)
 {
-    *connections = (struct connections){0};
+    *connections = (struct conn_stats){0};
 }
 
-static void count_idle(struct connections *connections, uint64_t seconds)
+static void count_idle(struct conn_stats *connections, uint64_t seconds)
 {
     unsigned n = 0;
-    while (n < CONNECTIONS_IDLE_BOUNDS && (double) seconds > connections_idle_bounds[n]) n++;
+    while (n < CONN_STATS_IDLE_BOUNDS && (double) seconds > conn_stats_idle_bounds[n]) n++;
     connections->idle[n]++;
     connections->idle_sum_s += seconds;
 }
 
-void connections_finish(struct connections *connections)
+void conn_stats_finish(struct conn_stats *connections)
 {
     const struct connection_lines *current = &connections->current;
     if (current->has_state) connections->counts[current->listener][current->state]++;
@@ -38,16 +38,16 @@ void connections_finish(struct connections *connections)
 }
 
 /* Makes the connection with that number the current one. */
-static void turn_to(struct connections *connections, uint64_t number)
+static void turn_to(struct conn_stats *connections, uint64_t number)
 {
     if (connections->current.any && connections->current.number == number) return;
-    connections_finish(connections);
+    conn_stats_finish(connections);
     connections->current = (struct connection_lines){
         .any = true, .number = number, .listener = name_set_place(&connections->listeners, SLICE(""))};
 }
 
 /* The sum that a number goes to, or NULL. */
-static uint64_t *find_sum(struct connections *connections, struct slice what)
+static uint64_t *find_sum(struct conn_stats *connections, struct slice what)
 {
     if (slice_is(what, "resps_waiting")) return &connections->responses_waiting;
     if (slice_is(what, "queues_waiting")) return &connections->queues_waiting;
@@ -59,7 +59,7 @@ static uint64_t *find_sum(struct connections *connections, struct slice what)
     return NULL;
 }
 
-static void take_number(struct connections *connections, struct slice what, struct slice value,
+static void take_number(struct conn_stats *connections, struct slice what, struct slice value,
                         unsigned *wrong)
 {
     bool idle = slice_is(what, "secs_since_last_cmd");
@@ -75,7 +75,7 @@ static void take_number(struct connections *connections, struct slice what, stru
     }
 }
 
-void connections_add(struct connections *connections, struct slice key, struct slice value, unsigned *wrong)
+void conn_stats_add(struct conn_stats *connections, struct slice key, struct slice value, unsigned *wrong)
 {
     struct connection_lines *current = &connections->current;
     struct slice what = key;

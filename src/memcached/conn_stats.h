@@ -4,8 +4,8 @@
  *
  * Listening and UDP sockets count by state, like all others, but not in the idle times: nobody is idle there.
  */
-#ifndef MEMCACHED_CONNECTIONS_H
-#define MEMCACHED_CONNECTIONS_H
+#ifndef MEMCACHED_CONN_STATS_H
+#define MEMCACHED_CONN_STATS_H
 
 #include "base/slice.h"
 #include "memcached/names.h"
@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /* Upper bounds of the idle times, in seconds. */
-#define CONNECTIONS_IDLE_BOUNDS 9
-extern const double connections_idle_bounds[CONNECTIONS_IDLE_BOUNDS];
+#define CONN_STATS_IDLE_BOUNDS 9
+extern const double conn_stats_idle_bounds[CONN_STATS_IDLE_BOUNDS];
 
 /* What requests of a connection may be queued for (1.6.27 to 1.6.34). */
 enum connection_queue { QUEUE_EXTSTORE, QUEUE_PROXY, QUEUE_UNKNOWN, QUEUE_COUNT };
@@ -34,11 +34,11 @@ struct connection_lines {
 };
 
 /* Plain data: may be copied. */
-struct connections {
+struct conn_stats {
     struct name_set listeners; /* "" is unknown: listening and UDP sockets, servers before 1.5.17 */
     struct name_set states;
     uint32_t counts[NAME_SET_MAX + 1][NAME_SET_MAX + 1]; /* by places of listener and state */
-    uint64_t idle[CONNECTIONS_IDLE_BOUNDS + 1];          /* not cumulative */
+    uint64_t idle[CONN_STATS_IDLE_BOUNDS + 1];           /* not cumulative */
     uint64_t idle_sum_s;
     uint64_t udp_sockets;
     uint64_t responses_waiting, queues_waiting;
@@ -46,13 +46,13 @@ struct connections {
     struct connection_lines current; /* is counted when another begins */
 };
 
-void connections_init(struct connections *connections);
+void conn_stats_init(struct conn_stats *connections);
 
 /* Takes one line; what is of no use is dropped. A value that should be a number and is not counts in `wrong`.
  */
-void connections_add(struct connections *connections, struct slice key, struct slice value, unsigned *wrong);
+void conn_stats_add(struct conn_stats *connections, struct slice key, struct slice value, unsigned *wrong);
 
 /* Counts the last connection; nothing may be added afterwards. */
-void connections_finish(struct connections *connections);
+void conn_stats_finish(struct conn_stats *connections);
 
 #endif

@@ -7,26 +7,26 @@
 
 #include "base/container.h"
 #include "data.h"
-#include "memcached/connections.h"
+#include "memcached/conn_stats.h"
 #include "memcached/reply.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Reads lines as a reply; the caller looks at the result. */
-static unsigned read_lines(struct connections *connections, const char *text)
+static unsigned read_lines(struct conn_stats *connections, const char *text)
 {
     struct slice input = slice_of(text);
     unsigned wrong = 0;
-    connections_init(connections);
+    conn_stats_init(connections);
     for (struct reply_line line; (line = reply_next(&input, REPLY_PAIRS)).kind == REPLY_STAT;)
-        connections_add(connections, line.key, line.value, &wrong);
-    connections_finish(connections);
+        conn_stats_add(connections, line.key, line.value, &wrong);
+    conn_stats_finish(connections);
     return wrong;
 }
 
 /* How many connections there are of a listener in a state. */
-static unsigned count_of(const struct connections *connections, const char *listener, const char *state)
+static unsigned count_of(const struct conn_stats *connections, const char *listener, const char *state)
 {
     unsigned count = 0;
     for (unsigned l = 0; l < connections->listeners.count; l++) {
@@ -38,7 +38,7 @@ static unsigned count_of(const struct connections *connections, const char *list
     return count;
 }
 
-static uint64_t total(const struct connections *connections)
+static uint64_t total(const struct conn_stats *connections)
 {
     uint64_t sum = 0;
     for (unsigned l = 0; l <= NAME_SET_MAX; l++) {
@@ -47,14 +47,14 @@ static uint64_t total(const struct connections *connections)
     return sum;
 }
 
-static uint64_t idle_total(const struct connections *connections)
+static uint64_t idle_total(const struct conn_stats *connections)
 {
     uint64_t sum = 0;
-    for (unsigned n = 0; n <= CONNECTIONS_IDLE_BOUNDS; n++) sum += connections->idle[n];
+    for (unsigned n = 0; n <= CONN_STATS_IDLE_BOUNDS; n++) sum += connections->idle[n];
     return sum;
 }
 
-static void read_sample(struct connections *connections, const char *name)
+static void read_sample(struct conn_stats *connections, const char *name)
 {
     char text[4096];
     struct slice bytes = data_read(name);
@@ -65,7 +65,7 @@ static void read_sample(struct connections *connections, const char *name)
 
 static void test_captures(void **state)
 {
-    struct connections connections;
+    struct conn_stats connections;
     (void) state;
     read_sample(&connections, "samples/udp18-stats-conns.txt");
     assert_int_equal(connections.udp_sockets, 4);
@@ -92,8 +92,8 @@ static void test_captures(void **state)
 static void test_idle_times(void **state)
 {
     static const unsigned seconds[] = {0, 1, 2, 5, 6, 86400, 86401};
-    static const uint64_t expected[CONNECTIONS_IDLE_BOUNDS + 1] = {2, 2, 1, 0, 0, 0, 0, 0, 1, 1};
-    struct connections connections;
+    static const uint64_t expected[CONN_STATS_IDLE_BOUNDS + 1] = {2, 2, 1, 0, 0, 0, 0, 0, 1, 1};
+    struct conn_stats connections;
     char text[1024] = "";
     (void) state;
     for (unsigned n = 0; n < ARRAY_LEN(seconds); n++) {
@@ -109,7 +109,7 @@ static void test_idle_times(void **state)
 /* Nobody is idle on a listening socket or on one for UDP; the order of the lines does not matter. */
 static void test_sockets_are_not_idle(void **state)
 {
-    struct connections connections;
+    struct conn_stats connections;
     (void) state;
     read_lines(&connections, "STAT 1:secs_since_last_cmd 9\r\nSTAT 1:state conn_listening\r\n"
                              "STAT 2:secs_since_last_cmd 9\r\nSTAT 2:state conn_read\r\nSTAT 2:UDP UDP\r\n"
@@ -123,7 +123,7 @@ static void test_sockets_are_not_idle(void **state)
 
 static void test_waiting_is_added_up(void **state)
 {
-    struct connections connections;
+    struct conn_stats connections;
     (void) state;
     read_lines(&connections,
                "STAT 1:state conn_io_queue\r\nSTAT 1:resps_waiting 2\r\nSTAT 1:queues_waiting 1\r\n"
@@ -139,7 +139,7 @@ static void test_waiting_is_added_up(void **state)
 
 static void test_strange_lines(void **state)
 {
-    struct connections connections;
+    struct conn_stats connections;
     (void) state;
     assert_int_equal(read_lines(&connections,
                                 "STAT x:state conn_read\r\nSTAT state conn_read\r\nSTAT :state y\r\n"
@@ -157,19 +157,19 @@ static void test_strange_lines(void **state)
 /* A server may invent states and listeners without end; nothing is lost. */
 static void test_many_names(void **state)
 {
-    struct connections connections;
+    struct conn_stats connections;
     unsigned wrong = 0;
     (void) state;
-    connections_init(&connections);
+    conn_stats_init(&connections);
     for (unsigned n = 1; n <= 100000; n++) {
         char key[32], value[32];
         snprintf(key, sizeof(key), "%u:state", n);
         snprintf(value, sizeof(value), "state%u", n);
-        connections_add(&connections, slice_of(key), slice_of(value), &wrong);
+        conn_stats_add(&connections, slice_of(key), slice_of(value), &wrong);
         snprintf(key, sizeof(key), "%u:listen_addr", n);
-        connections_add(&connections, slice_of(key), slice_of(value), &wrong);
+        conn_stats_add(&connections, slice_of(key), slice_of(value), &wrong);
     }
-    connections_finish(&connections);
+    conn_stats_finish(&connections);
     assert_int_equal(total(&connections), 100000);
     assert_int_equal(connections.states.count, NAME_SET_MAX);
     assert_int_equal(connections.listeners.count, NAME_SET_MAX);
