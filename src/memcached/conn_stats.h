@@ -8,7 +8,7 @@
 #define MEMCACHED_CONN_STATS_H
 
 #include "base/slice.h"
-#include "memcached/names.h"
+#include "memcached/name_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include "memcached/prefixes.h"
 
 #include "base/number.h"
-#include "memcached/names.h"
+#include "memcached/name_set.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "memcached/snapshot_builder.h"
 
 #include "base/number.h"
-#include "memcached/names.h"
+#include "memcached/name_set.h"
 #include "memcached/value.h"
 
 #include <stdlib.h>

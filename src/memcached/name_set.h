@@ -4,8 +4,8 @@
  * Names are made valid as soon as they are read, so that two names which would make the same label value are
  * the same name: what they count is added up, and no series appears twice.
  */
-#ifndef MEMCACHED_NAMES_H
-#define MEMCACHED_NAMES_H
+#ifndef MEMCACHED_NAME_SET_H
+#define MEMCACHED_NAME_SET_H
 
 #include "base/buffer.h"
 #include "base/slice.h"

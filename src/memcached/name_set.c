@@ -1,4 +1,4 @@
-#include "memcached/names.h"
+#include "memcached/name_set.h"
 
 #include "base/utf8.h"
 

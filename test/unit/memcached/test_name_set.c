@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "memcached/names.h"
+#include "memcached/name_set.h"
 
 #include <stdio.h>
 #include <string.h>
