@@ -14,7 +14,7 @@
  *     targets     what users wrote, as servers to ask
  *     sd          the configured targets, for Prometheus to discover
  *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server;
- *                 conversation and reply: its protocol; snapshot: what it said;
+ *                 session and reply: its protocol; snapshot: what it said;
  *                 stats and stats_*.inc: the table of all stats and the metrics that they become
  *     net/        addresses, names, connections
  *     collectors/ fleet and counts: snapshots to samples; telemetry, inventory, build: the exporter's own

@@ -198,7 +198,7 @@ static void take(struct elasticache *elasticache, const struct cluster *cluster)
     elasticache->version = cluster->version;
 }
 
-/* --- The conversation --- */
+/* --- The session --- */
 
 static void give_up(struct elasticache *elasticache, const char *why)
 {

@@ -4,7 +4,7 @@
  *     client_poll -> dial -> on_dialed -> ask -> on_read* -> take_input -> go_on -> complete -> report
  *     client_poll ----------------------> ask -> on_read* -> take_input -> go_on -> complete -> report
  *
- * What is asked and what the answers say is the conversation's; when its first requests are answered, go_on
+ * What is asked and what the answers say is the session's; when its first requests are answered, go_on
  * sends the second ones, if there are any. Those who want more than the poll under way asks wait in
  * next_polls: report begins their poll before it tells the others.
  *
@@ -105,13 +105,13 @@ static void lose_connection(struct client *client, int status)
 }
 
 /*
- * Sends the next requests of the conversation. The kernel takes so few bytes at once, nearly always. That
+ * Sends the next requests of the session. The kernel takes so few bytes at once, nearly always. That
  * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
  * would be there before the write is known to be over.
  */
 static void send_requests(struct client *client)
 {
-    size_t len = conversation_ask(&client->conversation, client->request);
+    size_t len = session_ask(&client->session, client->request);
     ssize_t written = stream_write_now(&client->stream, client->request, len);
     int result = written < 0 ? (int) written : 0;
     if (result == 0 && (size_t) written < len) {
@@ -127,7 +127,7 @@ static void send_requests(struct client *client)
 static void ask(struct client *client)
 {
     client->phase = CLIENT_ASKING;
-    conversation_init(&client->conversation, client->snapshot, client->commands);
+    session_init(&client->session, client->snapshot, client->commands);
     if (!client->snapshot->reused) stream_share(&client->stream, &client->shared->budget);
     int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
     if (result < 0)
@@ -236,7 +236,7 @@ static void complete(struct client *client, bool clean)
 /* What was asked so far is answered. The requests that may follow wait for the write before them. */
 static void go_on(struct client *client, bool clean)
 {
-    if (!clean || !conversation_has_more(&client->conversation))
+    if (!clean || !session_has_more(&client->session))
         complete(client, clean);
     else if (!client->stream.writing)
         send_requests(client);
@@ -251,15 +251,15 @@ static void keep_rest(struct client *client, struct slice rest)
 
 static void take_input(struct client *client, struct slice input)
 {
-    switch (conversation_take(&client->conversation, &input)) {
-    case CONVERSATION_FAILED:
-        fail(client, client->conversation.failure, client->conversation.error);
+    switch (session_take(&client->session, &input)) {
+    case SESSION_FAILED:
+        fail(client, client->session.failure, client->session.error);
         break;
-    case CONVERSATION_PAUSES:
+    case SESSION_PAUSES:
         buffer_clear(&client->rest);
         go_on(client, input.len == 0);
         break;
-    case CONVERSATION_WAITS:
+    case SESSION_WAITS:
         if (client->received > client->shared->max_reply)
             fail(client, TARGET_PROTOCOL_ERROR, "the answer is larger than --memcached.max-reply");
         else
@@ -299,7 +299,7 @@ static void on_written(struct stream *stream, int status)
     if (client->phase != CLIENT_ASKING) return;
     if (status < 0)
         lose_connection(client, status);
-    else if (conversation_status(&client->conversation) == CONVERSATION_PAUSES)
+    else if (session_status(&client->session) == SESSION_PAUSES)
         go_on(client, true);
 }
 

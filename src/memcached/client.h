@@ -10,7 +10,7 @@
 #define MEMCACHED_CLIENT_H
 
 #include "base/list.h"
-#include "memcached/conversation.h"
+#include "memcached/session.h"
 #include "memcached/snapshot.h"
 #include "net/address.h"
 #include "net/dialer.h"
@@ -90,7 +90,7 @@ struct client {
     struct list next_polls;         /* who waits for the next poll */
     struct snapshot *next_snapshot; /* owned; NULL while nobody waits for it */
     unsigned next_commands;
-    struct conversation conversation; /* of the poll under way, on its connection */
+    struct session session; /* of the poll under way, on its connection */
     char request[COMMAND_REQUESTS_MAX];
     struct buffer rest;  /* the beginning of a line whose end has not arrived */
     uint64_t started_ns; /* of the poll */

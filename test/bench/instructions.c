@@ -11,8 +11,8 @@
 #include "bench.h"
 
 #include "collectors/fleet.h"
-#include "memcached/conversation.h"
 #include "memcached/round.h"
+#include "memcached/session.h"
 #include "targets.h"
 
 #include <gnu/libc-version.h>
@@ -27,13 +27,13 @@
 
 static void parse(struct slice replies)
 {
-    struct conversation conversation;
+    struct session session;
     char request[COMMAND_REQUESTS_MAX];
     struct snapshot *snapshot = snapshot_new(COMMANDS, MAX_REPLY, 0);
     if (!snapshot) die("no memory");
-    conversation_init(&conversation, snapshot, COMMANDS);
-    conversation_ask(&conversation, request);
-    if (conversation_take(&conversation, &replies) != CONVERSATION_PAUSES) die("the capture is not whole");
+    session_init(&session, snapshot, COMMANDS);
+    session_ask(&session, request);
+    if (session_take(&session, &replies) != SESSION_PAUSES) die("the capture is not whole");
     snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "");
     snapshot_drop_unanswered(snapshot);
     snapshot_finish(snapshot);

@@ -5,46 +5,46 @@
  * The first batch is what can be asked of any server. Some commands would harm some servers (see enum
  * command_danger): they make the second batch, if the whole reply to `stats` in the first one allows them.
  */
-#ifndef MEMCACHED_CONVERSATION_H
-#define MEMCACHED_CONVERSATION_H
+#ifndef MEMCACHED_SESSION_H
+#define MEMCACHED_SESSION_H
 
 #include "base/slice.h"
 #include "memcached/snapshot.h"
 
 #include <stdbool.h>
 
-struct conversation {
+struct session {
     struct snapshot *snapshot; /* takes what is said; borrowed */
     unsigned wanted;           /* set of commands */
     unsigned sent;             /* set of commands asked so far */
     unsigned replied;          /* set of commands whose reply, or refusal, is whole */
     bool has_storage;          /* `stats` says that there is external storage */
     bool has_size_counts;      /* `stats` says that the version counts sizes as it goes */
-    enum target_state failure; /* of CONVERSATION_FAILED, with why */
+    enum target_state failure; /* of SESSION_FAILED, with why */
     char error[128];
 };
 
 /* Begins anew, on a new connection or for a new poll; nothing is sent yet. */
-void conversation_init(struct conversation *conversation, struct snapshot *snapshot, unsigned wanted);
+void session_init(struct session *session, struct snapshot *snapshot, unsigned wanted);
 
-/* Whether conversation_ask would write anything. */
-bool conversation_has_more(const struct conversation *conversation);
+/* Whether session_ask would write anything. */
+bool session_has_more(const struct session *session);
 
 /*
  * Writes the next batch of requests, which counts as sent, and as asked in the snapshot; returns its length,
  * or 0 when there is nothing more to ask. The batch before must have its replies (asserted).
  */
-size_t conversation_ask(struct conversation *conversation, char request[COMMAND_REQUESTS_MAX]);
+size_t session_ask(struct session *session, char request[COMMAND_REQUESTS_MAX]);
 
-enum conversation_status {
-    CONVERSATION_WAITS,  /* replies are missing */
-    CONVERSATION_PAUSES, /* every reply is in; it is our turn, if there is more to ask */
-    CONVERSATION_FAILED, /* the connection is of no more use */
+enum session_status {
+    SESSION_WAITS,  /* replies are missing */
+    SESSION_PAUSES, /* every reply is in; it is our turn, if there is more to ask */
+    SESSION_FAILED, /* the connection is of no more use */
 };
-enum conversation_status conversation_status(const struct conversation *conversation);
+enum session_status session_status(const struct session *session);
 
 /* Takes whole lines off `input` until it has what it waits for; what is left is the beginning of a line, or
  * bytes that nobody asked for. */
-enum conversation_status conversation_take(struct conversation *conversation, struct slice *input);
+enum session_status session_take(struct session *session, struct slice *input);
 
 #endif

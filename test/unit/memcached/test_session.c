@@ -7,7 +7,7 @@
 
 #include "base/container.h"
 #include "data.h"
-#include "memcached/conversation.h"
+#include "memcached/session.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,37 +20,37 @@
     "stats proxy\r\nstats proxyfuncs\r\nstats proxybe\r\n"
 #define FIRST_REPLIES(stats) stats "END\r\nEND\r\nEND\r\nEND\r\nERROR\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n"
 
-static struct conversation conversation;
+static struct session session;
 static char request[COMMAND_REQUESTS_MAX];
 
 static void begin(unsigned wanted)
 {
     struct snapshot *snapshot = snapshot_new(0, 1 << 20, 1000);
     assert_non_null(snapshot);
-    conversation_init(&conversation, snapshot, wanted);
+    session_init(&session, snapshot, wanted);
 }
 
 static int end(void **state)
 {
     (void) state;
-    snapshot_release(conversation.snapshot);
-    conversation.snapshot = NULL;
+    snapshot_release(session.snapshot);
+    session.snapshot = NULL;
     return 0;
 }
 
 static void expect_request(const char *expected)
 {
-    bool more = conversation_has_more(&conversation);
-    size_t len = conversation_ask(&conversation, request);
+    bool more = session_has_more(&session);
+    size_t len = session_ask(&session, request);
     assert_int_equal(more, len > 0);
     assert_true(slice_is((struct slice){request, len}, expected));
 }
 
-static enum conversation_status hear(const char *text)
+static enum session_status hear(const char *text)
 {
     struct slice input = slice_of(text);
-    enum conversation_status status = conversation_take(&conversation, &input);
-    if (status == CONVERSATION_PAUSES) assert_int_equal(input.len, 0);
+    enum session_status status = session_take(&session, &input);
+    if (status == SESSION_PAUSES) assert_int_equal(input.len, 0);
     return status;
 }
 
@@ -61,8 +61,8 @@ static void test_first_batch(void **state)
     (void) state;
     begin(ALL);
     expect_request(FIRST_BATCH);
-    assert_int_equal(conversation_status(&conversation), CONVERSATION_WAITS);
-    assert_int_equal(conversation.snapshot->asked, commands_harmless());
+    assert_int_equal(session_status(&session), SESSION_WAITS);
+    assert_int_equal(session.snapshot->asked, commands_harmless());
 }
 
 static void test_only_what_is_wanted(void **state)
@@ -71,7 +71,7 @@ static void test_only_what_is_wanted(void **state)
     begin(COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_CONNS));
     expect_request("stats\r\nstats conns\r\n");
     assert_int_equal(hear("STAT version 1.6.18\r\nSTAT extstore_limit_maxbytes 1\r\nEND\r\nEND\r\n"),
-                     CONVERSATION_PAUSES);
+                     SESSION_PAUSES);
     expect_request("");
 }
 
@@ -118,12 +118,12 @@ static void test_second_batch(void **state)
         snprintf(replies, sizeof(replies), FIRST_REPLIES("%s"), second_batches[n].stats);
         begin(ALL);
         expect_request(FIRST_BATCH);
-        assert_int_equal(hear(replies), CONVERSATION_PAUSES);
+        assert_int_equal(hear(replies), SESSION_PAUSES);
         expect_request(second_batches[n].second);
         unsigned asked = commands_harmless();
         if (strstr(second_batches[n].second, "sizes")) asked |= COMMAND_BIT(COMMAND_SIZES);
         if (strstr(second_batches[n].second, "extstore")) asked |= COMMAND_BIT(COMMAND_EXTSTORE);
-        assert_int_equal(conversation.snapshot->asked, asked);
+        assert_int_equal(session.snapshot->asked, asked);
         end(state);
     }
 }
@@ -133,26 +133,26 @@ static void test_only_stats_allows(void **state)
 {
     (void) state;
     begin(ALL);
-    conversation_ask(&conversation, request);
+    session_ask(&session, request);
     assert_int_equal(hear("END\r\nSTAT extstore_limit_maxbytes 1\r\nSTAT version 1.6.18\r\nEND\r\n"
                           "STAT extstore_limit_maxbytes 1\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\n"
                           "END\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\nEND\r\nEND\r\n"),
-                     CONVERSATION_PAUSES);
+                     SESSION_PAUSES);
     expect_request("");
 }
 
 /* What was allowed on one connection is not on the next. */
-static void test_a_new_conversation_has_learnt_nothing(void **state)
+static void test_a_new_session_has_learnt_nothing(void **state)
 {
     (void) state;
     begin(ALL);
-    conversation_ask(&conversation, request);
-    assert_int_equal(hear(FIRST_REPLIES("STAT extstore_limit_maxbytes 1\r\n")), CONVERSATION_PAUSES);
-    struct snapshot *old = conversation.snapshot;
+    session_ask(&session, request);
+    assert_int_equal(hear(FIRST_REPLIES("STAT extstore_limit_maxbytes 1\r\n")), SESSION_PAUSES);
+    struct snapshot *old = session.snapshot;
     begin(ALL);
     snapshot_release(old);
-    conversation_ask(&conversation, request);
-    assert_int_equal(hear(FIRST_REPLIES("")), CONVERSATION_PAUSES);
+    session_ask(&session, request);
+    assert_int_equal(hear(FIRST_REPLIES("")), SESSION_PAUSES);
     expect_request("");
 }
 
@@ -160,17 +160,17 @@ static void test_both_batches(void **state)
 {
     (void) state;
     begin(ALL);
-    conversation_ask(&conversation, request);
+    session_ask(&session, request);
     hear(FIRST_REPLIES("STAT extstore_limit_maxbytes 1\r\nSTAT version 1.6.18\r\n"));
     expect_request("stats sizes\r\nstats extstore\r\n");
-    assert_int_equal(hear("STAT 96 4\r\nEND\r\n"), CONVERSATION_WAITS);
-    assert_int_equal(hear("STAT 0:bytes 4\r\nEND\r\n"), CONVERSATION_PAUSES);
+    assert_int_equal(hear("STAT 96 4\r\nEND\r\n"), SESSION_WAITS);
+    assert_int_equal(hear("STAT 0:bytes 4\r\nEND\r\n"), SESSION_PAUSES);
     expect_request("");
-    assert_int_equal(conversation.snapshot->sizes.count, 1);
+    assert_int_equal(session.snapshot->sizes.count, 1);
     unsigned refused = COMMAND_BIT(COMMAND_CONNS) | COMMAND_BIT(COMMAND_PROXY) |
                        COMMAND_BIT(COMMAND_PROXYFUNCS) | COMMAND_BIT(COMMAND_PROXYBE);
-    assert_int_equal(conversation.snapshot->answered, ALL & ~refused);
-    assert_int_equal(conversation.snapshot->asked, ALL);
+    assert_int_equal(session.snapshot->answered, ALL & ~refused);
+    assert_int_equal(session.snapshot->asked, ALL);
 }
 
 /* --- What is heard --- */
@@ -180,8 +180,8 @@ static void test_bytes_behind_the_last_reply_are_left(void **state)
     struct slice input = SLICE("END\r\nSTAT a 1\r\n");
     (void) state;
     begin(COMMAND_BIT(COMMAND_STATS));
-    conversation_ask(&conversation, request);
-    assert_int_equal(conversation_take(&conversation, &input), CONVERSATION_PAUSES);
+    session_ask(&session, request);
+    assert_int_equal(session_take(&session, &input), SESSION_PAUSES);
     assert_true(slice_is(input, "STAT a 1\r\n"));
 }
 
@@ -200,10 +200,10 @@ static void test_failures(void **state)
     };
     for (size_t n = 0; n < ARRAY_LEN(failures); n++) {
         begin(ALL);
-        conversation_ask(&conversation, request);
-        assert_int_equal(hear(failures[n].reply), CONVERSATION_FAILED);
-        assert_int_equal(conversation.failure, failures[n].failure);
-        assert_true(strlen(conversation.error) > 0);
+        session_ask(&session, request);
+        assert_int_equal(hear(failures[n].reply), SESSION_FAILED);
+        assert_int_equal(session.failure, failures[n].failure);
+        assert_true(strlen(session.error) > 0);
         end(state);
     }
 }
@@ -244,9 +244,9 @@ static void append_replies(struct buffer *out, const char *server, unsigned comm
 static void take_pieces(struct slice replies, size_t cut)
 {
     struct slice piece = {replies.data, cut};
-    if (cut) assert_int_equal(conversation_take(&conversation, &piece), CONVERSATION_WAITS);
+    if (cut) assert_int_equal(session_take(&session, &piece), SESSION_WAITS);
     struct slice rest = slice_from(replies, (size_t) (piece.data - replies.data));
-    assert_int_equal(conversation_take(&conversation, &rest), CONVERSATION_PAUSES);
+    assert_int_equal(session_take(&session, &rest), SESSION_PAUSES);
     assert_int_equal(rest.len, 0);
 }
 
@@ -254,12 +254,12 @@ static void take_pieces(struct slice replies, size_t cut)
 static struct snapshot *talk(struct slice first, struct slice second, size_t cut)
 {
     begin(ALL);
-    assert_true(conversation_ask(&conversation, request) > 0);
+    assert_true(session_ask(&session, request) > 0);
     take_pieces(first, cut < first.len ? cut : 0);
-    assert_true(conversation_ask(&conversation, request) > 0);
+    assert_true(session_ask(&session, request) > 0);
     take_pieces(second, cut > first.len ? cut - first.len : 0);
-    snapshot_finish(conversation.snapshot);
-    return snapshot_hold(conversation.snapshot);
+    snapshot_finish(session.snapshot);
+    return snapshot_hold(session.snapshot);
 }
 
 static void assert_same(const struct snapshot *a, const struct snapshot *b)
@@ -312,7 +312,7 @@ int main(void)
         TEST(test_only_what_is_wanted),
         TEST(test_second_batch),
         TEST(test_only_stats_allows),
-        TEST(test_a_new_conversation_has_learnt_nothing),
+        TEST(test_a_new_session_has_learnt_nothing),
         TEST(test_both_batches),
         TEST(test_bytes_behind_the_last_reply_are_left),
         TEST(test_failures),

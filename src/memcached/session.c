@@ -1,0 +1,185 @@
+#include "memcached/session.h"
+
+#include "base/number.h"
+#include "memcached/reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+void session_init(struct session *session, struct snapshot *snapshot, unsigned wanted)
+{
+    *session = (struct session){.snapshot = snapshot, .wanted = wanted, .failure = TARGET_UP};
+}
+
+/* --- Asking --- */
+
+/* Nothing is known before the reply to `stats`, and nothing is asked after a refusal of it. */
+static bool is_safe(const struct session *session, enum command command)
+{
+    switch (command_info(command)->danger) {
+    case DANGER_CRASH:
+        return session->has_storage;
+    case DANGER_WALK:
+        return session->has_size_counts;
+    case DANGER_NONE:
+        break;
+    }
+    return true;
+}
+
+/* The commands that may be sent now and have not been. */
+static unsigned next_batch(const struct session *session)
+{
+    unsigned batch = session->wanted & ~session->sent;
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (!is_safe(session, command)) batch &= ~COMMAND_BIT(command);
+    }
+    return batch;
+}
+
+bool session_has_more(const struct session *session)
+{
+    return next_batch(session) != 0;
+}
+
+size_t session_ask(struct session *session, char request[COMMAND_REQUESTS_MAX])
+{
+    unsigned batch = next_batch(session);
+    size_t len = 0;
+    assert(session->sent == session->replied);
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        struct slice line = command_info(command)->request;
+        if (!(batch & COMMAND_BIT(command))) continue;
+        assert(len + line.len <= COMMAND_REQUESTS_MAX);
+        memcpy(request + len, line.data, line.len);
+        len += line.len;
+    }
+    session->sent |= batch;
+    session->snapshot->asked |= batch;
+    return len;
+}
+
+/* --- What the server says of itself --- */
+
+static bool read_part(struct slice *rest, unsigned *part)
+{
+    size_t len = 0;
+    uint64_t number;
+    while (len < rest->len && rest->data[len] >= '0' && rest->data[len] <= '9') len++;
+    if (!number_parse_u64((struct slice){rest->data, len}, &number) || number > 9999) return false;
+    *part = (unsigned) number;
+    *rest = slice_from(*rest, len);
+    return true;
+}
+
+/* Whether a version is 1.4.27 or later: "1.6.18", "1.5.4-rc1", "1.6.0 DF". One of another form is not. */
+static bool counts_sizes(struct slice version)
+{
+    unsigned part[3];
+    for (unsigned n = 0; n < 3; n++) {
+        if (n > 0 && !slice_starts(version, ".")) return false;
+        if (n > 0) version = slice_from(version, 1);
+        if (!read_part(&version, &part[n])) return false;
+    }
+    if (version.len && !memchr(" -_", version.data[0], 3)) return false;
+    if (part[0] != 1) return part[0] > 1;
+    return part[1] > 4 || (part[1] == 4 && part[2] >= 27);
+}
+
+static void learn(struct session *session, struct slice key, struct slice value)
+{
+    if (key.data[0] == 'e' && slice_is(key, "extstore_limit_maxbytes")) session->has_storage = true;
+    if (key.data[0] == 'v' && slice_is(key, "version")) session->has_size_counts = counts_sizes(value);
+}
+
+/* --- Listening --- */
+
+enum session_status session_status(const struct session *session)
+{
+    if (session->failure != TARGET_UP) return SESSION_FAILED;
+    return session->sent == session->replied ? SESSION_PAUSES : SESSION_WAITS;
+}
+
+static void fail(struct session *session, enum target_state state, const char *error)
+{
+    session->failure = state;
+    snprintf(session->error, sizeof(session->error), "%s", error);
+}
+
+/* Replies come in the order of the requests, which is the order of the commands. */
+static enum command current_command(const struct session *session)
+{
+    return (enum command) __builtin_ctz(session->sent & ~session->replied);
+}
+
+/* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
+static void take_refusal(struct session *session, enum command command, struct slice line)
+{
+    char error[96];
+    snprintf(error, sizeof(error), "the server said: %.*s", (int) (line.len > 64 ? 64 : line.len), line.data);
+    switch (reply_refusal(line)) {
+    case REFUSAL_OVERLOADED:
+        fail(session, TARGET_OVERLOADED, error);
+        break;
+    case REFUSAL_UNAUTHENTICATED:
+        fail(session, TARGET_AUTH_FAILED, error);
+        break;
+    case REFUSAL_COMMAND:
+        if (command == COMMAND_STATS) fail(session, TARGET_PROTOCOL_ERROR, error);
+        break;
+    }
+}
+
+/* False when it cannot be kept, which fails the session. */
+static bool take_stat(struct session *session, enum command command, struct slice key, struct slice value)
+{
+    if (command == COMMAND_STATS) learn(session, key, value);
+    if (snapshot_add(session->snapshot, command, key, value)) return true;
+    fail(session, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+    return false;
+}
+
+/* The lines of a reply up to one that needs a closer look. */
+static bool take_pairs(struct session *session, enum command command, struct slice *input)
+{
+    struct slice key, value;
+    if (command_info(command)->form != REPLY_PAIRS) return true;
+    while (reply_take_pair(input, &key, &value)) {
+        if (!take_stat(session, command, key, value)) return false;
+    }
+    return true;
+}
+
+/* Takes some lines off the input; false when there is no whole one, or no more is wanted. */
+static bool take_line(struct session *session, struct slice *input)
+{
+    enum command command = current_command(session);
+    if (!take_pairs(session, command, input)) return false;
+    struct reply_line line = reply_next(input, command_info(command)->form);
+    switch (line.kind) {
+    case REPLY_MORE:
+        return false;
+    case REPLY_MALFORMED:
+        fail(session, TARGET_PROTOCOL_ERROR, "the answer is not in the memcached protocol");
+        break;
+    case REPLY_STAT:
+        take_stat(session, command, line.key, line.value);
+        break;
+    case REPLY_END:
+        session->snapshot->answered |= COMMAND_BIT(command);
+        session->replied |= COMMAND_BIT(command);
+        break;
+    case REPLY_REFUSED:
+        take_refusal(session, command, line.value);
+        session->replied |= COMMAND_BIT(command);
+        break;
+    }
+    return true;
+}
+
+enum session_status session_take(struct session *session, struct slice *input)
+{
+    while (session_status(session) == SESSION_WAITS && take_line(session, input)) continue;
+    return session_status(session);
+}
