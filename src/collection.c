@@ -1,5 +1,5 @@
 /*
- * collection_start -> on_round_done -> on_ready -> fill, as often as the sink takes another piece -> release
+ * collection_start -> on_fan_out_done -> on_ready -> fill, as often as the sink takes another piece -> release
  *
  * The snapshots live until the last byte is written, since each piece is encoded when it is asked for.
  */
@@ -9,7 +9,7 @@
 #include "collectors/build.h"
 #include "collectors/fleet.h"
 #include "collectors/inventory.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 #include "metrics/collector.h"
 #include "metrics/process.h"
 #include "metrics/registry.h"
@@ -18,7 +18,7 @@
 
 struct collection {
     struct collection_plan plan;
-    struct round *round;
+    struct fan_out *fan_out;
     struct source source;
     struct exposition exposition;
     struct fleet_walk fleet;
@@ -44,7 +44,7 @@ static void collection_free(struct collection *collection)
     void *context = collection->plan.context;
     if (collection->walking) fleet_walk_deinit(&collection->fleet);
     exposition_deinit(&collection->exposition);
-    round_free(collection->round);
+    fan_out_free(collection->fan_out);
     collection_plan_clear(&collection->plan);
     free(collection);
     if (on_end) on_end(context);
@@ -135,19 +135,19 @@ static void tell_telemetry(const struct collection *collection)
                              collection_targets(collection));
 }
 
-static void on_round_done(void *context)
+static void on_fan_out_done(void *context)
 {
     struct collection *collection = context;
     const struct collection_plan *plan = &collection->plan;
     collection->walking =
-        fleet_walk_init(&collection->fleet, collection->round, plan->commands, plan->with_labels) == 0;
+        fleet_walk_init(&collection->fleet, collection->fan_out, plan->commands, plan->with_labels) == 0;
     tell_telemetry(collection);
     add_walks(collection);
     plan->on_ready(plan->context);
 }
 
-/* Starts the round over those of the targets that the plan's shard owns. */
-static int start_round(struct collection *collection)
+/* Starts the fan-out over those of the targets that the plan's shard owns. */
+static int start_fan_out(struct collection *collection)
 {
     const struct collection_plan *plan = &collection->plan;
     const struct target_list *targets = plan->roster ? &plan->roster->targets : &plan->own;
@@ -158,8 +158,8 @@ static int start_round(struct collection *collection)
         if (shard_owns(plan->shard, slice_of(targets->items[n]->client->name)))
             owned[count++] = targets->items[n];
     }
-    int status = round_start(&collection->round, plan->fleet, owned, count, plan->commands, plan->timeout_ms,
-                             on_round_done, collection);
+    int status = fan_out_start(&collection->fan_out, plan->fleet, owned, count, plan->commands,
+                               plan->timeout_ms, on_fan_out_done, collection);
     free(owned);
     return status;
 }
@@ -172,7 +172,7 @@ int collection_start(struct collection **result, struct collection_plan *plan)
         collection->plan = *plan;
         collection->started_ns = uv_hrtime();
         collection->source = (struct source){.fill = fill, .release = release};
-        status = start_round(collection);
+        status = start_fan_out(collection);
     }
     if (status == 0) {
         *result = collection;
@@ -191,8 +191,8 @@ struct source *collection_source(struct collection *collection)
 size_t collection_up(const struct collection *collection)
 {
     size_t up = 0;
-    for (size_t n = 0; n < round_count(collection->round); n++) {
-        const struct snapshot *snapshot = round_snapshot(collection->round, n);
+    for (size_t n = 0; n < fan_out_count(collection->fan_out); n++) {
+        const struct snapshot *snapshot = fan_out_snapshot(collection->fan_out, n);
         up += snapshot && snapshot->state == TARGET_UP;
     }
     return up;
@@ -200,12 +200,12 @@ size_t collection_up(const struct collection *collection)
 
 size_t collection_targets(const struct collection *collection)
 {
-    return round_count(collection->round);
+    return fan_out_count(collection->fan_out);
 }
 
 const struct snapshot *collection_only(const struct collection *collection)
 {
-    return round_count(collection->round) == 1 ? round_snapshot(collection->round, 0) : NULL;
+    return fan_out_count(collection->fan_out) == 1 ? fan_out_snapshot(collection->fan_out, 0) : NULL;
 }
 
 void collection_cancel(struct collection *collection)

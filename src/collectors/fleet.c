@@ -285,18 +285,18 @@ static bool is_own(const struct fleet_walk *fleet)
 
 static size_t targets_of_family(const struct fleet_walk *fleet)
 {
-    return is_own(fleet) ? round_count(fleet->round) : fleet->heard;
+    return is_own(fleet) ? fan_out_count(fleet->fan_out) : fleet->heard;
 }
 
 static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
 {
-    return fleet->with_labels ? slice_of(round_target(fleet->round, target)->labels) : SLICE("");
+    return fleet->with_labels ? slice_of(fan_out_target(fleet->fan_out, target)->labels) : SLICE("");
 }
 
 /* `stats` is always asked, and always shown. */
 static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 {
-    return fleet->commands & (round_target(fleet->round, target)->commands | COMMAND_BIT(COMMAND_STATS));
+    return fleet->commands & (fan_out_target(fleet->fan_out, target)->commands | COMMAND_BIT(COMMAND_STATS));
 }
 
 /*
@@ -309,7 +309,7 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
 {
     size_t at = fleet->position;
     if (is_own(fleet)) {
-        return (struct place){encoder, target_labels(fleet, at), round_snapshot(fleet->round, at), NULL,
+        return (struct place){encoder, target_labels(fleet, at), fan_out_snapshot(fleet->fan_out, at), NULL,
                               target_commands(fleet, at)};
     }
     struct fleet_cursor *cursor = &fleet->cursors[at];
@@ -329,7 +329,7 @@ static bool step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
     size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
-    if (fleet->family == walk->collector->count || round_count(fleet->round) == 0) return false;
+    if (fleet->family == walk->collector->count || fan_out_count(fleet->fan_out) == 0) return false;
 
     encoder_family_ready(encoder, walk->collector->families[fleet->family], &table.heads[fleet->family]);
     if (encoder->muted) fleet->position = targets;
@@ -350,11 +350,11 @@ static bool step(struct walk *walk, struct encoder *encoder)
 /* Which targets said anything, so that the others are passed over at each of some hundred families. */
 static bool find_heard(struct fleet_walk *fleet)
 {
-    size_t count = round_count(fleet->round);
+    size_t count = fan_out_count(fleet->fan_out);
     fleet->cursors = calloc(count + 1, sizeof(fleet->cursors[0]));
     if (!fleet->cursors) return false;
     for (size_t n = 0; n < count; n++) {
-        const struct snapshot *snapshot = round_snapshot(fleet->round, n);
+        const struct snapshot *snapshot = fan_out_snapshot(fleet->fan_out, n);
         if (!snapshot || !snapshot->answered) continue;
         const char *at = snapshot->records, *end = snapshot_end(snapshot);
         fleet->cursors[fleet->heard++] = (struct fleet_cursor){
@@ -369,10 +369,13 @@ static bool find_heard(struct fleet_walk *fleet)
     return true;
 }
 
-int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigned commands, bool with_labels)
+int fleet_walk_init(struct fleet_walk *fleet, const struct fan_out *fan_out, unsigned commands,
+                    bool with_labels)
 {
-    *fleet = (struct fleet_walk){
-        .walk = {fleet_collector(), step}, .round = round, .commands = commands, .with_labels = with_labels};
+    *fleet = (struct fleet_walk){.walk = {fleet_collector(), step},
+                                 .fan_out = fan_out,
+                                 .commands = commands,
+                                 .with_labels = with_labels};
     buffer_init(&fleet->labels, SCRATCH_MAX);
     if (find_heard(fleet)) return 0;
     fleet_walk_deinit(fleet);

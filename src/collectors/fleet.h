@@ -1,12 +1,12 @@
 /*
- * The collector of the memcached servers: walks the snapshots of one round, family by family over all
+ * The collector of the memcached servers: walks the snapshots of one fan_out, family by family over all
  * targets.
  */
 #ifndef COLLECTORS_FLEET_H
 #define COLLECTORS_FLEET_H
 
 #include "base/buffer.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 #include "metrics/collector.h"
 
 #include <stdbool.h>
@@ -24,21 +24,22 @@ struct fleet_cursor {
 
 struct fleet_walk {
     struct walk walk;
-    const struct round *round;    /* borrowed; done */
-    unsigned commands;            /* set of commands whose metrics are written: others may have asked more */
-    bool with_labels;             /* samples carry their target's labels */
-    size_t family, position;      /* the next step; the position is among the targets of that family */
-    size_t part;                  /* of that family of that target, when it takes several steps */
-    struct fleet_cursor *cursors; /* one for each target that said anything; owned */
-    size_t heard;                 /* how many those are */
-    struct buffer labels;         /* scratch for one sample */
+    const struct fan_out *fan_out; /* borrowed; done */
+    unsigned commands;             /* set of commands whose metrics are written: others may have asked more */
+    bool with_labels;              /* samples carry their target's labels */
+    size_t family, position;       /* the next step; the position is among the targets of that family */
+    size_t part;                   /* of that family of that target, when it takes several steps */
+    struct fleet_cursor *cursors;  /* one for each target that said anything; owned */
+    size_t heard;                  /* how many those are */
+    struct buffer labels;          /* scratch for one sample */
 };
 
 /* The families of the table, made at the first call. */
 const struct collector *fleet_collector(void);
 
-/* 0, or UV_ENOMEM: then there is nothing to release. The round must outlive the walk. */
-int fleet_walk_init(struct fleet_walk *fleet, const struct round *round, unsigned commands, bool with_labels);
+/* 0, or UV_ENOMEM: then there is nothing to release. The fan-out must outlive the walk. */
+int fleet_walk_init(struct fleet_walk *fleet, const struct fan_out *fan_out, unsigned commands,
+                    bool with_labels);
 
 void fleet_walk_deinit(struct fleet_walk *fleet);
 

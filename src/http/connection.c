@@ -30,7 +30,7 @@ static void on_exchange_end(struct exchange *exchange, int status);
 /* --- The end --- */
 
 /* The thread pool or a handler may still hold the exchange when the stream is closed, and the other way
- * round.
+ * fan_out.
  */
 static void free_if_over(struct connection *connection)
 {

@@ -72,7 +72,7 @@ struct target *target_new(struct fleet *fleet, const struct address *address, st
 /* Whether a target of that address is configured, however it was written. */
 bool fleet_has(struct fleet *fleet, const struct address *address);
 
-/* NULL is taken. The target must not be in a round. The connection of a server that was configured, and is
+/* NULL is taken. The target must not be in a fan_out. The connection of a server that was configured, and is
  * no target any more, is closed. */
 void target_release(struct target *target);
 

@@ -3,7 +3,7 @@
  * some milliseconds: who finds the budget spent waits in line for a later turn, and what has arrived
  * waits in the kernel.
  *
- * The loop handles all that is ready before it comes round, and with it what is due to others. Budgets bound
+ * The loop handles all that is ready before it comes fan_out, and with it what is due to others. Budgets bound
  * that by bytes; time would do as well, but bytes are the same on every machine, and in every test.
  */
 #ifndef NET_READ_BUDGET_H

@@ -6,12 +6,12 @@
  *     instructions made-with                    the compiler and the libc, on which the figures depend
  *
  * Two runs that differ in TIMES give the instructions of one time: all that happens once drops out. The
- * snapshots that are encoded come from a simulated fleet (fleet.c) on PORT, by a round over loopback.
+ * snapshots that are encoded come from a simulated fleet (fleet.c) on PORT, by a fan-out over loopback.
  */
 #include "bench.h"
 
 #include "collectors/fleet.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 #include "memcached/session.h"
 #include "targets.h"
 
@@ -54,13 +54,13 @@ static void set_true(void *context)
     *(bool *) context = true;
 }
 
-static void encode(const struct round *round)
+static void encode(const struct fan_out *fan_out)
 {
     struct fleet_walk walk;
     struct exposition exposition;
     struct buffer piece;
     bool more = true;
-    if (fleet_walk_init(&walk, round, COMMANDS, true) < 0) die("no memory");
+    if (fleet_walk_init(&walk, fan_out, COMMANDS, true) < 0) die("no memory");
     buffer_init(&piece, 16 * PIECE);
     exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
     exposition_add(&exposition, &walk.walk);
@@ -89,21 +89,21 @@ static void encode_times(const char *port, size_t count, size_t times)
 {
     uv_loop_t loop;
     struct fleet *fleet;
-    struct round *round;
+    struct fan_out *fan_out;
     struct target_list targets = {0};
     struct fleet_config config = {.max_connecting = 64, .max_reply = MAX_REPLY, .max_unused = 1};
     bool done = false;
     uv_loop_init(&loop);
     if (fleet_new(&fleet, &loop, &config) < 0) die("no fleet");
     add_targets(&targets, fleet, port, count);
-    if (round_start(&round, fleet, targets.items, count, COMMANDS, TIMEOUT_MS, set_true, &done) < 0)
+    if (fan_out_start(&fan_out, fleet, targets.items, count, COMMANDS, TIMEOUT_MS, set_true, &done) < 0)
         die("no round");
     while (!done) uv_run(&loop, UV_RUN_ONCE);
     for (size_t n = 0; n < count; n++)
-        if (round_snapshot(round, n)->state != TARGET_UP) die("%s", round_snapshot(round, n)->error);
-    for (size_t n = 0; n < times; n++) encode(round);
+        if (fan_out_snapshot(fan_out, n)->state != TARGET_UP) die("%s", fan_out_snapshot(fan_out, n)->error);
+    for (size_t n = 0; n < times; n++) encode(fan_out);
 
-    round_free(round);
+    fan_out_free(fan_out);
     target_list_clear(&targets);
     fleet_close(fleet, set_true, &done);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -25,7 +25,7 @@ struct world {
     struct fake_server server;
     struct fleet *fleet;
     struct target *targets[2];
-    struct round *round;
+    struct fan_out *fan_out;
     unsigned asked, shown; /* sets of commands: that a poll asks, whose metrics are written */
     bool done, closed;
 };
@@ -65,7 +65,7 @@ static void set_true(void *context)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    round_free(world->round);
+    fan_out_free(world->fan_out);
     target_release(world->targets[0]);
     target_release(world->targets[1]);
     fleet_close(world->fleet, set_true, &world->closed);
@@ -82,13 +82,13 @@ static char *collect(struct world *world, size_t count, bool with_labels)
     struct fleet_walk fleet;
     struct exposition exposition;
     struct buffer out;
-    round_free(world->round);
+    fan_out_free(world->fan_out);
     world->done = false;
-    assert_int_equal(round_start(&world->round, world->fleet, world->targets, count, world->asked, 5000,
-                                 set_true, &world->done),
+    assert_int_equal(fan_out_start(&world->fan_out, world->fleet, world->targets, count, world->asked, 5000,
+                                   set_true, &world->done),
                      0);
     loop_run_until(&world->loop, &world->done);
-    assert_int_equal(fleet_walk_init(&fleet, world->round, world->shown, with_labels), 0);
+    assert_int_equal(fleet_walk_init(&fleet, world->fan_out, world->shown, with_labels), 0);
     exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
     exposition_add(&exposition, &fleet.walk);
     buffer_init(&out, 4 << 20);
@@ -394,7 +394,7 @@ static void test_steps_are_small(void **state)
     world->server.reply = reply.data;
     free(collect(world, 1, false));
 
-    assert_int_equal(fleet_walk_init(&fleet, world->round, world->shown, false), 0);
+    assert_int_equal(fleet_walk_init(&fleet, world->fan_out, world->shown, false), 0);
     exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
     exposition_add(&exposition, &fleet.walk);
     buffer_init(&out, 1 << 20);

@@ -8,7 +8,7 @@
 
 #include "exposition.h"
 #include "fleet_world.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 
 #include <netinet/in.h>
 #include <unistd.h>
@@ -49,18 +49,18 @@ static void expect(struct fleet_world *world, const char *series, uint64_t expec
     if (got != (double) expected) fail_msg("%s is %g", series, got);
 }
 
-/* As many rounds at once as are asked for, to their end. */
+/* As many fan-outs at once as are asked for, to their end. */
 static void poll(struct fleet_world *world, unsigned rounds)
 {
-    struct round *running[4];
+    struct fan_out *running[4];
     bool done[4] = {false};
     for (unsigned n = 0; n < rounds; n++) {
-        assert_int_equal(round_start(&running[n], world->fleet, world->targets.items, world->targets.count,
-                                     WORLD_COMMANDS, 5000, world_set_true, &done[n]),
+        assert_int_equal(fan_out_start(&running[n], world->fleet, world->targets.items, world->targets.count,
+                                       WORLD_COMMANDS, 5000, world_set_true, &done[n]),
                          0);
     }
     for (unsigned n = 0; n < rounds; n++) loop_run_until(&world->loop, &done[n]);
-    for (unsigned n = 0; n < rounds; n++) round_free(running[n]);
+    for (unsigned n = 0; n < rounds; n++) fan_out_free(running[n]);
 }
 
 static void test_fleet(void **state)

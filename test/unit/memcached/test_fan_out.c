@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "fake_server.h"
 #include "loop.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ struct world {
     struct fleet *fleet;
     struct target *targets[400];
     size_t count;
-    struct round *round;
+    struct fan_out *fan_out;
     bool done, fleet_closed, resolver_closed;
 };
 
@@ -92,8 +92,8 @@ static int teardown(void **state)
 static void start(struct world *world, uint64_t timeout_ms)
 {
     world->done = false;
-    assert_int_equal(round_start(&world->round, world->fleet, world->targets, world->count, COMMANDS,
-                                 timeout_ms, set_true, &world->done),
+    assert_int_equal(fan_out_start(&world->fan_out, world->fleet, world->targets, world->count, COMMANDS,
+                                   timeout_ms, set_true, &world->done),
                      0);
     assert_false(world->done);
 }
@@ -106,7 +106,7 @@ static void run(struct world *world, uint64_t timeout_ms)
 
 static void expect_state(const struct world *world, size_t n, enum target_state state)
 {
-    const struct snapshot *snapshot = round_snapshot(world->round, n);
+    const struct snapshot *snapshot = fan_out_snapshot(world->fan_out, n);
     assert_non_null(snapshot);
     assert_string_equal(target_state_name(snapshot->state), target_state_name(state));
 }
@@ -116,20 +116,20 @@ static void test_all_answer(void **state)
     struct world *world = *state;
     for (size_t n = 0; n < SERVERS; n++) add_target(world, world->servers[n].port);
     run(world, 5000);
-    assert_int_equal(round_count(world->round), SERVERS);
+    assert_int_equal(fan_out_count(world->fan_out), SERVERS);
     for (size_t n = 0; n < SERVERS; n++) {
         expect_state(world, n, TARGET_UP);
-        assert_ptr_equal(round_target(world->round, n), world->targets[n]);
+        assert_ptr_equal(fan_out_target(world->fan_out, n), world->targets[n]);
     }
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 static void test_no_targets(void **state)
 {
     struct world *world = *state;
     run(world, 5000);
-    assert_int_equal(round_count(world->round), 0);
-    round_free(world->round);
+    assert_int_equal(fan_out_count(world->fan_out), 0);
+    fan_out_free(world->fan_out);
 }
 
 static void test_silent_targets_cost_only_themselves(void **state)
@@ -147,7 +147,7 @@ static void test_silent_targets_cost_only_themselves(void **state)
         expect_state(world, 1, TARGET_TIMEOUT);
         expect_state(world, 2, TARGET_UP);
         expect_state(world, 3, TARGET_REFUSED);
-        round_free(world->round);
+        fan_out_free(world->fan_out);
     }
 }
 
@@ -160,7 +160,7 @@ static void test_many_targets_of_one_server(void **state)
     run(world, 5000);
     for (size_t n = 0; n < 400; n++) expect_state(world, n, TARGET_UP);
     assert_int_equal(world->servers[0].accepted, 1);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 static void test_freed_before_it_is_done(void **state)
@@ -171,13 +171,13 @@ static void test_freed_before_it_is_done(void **state)
         start(world, 5000);
         loop_turn(&world->loop, turns);
         bool done = world->done;
-        round_free(world->round);
+        fan_out_free(world->fan_out);
         loop_run_for(&world->loop, 20);
         assert_int_equal(world->done, done);
     }
     run(world, 5000);
     for (size_t n = 0; n < SERVERS; n++) expect_state(world, n, TARGET_UP);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* A deadline in the past still gives one answer for each target that was asked. */
@@ -187,26 +187,26 @@ static void test_deadline_of_zero(void **state)
     world->servers[0].reply = NULL;
     add_target(world, world->servers[0].port);
     run(world, 0);
-    const struct snapshot *snapshot = round_snapshot(world->round, 0);
+    const struct snapshot *snapshot = fan_out_snapshot(world->fan_out, 0);
     assert_true(!snapshot || snapshot->state == TARGET_TIMEOUT);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 static void test_two_rounds_share_polls(void **state)
 {
     struct world *world = *state;
-    struct round *other;
+    struct fan_out *other;
     bool other_done = false;
     add_target(world, world->servers[0].port);
     start(world, 5000);
     assert_int_equal(
-        round_start(&other, world->fleet, world->targets, 1, COMMANDS, 5000, set_true, &other_done), 0);
+        fan_out_start(&other, world->fleet, world->targets, 1, COMMANDS, 5000, set_true, &other_done), 0);
     loop_run_until(&world->loop, &world->done);
     loop_run_until(&world->loop, &other_done);
     assert_int_equal(world->servers[0].requests, 1);
-    assert_ptr_equal(round_snapshot(world->round, 0), round_snapshot(other, 0));
-    round_free(other);
-    round_free(world->round);
+    assert_ptr_equal(fan_out_snapshot(world->fan_out, 0), fan_out_snapshot(other, 0));
+    fan_out_free(other);
+    fan_out_free(world->fan_out);
 }
 
 /* The server of a target that is gone keeps its connection for the next target with that address. */
@@ -216,8 +216,8 @@ static void test_server_outlives_its_targets(void **state)
     for (unsigned n = 0; n < 3; n++) {
         add_target(world, world->servers[0].port);
         run(world, 5000);
-        assert_int_equal(round_snapshot(world->round, 0)->reused, n > 0);
-        round_free(world->round);
+        assert_int_equal(fan_out_snapshot(world->fan_out, 0)->reused, n > 0);
+        fan_out_free(world->fan_out);
         release_targets(world);
     }
     assert_int_equal(world->servers[0].accepted, 1);
@@ -230,18 +230,18 @@ static void test_unused_servers_are_capped(void **state)
     for (size_t n = 0; n < SERVERS; n++) {
         add_target(world, world->servers[n].port);
         run(world, 5000);
-        round_free(world->round);
+        fan_out_free(world->fan_out);
         release_targets(world);
     }
     add_target(world, world->servers[0].port);
     add_target(world, world->servers[2].port);
     run(world, 5000);
-    assert_false(round_snapshot(world->round, 0)->reused);
-    assert_true(round_snapshot(world->round, 1)->reused);
-    round_free(world->round);
+    assert_false(fan_out_snapshot(world->fan_out, 0)->reused);
+    assert_true(fan_out_snapshot(world->fan_out, 1)->reused);
+    fan_out_free(world->fan_out);
 }
 
-/* One that is given up at its own time, while the others go on to theirs; and none is over the round's. */
+/* One that is given up at its own time, while the others go on to theirs; and none is over the fan-out's. */
 static void test_targets_have_their_own_time(void **state)
 {
     struct world *world = *state;
@@ -256,15 +256,15 @@ static void test_targets_have_their_own_time(void **state)
     /* The loop's time lags behind the clock's. */
     assert_true(uv_hrtime() - started_ns >= 100 * 1000000ull);
     for (size_t n = 0; n < SERVERS; n++) expect_state(world, n, TARGET_TIMEOUT);
-    uint64_t first_ns = round_snapshot(world->round, 0)->duration_ns;
-    uint64_t second_ns = round_snapshot(world->round, 1)->duration_ns;
+    uint64_t first_ns = fan_out_snapshot(world->fan_out, 0)->duration_ns;
+    uint64_t second_ns = fan_out_snapshot(world->fan_out, 1)->duration_ns;
     assert_true(first_ns < second_ns);
-    assert_true(second_ns < round_snapshot(world->round, 2)->duration_ns);
-    round_free(world->round);
+    assert_true(second_ns < fan_out_snapshot(world->fan_out, 2)->duration_ns);
+    fan_out_free(world->fan_out);
 }
 
-/* Without a time of the round, that of the targets ends it. */
-static void test_round_without_end(void **state)
+/* Without a time of the fan_out, that of the targets ends it. */
+static void test_fan_out_without_end(void **state)
 {
     struct world *world = *state;
     add_target(world, world->servers[0].port);
@@ -274,7 +274,7 @@ static void test_round_without_end(void **state)
     run(world, UINT64_MAX);
     expect_state(world, 0, TARGET_UP);
     expect_state(world, 1, TARGET_TIMEOUT);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* A target is asked no more than its owner allows. */
@@ -285,9 +285,9 @@ static void test_targets_have_their_own_commands(void **state)
     add_target(world, world->servers[1].port);
     world->targets[0]->commands = COMMAND_BIT(COMMAND_STATS);
     run(world, 5000);
-    assert_int_equal(round_snapshot(world->round, 0)->asked, COMMAND_BIT(COMMAND_STATS));
-    assert_int_equal(round_snapshot(world->round, 1)->asked, COMMANDS | COMMAND_BIT(COMMAND_STATS));
-    round_free(world->round);
+    assert_int_equal(fan_out_snapshot(world->fan_out, 0)->asked, COMMAND_BIT(COMMAND_STATS));
+    assert_int_equal(fan_out_snapshot(world->fan_out, 1)->asked, COMMANDS | COMMAND_BIT(COMMAND_STATS));
+    fan_out_free(world->fan_out);
 }
 
 int main(void)
@@ -304,7 +304,7 @@ int main(void)
         TEST(test_server_outlives_its_targets),
         TEST(test_unused_servers_are_capped),
         TEST(test_targets_have_their_own_time),
-        TEST(test_round_without_end),
+        TEST(test_fan_out_without_end),
         TEST(test_targets_have_their_own_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /*
  * One fan-out: many targets asked at once, one deadline, one callback when all is said.
  */
-#ifndef MEMCACHED_ROUND_H
-#define MEMCACHED_ROUND_H
+#ifndef MEMCACHED_FAN_OUT_H
+#define MEMCACHED_FAN_OUT_H
 
 #include "memcached/fleet.h"
 #include "memcached/snapshot.h"
@@ -10,30 +10,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct round;
+struct fan_out;
 
-typedef void (*round_fn)(void *context);
+typedef void (*fan_out_fn)(void *context);
 
 /*
  * Polls every target, asking of the set of commands what the target allows, and `stats`; a snapshot may hold
  * what others asked in the same poll. A target has the least of `timeout_ms` and its own time; UINT64_MAX is
  * without end. 0: on_done runs exactly once, from the loop, never inside this call, when the last target has
- * answered or the deadline is over, unless the round is freed before. Negative libuv code: never. The targets
- * are borrowed until round_free; the array is copied.
+ * answered or the deadline is over, unless the fan-out is freed before. Negative libuv code: never. The targets
+ * are borrowed until fan_out_free; the array is copied.
  */
-int round_start(struct round **round, struct fleet *fleet, struct target *const *targets, size_t count,
-                unsigned commands, uint64_t timeout_ms, round_fn on_done, void *context);
+int fan_out_start(struct fan_out **fan_out, struct fleet *fleet, struct target *const *targets, size_t count,
+                  unsigned commands, uint64_t timeout_ms, fan_out_fn on_done, void *context);
 
-size_t round_count(const struct round *round);
-const struct target *round_target(const struct round *round, size_t n);
+size_t fan_out_count(const struct fan_out *fan_out);
+const struct target *fan_out_target(const struct fan_out *fan_out, size_t n);
 
 /* What that target said; after on_done. NULL when there was no memory to poll it. */
-const struct snapshot *round_snapshot(const struct round *round, size_t n);
+const struct snapshot *fan_out_snapshot(const struct fan_out *fan_out, size_t n);
 
 /*
  * Ends it and gives up what is not done: the targets are free then. The loop frees it later, the snapshots of
  * a large fleet over several turns. NULL is taken.
  */
-void round_free(struct round *round);
+void fan_out_free(struct fan_out *fan_out);
 
 #endif

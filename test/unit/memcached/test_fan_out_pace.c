@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "crowd.h"
 #include "loop.h"
-#include "memcached/round.h"
+#include "memcached/fan_out.h"
 
 #include <stdlib.h>
 
@@ -22,7 +22,7 @@
 
 #define MAX_CONNECTING 20
 
-/* What the round and the fleet promise; see there. */
+/* What the fan-out and the fleet promise; see there. */
 #define WINDOW       128
 #define PACE         128
 #define GIVEN_UP     128
@@ -37,7 +37,7 @@ struct world {
     struct fleet *fleet;
     struct target *targets[TARGETS];
     size_t count;
-    struct round *round;
+    struct fan_out *fan_out;
     uv_prepare_t turn;
     unsigned answers_a_turn;         /* so many of those who were asked are answered in each turn */
     struct client_counts before;     /* at the last turn */
@@ -138,8 +138,8 @@ static int teardown(void **state)
 static void start(struct world *world, uint64_t timeout_ms)
 {
     world->done = false;
-    assert_int_equal(round_start(&world->round, world->fleet, world->targets, world->count,
-                                 COMMAND_BIT(COMMAND_STATS), timeout_ms, set_true, &world->done),
+    assert_int_equal(fan_out_start(&world->fan_out, world->fleet, world->targets, world->count,
+                                   COMMAND_BIT(COMMAND_STATS), timeout_ms, set_true, &world->done),
                      0);
 }
 
@@ -147,19 +147,19 @@ static size_t count_up(const struct world *world)
 {
     size_t up = 0;
     for (size_t n = 0; n < world->count; n++) {
-        assert_non_null(round_snapshot(world->round, n));
-        up += round_snapshot(world->round, n)->state == TARGET_UP;
+        assert_non_null(fan_out_snapshot(world->fan_out, n));
+        up += fan_out_snapshot(world->fan_out, n)->state == TARGET_UP;
     }
     return up;
 }
 
-/* A round that leaves a connection to every server. */
+/* A fan-out that leaves a connection to every server. */
 static void connect_all(struct world *world)
 {
     world->answers_a_turn = SERVERS;
     start(world, 10000);
     loop_run_until(&world->loop, &world->done);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
     assert_int_equal(fleet_counts(world->fleet).opened, SERVERS);
     world->answers_a_turn = 0;
 }
@@ -184,7 +184,7 @@ static void test_answers_let_others_go(void **state)
     }
     assert_int_equal(count_up(world), SERVERS);
     assert_in_range(world->crowd.most_asked, WINDOW, WINDOW + PACE);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* More than the window never answer, and come first: the others are asked all the same. */
@@ -198,7 +198,7 @@ static void test_silent_ones_hold_up_nobody(void **state)
     loop_run_until(&world->loop, &world->done);
     assert_int_equal(count_up(world), 50);
     assert_int_equal(fleet_counts(world->fleet).opened, SERVERS);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* To end a poll is to close a connection: so many in a turn, and no more. */
@@ -214,7 +214,7 @@ static void test_given_up_in_slices(void **state)
     assert_int_equal(count_up(world), 0);
     assert_in_range(world->most_closed, 1, GIVEN_UP);
     assert_int_equal(fleet_counts(world->fleet).open, 0);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* All answers are there in the same turn, three megabytes of them. */
@@ -229,7 +229,7 @@ static void test_burst_of_answers_is_read_in_rations(void **state)
     loop_run_until(&world->loop, &world->done);
     assert_int_equal(count_up(world), SERVERS);
     assert_in_range(world->most_read, READ_IN_TURN / 2, READ_IN_TURN + CLIENT_READ_SIZE);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
 }
 
 /* Nobody asks any more, and all connections are unused at the same time. */
@@ -255,7 +255,7 @@ void __wrap_limiter_enter(struct limiter *limiter, struct limiter_ticket *ticket
     if (limiter->inside > most_inside) most_inside = limiter->inside;
 }
 
-/* Every connection has ended since the last round, and the next one hears of it before it asks, or when it
+/* Every connection has ended since the last fan_out, and the next one hears of it before it asks, or when it
  * asks: it connects anew, to some at a time, and all are up. */
 static void test_fleet_that_was_restarted(void **state)
 {
@@ -273,7 +273,7 @@ static void test_fleet_that_was_restarted(void **state)
         assert_int_equal(count_up(world), SERVERS);
         assert_int_equal(fleet_counts(world->fleet).opened, (heard + 2) * SERVERS);
         assert_in_range(most_inside, 1, MAX_CONNECTING);
-        round_free(world->round);
+        fan_out_free(world->fan_out);
     }
 }
 
@@ -299,7 +299,7 @@ static void test_released_in_slices(void **state)
     loop_run_until(&world->loop, &world->done);
     assert_int_equal(count_up(world), TARGETS);
     released = most_released = 0;
-    round_free(world->round);
+    fan_out_free(world->fan_out);
     for (unsigned turn = 0; turn < 10; turn++) {
         if (released > most_released) most_released = released;
         total += released;
@@ -310,7 +310,7 @@ static void test_released_in_slices(void **state)
     assert_in_range(most_released, 1, RELEASED);
 }
 
-/* Whoever frees a round may release its targets at once. */
+/* Whoever frees a fan-out may release its targets at once. */
 static void test_freed_while_it_gives_up(void **state)
 {
     struct world *world = *state;
@@ -319,7 +319,7 @@ static void test_freed_while_it_gives_up(void **state)
     while (fleet_counts(world->fleet).opened < SERVERS || fleet_counts(world->fleet).open == SERVERS)
         loop_turn(&world->loop, 1);
     assert_false(world->done);
-    round_free(world->round);
+    fan_out_free(world->fan_out);
     while (world->count) target_release(world->targets[--world->count]);
     loop_run_for(&world->loop, 50);
     assert_false(world->done);
