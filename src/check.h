@@ -3,7 +3,7 @@
 #define CHECK_H
 
 #include "base/buffer.h"
-#include "options.h"
+#include "cli/options.h"
 
 #include <stdbool.h>
 

@@ -10,11 +10,11 @@
 #define COLLECTION_H
 
 #include "base/source.h"
+#include "cli/options.h"
 #include "collectors/telemetry.h"
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 #include "net/shard.h"
-#include "options.h"
 #include "roster.h"
 #include "targets.h"
 

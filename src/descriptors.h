@@ -2,7 +2,7 @@
 #ifndef DESCRIPTORS_H
 #define DESCRIPTORS_H
 
-#include "options.h"
+#include "cli/options.h"
 
 #include <stddef.h>
 

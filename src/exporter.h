@@ -2,7 +2,7 @@
 #ifndef EXPORTER_H
 #define EXPORTER_H
 
-#include "options.h"
+#include "cli/options.h"
 
 /*
  * Runs until SIGTERM or SIGINT and returns the exit code: 0 after a clean stop, 1 when something could not be

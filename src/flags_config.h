@@ -6,8 +6,8 @@
 #define FLAGS_CONFIG_H
 
 #include "base/buffer.h"
+#include "cli/options.h"
 #include "config/config.h"
-#include "options.h"
 
 /*
  * Its file is NULL. 0; -EINVAL with a line in `error`, without a line end, that names flag, value and what

@@ -15,10 +15,10 @@
 #ifndef INVENTORY_H
 #define INVENTORY_H
 
+#include "cli/options.h"
 #include "config/config.h"
 #include "discovery/discovery.h"
 #include "memcached/fleet.h"
-#include "options.h"
 #include "roster.h"
 #include "terms.h"
 

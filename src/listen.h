@@ -3,8 +3,8 @@
 #define LISTEN_H
 
 #include "base/buffer.h"
+#include "cli/options.h"
 #include "http/server.h"
-#include "options.h"
 
 /* 0; or a negative libuv code with one line in `error`, without a line end: UV_EINVAL for a malformed
  * address. */

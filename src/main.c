@@ -40,8 +40,8 @@
  */
 #include "base/buffer.h"
 #include "check.h"
+#include "cli/options.h"
 #include "exporter.h"
-#include "options.h"
 
 #include <stdio.h>
 

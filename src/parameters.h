@@ -5,9 +5,9 @@
 #define PARAMETERS_H
 
 #include "base/buffer.h"
+#include "cli/options.h"
 #include "inventory.h"
 #include "net/shard.h"
-#include "options.h"
 #include "targets.h"
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
 #define PUSH_OPTIONS_H
 
 #include "base/buffer.h"
-#include "options.h"
+#include "cli/options.h"
 #include "outputs/push_config.h"
 
 #include <stddef.h>

@@ -10,8 +10,8 @@
 #define RELOAD_H
 
 #include "base/buffer.h"
+#include "cli/options.h"
 #include "inventory.h"
-#include "options.h"
 
 #include <stdbool.h>
 #include <uv.h>

@@ -6,8 +6,8 @@
 #define SETTINGS_H
 
 #include "base/buffer.h"
+#include "cli/options.h"
 #include "config/config.h"
-#include "options.h"
 
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
 #ifndef SUPPORT_PARSED_OPTIONS_H
 #define SUPPORT_PARSED_OPTIONS_H
 
-#include "options.h"
+#include "cli/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "cli/options.h"
 #include "config_file.h"
-#include "options.h"
 
 #include <stdio.h>
 

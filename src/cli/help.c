@@ -1,6 +1,6 @@
 #include "base/container.h"
 #include "base/version.h"
-#include "options_flags.h"
+#include "cli/flags.h"
 
 /* The page that users of Prometheus tools know: flags on the left, their help from this column on. */
 #define HELP_COLUMN 33

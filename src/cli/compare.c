@@ -1,5 +1,5 @@
 /* What two sets of options have in common, flag by flag. */
-#include "options_flags.h"
+#include "cli/flags.h"
 
 static bool same_list(const struct string_list *a, const struct string_list *b)
 {

@@ -1,4 +1,4 @@
-#include "options_flags.h"
+#include "cli/flags.h"
 
 #include "base/container.h"
 #include "base/nearest.h"

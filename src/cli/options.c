@@ -6,11 +6,11 @@
  * The first error ends the reading; its line is in `text`. --help and its like end it too, before the
  * environment is looked at: they work where the environment is what is wrong.
  */
-#include "options.h"
+#include "cli/options.h"
 
 #include "base/utf8.h"
 #include "base/version.h"
-#include "options_flags.h"
+#include "cli/flags.h"
 
 #include <assert.h>
 
@@ -207,7 +207,7 @@ static bool ends_with(struct slice text, const char *word)
     return text.len >= len && slice_is(slice_from(text, text.len - len), word);
 }
 
-/* Whether the container runtime made this variable for a service, in the forms that options.h lists. */
+/* Whether the container runtime made this variable for a service, in the forms that cli/options.h lists. */
 static bool is_service_link(struct slice name, struct slice value)
 {
     /* With the underscore that ends our prefix, as the service's name ends before it. */

@@ -1,7 +1,7 @@
 /*
  * The command line and the environment to one struct. Pure but for reading argv and environ.
  *
- * One table (options_flags.c) names every flag, its default, its place in the struct and its help; it parses,
+ * One table (cli/flags.c) names every flag, its default, its place in the struct and its help; it parses,
  * prints --help and the man page, and gives each flag its environment variable. A flag on the command line
  * wins over the environment, the environment over the default. Lists given on the command line replace the
  * list from the environment.
@@ -12,8 +12,8 @@
  * form: *_SERVICE_HOST, *_SERVICE_PORT*, *_PORT_<number>_TCP* (UDP, SCTP), and *_PORT with a value that holds
  * "://".
  */
-#ifndef OPTIONS_H
-#define OPTIONS_H
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
 
 #include "base/buffer.h"
 #include "base/log.h"

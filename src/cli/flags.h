@@ -1,12 +1,12 @@
 /*
- * The table of flags, shared by what parses (options.c) and what prints (options_help.c); for these files
+ * The table of flags, shared by what parses (cli/options.c) and what prints (cli/help.c); for these files
  * only.
  */
-#ifndef OPTIONS_FLAGS_H
-#define OPTIONS_FLAGS_H
+#ifndef CLI_FLAGS_H
+#define CLI_FLAGS_H
 
 #include "base/slice.h"
-#include "options.h"
+#include "cli/options.h"
 
 struct flag;
 
@@ -33,7 +33,7 @@ struct flag_type {
 
 extern const char flag_out_of_memory[];
 
-/* options_values.c */
+/* cli/values.c */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_list, flag_filled_list, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
@@ -71,7 +71,7 @@ const struct flag *flag_nearest(struct slice written, bool variable);
 /* Appends "--memcached.timeout" or the variable. */
 void flag_append_spelling(const struct flag *flag, bool variable, struct buffer *text);
 
-/* options_help.c */
+/* cli/help.c */
 void options_print_help(struct buffer *text);
 void options_print_manual(struct buffer *text);
 void options_print_version(struct buffer *text);

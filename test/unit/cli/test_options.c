@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "cli/flags.h"
 #include "memcached/stats.h"
-#include "options_flags.h"
 #include "parsed_options.h"
 
 #define SECOND UINT64_C(1000000000)

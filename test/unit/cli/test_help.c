@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/version.h"
-#include "options_flags.h"
+#include "cli/flags.h"
 #include "parsed_options.h"
 
 static void assert_holds(const struct buffer *text, const char *part)
