@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "outputs/push.h"
 #include "outputs/textfile.h"
-#include "push_options.h"
+#include "settings/push.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 #include "collection.h"
 #include "roster.h"
-#include "terms.h"
+#include "settings/terms.h"
 
 #include <uv.h>
 

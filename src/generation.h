@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 #include "feeds.h"
-#include "terms.h"
+#include "settings/terms.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -20,7 +20,7 @@
 #include "discovery/discovery.h"
 #include "memcached/fleet.h"
 #include "roster.h"
-#include "terms.h"
+#include "settings/terms.h"
 
 #include <stdbool.h>
 #include <stddef.h>

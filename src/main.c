@@ -39,9 +39,9 @@
  * descriptors, listen and turns are parts of the exporter's start.
  */
 #include "base/buffer.h"
-#include "check.h"
 #include "cli/options.h"
 #include "exporter.h"
+#include "settings/check.h"
 
 #include <stdio.h>
 

@@ -14,9 +14,9 @@
 #include "base/container.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "flags_config.h"
 #include "net/libcurl.h"
-#include "settings.h"
+#include "settings/from_flags.h"
+#include "settings/settings.h"
 
 #include <assert.h>
 #include <errno.h>

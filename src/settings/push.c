@@ -1,4 +1,4 @@
-#include "push_options.h"
+#include "settings/push.h"
 
 #include "base/duration.h"
 #include "base/utf8.h"

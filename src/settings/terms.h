@@ -2,11 +2,11 @@
  * What holds at one moment: a configuration, and the settings that it makes of the flags. Shared by those who
  * go on working by it when another one has come into force.
  */
-#ifndef TERMS_H
-#define TERMS_H
+#ifndef SETTINGS_TERMS_H
+#define SETTINGS_TERMS_H
 
 #include "config/config.h"
-#include "settings.h"
+#include "settings/settings.h"
 
 struct terms {
     unsigned references;

@@ -1,9 +1,9 @@
-#include "check.h"
+#include "settings/check.h"
 
 #include "base/version.h"
 #include "config/config.h"
-#include "flags_config.h"
-#include "settings.h"
+#include "settings/from_flags.h"
+#include "settings/settings.h"
 #include "targets.h"
 
 #include <uv.h>

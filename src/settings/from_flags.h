@@ -2,8 +2,8 @@
  * The addresses that flags name, as a configuration of one group: without a file, everything else works as
  * with one.
  */
-#ifndef FLAGS_CONFIG_H
-#define FLAGS_CONFIG_H
+#ifndef SETTINGS_FROM_FLAGS_H
+#define SETTINGS_FROM_FLAGS_H
 
 #include "base/buffer.h"
 #include "cli/options.h"

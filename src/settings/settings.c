@@ -1,7 +1,7 @@
-#include "settings.h"
+#include "settings/settings.h"
 
 #include "base/utf8.h"
-#include "push_options.h"
+#include "settings/push.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * The options of a push in the form that a push takes, and whether they are fit to be used. Knows no loop.
  */
-#ifndef PUSH_OPTIONS_H
-#define PUSH_OPTIONS_H
+#ifndef SETTINGS_PUSH_H
+#define SETTINGS_PUSH_H
 
 #include "base/buffer.h"
 #include "cli/options.h"

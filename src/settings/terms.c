@@ -1,4 +1,4 @@
-#include "terms.h"
+#include "settings/terms.h"
 
 #include <stdlib.h>
 #include <uv.h>

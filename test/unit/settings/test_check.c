@@ -7,9 +7,9 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "check.h"
 #include "directory.h"
 #include "parsed_options.h"
+#include "settings/check.h"
 
 static int setup(void **state)
 {

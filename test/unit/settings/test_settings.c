@@ -9,7 +9,7 @@
 #include "base/container.h"
 #include "memcached/stats.h"
 #include "parsed_options.h"
-#include "settings.h"
+#include "settings/settings.h"
 
 #include <uv.h>
 

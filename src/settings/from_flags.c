@@ -1,4 +1,4 @@
-#include "flags_config.h"
+#include "settings/from_flags.h"
 
 #include "base/utf8.h"
 #include "targets.h"

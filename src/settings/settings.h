@@ -2,8 +2,8 @@
  * The flags with what the configuration file says instead: what is in force. It knows no loop; what it asks
  * of the system is whether the files that a push needs can be read.
  */
-#ifndef SETTINGS_H
-#define SETTINGS_H
+#ifndef SETTINGS_SETTINGS_H
+#define SETTINGS_SETTINGS_H
 
 #include "base/buffer.h"
 #include "cli/options.h"

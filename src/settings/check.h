@@ -1,6 +1,6 @@
 /* --config.check: what a configuration file means beside the flags, for people. */
-#ifndef CHECK_H
-#define CHECK_H
+#ifndef SETTINGS_CHECK_H
+#define SETTINGS_CHECK_H
 
 #include "base/buffer.h"
 #include "cli/options.h"
