@@ -8,7 +8,7 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
-#include "collectors/inventory.h"
+#include "collectors/targets.h"
 #include "memcached/fan_out.h"
 #include "metrics/collector.h"
 #include "metrics/process.h"
@@ -24,7 +24,7 @@ struct collection {
     struct fleet_walk fleet;
     struct process_walk process, memcached_process;
     struct telemetry_walk telemetry;
-    struct inventory_walk inventory;
+    struct manager_walk manager;
     struct walk build;
     uint64_t started_ns;
     bool walking; /* the fleet's walk is initialised */
@@ -33,8 +33,8 @@ struct collection {
 void collection_plan_clear(struct collection_plan *plan)
 {
     target_list_clear(&plan->own);
-    roster_release(plan->roster);
-    plan->roster = NULL;
+    target_set_release(plan->target_set);
+    plan->target_set = NULL;
     buffer_deinit(&plan->names);
 }
 
@@ -71,7 +71,7 @@ const struct collector *own_collector(enum own_collector own)
         [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
         [OWN_BUILD] = &build_collector,
         [OWN_TELEMETRY] = &telemetry_collector,
-        [OWN_INVENTORY] = &inventory_collector,
+        [OWN_TARGETS] = &manager_collector,
         [OWN_PROCESS] = &process_collector,
     };
     return collectors[own];
@@ -82,7 +82,7 @@ unsigned own_collectors(const struct options *options)
     unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS);
     if (options->disable_exporter_metrics) return set;
     if (options->collect_build) set |= OWN_BIT(OWN_BUILD);
-    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY) | OWN_BIT(OWN_INVENTORY);
+    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY) | OWN_BIT(OWN_TARGETS);
     if (options->collect_process) set |= OWN_BIT(OWN_PROCESS);
     return set;
 }
@@ -103,10 +103,10 @@ static struct walk *make_walk(struct collection *collection, enum own_collector 
     case OWN_TELEMETRY:
         telemetry_walk_init(&collection->telemetry, telemetry);
         return &collection->telemetry.walk;
-    case OWN_INVENTORY:
-        if (!telemetry->inventory) return NULL;
-        inventory_walk_init(&collection->inventory, telemetry->inventory, telemetry->reload);
-        return &collection->inventory.walk;
+    case OWN_TARGETS:
+        if (!telemetry->manager) return NULL;
+        manager_walk_init(&collection->manager, telemetry->manager, telemetry->reload);
+        return &collection->manager.walk;
     case OWN_PROCESS:
         process_walk_self(&collection->process);
         return &collection->process.walk;
@@ -150,7 +150,7 @@ static void on_fan_out_done(void *context)
 static int start_fan_out(struct collection *collection)
 {
     const struct collection_plan *plan = &collection->plan;
-    const struct target_list *targets = plan->roster ? &plan->roster->targets : &plan->own;
+    const struct target_list *targets = plan->target_set ? &plan->target_set->targets : &plan->own;
     struct target **owned = calloc(targets->count + 1, sizeof(struct target *));
     size_t count = 0;
     if (!owned) return UV_ENOMEM;

@@ -15,8 +15,8 @@
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 #include "net/shard.h"
-#include "roster.h"
-#include "targets.h"
+#include "targets/list.h"
+#include "targets/target_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ enum own_collector {
     OWN_MEMCACHED_PROCESS, /* of a pid file, if there is one */
     OWN_BUILD,
     OWN_TELEMETRY,
-    OWN_INVENTORY,
+    OWN_TARGETS,
     OWN_PROCESS,
     OWN_COUNT,
 };
@@ -53,7 +53,8 @@ typedef void (*collection_fn)(void *context);
 
 struct collection_plan {
     struct fleet *fleet;
-    struct roster *roster;   /* moved: one reference, which the collection releases; or NULL for its own */
+    struct target_set
+        *target_set;         /* moved: one reference, which the collection releases; or NULL for its own */
     struct target_list own;  /* moved: cleared by the collection, also when it fails to start */
     struct buffer names;     /* moved likewise: name[] filter, each ended by NUL; empty for all */
     struct shard shard;      /* only those of the targets that it owns */

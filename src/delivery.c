@@ -54,11 +54,11 @@ static int collect(struct delivery *delivery, struct collection **collection, un
 {
     const struct delivery_config *config = &delivery->config;
     const struct options *options = options_of(delivery);
-    struct roster *roster = config->roster(config->context);
+    struct target_set *target_set = config->target_set(config->context);
     struct collection_plan plan = {
         .fleet = config->fleet,
-        .roster = roster_hold(roster),
-        .with_labels = roster->with_labels,
+        .target_set = target_set_hold(target_set),
+        .with_labels = target_set->with_labels,
         .own_collectors = own & own_collectors(options),
         .telemetry = config->telemetry,
         .pid_file = options->pid_file,
@@ -78,7 +78,8 @@ static int code_of(const struct delivery *delivery)
 {
     const struct collection *collection = delivery->file_collection;
     size_t up = collection_up(collection), targets = collection_targets(collection);
-    if (targets == 0 && delivery->config.roster(delivery->config.context)->blind) return DELIVERY_ALL_DOWN;
+    if (targets == 0 && delivery->config.target_set(delivery->config.context)->blind)
+        return DELIVERY_ALL_DOWN;
     if (up == targets) return EXIT_SUCCESS;
     return up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
 }

@@ -5,8 +5,8 @@
 #define DELIVERY_H
 
 #include "collection.h"
-#include "roster.h"
 #include "settings/terms.h"
+#include "targets/target_set.h"
 
 #include <uv.h>
 
@@ -23,8 +23,8 @@ typedef void (*delivery_close_fn)(void *context);
 
 struct delivery_config {
     uv_loop_t *loop;
-    struct terms *terms;                     /* held by the delivery as long as it lives */
-    struct roster *(*roster)(void *context); /* the one in force */
+    struct terms *terms;                             /* held by the delivery as long as it lives */
+    struct target_set *(*target_set)(void *context); /* the one in force */
     struct fleet *fleet;
     struct telemetry *telemetry;
     delivery_once_fn on_once;

@@ -1,10 +1,10 @@
 /*
- * Start: file limit, telemetry, loop, signals, resolver, fleet, inventory, configuration; from on_roster the
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, manager, configuration; from on_target_set the
  * server, when there are targets, and the delivery, when the configuration is in force, and again when a
  * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
  * Stop, from a signal, from --once or from a start that failed: server, delivery and reload end at the same
- * time (running scrapes have GRACE_MS), then the inventory, the fleet, the resolver, and the signals, each
+ * time (running scrapes have GRACE_MS), then the manager, the fleet, the resolver, and the signals, each
  * when the one before it is closed. Nothing is left on the loop then, and uv_run returns by itself. Each part
  * may be missing, since the start may have failed before it.
  */
@@ -16,11 +16,11 @@
 #include "descriptors.h"
 #include "handlers.h"
 #include "http/server.h"
-#include "inventory.h"
 #include "listen.h"
 #include "memcached/fleet.h"
 #include "net/resolver.h"
-#include "reload.h"
+#include "targets/manager.h"
+#include "targets/reload.h"
 #include "turns.h"
 
 #include <assert.h>
@@ -42,7 +42,7 @@ struct exporter {
     uv_signal_t terminate, interrupt;
     struct resolver *resolver;
     struct fleet *fleet;
-    struct inventory *inventory;
+    struct manager *manager;
     struct reload *reload;
     struct server *server;
     struct telemetry telemetry;
@@ -78,10 +78,10 @@ static void on_fleet_closed(void *context)
         on_resolver_closed(exporter);
 }
 
-static void on_inventory_closed(void *context)
+static void on_manager_closed(void *context)
 {
     struct exporter *exporter = context;
-    exporter->inventory = NULL;
+    exporter->manager = NULL;
     if (exporter->fleet)
         fleet_close(exporter->fleet, on_fleet_closed, exporter);
     else
@@ -92,10 +92,10 @@ static void on_inventory_closed(void *context)
 static void on_user_closed(struct exporter *exporter)
 {
     if (--exporter->users > 0) return;
-    if (exporter->inventory)
-        inventory_close(exporter->inventory, on_inventory_closed, exporter);
+    if (exporter->manager)
+        manager_close(exporter->manager, on_manager_closed, exporter);
     else
-        on_inventory_closed(exporter);
+        on_manager_closed(exporter);
 }
 
 static void on_server_closed(void *context)
@@ -234,16 +234,16 @@ static void on_delivery_renewed(void *context)
         start_delivery(exporter);
 }
 
-/* Another roster is in force, and maybe other terms. */
-static void on_roster(void *context, const struct roster *roster)
+/* Another target_set is in force, and maybe other terms. */
+static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct exporter *exporter = context;
-    const struct terms *terms = inventory_terms(exporter->inventory);
+    const struct terms *terms = manager_terms(exporter->manager);
     if (!exporter->serving) serve(exporter);
-    exporter->telemetry.targets = roster->targets.count;
-    descriptors_check(exporter->options, roster->targets.count);
-    fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, roster->targets.count));
-    if (exporter->stopping || exporter->renewing || !inventory_is_ready(exporter->inventory)) return;
+    exporter->telemetry.targets = target_set->targets.count;
+    descriptors_check(exporter->options, target_set->targets.count);
+    fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
+    if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
     if (!exporter->delivery) {
         start_delivery(exporter);
     } else if (!settings_same_outputs(&exporter->delivered->settings, &terms->settings)) {
@@ -282,21 +282,21 @@ static enum exit_code start_config(struct exporter *exporter)
     return code;
 }
 
-static enum exit_code start_inventory(struct exporter *exporter)
+static enum exit_code start_manager(struct exporter *exporter)
 {
-    struct inventory_context context = {
+    struct manager_context context = {
         .loop = &exporter->loop,
         .flags = exporter->options,
         .fleet = exporter->fleet,
         .resolver = exporter->resolver,
-        .on_roster = on_roster,
-        .on_roster_context = exporter,
+        .on_target_set = on_target_set,
+        .on_target_set_context = exporter,
     };
-    int result = inventory_new(&exporter->inventory, &context);
+    int result = manager_new(&exporter->manager, &context);
     if (result == 0)
-        result = reload_new(&exporter->reload, &exporter->loop, exporter->options, exporter->inventory);
-    if (result < 0) return fail("cannot start the inventory", uv_strerror(result));
-    exporter->telemetry.inventory = exporter->inventory;
+        result = reload_new(&exporter->reload, &exporter->loop, exporter->options, exporter->manager);
+    if (result < 0) return fail("cannot start the manager", uv_strerror(result));
+    exporter->telemetry.manager = exporter->manager;
     exporter->telemetry.reload = reload_state(exporter->reload);
     return start_config(exporter);
 }
@@ -345,21 +345,21 @@ static void serve(struct exporter *exporter)
     if (exporter->server) listen_log(exporter->server);
 }
 
-static struct roster *current_roster(void *context)
+static struct target_set *current_target_set(void *context)
 {
     const struct exporter *exporter = context;
-    return inventory_roster(exporter->inventory);
+    return manager_target_set(exporter->manager);
 }
 
 /* By the terms in force. What is wrong with them has been found before: this is out of memory and the like.
  */
 static void start_delivery(struct exporter *exporter)
 {
-    struct terms *terms = inventory_terms(exporter->inventory);
+    struct terms *terms = manager_terms(exporter->manager);
     struct delivery_config config = {
         .loop = &exporter->loop,
         .terms = terms,
-        .roster = current_roster,
+        .target_set = current_target_set,
         .fleet = exporter->fleet,
         .telemetry = &exporter->telemetry,
         .on_once = on_once,
@@ -383,9 +383,9 @@ static void start_delivery(struct exporter *exporter)
 static enum exit_code start(struct exporter *exporter)
 {
     enum exit_code code = start_fleet(exporter);
-    if (code == EXIT_CLEAN) code = start_inventory(exporter);
+    if (code == EXIT_CLEAN) code = start_manager(exporter);
     exporter->handlers = (struct handlers){
-        .inventory = exporter->inventory,
+        .manager = exporter->manager,
         .reload = exporter->reload,
         .fleet = exporter->fleet,
         .telemetry = &exporter->telemetry,

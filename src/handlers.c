@@ -19,7 +19,7 @@
 /* In force now. */
 static const struct options *options_of(const struct handlers *handlers)
 {
-    return &inventory_settings(handlers->inventory)->options;
+    return &manager_settings(handlers->manager)->options;
 }
 
 /* --- Answers --- */
@@ -174,7 +174,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
 /* The commands that some configured target may be asked. */
 static unsigned configured_commands(const struct handlers *handlers)
 {
-    const struct config *config = inventory_config(handlers->inventory);
+    const struct config *config = manager_config(handlers->manager);
     unsigned commands = options_of(handlers)->collectors;
     for (size_t n = 0; config && n < config->module_count; n++) commands |= config->modules[n].collectors;
     return commands;
@@ -187,8 +187,8 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
     struct parameter_rules rules = {
         .options = options_of(handlers),
         .fleet = handlers->fleet,
-        .inventory = handlers->inventory,
-        .policy = inventory_policy(handlers->inventory),
+        .manager = handlers->manager,
+        .policy = manager_policy(handlers->manager),
         .commands = configured_commands(handlers),
         .takes_targets = takes_targets,
     };
@@ -218,10 +218,10 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
 static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
                            const struct request *request)
 {
-    struct roster *roster = inventory_roster(handlers->inventory);
+    struct target_set *target_set = manager_target_set(handlers->manager);
     struct collection_plan plan = {
-        .roster = roster_hold(roster),
-        .with_labels = roster->with_labels,
+        .target_set = target_set_hold(target_set),
+        .with_labels = target_set->with_labels,
         .own_collectors = own_collectors(options_of(handlers)),
         .pid_file = options_of(handlers)->pid_file,
         .timeout_ms = COLLECTION_TIMEOUT,
@@ -255,10 +255,10 @@ static void stream_targets(struct handlers *handlers, struct exchange *exchange,
 {
     struct response head = {.status = 200, .content_type = "application/json"};
     struct sd_request request = {
-        .roster = inventory_roster(handlers->inventory),
+        .target_set = manager_target_set(handlers->manager),
         .group = group,
         .target_label = options_of(handlers)->target_label,
-        .with_modules = inventory_config(handlers->inventory),
+        .with_modules = manager_config(handlers->manager),
     };
     struct source *source = sd_source(&request);
     if (source)
@@ -276,7 +276,7 @@ static void handle_sd(struct handlers *handlers, struct exchange *exchange, cons
         respond_line(exchange, 400, "malformed query", no_subject, malformed);
     else if (storage.failed)
         respond_line(exchange, 503, "out of memory", no_subject, NULL);
-    else if (group.data && !sd_has_group(inventory_roster(handlers->inventory), group))
+    else if (group.data && !sd_has_group(manager_target_set(handlers->manager), group))
         respond_line(exchange, 404, "unknown group", group, NULL);
     else
         stream_targets(handlers, exchange, group);
@@ -312,7 +312,7 @@ static void handle_reload(struct handlers *handlers, struct exchange *exchange, 
 static void handle_root(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
     const struct options *options = options_of(handlers);
-    size_t targets = inventory_roster(handlers->inventory)->targets.count;
+    size_t targets = manager_target_set(handlers->manager)->targets.count;
     struct buffer page;
     (void) request;
     buffer_init(&page, 64 * 1024);
@@ -348,7 +348,7 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
     (void) request;
     if (handlers->stopping)
         respond_line(exchange, 503, stopping, no_subject, NULL);
-    else if (!inventory_is_ready(handlers->inventory))
+    else if (!manager_is_ready(handlers->manager))
         respond_line(exchange, 503, "Memcached Fleet Exporter waits for its targets.", no_subject, NULL);
     else
         respond_line(exchange, 200, "Memcached Fleet Exporter is Ready.", no_subject, NULL);

@@ -4,14 +4,14 @@
 
 #include "collectors/telemetry.h"
 #include "http/server.h"
-#include "inventory.h"
-#include "reload.h"
+#include "targets/manager.h"
+#include "targets/reload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct handlers {
-    struct inventory *inventory; /* borrowed, as all of these */
+    struct manager *manager; /* borrowed, as all of these */
     struct reload *reload;
     struct fleet *fleet;
     struct telemetry *telemetry;

@@ -17,7 +17,7 @@
  *                 session and reply: its protocol; snapshot: what it said;
  *                 stats and stats_*.inc: the table of all stats and the metrics that they become
  *     net/        addresses, names, connections
- *     collectors/ fleet and counts: snapshots to samples; telemetry, inventory, build: the exporter's own
+ *     collectors/ fleet and counts: snapshots to samples; telemetry, manager, build: the exporter's own
  *     metrics/    registry: which families there are; collector: the walk over their samples;
  *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
  *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
@@ -31,10 +31,10 @@
  *     config/     the configuration file: text to one struct; flags_config: the same of the flags alone
  *     reload      reads the file, at the start and when asked to
  *     settings    the flags with what the file says instead; terms: both, shared by who works by them
- *     discovery/  sources of targets, each with its own timer; feeds: the sources in use
+ *     discovery/  sources of targets, each with its own timer; providers: the sources in use
  *     generation  a configuration with its sources
- *     assembly    makes a roster, the list of targets, from what a generation knows
- *     inventory   the generation and the roster in force, and how the next ones come to be
+ *     builder    makes a target_set, the list of targets, from what a generation knows
+ *     manager   the generation and the target_set in force, and how the next ones come to be
  *
  * descriptors, listen and turns are parts of the exporter's start.
  */

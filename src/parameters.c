@@ -96,9 +96,9 @@ static bool read_fail(struct reader *reader, struct slice value)
 
 static bool read_module(struct reader *reader, struct slice name)
 {
-    struct inventory_module module;
+    struct manager_module module;
     if (name.len == 0) return true;
-    if (!inventory_module(reader->rules->inventory, name, &module))
+    if (!manager_module(reader->rules->manager, name, &module))
         return refuse(reader, 400, "unknown module", name, "");
     if (!reader->rules->takes_targets)
         return refuse(reader, 400, "module", name, "configured targets have the module of their group");
@@ -157,8 +157,8 @@ static bool choose_commands(struct reader *reader)
 {
     struct parameters *parameters = reader->parameters;
     unsigned enabled = reader->rules->commands;
-    struct inventory_module module;
-    bool known = inventory_module(reader->rules->inventory, parameters->module, &module);
+    struct manager_module module;
+    bool known = manager_module(reader->rules->manager, parameters->module, &module);
     assert(known); /* read_module has looked */
     (void) known;
     if (reader->rules->takes_targets) enabled = module.collectors | COMMAND_BIT(COMMAND_STATS);

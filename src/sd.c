@@ -7,33 +7,33 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Labels of a target are at most some kilobytes, see assembly.c. */
+/* Labels of a target are at most some kilobytes, see targets/builder.c. */
 #define LABELS_MAX (256 * 1024)
 
 struct sd {
     struct source source;
-    struct roster *roster; /* held */
-    bool all;              /* of all groups */
-    unsigned group;        /* or of this one */
+    struct target_set *target_set; /* held */
+    bool all;                      /* of all groups */
+    unsigned group;                /* or of this one */
     bool with_modules;
     struct buffer target_label; /* its name */
     size_t next;                /* target */
     const struct target *open;  /* the first of the entry that is being written; NULL before that */
 };
 
-static bool find_group(const struct roster *roster, struct slice name, unsigned *place)
+static bool find_group(const struct target_set *target_set, struct slice name, unsigned *place)
 {
-    for (size_t n = 0; n < roster->group_count; n++) {
+    for (size_t n = 0; n < target_set->group_count; n++) {
         *place = (unsigned) n;
-        if (slice_is(name, roster->groups[n].name)) return true;
+        if (slice_is(name, target_set->groups[n].name)) return true;
     }
     return false;
 }
 
-bool sd_has_group(const struct roster *roster, struct slice name)
+bool sd_has_group(const struct target_set *target_set, struct slice name)
 {
     unsigned place;
-    return find_group(roster, name, &place);
+    return find_group(target_set, name, &place);
 }
 
 /* --- JSON --- */
@@ -57,7 +57,7 @@ static void append_member(struct buffer *out, bool *any, struct slice name, stru
 
 static void append_group(const struct sd *sd, const struct target *target, struct buffer *out, bool *any)
 {
-    const struct roster_group *group = &sd->roster->groups[target->group];
+    const struct target_set_group *group = &sd->target_set->groups[target->group];
     if (group->name[0]) append_member(out, any, SLICE("__meta_memcached_group"), slice_of(group->name));
     if (!sd->with_modules) return;
     append_member(out, any, SLICE("__meta_memcached_module"), slice_of(group->module));
@@ -125,7 +125,7 @@ static void append_target(struct sd *sd, const struct target *target, struct buf
 static bool fill(struct source *source, struct buffer *out, size_t want)
 {
     struct sd *sd = container_of(source, struct sd, source);
-    const struct target_list *targets = &sd->roster->targets;
+    const struct target_list *targets = &sd->target_set->targets;
     if (sd->next == 0) buffer_append_char(out, '[');
     size_t start = out->len;
     while (sd->next < targets->count && out->len - start < want && !out->failed)
@@ -141,7 +141,7 @@ static bool fill(struct source *source, struct buffer *out, size_t want)
 static void release(struct source *source)
 {
     struct sd *sd = container_of(source, struct sd, source);
-    roster_release(sd->roster);
+    target_set_release(sd->target_set);
     buffer_deinit(&sd->target_label);
     free(sd);
 }
@@ -151,10 +151,10 @@ struct source *sd_source(const struct sd_request *request)
     struct sd *sd = calloc(1, sizeof(*sd));
     if (!sd) return NULL;
     sd->source = (struct source){.fill = fill, .release = release};
-    sd->roster = roster_hold(request->roster);
+    sd->target_set = target_set_hold(request->target_set);
     sd->with_modules = request->with_modules;
     sd->all = !request->group.data;
-    if (!sd->all && !find_group(sd->roster, request->group, &sd->group)) sd->group = UINT_MAX;
+    if (!sd->all && !find_group(sd->target_set, request->group, &sd->group)) sd->group = UINT_MAX;
     buffer_init(&sd->target_label, LABELS_MAX);
     buffer_append_string(&sd->target_label, request->target_label);
     if (!sd->target_label.failed) return &sd->source;

@@ -14,21 +14,21 @@
 
 #include "base/slice.h"
 #include "base/source.h"
-#include "roster.h"
+#include "targets/target_set.h"
 
 #include <stdbool.h>
 
 struct sd_request {
-    struct roster *roster;
+    struct target_set *target_set;
     struct slice group;       /* only this one; data NULL for all. Borrowed for the call alone. */
     const char *target_label; /* likewise */
     bool with_modules;        /* the file says which module a group has */
 };
 
-/* Whether the roster has a group of that name. */
-bool sd_has_group(const struct roster *roster, struct slice name);
+/* Whether the target_set has a group of that name. */
+bool sd_has_group(const struct target_set *target_set, struct slice name);
 
-/* Holds the roster until it is released. NULL when out of memory. */
+/* Holds the target_set until it is released. NULL when out of memory. */
 struct source *sd_source(const struct sd_request *request);
 
 #endif

@@ -24,7 +24,7 @@
 
 enum scrape_result { SCRAPE_COMPLETE, SCRAPE_PARTIAL, SCRAPE_DOWN, SCRAPE_RESULT_COUNT };
 
-struct inventory;
+struct manager;
 struct reload_state;
 
 struct telemetry {
@@ -33,7 +33,7 @@ struct telemetry {
     const struct resolver *resolver;
     const struct fleet *fleet;
     const struct push *push;
-    const struct inventory *inventory; /* for collectors/inventory.h, as is the next */
+    const struct manager *manager; /* for collectors/targets.h, as is the next */
     const struct reload_state *reload;
 
     size_t targets;            /* configured */

@@ -1,7 +1,7 @@
 #include "settings/from_flags.h"
 
 #include "base/utf8.h"
-#include "targets.h"
+#include "targets/list.h"
 
 #include <errno.h>
 #include <string.h>

@@ -21,8 +21,8 @@
 struct delivery_world {
     struct fleet_world fleet;
     struct options options;
-    struct terms terms;   /* with the options; stays in this memory */
-    struct roster roster; /* of the fleet's targets, likewise */
+    struct terms terms;           /* with the options; stays in this memory */
+    struct target_set target_set; /* of the fleet's targets, likewise */
     struct delivery *delivery;
     char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
     int log;
@@ -95,16 +95,16 @@ static inline void on_world_once(void *context, int code)
     assert_false(world->closed);
 }
 
-static inline struct roster *world_roster(void *context)
+static inline struct target_set *world_target_set(void *context)
 {
     struct delivery_world *world = context;
-    world->roster.targets = world->fleet.targets;
-    world->roster.with_labels = world->fleet.targets.count > 1;
-    for (size_t n = 0; n < world->roster.targets.count; n++) {
-        world->roster.targets.items[n]->commands = world->options.collectors;
-        world->roster.targets.items[n]->timeout_ms = world->options.timeout_ns / 1000000;
+    world->target_set.targets = world->fleet.targets;
+    world->target_set.with_labels = world->fleet.targets.count > 1;
+    for (size_t n = 0; n < world->target_set.targets.count; n++) {
+        world->target_set.targets.items[n]->commands = world->options.collectors;
+        world->target_set.targets.items[n]->timeout_ms = world->options.timeout_ns / 1000000;
     }
-    return &world->roster;
+    return &world->target_set;
 }
 
 /* What delivery_new answers; appends to the error. */
@@ -113,14 +113,14 @@ static inline int delivery_world_try(struct delivery_world *world, struct buffer
     struct delivery_config config = {
         .loop = &world->fleet.loop,
         .terms = &world->terms,
-        .roster = world_roster,
+        .target_set = world_target_set,
         .fleet = world->fleet.fleet,
         .telemetry = &world->fleet.telemetry,
         .on_once = on_world_once,
         .context = world,
     };
     world->closed = false;
-    world->terms.references = world->roster.references = 1;
+    world->terms.references = world->target_set.references = 1;
     world->terms.settings.options = world->options;
     return delivery_new(&world->delivery, &config, error);
 }

@@ -15,7 +15,7 @@
 
 struct fixture {
     struct fleet_world world;
-    struct roster roster; /* of the world's targets; stays in this memory */
+    struct target_set target_set; /* of the world's targets; stays in this memory */
     struct collection *collection;
     bool ready, ended;
 };
@@ -54,10 +54,10 @@ static void on_end(void *context)
 
 static struct collection_plan make_plan(struct fixture *fixture)
 {
-    fixture->roster.references = 2; /* the plan's, and one that keeps it in this memory */
+    fixture->target_set.references = 2; /* the plan's, and one that keeps it in this memory */
     return (struct collection_plan){
         .fleet = fixture->world.fleet,
-        .roster = &fixture->roster,
+        .target_set = &fixture->target_set,
         .telemetry = &fixture->world.telemetry,
         .commands = WORLD_COMMANDS,
         .timeout_ms = 5000,
@@ -70,7 +70,7 @@ static struct collection_plan make_plan(struct fixture *fixture)
 static void start(struct fixture *fixture, struct collection_plan *plan)
 {
     fixture->ready = fixture->ended = false;
-    if (plan->roster) plan->roster->targets = fixture->world.targets;
+    if (plan->target_set) plan->target_set->targets = fixture->world.targets;
     assert_int_equal(collection_start(&fixture->collection, plan), 0);
     assert_false(fixture->ready);
 }
@@ -259,8 +259,8 @@ static void test_own_collectors_one_by_one(void **state)
         plan.pid_file = path;
         run(fixture, &plan);
         char *text = drain(fixture, 4096);
-        /* There is no inventory here that could tell anything. */
-        assert_int_equal(expect_families_of(text, own_collector(own)) > 0, own != OWN_INVENTORY);
+        /* There is no manager here that could tell anything. */
+        assert_int_equal(expect_families_of(text, own_collector(own)) > 0, own != OWN_TARGETS);
         free(text);
     }
     unlink(path);
@@ -359,8 +359,8 @@ static void test_no_targets(void **state)
 
 static void move_targets(struct fixture *fixture, struct collection_plan *plan)
 {
-    roster_release(plan->roster);
-    plan->roster = NULL;
+    target_set_release(plan->target_set);
+    plan->target_set = NULL;
     plan->own = fixture->world.targets;
     fixture->world.targets = (struct target_list){0};
 }

@@ -9,11 +9,11 @@
 #include "base/container.h"
 #include "collection.h"
 #include "http/request.h"
-#include "inventory_world.h"
+#include "manager_world.h"
 #include "parameters.h"
 
 struct fixture {
-    struct inventory_world inventory;
+    struct manager_world manager;
     struct parameter_rules rules;
     struct parameters parameters;
     struct parameter_refusal refusal;
@@ -23,14 +23,14 @@ static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     if (!fixture) return -1;
-    inventory_world_open(&fixture->inventory,
-                         (const char *const[]){"--no-collector.settings", "--scrape.max-targets=3",
-                                               "--memcached.timeout=2s", NULL});
+    manager_world_open(&fixture->manager,
+                       (const char *const[]){"--no-collector.settings", "--scrape.max-targets=3",
+                                             "--memcached.timeout=2s", NULL});
     fixture->rules = (struct parameter_rules){
-        .options = &fixture->inventory.options,
-        .fleet = fixture->inventory.fleet.fleet,
-        .inventory = fixture->inventory.inventory,
-        .commands = fixture->inventory.options.collectors,
+        .options = &fixture->manager.options,
+        .fleet = fixture->manager.fleet.fleet,
+        .manager = fixture->manager.manager,
+        .commands = fixture->manager.options.collectors,
         .takes_targets = true,
     };
     *state = fixture;
@@ -40,7 +40,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    inventory_world_close(&fixture->inventory);
+    manager_world_close(&fixture->manager);
     free(fixture);
     return 0;
 }
@@ -116,7 +116,7 @@ static void test_targets_named_twice(void **state)
 static void test_labels_and_ports_of_targets(void **state)
 {
     struct fixture *fixture = *state;
-    struct options options = fixture->inventory.options;
+    struct options options = fixture->manager.options;
     char other[] = "server";
     options.target_label = other;
     fixture->rules.options = &options;
@@ -185,8 +185,8 @@ static void test_unix_sockets(void **state)
         "a unix socket may be scraped by URL only if it is configured or scrape_policy allows its path";
     refuse(fixture, "target=/run/m.sock", 403, "target", "/run/m.sock", why);
     refuse(fixture, "target=unix:/run/m.sock", 403, "target", "unix:/run/m.sock", why);
-    world_add(&fixture->inventory.fleet, "127.0.0.1:2");
-    world_add(&fixture->inventory.fleet, "unix:/run/m.sock");
+    world_add(&fixture->manager.fleet, "127.0.0.1:2");
+    world_add(&fixture->manager.fleet, "unix:/run/m.sock");
     EXPECT_TARGETS(fixture, "target=/run/m.sock", "/run/m.sock");
     EXPECT_TARGETS(fixture, "target=unix:%2Frun/m.sock", "unix:/run/m.sock");
     refuse(fixture, "target=/run/m.sock&target=/run/m.sock2", 403, "target", "/run/m.sock2", why);
@@ -235,9 +235,9 @@ static void test_policy_leaves_configured_servers_alone(void **state)
 {
     struct fixture *fixture = *state;
     set_policy(fixture, "private", "any");
-    world_add(&fixture->inventory.fleet, "8.8.8.8");
-    world_add(&fixture->inventory.fleet, "Cache-1:11211");
-    world_add(&fixture->inventory.fleet, "/run/m.sock");
+    world_add(&fixture->manager.fleet, "8.8.8.8");
+    world_add(&fixture->manager.fleet, "Cache-1:11211");
+    world_add(&fixture->manager.fleet, "/run/m.sock");
     EXPECT_TARGETS(fixture, "target=8.8.8.8:11211&target=cache-1", "8.8.8.8:11211", "cache-1");
     EXPECT_TARGETS(fixture, "target=unix:/run/m.sock", "unix:/run/m.sock");
     refuse(fixture, "target=8.8.8.8:80", 403, "target", "8.8.8.8:80",
@@ -245,7 +245,7 @@ static void test_policy_leaves_configured_servers_alone(void **state)
     /* Someone who was let in does not let others in. */
     assert_int_equal(take(fixture, "target=8.8.8.8")->targets.count, 1);
     struct parameters holding = fixture->parameters;
-    target_list_clear(&fixture->inventory.fleet.targets);
+    target_list_clear(&fixture->manager.fleet.targets);
     refuse(fixture, "target=8.8.8.8", 403, "target", "8.8.8.8",
            "scrape_policy denies any, and this is 8.8.8.8:11211");
     parameters_clear(&holding);
@@ -383,7 +383,7 @@ static void test_modules_of_a_file(void **state)
 {
     struct fixture *fixture = *state;
     unsigned stats = COMMAND_BIT(COMMAND_STATS), sizes = COMMAND_BIT(COMMAND_SIZES);
-    inventory_world_set(&fixture->inventory, "modules: {m: {timeout: 100ms, collectors: [sizes]}}");
+    manager_world_set(&fixture->manager, "modules: {m: {timeout: 100ms, collectors: [sizes]}}");
     const struct parameters *parameters = take(fixture, "module=m&target=a");
     assert_int_equal(parameters->commands, stats | sizes);
     assert_int_equal(parameters->timeout_ms, 100);

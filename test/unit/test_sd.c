@@ -8,31 +8,31 @@
 
 #include "base/container.h"
 #include "document/document.h"
-#include "inventory_world.h"
+#include "manager_world.h"
 #include "sd.h"
 
 static int setup(void **state)
 {
-    struct inventory_world *world = calloc(1, sizeof(*world));
+    struct manager_world *world = calloc(1, sizeof(*world));
     if (!world) return -1;
-    inventory_world_open(world, (const char *const[]){"--memcached.address=", NULL});
+    manager_world_open(world, (const char *const[]){"--memcached.address=", NULL});
     *state = world;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    inventory_world_close(*state);
+    manager_world_close(*state);
     free(*state);
     return 0;
 }
 
-static struct sd_request request_of(struct inventory_world *world)
+static struct sd_request request_of(struct manager_world *world)
 {
     return (struct sd_request){
-        .roster = inventory_roster(world->inventory),
-        .target_label = inventory_settings(world->inventory)->options.target_label,
-        .with_modules = inventory_config(world->inventory),
+        .target_set = manager_target_set(world->manager),
+        .target_label = manager_settings(world->manager)->options.target_label,
+        .with_modules = manager_config(world->manager),
     };
 }
 
@@ -67,10 +67,10 @@ static void expect(const struct sd_request *request, const char *expected)
 
 static void test_nothing(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     struct sd_request request = request_of(world);
     expect(&request, "[]\n");
-    inventory_world_set(world, "groups: [{name: a, targets: []}]");
+    manager_world_set(world, "groups: [{name: a, targets: []}]");
     request = request_of(world);
     expect(&request, "[]\n");
     request.group = SLICE("a");
@@ -93,8 +93,8 @@ static const char two_groups[] =
 
 static void test_groups(void **state)
 {
-    struct inventory_world *world = *state;
-    inventory_world_set(world, two_groups);
+    struct manager_world *world = *state;
+    manager_world_set(world, two_groups);
     struct sd_request request = request_of(world);
     expect(&request, "[\n" GROUP_A ",\n" GROUP_B "\n]\n");
     request.group = SLICE("a");
@@ -103,17 +103,17 @@ static void test_groups(void **state)
     expect(&request, "[\n" GROUP_B "\n]\n");
     request.group = SLICE("c");
     expect(&request, "[]\n");
-    assert_true(sd_has_group(request.roster, SLICE("a")));
-    assert_true(sd_has_group(request.roster, SLICE("b")));
-    assert_false(sd_has_group(request.roster, SLICE("c")));
-    assert_false(sd_has_group(request.roster, SLICE("")));
+    assert_true(sd_has_group(request.target_set, SLICE("a")));
+    assert_true(sd_has_group(request.target_set, SLICE("b")));
+    assert_false(sd_has_group(request.target_set, SLICE("c")));
+    assert_false(sd_has_group(request.target_set, SLICE("")));
 }
 
 /* The label that names the target is left out, whatever it is called; others may hold anything. */
 static void test_labels(void **state)
 {
-    struct inventory_world *world = *state;
-    inventory_world_set(
+    struct manager_world *world = *state;
+    manager_world_set(
         world,
         "target_label: server\n"
         "groups: [{name: \"a\\\"\\n\", labels: {instance: \"x\\\\y\\\"z\\n\\u00e4\"}, targets: [h:1]}]");
@@ -126,26 +126,26 @@ static void test_labels(void **state)
 /* Without a file there are no modules to choose from, and no groups. */
 static void test_without_a_file(void **state)
 {
-    struct inventory_world *world = *state;
-    inventory_world_set(world, "groups: [{name: a, targets: [h:1]}]");
+    struct manager_world *world = *state;
+    manager_world_set(world, "groups: [{name: a, targets: [h:1]}]");
     struct sd_request request = request_of(world);
     request.with_modules = false;
     expect(&request, "[\n{\"targets\":[\"h:1\"],\"labels\":{\"__meta_memcached_group\":\"a\"}}\n]\n");
-    request.roster->groups[0].name[0] = '\0';
+    request.target_set->groups[0].name[0] = '\0';
     expect(&request, "[\n{\"targets\":[\"h:1\"],\"labels\":{}}\n]\n");
 }
 
 /* What is being read stays whole when another configuration comes into force. */
 static void test_reload_meanwhile(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     struct buffer out;
-    inventory_world_set(world, two_groups);
+    manager_world_set(world, two_groups);
     struct sd_request request = request_of(world);
     struct source *source = sd_source(&request);
     buffer_init(&out, 1 << 16);
     assert_true(source->fill(source, &out, 1));
-    inventory_world_set(world, "groups: []");
+    manager_world_set(world, "groups: []");
     while (source->fill(source, &out, 1)) continue;
     source->release(source);
     assert_true(slice_is(buffer_slice(&out), "[\n" GROUP_A ",\n" GROUP_B "\n]\n"));
@@ -155,7 +155,7 @@ static void test_reload_meanwhile(void **state)
 /* Thousands, and one entry for all. */
 static void test_many(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     struct buffer text;
     struct document document;
     struct buffer error;
@@ -165,7 +165,7 @@ static void test_many(void **state)
     for (unsigned n = 0; n < 3000; n++) buffer_printf(&text, "%s10.1.%u.%u", n ? "," : "", n / 250, n % 250);
     buffer_append_string(&text, "]}]");
     buffer_append_char(&text, '\0');
-    inventory_world_set(world, text.data);
+    manager_world_set(world, text.data);
     struct sd_request request = request_of(world);
     char *json = read_pieces(&request, 4096);
     assert_int_equal(document_read_json(&document, slice_of(json), &error), 0);

@@ -9,7 +9,7 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
-#include "collectors/inventory.h"
+#include "collectors/targets.h"
 #include "collectors/telemetry.h"
 #include "data.h"
 #include "metrics/process.h"
@@ -18,7 +18,7 @@
 static const struct collector *collectors(size_t n)
 {
     const struct collector *all[] = {fleet_collector(),    &memcached_process_collector, &build_collector,
-                                     &telemetry_collector, &inventory_collector,         &process_collector};
+                                     &telemetry_collector, &manager_collector,           &process_collector};
     return n < ARRAY_LEN(all) ? all[n] : NULL;
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/container.h"
 #include "fleet_world.h"
-#include "inventory.h"
 #include "parsed_options.h"
+#include "targets/manager.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,19 +16,19 @@
 struct world {
     struct fleet_world fleet;
     struct outcome flags;
-    struct inventory *inventory;
+    struct manager *manager;
     char folder[64], found[96]; /* found is folder/x.json, which is there when a test has written it */
-    unsigned set, rosters;      /* calls of on_set and on_roster */
+    unsigned set, target_sets;  /* calls of on_set and on_target_set */
     int status;                 /* of the last on_set */
     char error[256];
     bool closed;
 };
 
-static void on_roster(void *context, const struct roster *roster)
+static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct world *world = context;
-    assert_ptr_equal(roster, inventory_roster(world->inventory));
-    world->rosters++;
+    assert_ptr_equal(target_set, manager_target_set(world->manager));
+    world->target_sets++;
 }
 
 static void on_set(void *context, int status, const char *error)
@@ -45,23 +45,23 @@ static void open_world(struct world *world)
     fleet_world_open(&world->fleet);
     parse(&world->flags, ARGUMENTS("--memcached.address="), NO_ENVIRONMENT);
     assert_int_equal(world->flags.code, OPTIONS_RUN);
-    strcpy(world->folder, "/tmp/test_inventory_XXXXXX");
+    strcpy(world->folder, "/tmp/test_manager_XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     snprintf(world->found, sizeof(world->found), "%s/x.json", world->folder);
-    struct inventory_context context = {
+    struct manager_context context = {
         .loop = &world->fleet.loop,
         .flags = &world->flags.options,
         .fleet = world->fleet.fleet,
         .resolver = world->fleet.resolver,
-        .on_roster = on_roster,
-        .on_roster_context = world,
+        .on_target_set = on_target_set,
+        .on_target_set_context = world,
     };
-    assert_int_equal(inventory_new(&world->inventory, &context), 0);
+    assert_int_equal(manager_new(&world->manager, &context), 0);
 }
 
 static void close_world(struct world *world)
 {
-    inventory_close(world->inventory, world_set_true, &world->closed);
+    manager_close(world->manager, world_set_true, &world->closed);
     assert_false(world->closed);
     loop_run_until(&world->fleet.loop, &world->closed);
     release(&world->flags);
@@ -83,7 +83,7 @@ static void set(struct world *world, const char *text)
         fail_msg("%.*s", SLICE_ARG(buffer_slice(&error)));
     buffer_deinit(&error);
     unsigned before = world->set;
-    assert_int_equal(inventory_set(world->inventory, config, on_set, world), 0);
+    assert_int_equal(manager_set(world->manager, config, on_set, world), 0);
     assert_int_equal(world->set, before);
 }
 
@@ -109,7 +109,7 @@ static void write_found(const struct world *world, const char *text)
 
 static const struct target_list *targets(const struct world *world)
 {
-    return &inventory_roster(world->inventory)->targets;
+    return &manager_target_set(world->manager)->targets;
 }
 
 static const char one[] = "groups: [{name: a, targets: [127.0.0.1:1, 127.0.0.1:2]}]\n";
@@ -122,17 +122,17 @@ static const char with_source[] = "groups:\n"
 static void test_before_the_first(void **state)
 {
     struct world world;
-    struct inventory_module module;
+    struct manager_module module;
     (void) state;
     open_world(&world);
     assert_int_equal(targets(&world)->count, 0);
-    assert_null(inventory_config(world.inventory));
-    assert_string_equal(inventory_settings(world.inventory)->options.target_label, "instance");
-    assert_ptr_equal(inventory_policy(world.inventory), policy_none());
-    assert_true(inventory_module(world.inventory, SLICE("default"), &module));
+    assert_null(manager_config(world.manager));
+    assert_string_equal(manager_settings(world.manager)->options.target_label, "instance");
+    assert_ptr_equal(manager_policy(world.manager), policy_none());
+    assert_true(manager_module(world.manager, SLICE("default"), &module));
     assert_int_equal(module.timeout_ms, 1000);
-    assert_false(inventory_module(world.inventory, SLICE("other"), &module));
-    assert_int_equal(inventory_source_count(world.inventory), 0);
+    assert_false(manager_module(world.manager, SLICE("other"), &module));
+    assert_int_equal(manager_source_count(world.manager), 0);
     close_world(&world);
 }
 
@@ -143,33 +143,33 @@ static void test_another_configuration(void **state)
     (void) state;
     open_world(&world);
     set_and_wait(&world, one);
-    assert_int_equal(world.rosters, 1);
+    assert_int_equal(world.target_sets, 1);
     assert_int_equal(targets(&world)->count, 2);
-    assert_true(inventory_roster(world.inventory)->with_labels);
+    assert_true(manager_target_set(world.manager)->with_labels);
     assert_string_equal(targets(&world)->items[0]->labels, "instance=\"127.0.0.1:1\"");
     const struct client *kept = targets(&world)->items[1]->client;
     set_and_wait(&world, other);
-    assert_int_equal(world.rosters, 2);
+    assert_int_equal(world.target_sets, 2);
     assert_int_equal(targets(&world)->count, 2);
     assert_ptr_equal(targets(&world)->items[0]->client, kept);
     assert_string_equal(targets(&world)->items[0]->labels, "server=\"127.0.0.1:2\"");
-    assert_string_equal(inventory_config(world.inventory)->groups[0].name, "b");
+    assert_string_equal(manager_config(world.manager)->groups[0].name, "b");
     close_world(&world);
 }
 
-/* Who holds the old roster goes on with it; its servers go when it is let go. */
-static void test_held_roster(void **state)
+/* Who holds the old target_set goes on with it; its servers go when it is let go. */
+static void test_held_target_set(void **state)
 {
     struct world world;
     struct address gone = world_address("127.0.0.1:1"), stays = world_address("127.0.0.1:2");
     (void) state;
     open_world(&world);
     set_and_wait(&world, one);
-    struct roster *held = roster_hold(inventory_roster(world.inventory));
+    struct target_set *held = target_set_hold(manager_target_set(world.manager));
     set_and_wait(&world, other);
     assert_string_equal(held->targets.items[0]->name, "127.0.0.1:1");
     assert_true(fleet_has(world.fleet.fleet, &gone));
-    roster_release(held);
+    target_set_release(held);
     loop_turn(&world.fleet.loop, 3);
     assert_false(fleet_has(world.fleet.fleet, &gone));
     assert_true(fleet_has(world.fleet.fleet, &stays));
@@ -190,7 +190,7 @@ static void test_overtaken(void **state)
             set(&world, other);
             loop_run_until_count(&world.fleet.loop, &world.set, 2);
             assert_int_equal(world.status, 0);
-            assert_string_equal(inventory_config(world.inventory)->groups[0].name, "b");
+            assert_string_equal(manager_config(world.manager)->groups[0].name, "b");
             assert_int_equal(targets(&world)->count, 2);
         }
         close_world(&world);
@@ -210,9 +210,9 @@ static void test_refused(void **state)
     loop_run_until_count(&world.fleet.loop, &world.set, 2);
     assert_true(world.status < 0);
     assert_true(world.error[0]);
-    assert_string_equal(inventory_config(world.inventory)->groups[0].name, "a");
+    assert_string_equal(manager_config(world.manager)->groups[0].name, "a");
     assert_int_equal(targets(&world)->count, 2);
-    assert_int_equal(world.rosters, 1);
+    assert_int_equal(world.target_sets, 1);
     close_world(&world);
 }
 
@@ -228,23 +228,23 @@ static void test_source(void **state)
     open_world(&world);
     write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
     set_and_wait(&world, with_source);
-    world.rosters = 1;
+    world.target_sets = 1;
     assert_int_equal(targets(&world)->count, 2);
-    assert_int_equal(inventory_source_count(world.inventory), 1);
-    struct inventory_source source = inventory_source(world.inventory, 0);
+    assert_int_equal(manager_source_count(world.manager), 1);
+    struct manager_source source = manager_source(world.manager, 0);
     assert_string_equal(source.group, "a");
     assert_int_equal(source.state->targets, 1);
 
     write_found(&world, "[{\"targets\": [\"127.0.0.1:5\", \"127.0.0.1:6\", \"127.0.0.1:1\"]}]");
-    loop_run_until_count(&world.fleet.loop, &world.rosters, 2);
+    loop_run_until_count(&world.fleet.loop, &world.target_sets, 2);
     assert_int_equal(targets(&world)->count, 3);
-    assert_int_equal(inventory_counts(world.inventory).duplicates, 1);
+    assert_int_equal(manager_counts(world.manager).duplicates, 1);
 
     set_and_wait(&world, with_source_and_more);
     assert_int_equal(targets(&world)->count, 4);
-    assert_ptr_equal(inventory_source(world.inventory, 0).state, source.state);
+    assert_ptr_equal(manager_source(world.manager, 0).state, source.state);
     set_and_wait(&world, one);
-    assert_int_equal(inventory_source_count(world.inventory), 0);
+    assert_int_equal(manager_source_count(world.manager), 0);
     close_world(&world);
 }
 
@@ -263,11 +263,11 @@ static void test_slow_source_at_the_start(void **state)
              world.fleet.servers[0].port);
     write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
     set(&world, text);
-    loop_run_until_count(&world.fleet.loop, &world.rosters, 1);
+    loop_run_until_count(&world.fleet.loop, &world.target_sets, 1);
     assert_int_equal(targets(&world)->count, 1);
-    loop_run_until_count(&world.fleet.loop, &world.rosters, 2);
+    loop_run_until_count(&world.fleet.loop, &world.target_sets, 2);
     assert_int_equal(targets(&world)->count, 2);
-    assert_false(inventory_is_ready(world.inventory));
+    assert_false(manager_is_ready(world.manager));
     assert_int_equal(world.set, 0);
     close_world(&world);
     assert_int_equal(world.set, 1);
@@ -295,7 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_before_the_first),
         cmocka_unit_test(test_another_configuration),
-        cmocka_unit_test(test_held_roster),
+        cmocka_unit_test(test_held_target_set),
         cmocka_unit_test(test_overtaken),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_source),

@@ -5,25 +5,25 @@
 
 #include <cmocka.h>
 
-#include "assembly.h"
 #include "base/container.h"
 #include "fleet_world.h"
+#include "targets/builder.h"
 
-/* The roster under test, and what it is made of. */
+/* The target_set under test, and what it is made of. */
 struct world {
     struct fleet_world fleet;
     struct config config;
     struct results found[4];
     const struct results *pointers[4];
-    struct assembly assembly;
-    struct roster *roster;
+    struct target_set_builder builder;
+    struct target_set *target_set;
     struct shard shard;
     bool unused;
 };
 
-static void on_unused(struct roster *roster)
+static void on_unused(struct target_set *target_set)
 {
-    struct world *world = roster->owner;
+    struct world *world = target_set->owner;
     assert_false(world->unused);
     world->unused = true;
 }
@@ -61,7 +61,7 @@ static void find(struct world *world, size_t source, const char *address, const 
 /* In steps of so many. */
 static void assemble(struct world *world, size_t step)
 {
-    struct assembly_parts parts = {
+    struct target_set_builder_parts parts = {
         .fleet = world->fleet.fleet,
         .config = &world->config,
         .found = world->pointers,
@@ -69,21 +69,21 @@ static void assemble(struct world *world, size_t step)
         .shard = world->shard,
         .label_reserved = is_reserved,
     };
-    int result = assembly_init(&world->assembly, &parts, on_unused, world);
+    int result = target_set_builder_init(&world->builder, &parts, on_unused, world);
     for (unsigned turns = 0; result == 0; turns++) {
         assert_true(turns < 10000);
-        result = assembly_step(&world->assembly, step);
+        result = target_set_builder_step(&world->builder, step);
     }
     assert_int_equal(result, 1);
-    world->roster = assembly_take(&world->assembly);
+    world->target_set = target_set_builder_take(&world->builder);
 }
 
 static void close_world(struct world *world)
 {
-    assembly_deinit(&world->assembly);
-    roster_release(world->roster);
+    target_set_builder_deinit(&world->builder);
+    target_set_release(world->target_set);
     assert_true(world->unused);
-    while (!roster_dismantle(world->roster, 2)) continue;
+    while (!target_set_dismantle(world->target_set, 2)) continue;
     for (size_t n = 0; n < ARRAY_LEN(world->found); n++) results_deinit(&world->found[n]);
     config_deinit(&world->config);
     fleet_world_close(&world->fleet);
@@ -91,9 +91,9 @@ static void close_world(struct world *world)
 
 static void expect_target(const struct world *world, size_t n, const char *name, const char *labels)
 {
-    assert_true(n < world->roster->targets.count);
-    assert_string_equal(world->roster->targets.items[n]->name, name);
-    assert_string_equal(world->roster->targets.items[n]->labels, labels);
+    assert_true(n < world->target_set->targets.count);
+    assert_string_equal(world->target_set->targets.items[n]->name, name);
+    assert_string_equal(world->target_set->targets.items[n]->labels, labels);
 }
 
 static const char two_groups[] = "modules: {slow: {timeout: 3s, collectors: [items]}}\n"
@@ -108,18 +108,18 @@ static void test_groups(void **state)
         struct world world;
         open_world(&world, two_groups);
         assemble(&world, step);
-        assert_int_equal(world.roster->targets.count, 3);
+        assert_int_equal(world.target_set->targets.count, 3);
         expect_target(&world, 0, "127.0.0.1:1", "instance=\"127.0.0.1:1\",team=\"web\"");
         expect_target(&world, 1, "[::1]:2", "instance=\"[::1]:2\",team=\"web\"");
         expect_target(&world, 2, "127.0.0.1:1", "instance=\"127.0.0.1:1\"");
-        struct target *const *targets = world.roster->targets.items;
+        struct target *const *targets = world.target_set->targets.items;
         assert_ptr_equal(targets[0]->client, targets[2]->client);
         assert_int_equal(targets[0]->timeout_ms, 1500);
         assert_int_equal(targets[2]->timeout_ms, 3000);
         assert_int_equal(targets[0]->commands, COMMAND_BIT(COMMAND_STATS));
         assert_int_equal(targets[2]->commands, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS));
-        assert_string_equal(world.roster->groups[targets[1]->group].name, "a");
-        assert_string_equal(world.roster->groups[targets[2]->group].module, "slow");
+        assert_string_equal(world.target_set->groups[targets[1]->group].name, "a");
+        assert_string_equal(world.target_set->groups[targets[2]->group].module, "slow");
         close_world(&world);
     }
 }
@@ -142,13 +142,13 @@ static void test_sources(void **state)
     find(&world, 1, "127.0.0.1:3", NULL, 0);
     find(&world, 2, "127.0.0.1:4", labels, ARRAY_LEN(labels));
     assemble(&world, 1);
-    assert_int_equal(world.roster->targets.count, 4);
+    assert_int_equal(world.target_set->targets.count, 4);
     expect_target(&world, 0, "127.0.0.1:1", "instance=\"127.0.0.1:1\",zone=\"z-\"");
     expect_target(&world, 1, "127.0.0.1:2",
                   "instance=\"127.0.0.1:2\",zone=\"z-eu\",rack=\"7\",job=\"x\\\"y\"");
     expect_target(&world, 2, "127.0.0.1:3", "instance=\"127.0.0.1:3\",zone=\"z-\"");
     expect_target(&world, 3, "127.0.0.1:4", "instance=\"127.0.0.1:4\",rack=\"7\",job=\"x\\\"y\"");
-    assert_int_equal(world.assembly.duplicates, 0);
+    assert_int_equal(world.builder.duplicates, 0);
     close_world(&world);
 }
 
@@ -164,12 +164,12 @@ static void test_doubles(void **state)
     find(&world, 0, "127.0.0.3:1", NULL, 0);
     find(&world, 0, "127.0.0.3:1", NULL, 0);
     assemble(&world, 3);
-    assert_int_equal(world.roster->targets.count, 3);
+    assert_int_equal(world.target_set->targets.count, 3);
     expect_target(&world, 0, "127.0.0.1", "instance=\"127.0.0.1\"");
     expect_target(&world, 1, "127.0.0.3:1", "instance=\"127.0.0.3:1\"");
     expect_target(&world, 2, "127.0.0.2", "instance=\"127.0.0.2\"");
-    assert_int_equal(world.assembly.duplicates, 3);
-    assert_string_equal(world.assembly.example, "127.0.0.1");
+    assert_int_equal(world.builder.duplicates, 3);
+    assert_string_equal(world.builder.example, "127.0.0.1");
     close_world(&world);
 }
 
@@ -183,8 +183,8 @@ static void test_found_labels_that_metrics_use(void **state)
     find(&world, 0, "127.0.0.1:2", &instance, 1);
     find(&world, 0, "127.0.0.1:3", NULL, 0);
     assemble(&world, 100);
-    assert_int_equal(world.roster->targets.count, 1);
-    assert_int_equal(world.assembly.refused, 2);
+    assert_int_equal(world.target_set->targets.count, 1);
+    assert_int_equal(world.builder.refused, 2);
     close_world(&world);
 }
 
@@ -198,8 +198,8 @@ static void test_shards(void **state)
         open_world(&world, two_groups);
         world.shard = (struct shard){index, 3};
         assemble(&world, 2);
-        sum += world.roster->targets.count;
-        assert_true(world.roster->targets.count < 3);
+        sum += world.target_set->targets.count;
+        assert_true(world.target_set->targets.count < 3);
         close_world(&world);
     }
     assert_int_equal(sum, 3);
@@ -209,14 +209,14 @@ static void test_shards(void **state)
 static void test_given_up(void **state)
 {
     struct world world;
-    struct assembly_parts parts;
+    struct target_set_builder_parts parts;
     (void) state;
     open_world(&world, two_groups);
-    parts = (struct assembly_parts){world.fleet.fleet, &world.config, world.pointers,
-                                    "instance",        {0, 1},        is_reserved};
-    assert_int_equal(assembly_init(&world.assembly, &parts, on_unused, &world), 0);
-    assert_int_equal(assembly_step(&world.assembly, 1), 0);
-    world.roster = roster_hold(world.assembly.roster);
+    parts = (struct target_set_builder_parts){world.fleet.fleet, &world.config, world.pointers,
+                                              "instance",        {0, 1},        is_reserved};
+    assert_int_equal(target_set_builder_init(&world.builder, &parts, on_unused, &world), 0);
+    assert_int_equal(target_set_builder_step(&world.builder, 1), 0);
+    world.target_set = target_set_hold(world.builder.target_set);
     close_world(&world);
 }
 

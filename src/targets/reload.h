@@ -1,17 +1,17 @@
 /*
  * Reads the configuration file, at the start and again when that is asked for, by SIGHUP or by HTTP.
  *
- *     reload_request -> reading, on the thread pool -> inventory_set -> on_set -> [on_done of all who asked]
+ *     reload_request -> reading, on the thread pool -> manager_set -> on_set -> [on_done of all who asked]
  *
  * A file that is bad, or that cannot be put in force, changes nothing: what was in force stays, and one line
- * says why. It keeps no configuration; that is the inventory's.
+ * says why. It keeps no configuration; that is the manager's.
  */
-#ifndef RELOAD_H
-#define RELOAD_H
+#ifndef TARGETS_RELOAD_H
+#define TARGETS_RELOAD_H
 
 #include "base/buffer.h"
 #include "cli/options.h"
-#include "inventory.h"
+#include "targets/manager.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -30,8 +30,7 @@ struct reload_state {
 };
 
 /* 0 or a negative libuv code. All is borrowed, for longer than it lives. SIGHUP is handled from here on. */
-int reload_new(struct reload **reload, uv_loop_t *loop, const struct options *flags,
-               struct inventory *inventory);
+int reload_new(struct reload **reload, uv_loop_t *loop, const struct options *flags, struct manager *manager);
 
 /*
  * The first time, without a thread: reads the file, or without one what the flags say, and sets it. 0:
@@ -52,7 +51,7 @@ const struct reload_state *reload_state(const struct reload *reload);
 
 /*
  * Tells those who wait that nothing will come of it, inside this call; on_close runs once, from the loop,
- * when no handle and no thread is left. NULL is taken: then never. The inventory must be closed behind it,
+ * when no handle and no thread is left. NULL is taken: then never. The manager must be closed behind it,
  * which releases the last memory.
  */
 void reload_close(struct reload *reload, reload_close_fn on_close, void *context);

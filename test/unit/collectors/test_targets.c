@@ -7,9 +7,9 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "collectors/inventory.h"
+#include "collectors/targets.h"
 #include "exposition.h"
-#include "inventory_world.h"
+#include "manager_world.h"
 
 #include "directory.h"
 
@@ -17,26 +17,26 @@
 
 static int setup(void **state)
 {
-    struct inventory_world *world = calloc(1, sizeof(*world));
+    struct manager_world *world = calloc(1, sizeof(*world));
     if (!world) return -1;
     directory_open();
-    inventory_world_open(world, (const char *const[]){"--memcached.address=", NULL});
+    manager_world_open(world, (const char *const[]){"--memcached.address=", NULL});
     *state = world;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    inventory_world_close(*state);
+    manager_world_close(*state);
     directory_close();
     free(*state);
     return 0;
 }
 
-static char *tell(struct inventory_world *world, const struct reload_state *reload)
+static char *tell(struct manager_world *world, const struct reload_state *reload)
 {
-    struct inventory_walk walk;
-    inventory_walk_init(&walk, world->inventory, reload);
+    struct manager_walk walk;
+    manager_walk_init(&walk, world->manager, reload);
     return exposition_text(FORMAT_TEXT, (struct walk *const[]){&walk.walk}, 1);
 }
 
@@ -53,12 +53,11 @@ static void test_without_a_file(void **state)
 
 static void test_file(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     struct reload_state reload = {true, 1795281498.25};
     char line[128];
-    inventory_world_set(world, "groups: [{name: a, targets: [h:1]}]");
-    snprintf(line, sizeof(line), PREFIX "config_info{hash=\"%s\"} 1",
-             inventory_config(world->inventory)->hash);
+    manager_world_set(world, "groups: [{name: a, targets: [h:1]}]");
+    snprintf(line, sizeof(line), PREFIX "config_info{hash=\"%s\"} 1", manager_config(world->manager)->hash);
     char *text = tell(world, &reload);
     expect_line(text, PREFIX "config_last_reload_successful 1");
     expect_line(text, PREFIX "config_last_reload_success_timestamp_seconds 1795281498.25");
@@ -75,14 +74,14 @@ static void test_file(void **state)
 
 static void test_dropped(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     char text[1024];
     write_file(
         "a.json",
         "[{\"targets\":[\"h:1\",\"h:2\",\"h:2\"]},{\"targets\":[\"h:3\"],\"labels\":{\"slab\":\"1\"}}]");
     snprintf(text, sizeof(text), "groups: [{name: a, targets: [h:1], file_sd: {files: ['%s/*.json']}}]",
              directory);
-    inventory_world_set(world, text);
+    manager_world_set(world, text);
     char *told = tell(world, NULL);
     expect_line(told, PREFIX "targets_dropped{reason=\"duplicate\"} 2");
     expect_line(told, PREFIX "targets_dropped{reason=\"label\"} 1");
@@ -92,7 +91,7 @@ static void test_dropped(void **state)
 /* Two groups, and a source that is named twice in one of them: no series comes twice. */
 static void test_sources(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     char text[2048], series[1024];
     const char *files = path_of("*.json"), *none = path_of("none/*.json");
     write_file("a.json", "[{\"targets\":[\"h:1\",\"h:2\"]}]");
@@ -101,7 +100,7 @@ static void test_sources(void **state)
              "  - {name: a, file_sd: [{files: ['%s']}, {files: ['%s']}, {files: ['%s'], refresh: 60s}]}\n"
              "  - {name: b, file_sd: {files: ['%s']}}\n",
              files, none, files, files);
-    inventory_world_set(world, text);
+    manager_world_set(world, text);
     char *told = tell(world, NULL);
     snprintf(series, sizeof(series), PREFIX "discovery_targets{group=\"a\",kind=\"file_sd\",source=\"%s\"}",
              files);
@@ -133,13 +132,13 @@ static void test_sources(void **state)
 /* Each number is its source's own. */
 static void test_numbers(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     char text[1024], series[512];
     write_file("a.json", "[{\"targets\":[\"h:1\",\"h:2\",\"h:3\"]}]");
     snprintf(text, sizeof(text), "groups: [{name: a, file_sd: {files: ['%s/*.json'], refresh: 60s}}]",
              directory);
-    inventory_world_set(world, text);
-    struct discovery_state *known = (struct discovery_state *) inventory_source(world->inventory, 0).state;
+    manager_world_set(world, text);
+    struct discovery_state *known = (struct discovery_state *) manager_source(world->manager, 0).state;
     struct discovery_state before = *known;
     known->refreshes = 7;
     known->failures = 4;
@@ -162,10 +161,10 @@ static void test_numbers(void **state)
 /* A group of many sources is told in steps; between two of them another configuration may come into force. */
 static void test_many_and_a_reload(void **state)
 {
-    struct inventory_world *world = *state;
+    struct manager_world *world = *state;
     struct buffer text, out;
     struct exposition exposition;
-    struct inventory_walk walk;
+    struct manager_walk walk;
     buffer_init(&text, 1 << 20);
     buffer_init(&out, 1 << 20);
     buffer_append_string(&text, "groups: [{name: a, file_sd: [");
@@ -173,17 +172,17 @@ static void test_many_and_a_reload(void **state)
         buffer_printf(&text, "%s{files: ['%s/%u.json']}", n ? "," : "", directory, n);
     buffer_append_string(&text, "]}]");
     buffer_append_char(&text, '\0');
-    inventory_world_set(world, text.data);
+    manager_world_set(world, text.data);
     char *told = tell(world, NULL);
     assert_int_equal(exposition_count(told, PREFIX "discovery_targets{"), 200);
     assert_int_equal(exposition_count(told, PREFIX "discovery_last_success_timestamp_seconds{"), 200);
     free(told);
 
-    inventory_walk_init(&walk, world->inventory, NULL);
+    manager_walk_init(&walk, world->manager, NULL);
     exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
     exposition_add(&exposition, &walk.walk);
     assert_true(exposition_fill(&exposition, &out, 1));
-    inventory_world_set(world, "groups: []");
+    manager_world_set(world, "groups: []");
     while (exposition_fill(&exposition, &out, out.len + 1)) continue;
     buffer_append_char(&out, '\0');
     assert_int_equal(exposition_count(out.data, PREFIX "discovery_targets{"), 64);

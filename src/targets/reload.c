@@ -4,11 +4,11 @@
  * One reload at a time. Those who ask meanwhile wait for another one, all for the same, since the file may
  * have changed behind the one under way.
  *
- * What can go wrong: the file is bad (finish, with its line), the inventory refuses it or has no memory
+ * What can go wrong: the file is bad (finish, with its line), the manager refuses it or has no memory
  * (on_set or set, likewise). The end may come at each stage: while a thread reads, on_read throws away what
- * it read; while the inventory works, on_set only releases the memory, for which nobody waits.
+ * it read; while the manager works, on_set only releases the memory, for which nobody waits.
  */
-#include "reload.h"
+#include "targets/reload.h"
 
 #include "base/clock.h"
 #include "base/container.h"
@@ -34,8 +34,8 @@ struct waiter {
 
 struct reload {
     uv_loop_t *loop;
-    const struct options *flags; /* borrowed, as is the inventory */
-    struct inventory *inventory;
+    const struct options *flags; /* borrowed, as is the manager */
+    struct manager *manager;
     struct reload_state state;
     uv_signal_t hangup;
     enum phase phase;
@@ -72,7 +72,7 @@ static void log_overruled(struct reload *reload)
 {
     struct buffer flags;
     buffer_init(&flags, OPTIONS_TEXT_MAX);
-    settings_append_overruled(inventory_settings(reload->inventory), reload->flags, &flags);
+    settings_append_overruled(manager_settings(reload->manager), reload->flags, &flags);
     if (slice_equal(buffer_slice(&flags), buffer_slice(&reload->overruled))) {
         buffer_deinit(&flags);
         return;
@@ -88,7 +88,7 @@ static void log_overruled(struct reload *reload)
 
 static void log_success(struct reload *reload)
 {
-    const struct config *config = inventory_config(reload->inventory);
+    const struct config *config = manager_config(reload->manager);
     log_line(LOG_INFO, "the configuration file is in force", LOG_FIELD("file", reload->flags->config_file),
              LOG_FIELD("hash", config ? config->hash : ""));
     log_overruled(reload);
@@ -165,7 +165,7 @@ static void on_set(void *context, int status, const char *error)
  * stays. */
 static void keep_policy(const struct reload *reload, struct config *config)
 {
-    struct policy *current = inventory_policy(reload->inventory);
+    struct policy *current = manager_policy(reload->manager);
     if (!config->policy || !policy_equal(config->policy, current)) return;
     policy_release(config->policy);
     config->policy = policy_hold(current);
@@ -179,7 +179,7 @@ static int set(struct reload *reload)
     reload->phase = PHASE_SETTING;
     log_warnings(config);
     keep_policy(reload, config);
-    return inventory_set(reload->inventory, config, on_set, reload);
+    return manager_set(reload->manager, config, on_set, reload);
 }
 
 static void close_part(struct reload *reload)
@@ -296,14 +296,13 @@ const struct reload_state *reload_state(const struct reload *reload)
 
 /* --- Life --- */
 
-int reload_new(struct reload **result, uv_loop_t *loop, const struct options *flags,
-               struct inventory *inventory)
+int reload_new(struct reload **result, uv_loop_t *loop, const struct options *flags, struct manager *manager)
 {
     struct reload *reload = calloc(1, sizeof(*reload));
     if (!reload) return UV_ENOMEM;
     reload->loop = loop;
     reload->flags = flags;
-    reload->inventory = inventory;
+    reload->manager = manager;
     reload->rules = settings_rules(flags);
     list_init(&reload->served);
     list_init(&reload->waiting);

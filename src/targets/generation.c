@@ -1,4 +1,4 @@
-#include "generation.h"
+#include "targets/generation.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,28 +12,28 @@ static size_t count_sources(const struct config *config)
     return count;
 }
 
-static int use_feeds(struct generation *generation, struct feeds *feeds, struct buffer *error)
+static int use_feeds(struct generation *generation, struct providers *providers, struct buffer *error)
 {
     const struct config *config = generation->terms->config;
     size_t count = count_sources(config);
-    generation->feeds = calloc(count + 1, sizeof(struct feed *));
+    generation->providers = calloc(count + 1, sizeof(struct provider *));
     generation->found = calloc(count + 1, sizeof(struct results *));
     generation->owners = calloc(count + 1, sizeof(struct config_group *));
-    if (!generation->feeds || !generation->found || !generation->owners) return UV_ENOMEM;
+    if (!generation->providers || !generation->found || !generation->owners) return UV_ENOMEM;
     for (size_t n = 0; n < config->group_count; n++) {
         for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
-            struct feed *feed;
-            int result = feeds_use(&feed, feeds, at, config->directory, error);
+            struct provider *provider;
+            int result = providers_use(&provider, providers, at, config->directory, error);
             if (result < 0) return result;
-            generation->owners[generation->feed_count] = &config->groups[n];
-            generation->feeds[generation->feed_count++] = feed;
+            generation->owners[generation->provider_count] = &config->groups[n];
+            generation->providers[generation->provider_count++] = provider;
         }
     }
     return 0;
 }
 
 int generation_new(struct generation **result, struct config *config, const struct options *flags,
-                   struct feeds *feeds, struct buffer *error)
+                   struct providers *providers, struct buffer *error)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
     struct terms *terms = NULL;
@@ -44,7 +44,7 @@ int generation_new(struct generation **result, struct config *config, const stru
         return status;
     }
     generation->terms = terms;
-    if (status == 0) status = use_feeds(generation, feeds, error);
+    if (status == 0) status = use_feeds(generation, providers, error);
     if (status < 0) {
         generation_free(generation);
         return status;
@@ -56,8 +56,8 @@ int generation_new(struct generation **result, struct config *config, const stru
 void generation_free(struct generation *generation)
 {
     if (!generation) return;
-    for (size_t n = 0; n < generation->feed_count; n++) feed_leave(generation->feeds[n]);
-    free(generation->feeds);
+    for (size_t n = 0; n < generation->provider_count; n++) provider_leave(generation->providers[n]);
+    free(generation->providers);
     free(generation->found);
     free(generation->owners);
     terms_release(generation->terms);
@@ -66,16 +66,16 @@ void generation_free(struct generation *generation)
 
 bool generation_is_answered(const struct generation *generation)
 {
-    for (size_t n = 0; n < generation->feed_count; n++) {
-        if (!discovery_state(generation->feeds[n]->discovery)->answered) return false;
+    for (size_t n = 0; n < generation->provider_count; n++) {
+        if (!discovery_state(generation->providers[n]->discovery)->answered) return false;
     }
     return true;
 }
 
 const struct results *const *generation_found(const struct generation *generation)
 {
-    for (size_t n = 0; n < generation->feed_count; n++) {
-        generation->found[n] = discovery_found(generation->feeds[n]->discovery);
+    for (size_t n = 0; n < generation->provider_count; n++) {
+        generation->found[n] = discovery_found(generation->providers[n]->discovery);
     }
     return generation->found;
 }
@@ -83,21 +83,21 @@ const struct results *const *generation_found(const struct generation *generatio
 bool generation_needs_labels(const struct generation *generation, size_t targets)
 {
     const struct terms *terms = generation->terms;
-    return terms->config->file || generation->feed_count > 0 || targets > 1 ||
+    return terms->config->file || generation->provider_count > 0 || targets > 1 ||
            terms->settings.options.shard.count > 1;
 }
 
 bool generation_is_blind(const struct generation *generation)
 {
-    for (size_t n = 0; n < generation->feed_count; n++) {
-        const struct discovery_state *state = discovery_state(generation->feeds[n]->discovery);
+    for (size_t n = 0; n < generation->provider_count; n++) {
+        const struct discovery_state *state = discovery_state(generation->providers[n]->discovery);
         if (!(state->last_success_s > 0)) return true;
     }
     return false;
 }
 
-const struct config_group *generation_group(const struct generation *generation, size_t feed)
+const struct config_group *generation_group(const struct generation *generation, size_t provider)
 {
-    assert(feed < generation->feed_count);
-    return generation->owners[feed];
+    assert(provider < generation->provider_count);
+    return generation->owners[provider];
 }

@@ -1,20 +1,20 @@
 /* One configuration with all that belongs to it while it is in force, or on its way to that: its terms, and
  * the sources that it uses. */
-#ifndef GENERATION_H
-#define GENERATION_H
+#ifndef TARGETS_GENERATION_H
+#define TARGETS_GENERATION_H
 
 #include "config/config.h"
-#include "feeds.h"
 #include "settings/terms.h"
+#include "targets/providers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct generation {
     struct terms *terms;                /* held; with a configuration */
-    struct feed **feeds;                /* in use; of all groups, one behind the other; owned array */
+    struct provider **providers;        /* in use; of all groups, one behind the other; owned array */
     const struct config_group **owners; /* the group of each; owned array */
-    size_t feed_count;
+    size_t provider_count;
     const struct results **found; /* what each of them has found, see generation_found; owned array */
 };
 
@@ -23,7 +23,7 @@ struct generation {
  * then there is nothing to free. The flags are borrowed.
  */
 int generation_new(struct generation **generation, struct config *config, const struct options *flags,
-                   struct feeds *feeds, struct buffer *error);
+                   struct providers *providers, struct buffer *error);
 
 /* NULL is taken. */
 void generation_free(struct generation *generation);
@@ -44,6 +44,6 @@ bool generation_needs_labels(const struct generation *generation, size_t targets
 bool generation_is_blind(const struct generation *generation);
 
 /* The group of a source. */
-const struct config_group *generation_group(const struct generation *generation, size_t feed);
+const struct config_group *generation_group(const struct generation *generation, size_t provider);
 
 #endif

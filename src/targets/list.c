@@ -1,4 +1,4 @@
-#include "targets.h"
+#include "targets/list.h"
 
 #include "metrics/encoder.h"
 

@@ -1,4 +1,4 @@
-#include "collectors/inventory.h"
+#include "collectors/targets.h"
 
 #include "base/container.h"
 
@@ -55,12 +55,12 @@ static const struct {
 
 /* How many sources of its group before it have the same labels: one name may be asked for two types of
  * records. */
-static unsigned count_twins(const struct inventory *inventory, size_t n)
+static unsigned count_twins(const struct manager *manager, size_t n)
 {
-    struct inventory_source source = inventory_source(inventory, n);
+    struct manager_source source = manager_source(manager, n);
     unsigned twins = 0;
     while (n-- > 0) {
-        struct inventory_source other = inventory_source(inventory, n);
+        struct manager_source other = manager_source(manager, n);
         if (strcmp(source.group, other.group) != 0) break;
         twins += strcmp(source.state->kind, other.state->kind) == 0 &&
                  strcmp(source.state->subject, other.state->subject) == 0;
@@ -68,10 +68,10 @@ static unsigned count_twins(const struct inventory *inventory, size_t n)
     return twins;
 }
 
-static void append_source(struct buffer *labels, const struct inventory *inventory, size_t n)
+static void append_source(struct buffer *labels, const struct manager *manager, size_t n)
 {
-    struct inventory_source source = inventory_source(inventory, n);
-    unsigned twins = count_twins(inventory, n);
+    struct manager_source source = manager_source(manager, n);
+    unsigned twins = count_twins(manager, n);
     struct buffer name;
     buffer_init(&name, SIZE_MAX / 2);
     buffer_append_string(&name, source.state->subject);
@@ -84,12 +84,12 @@ static void append_source(struct buffer *labels, const struct inventory *invento
 }
 
 /* Without memory for its labels a source is passed over. */
-static void write_source(const struct inventory_walk *walk, struct encoder *encoder)
+static void write_source(const struct manager_walk *walk, struct encoder *encoder)
 {
     struct buffer labels;
-    double value = numbers[walk->family].value(inventory_source(walk->inventory, walk->source).state);
+    double value = numbers[walk->family].value(manager_source(walk->manager, walk->source).state);
     buffer_init(&labels, SIZE_MAX / 2);
-    append_source(&labels, walk->inventory, walk->source);
+    append_source(&labels, walk->manager, walk->source);
     if (!labels.failed) encoder_sample_double(encoder, SLICE(""), buffer_slice(&labels), value);
     buffer_deinit(&labels);
 }
@@ -117,7 +117,7 @@ static const struct family *const families[] = {
 };
 _Static_assert(ARRAY_LEN(families) == 4 + ARRAY_LEN(numbers), "each number has its family");
 
-const struct collector inventory_collector = {"inventory", families, ARRAY_LEN(families), ""};
+const struct collector manager_collector = {"manager", families, ARRAY_LEN(families), ""};
 
 static void write_labelled(struct encoder *encoder, const char *name, const char *text, uint64_t value)
 {
@@ -128,9 +128,9 @@ static void write_labelled(struct encoder *encoder, const char *name, const char
     buffer_deinit(&labels);
 }
 
-static void write_file(const struct inventory_walk *walk, struct encoder *encoder)
+static void write_file(const struct manager_walk *walk, struct encoder *encoder)
 {
-    const struct config *config = inventory_config(walk->inventory);
+    const struct config *config = manager_config(walk->manager);
     if (!config || !walk->has_reload) return;
     encoder_family(encoder, &successful_family);
     encoder_sample_u64(encoder, SLICE(""), SLICE(""), walk->reload.successful);
@@ -140,9 +140,9 @@ static void write_file(const struct inventory_walk *walk, struct encoder *encode
     write_labelled(encoder, "hash", config->hash, 1);
 }
 
-static void write_dropped(const struct inventory_walk *walk, struct encoder *encoder)
+static void write_dropped(const struct manager_walk *walk, struct encoder *encoder)
 {
-    struct inventory_counts counts = inventory_counts(walk->inventory);
+    struct manager_counts counts = manager_counts(walk->manager);
     encoder_family(encoder, &dropped_family);
     write_labelled(encoder, "reason", "duplicate", counts.duplicates);
     write_labelled(encoder, "reason", "label", counts.refused);
@@ -157,13 +157,13 @@ static void write_dropped(const struct inventory_walk *walk, struct encoder *enc
  */
 static bool step(struct walk *base, struct encoder *encoder)
 {
-    struct inventory_walk *walk = container_of(base, struct inventory_walk, walk);
-    if (walk->terms != inventory_terms(walk->inventory)) return false;
+    struct manager_walk *walk = container_of(base, struct manager_walk, walk);
+    if (walk->terms != manager_terms(walk->manager)) return false;
     if (walk->family == 0 && walk->source == 0) {
         write_file(walk, encoder);
         write_dropped(walk, encoder);
     }
-    size_t count = inventory_source_count(walk->inventory);
+    size_t count = manager_source_count(walk->manager);
     encoder_family(encoder, &numbers[walk->family].family);
     for (unsigned n = 0; n < SOURCES_A_STEP && walk->source < count; n++, walk->source++)
         write_source(walk, encoder);
@@ -172,14 +172,14 @@ static bool step(struct walk *base, struct encoder *encoder)
     return ++walk->family < ARRAY_LEN(numbers);
 }
 
-void inventory_walk_init(struct inventory_walk *walk, const struct inventory *inventory,
-                         const struct reload_state *reload)
+void manager_walk_init(struct manager_walk *walk, const struct manager *manager,
+                       const struct reload_state *reload)
 {
-    *walk = (struct inventory_walk){
-        .walk = {&inventory_collector, step},
-        .inventory = inventory,
+    *walk = (struct manager_walk){
+        .walk = {&manager_collector, step},
+        .manager = manager,
         .has_reload = reload,
         .reload = reload ? *reload : (struct reload_state){0},
-        .terms = inventory_terms(inventory),
+        .terms = manager_terms(manager),
     };
 }

@@ -1,52 +1,52 @@
 /*
- * An inventory on a loop, beside a fleet and three scripted servers. Include it behind <cmocka.h>.
+ * An manager on a loop, beside a fleet and three scripted servers. Include it behind <cmocka.h>.
  */
-#ifndef SUPPORT_INVENTORY_WORLD_H
-#define SUPPORT_INVENTORY_WORLD_H
+#ifndef SUPPORT_MANAGER_WORLD_H
+#define SUPPORT_MANAGER_WORLD_H
 
 #include "fleet_world.h"
-#include "inventory.h"
+#include "targets/manager.h"
 
-struct inventory_world {
+struct manager_world {
     struct fleet_world fleet;
     struct options options; /* what the arguments say */
-    struct inventory *inventory;
+    struct manager *manager;
     bool set, closed;
     int status; /* of the last configuration that was set */
     char error[512];
 };
 
 /* Both lists end with NULL; there is no argv[0]. */
-static inline void inventory_world_open(struct inventory_world *world, const char *const *arguments)
+static inline void manager_world_open(struct manager_world *world, const char *const *arguments)
 {
     char *argv[16] = {(char *) "program"}, *const environment[] = {NULL};
     struct buffer text;
     for (size_t n = 0; arguments[n]; n++) argv[n + 1] = (char *) arguments[n];
-    *world = (struct inventory_world){0};
+    *world = (struct manager_world){0};
     fleet_world_open(&world->fleet);
     buffer_init(&text, OPTIONS_TEXT_MAX);
     if (options_parse(&world->options, argv, environment, &text) != OPTIONS_RUN)
         fail_msg("%.*s", SLICE_ARG(buffer_slice(&text)));
     buffer_deinit(&text);
-    struct inventory_context context = {
+    struct manager_context context = {
         .loop = &world->fleet.loop,
         .flags = &world->options,
         .fleet = world->fleet.fleet,
         .resolver = world->fleet.resolver,
     };
-    assert_int_equal(inventory_new(&world->inventory, &context), 0);
+    assert_int_equal(manager_new(&world->manager, &context), 0);
 }
 
-static inline void inventory_world_on_set(void *context, int status, const char *error)
+static inline void manager_world_on_set(void *context, int status, const char *error)
 {
-    struct inventory_world *world = context;
+    struct manager_world *world = context;
     world->set = true;
     world->status = status;
     snprintf(world->error, sizeof(world->error), "%s", error);
 }
 
 /* Puts a text in force that is right. */
-static inline void inventory_world_set(struct inventory_world *world, const char *text)
+static inline void manager_world_set(struct manager_world *world, const char *text)
 {
     struct config_rules rules = settings_rules(&world->options);
     struct config *config = calloc(1, sizeof(*config));
@@ -56,16 +56,16 @@ static inline void inventory_world_set(struct inventory_world *world, const char
         fail_msg("%.*s", SLICE_ARG(buffer_slice(&error)));
     buffer_deinit(&error);
     world->set = false;
-    assert_int_equal(inventory_set(world->inventory, config, inventory_world_on_set, world), 0);
+    assert_int_equal(manager_set(world->manager, config, manager_world_on_set, world), 0);
     loop_run_until(&world->fleet.loop, &world->set);
     assert_string_equal(world->error, "");
     assert_int_equal(world->status, 0);
 }
 
 /* Fails unless nothing is left on the loop. */
-static inline void inventory_world_close(struct inventory_world *world)
+static inline void manager_world_close(struct manager_world *world)
 {
-    inventory_close(world->inventory, world_set_true, &world->closed);
+    manager_close(world->manager, world_set_true, &world->closed);
     loop_run_until(&world->fleet.loop, &world->closed);
     fleet_world_close(&world->fleet);
     options_deinit(&world->options);

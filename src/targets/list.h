@@ -1,6 +1,6 @@
 /* Lists of targets, from what users wrote on the command line or in a URL. */
-#ifndef TARGETS_H
-#define TARGETS_H
+#ifndef TARGETS_LIST_H
+#define TARGETS_LIST_H
 
 #include "memcached/fleet.h"
 #include "net/shard.h"

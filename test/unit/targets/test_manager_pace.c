@@ -1,4 +1,4 @@
-/* How often sources that change make another roster. */
+/* How often sources that change make another target_set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "inventory_world.h"
+#include "manager_world.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,10 +14,10 @@
 #define SOURCES 12
 
 struct world {
-    struct inventory_world inventory;
+    struct manager_world manager;
     char folder[64];
-    struct roster *last; /* held, so that no other one takes its place in memory */
-    unsigned rosters;
+    struct target_set *last; /* held, so that no other one takes its place in memory */
+    unsigned target_sets;
 };
 
 /* Each source has a folder of its own, so that only its own change wakes it. */
@@ -34,9 +34,9 @@ static void write_source(const struct world *world, unsigned n, unsigned port)
 static void open_world(struct world *world)
 {
     struct buffer text;
-    *world = (struct world){.folder = "/tmp/test_inventory_pace_XXXXXX"};
+    *world = (struct world){.folder = "/tmp/test_manager_pace_XXXXXX"};
     assert_non_null(mkdtemp(world->folder));
-    inventory_world_open(&world->inventory, (const char *const[]){"--memcached.address=", NULL});
+    manager_world_open(&world->manager, (const char *const[]){"--memcached.address=", NULL});
     buffer_init(&text, 4096);
     buffer_append_string(&text, "groups:\n");
     for (unsigned n = 0; n < SOURCES; n++) {
@@ -48,15 +48,15 @@ static void open_world(struct world *world)
     }
     buffer_append_char(&text, '\0');
     assert_false(text.failed);
-    inventory_world_set(&world->inventory, text.data);
+    manager_world_set(&world->manager, text.data);
     buffer_deinit(&text);
-    world->last = roster_hold(inventory_roster(world->inventory.inventory));
+    world->last = target_set_hold(manager_target_set(world->manager.manager));
 }
 
 static void close_world(struct world *world)
 {
-    roster_release(world->last);
-    inventory_world_close(&world->inventory);
+    target_set_release(world->last);
+    manager_world_close(&world->manager);
     for (unsigned n = 0; n < SOURCES; n++) {
         char name[128];
         snprintf(name, sizeof(name), "%s/%u.d/x.json", world->folder, n);
@@ -70,13 +70,13 @@ static void close_world(struct world *world)
 /* A turn of the loop. */
 static void look(struct world *world)
 {
-    struct roster *roster;
-    uv_run(&world->inventory.fleet.loop, UV_RUN_ONCE);
-    roster = inventory_roster(world->inventory.inventory);
-    if (roster == world->last) return;
-    roster_release(world->last);
-    world->last = roster_hold(roster);
-    world->rosters++;
+    struct target_set *target_set;
+    uv_run(&world->manager.fleet.loop, UV_RUN_ONCE);
+    target_set = manager_target_set(world->manager.manager);
+    if (target_set == world->last) return;
+    target_set_release(world->last);
+    world->last = target_set_hold(target_set);
+    world->target_sets++;
 }
 
 /* How many of the targets in force have this port or a later one. */
@@ -89,7 +89,7 @@ static unsigned count_from(const struct world *world, unsigned port)
     return count;
 }
 
-/* Sources that change at about the same time make a roster at once and another a moment later, not one each.
+/* Sources that change at about the same time make a target_set at once and another a moment later, not one each.
  */
 static void test_many_changes(void **state)
 {
@@ -102,7 +102,7 @@ static void test_many_changes(void **state)
         look(&world);
         assert_true(uv_hrtime() / 1000000 - begun_ms < 10000);
     }
-    assert_true(world.rosters <= 2 + (uv_hrtime() / 1000000 - begun_ms) / 200);
+    assert_true(world.target_sets <= 2 + (uv_hrtime() / 1000000 - begun_ms) / 200);
     close_world(&world);
 }
 
@@ -115,7 +115,7 @@ static void test_changes_in_a_row(void **state)
     uint64_t begun_ms = uv_hrtime() / 1000000;
     for (unsigned n = 0; n < 200; n++) {
         write_source(&world, n % SOURCES, 100 + n);
-        uv_run(&world.inventory.fleet.loop, UV_RUN_NOWAIT);
+        uv_run(&world.manager.fleet.loop, UV_RUN_NOWAIT);
         look(&world);
     }
     while (count_from(&world, 300 - SOURCES) < SOURCES) {

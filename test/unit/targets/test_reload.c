@@ -8,8 +8,8 @@
 
 #include "base/container.h"
 #include "directory.h"
-#include "inventory_world.h"
-#include "reload.h"
+#include "manager_world.h"
+#include "targets/reload.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -24,7 +24,7 @@ struct told {
 };
 
 struct fixture {
-    struct inventory_world world;
+    struct manager_world world;
     struct reload *reload;
     struct told told[WAITERS];
     unsigned answers; /* of all */
@@ -64,11 +64,11 @@ static void open_world(struct fixture *fixture, bool with_file)
     snprintf(file, sizeof(file), "--config.file=%s", with_file ? path_of("e.yml") : "");
     *fixture = (struct fixture){0};
     current = fixture;
-    inventory_world_open(&fixture->world, (const char *const[]){"--memcached.address=f:1", file, NULL});
+    manager_world_open(&fixture->world, (const char *const[]){"--memcached.address=f:1", file, NULL});
     fixture->log = memfd_create("log", 0);
     log_configure(LOG_INFO, LOG_LOGFMT, fixture->log);
     assert_int_equal(reload_new(&fixture->reload, &fixture->world.fleet.loop, &fixture->world.options,
-                                fixture->world.inventory),
+                                fixture->world.manager),
                      0);
 }
 
@@ -80,7 +80,7 @@ static void close_world(struct fixture *fixture)
     }
     log_configure(LOG_ERROR, LOG_LOGFMT, 2);
     close(fixture->log);
-    inventory_world_close(&fixture->world);
+    manager_world_close(&fixture->world);
 }
 
 static int setup(void **state)
@@ -123,7 +123,7 @@ static void expect_told(const struct told *told, int status, const char *error)
 /* The targets in force, each name behind a blank. */
 static void expect_targets(const struct fixture *fixture, const char *expected)
 {
-    const struct target_list *targets = &inventory_roster(fixture->world.inventory)->targets;
+    const struct target_list *targets = &manager_target_set(fixture->world.manager)->targets;
     struct buffer names;
     buffer_init(&names, 4096);
     for (size_t n = 0; n < targets->count; n++) buffer_printf(&names, " %s", targets->items[n]->name);
@@ -189,7 +189,7 @@ static void test_bad_start(void **state)
     expect_bad_start(*state, "groups: {}", "e.yml:1:9: groups: a mapping: expected a list of groups");
 }
 
-/* What the inventory refuses is told later, by the callback. */
+/* What the manager refuses is told later, by the callback. */
 static void test_start_with_outputs_that_cannot_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -264,7 +264,7 @@ static void test_file_without_groups(void **state)
     write_file("e.yml", "groups: []");
     request(fixture, 1);
     wait_for(fixture, 1);
-    assert_int_equal(inventory_roster(fixture->world.inventory)->targets.count, 0);
+    assert_int_equal(manager_target_set(fixture->world.manager)->targets.count, 0);
     assert_int_equal(logged(fixture, "flag=--memcached.address"), 1);
 }
 
@@ -323,7 +323,7 @@ static void test_requests_meanwhile(void **state)
     write_file("e.yml", "groups: [{name: a, targets: [h:2]}]");
     request(fixture, 0);
     while (!fixture->answers &&
-           strcmp(inventory_roster(fixture->world.inventory)->targets.items[0]->name, "h:1") == 0)
+           strcmp(manager_target_set(fixture->world.manager)->targets.items[0]->name, "h:1") == 0)
         loop_turn(&fixture->world.fleet.loop, 1);
     /* It has been read, and nobody has been told yet. */
     expect_targets(fixture, " h:2");
@@ -426,7 +426,7 @@ static void test_close_at_each_turn(void **unused)
     directory_close();
 }
 
-/* A source that never answers keeps the inventory at work when the end comes. */
+/* A source that never answers keeps the manager at work when the end comes. */
 static void test_close_while_setting(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,0 +1,47 @@
+/*
+ * The targets that are configured at one moment: a list that is made once, shared by the scrapes that walk
+ * it, and never changed. A reload, or an answer of a discovery, makes another one.
+ *
+ * It is made, and taken apart, a few hundred targets at a time, so that ten thousand do not hold the loop;
+ * targets/manager.c sees to that.
+ */
+#ifndef TARGETS_TARGET_SET_H
+#define TARGETS_TARGET_SET_H
+
+#include "targets/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct target_set_group {
+    char *name, *module; /* owned */
+};
+
+struct target_set {
+    unsigned references;
+    bool with_labels;                /* samples carry their target's labels */
+    bool blind;                      /* it has no target, and some source has never answered well */
+    struct target_list targets;      /* each target's `group` is a place in `groups` */
+    struct target_set_group *groups; /* owned */
+    size_t group_count;
+    void (*on_unused)(struct target_set *target_set); /* nobody holds it any more: the owner takes it apart */
+    void *owner;
+    struct target_set *next; /* of the owner, of those that are taken apart */
+};
+
+/* Without targets or groups, and with one reference. NULL when out of memory. */
+struct target_set *target_set_new(void (*on_unused)(struct target_set *target_set), void *owner);
+
+/* Copies both. False when out of memory. */
+bool target_set_add_group(struct target_set *target_set, const char *name, const char *module);
+
+struct target_set *target_set_hold(struct target_set *target_set);
+
+/* NULL is taken. */
+void target_set_release(struct target_set *target_set);
+
+/* Of one that nobody holds: releases at most so many targets, the last ones first; frees it when none is
+ * left, and then returns true. */
+bool target_set_dismantle(struct target_set *target_set, size_t count);
+
+#endif
