@@ -1,9 +1,9 @@
 /*
  * Start: file limit, telemetry, loop, signals, resolver, fleet, manager, configuration; from on_target_set the
- * server, when there are targets, and the delivery, when the configuration is in force, and again when a
+ * server, when there are targets, and the publisher, when the configuration is in force, and again when a
  * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
- * Stop, from a signal, from --once or from a start that failed: server, delivery and reload end at the same
+ * Stop, from a signal, from --once or from a start that failed: server, publisher and reload end at the same
  * time (running scrapes have GRACE_MS), then the manager, the fleet, the resolver, and the signals, each
  * when the one before it is closed. Nothing is left on the loop then, and uv_run returns by itself. Each part
  * may be missing, since the start may have failed before it.
@@ -12,8 +12,8 @@
 
 #include "base/container.h"
 #include "base/version.h"
-#include "delivery.h"
 #include "descriptors.h"
+#include "gather/publisher.h"
 #include "handlers.h"
 #include "http/server.h"
 #include "listen.h"
@@ -47,13 +47,13 @@ struct exporter {
     struct server *server;
     struct telemetry telemetry;
     struct handlers handlers;
-    struct delivery *delivery;
-    struct terms *delivered; /* those of the delivery; held */
+    struct publisher *publisher;
+    struct terms *delivered; /* those of the publisher; held */
     bool serving;            /* the server has been started, if there is to be one */
-    bool renewing;           /* the delivery is being closed, for another one */
+    bool renewing;           /* the publisher is being closed, for another one */
     struct turns turns;
     bool stopping;
-    unsigned users; /* server, delivery and reload, while they are being closed */
+    unsigned users; /* server, publisher and reload, while they are being closed */
     int code;       /* of the process */
 };
 
@@ -106,12 +106,12 @@ static void on_server_closed(void *context)
     on_user_closed(exporter);
 }
 
-static void on_delivery_closed(void *context)
+static void on_publisher_closed(void *context)
 {
     struct exporter *exporter = context;
     terms_release(exporter->delivered);
     exporter->delivered = NULL;
-    exporter->delivery = NULL;
+    exporter->publisher = NULL;
     on_user_closed(exporter);
 }
 
@@ -137,11 +137,11 @@ static void stop(struct exporter *exporter)
         reload_close(exporter->reload, on_reload_closed, exporter);
     else
         on_reload_closed(exporter);
-    if (exporter->renewing) return; /* on_delivery_renewed comes */
-    if (exporter->delivery)
-        delivery_close(exporter->delivery, on_delivery_closed, exporter);
+    if (exporter->renewing) return; /* on_publisher_renewed comes */
+    if (exporter->publisher)
+        publisher_close(exporter->publisher, on_publisher_closed, exporter);
     else
-        on_delivery_closed(exporter);
+        on_publisher_closed(exporter);
 }
 
 static void on_once(void *context, int code)
@@ -222,16 +222,16 @@ static enum exit_code start_fleet(struct exporter *exporter)
 /* --- What is scraped --- */
 
 static void serve(struct exporter *exporter);
-static void start_delivery(struct exporter *exporter);
+static void start_publisher(struct exporter *exporter);
 
-static void on_delivery_renewed(void *context)
+static void on_publisher_renewed(void *context)
 {
     struct exporter *exporter = context;
     exporter->renewing = false;
     if (exporter->stopping)
-        on_delivery_closed(exporter);
+        on_publisher_closed(exporter);
     else
-        start_delivery(exporter);
+        start_publisher(exporter);
 }
 
 /* Another target_set is in force, and maybe other terms. */
@@ -244,12 +244,12 @@ static void on_target_set(void *context, const struct target_set *target_set)
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
     if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
-    if (!exporter->delivery) {
-        start_delivery(exporter);
+    if (!exporter->publisher) {
+        start_publisher(exporter);
     } else if (!settings_same_outputs(&exporter->delivered->settings, &terms->settings)) {
         exporter->renewing = true;
-        delivery_close(exporter->delivery, on_delivery_renewed, exporter);
-        exporter->delivery = NULL;
+        publisher_close(exporter->publisher, on_publisher_renewed, exporter);
+        exporter->publisher = NULL;
     }
 }
 
@@ -353,10 +353,10 @@ static struct target_set *current_target_set(void *context)
 
 /* By the terms in force. What is wrong with them has been found before: this is out of memory and the like.
  */
-static void start_delivery(struct exporter *exporter)
+static void start_publisher(struct exporter *exporter)
 {
     struct terms *terms = manager_terms(exporter->manager);
-    struct delivery_config config = {
+    struct publisher_config config = {
         .loop = &exporter->loop,
         .terms = terms,
         .target_set = current_target_set,
@@ -367,10 +367,10 @@ static void start_delivery(struct exporter *exporter)
     };
     struct buffer error;
     buffer_init(&error, 4096);
-    int result = delivery_new(&exporter->delivery, &config, &error);
+    int result = publisher_new(&exporter->publisher, &config, &error);
     if (result < 0) {
         print_failure(result, &error);
-        exporter->delivery = NULL;
+        exporter->publisher = NULL;
         exporter->code = EXIT_START;
         stop(exporter);
     } else {
@@ -423,7 +423,7 @@ static enum exit_code check(const struct options *options)
     struct buffer error;
     enum exit_code code = EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = collection_check(&error);
+    int result = gather_check(&error);
     bool usage = result == 0 && (result = settings_check(options, &error)) == UV_EINVAL;
     if (result < 0) {
         print_failure(result, &error);

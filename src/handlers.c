@@ -140,7 +140,7 @@ static void release_nothing(struct source *body)
 
 /* Completes the plan and runs it, or answers without it. What the plan owns is taken over. */
 static void run_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request,
-                       struct collection_plan *plan, bool fail)
+                       struct gather_plan *plan, bool fail)
 {
     const struct options *options = options_of(handlers);
     static struct source nothing = {fill_nothing, release_nothing};
@@ -149,12 +149,12 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
 
     plan->format = choose_format(request->accept, &head.content_type);
     if (request->method == METHOD_HEAD) {
-        collection_plan_clear(plan);
+        gather_plan_clear(plan);
         exchange_stream(exchange, &head, &nothing);
         return;
     }
     if (telemetry->scrapes_running >= options->max_requests) {
-        collection_plan_clear(plan);
+        gather_plan_clear(plan);
         telemetry->scrapes_rejected++;
         respond_line(exchange, 503, "too many scrapes at once, see --web.max-requests", no_subject, NULL);
         return;
@@ -182,7 +182,7 @@ static unsigned configured_commands(const struct handlers *handlers)
 
 /* Reads the query into the plan and runs it; answers itself when the query is at fault. */
 static void scrape_query(struct handlers *handlers, struct exchange *exchange, const struct request *request,
-                         struct collection_plan *plan, bool takes_targets)
+                         struct gather_plan *plan, bool takes_targets)
 {
     struct parameter_rules rules = {
         .options = options_of(handlers),
@@ -209,7 +209,7 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
         buffer_init(&parameters.names, 0);
         run_scrape(handlers, exchange, request, plan, parameters.fail);
     } else {
-        collection_plan_clear(plan);
+        gather_plan_clear(plan);
         respond_line(exchange, refusal.status, refusal.what, refusal.subject, refusal.why);
     }
     parameters_clear(&parameters);
@@ -219,7 +219,7 @@ static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
                            const struct request *request)
 {
     struct target_set *target_set = manager_target_set(handlers->manager);
-    struct collection_plan plan = {
+    struct gather_plan plan = {
         .target_set = target_set_hold(target_set),
         .with_labels = target_set->with_labels,
         .own_collectors = own_collectors(options_of(handlers)),
@@ -231,7 +231,7 @@ static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
 
 static void handle_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
-    struct collection_plan plan = {0};
+    struct gather_plan plan = {0};
     scrape_query(handlers, exchange, request, &plan, true);
 }
 

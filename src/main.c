@@ -21,7 +21,7 @@
  *     metrics/    registry: which families there are; collector: the walk over their samples;
  *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
  *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
- *     delivery    collections that nobody asked for: the textfile, the push, --once
+ *     publisher    collections that nobody asked for: the textfile, the push, --once
  *     push_options  the options of a push in the form that it takes
  *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on

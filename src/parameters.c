@@ -1,7 +1,7 @@
 #include "parameters.h"
 
 #include "base/container.h"
-#include "collection.h"
+#include "gather/gather.h"
 #include "http/query.h"
 #include "http/request.h"
 #include "memcached/stats.h"

@@ -1,5 +1,5 @@
 /*
- * scrape_start -> collection -> on_ready -> exchange_stream, which asks the collection's source -> on_end
+ * scrape_start -> gather -> on_ready -> exchange_stream, which asks the collection's source -> on_end
  *
  * The exchange may end before the collection is ready: on_abort cancels it then.
  */
@@ -9,17 +9,17 @@
 
 struct scrape {
     struct exchange *exchange;
-    struct collection *collection;
+    struct gather *gather;
     const char *content_type; /* static */
     bool fail;
-    collection_fn on_end; /* of the one who asked for the scrape */
+    gather_fn on_end; /* of the one who asked for the scrape */
     void *context;
 };
 
 static void on_abort(void *context)
 {
     struct scrape *scrape = context;
-    collection_cancel(scrape->collection);
+    gather_cancel(scrape->gather);
 }
 
 /* What the policy forbids is no news about a server, when nothing else was asked for. */
@@ -31,38 +31,37 @@ static void forbid(struct scrape *scrape, const char *why)
     buffer_printf(&line, "target: %s\n", why);
     exchange_respond(scrape->exchange, &response, buffer_slice(&line));
     buffer_deinit(&line);
-    collection_cancel(scrape->collection);
+    gather_cancel(scrape->gather);
 }
 
 static void on_ready(void *context)
 {
     struct scrape *scrape = context;
-    const struct snapshot *only = collection_only(scrape->collection);
+    const struct snapshot *only = gather_only(scrape->gather);
     if (only && only->state == TARGET_FORBIDDEN) {
         forbid(scrape, only->error);
         return;
     }
-    bool failed =
-        scrape->fail && collection_targets(scrape->collection) > 0 && collection_up(scrape->collection) == 0;
+    bool failed = scrape->fail && gather_targets(scrape->gather) > 0 && gather_up(scrape->gather) == 0;
     struct response response = {
         .status = failed ? 502 : 200, .content_type = scrape->content_type, .varies = true};
-    exchange_stream(scrape->exchange, &response, collection_source(scrape->collection));
+    exchange_stream(scrape->exchange, &response, gather_source(scrape->gather));
 }
 
 static void on_end(void *context)
 {
     struct scrape *scrape = context;
-    collection_fn tell = scrape->on_end;
+    gather_fn tell = scrape->on_end;
     void *whom = scrape->context;
     free(scrape);
     tell(whom);
 }
 
-int scrape_start(struct exchange *exchange, struct collection_plan *plan, const char *content_type, bool fail)
+int scrape_start(struct exchange *exchange, struct gather_plan *plan, const char *content_type, bool fail)
 {
     struct scrape *scrape = calloc(1, sizeof(*scrape));
     if (!scrape) {
-        collection_plan_clear(plan);
+        gather_plan_clear(plan);
         return UV_ENOMEM;
     }
     *scrape = (struct scrape){
@@ -75,7 +74,7 @@ int scrape_start(struct exchange *exchange, struct collection_plan *plan, const 
     plan->on_ready = on_ready;
     plan->on_end = on_end;
     plan->context = scrape;
-    int result = collection_start(&scrape->collection, plan);
+    int result = gather_start(&scrape->gather, plan);
     if (result < 0) {
         free(scrape);
         return result;

@@ -4,7 +4,7 @@
 #ifndef SCRAPE_H
 #define SCRAPE_H
 
-#include "collection.h"
+#include "gather/gather.h"
 #include "http/server.h"
 
 /*
@@ -15,7 +15,6 @@
  * With `fail`, the answer is 502 when no target is up. It is 403 when there is one target, and all that its
  * name was resolved to is forbidden.
  */
-int scrape_start(struct exchange *exchange, struct collection_plan *plan, const char *content_type,
-                 bool fail);
+int scrape_start(struct exchange *exchange, struct gather_plan *plan, const char *content_type, bool fail);
 
 #endif

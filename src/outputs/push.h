@@ -52,7 +52,7 @@ void push_deliver(struct push *push, struct source *source);
 struct push_counts push_counts(const struct push *push);
 
 /*
- * Ends and frees it; on_close runs once, from the loop. Collects no more, but a delivery that is still due is
+ * Ends and frees it; on_close runs once, from the loop. Collects no more, but a publisher that is still due is
  * waited for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever
  * been sent, it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE,
  * which then gets as long. NULL is taken: then on_close runs never and nothing happens.

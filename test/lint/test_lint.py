@@ -45,7 +45,7 @@ CASES = [
     (lint.check_arrows, {"src/net/a.c": '#include "a.h"\n'}, "src/net/a.c:1"),
     (lint.check_arrows, {"src/net/t.inc": '#include "http/h.h"\n', "src/http/h.h": ""}, "src/net/t.inc:1"),
     (lint.check_arrows, {"src/http/server.c": "#include <llhttp.h>\n"}, "src/http/server.c:1"),
-    (lint.check_arrows, {"src/delivery.c": "#include <curl/curl.h>\n"}, "src/delivery.c:1"),
+    (lint.check_arrows, {"src/gather/publisher.c": "#include <curl/curl.h>\n"}, "src/gather/publisher.c:1"),
     (lint.check_known_folders, {"src/odd/o.h": ""}, "src/odd"),
     (lint.check_guards, {"src/net/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "src/net/a.h"),
     (lint.check_finished, {"src/net/a.c": f"/* {UNFINISHED}: more */\n"}, "src/net/a.c:1"),

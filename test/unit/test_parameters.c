@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "collection.h"
+#include "gather/gather.h"
 #include "http/request.h"
 #include "manager_world.h"
 #include "parameters.h"

@@ -39,7 +39,7 @@ static void on_end(void *context)
 static void on_request(void *context, struct exchange *exchange, const struct request *request)
 {
     struct fixture *fixture = context;
-    struct collection_plan plan = {
+    struct gather_plan plan = {
         .fleet = fixture->world.fleet,
         .own = fixture->world.targets,
         .telemetry = &fixture->world.telemetry,

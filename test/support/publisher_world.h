@@ -1,14 +1,14 @@
 /*
- * A delivery over a fleet_world, a folder of its own, and its log, for the tests of delivery. Include it
+ * A publisher over a fleet_world, a folder of its own, and its log, for the tests of publisher. Include it
  * behind <cmocka.h>.
  */
-#ifndef SUPPORT_DELIVERY_WORLD_H
-#define SUPPORT_DELIVERY_WORLD_H
+#ifndef SUPPORT_PUBLISHER_WORLD_H
+#define SUPPORT_PUBLISHER_WORLD_H
 
 #include "base/container.h"
-#include "delivery.h"
 #include "exposition.h"
 #include "fleet_world.h"
+#include "gather/publisher.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,12 +18,12 @@
 
 #define INTERVAL_MS 20
 
-struct delivery_world {
+struct publisher_world {
     struct fleet_world fleet;
     struct options options;
     struct terms terms;           /* with the options; stays in this memory */
     struct target_set target_set; /* of the fleet's targets, likewise */
-    struct delivery *delivery;
+    struct publisher *publisher;
     char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
     int log;
     unsigned once; /* calls of on_once */
@@ -34,7 +34,7 @@ struct delivery_world {
 static char nothing[] = "";
 
 /* Nothing is asked for but quick intervals. */
-static inline struct options delivery_options(void)
+static inline struct options publisher_options(void)
 {
     return (struct options){
         .collect_build = true,
@@ -57,13 +57,13 @@ static inline struct options delivery_options(void)
     };
 }
 
-static inline int delivery_world_setup(void **state)
+static inline int publisher_world_setup(void **state)
 {
-    struct delivery_world *world = calloc(1, sizeof(*world));
+    struct publisher_world *world = calloc(1, sizeof(*world));
     if (!world) return -1;
     fleet_world_open(&world->fleet);
-    world->options = delivery_options();
-    strcpy(world->folder, "/tmp/test_delivery_XXXXXX");
+    world->options = publisher_options();
+    strcpy(world->folder, "/tmp/test_publisher_XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     snprintf(world->path, sizeof(world->path), "%s/fleet.prom", world->folder);
     world->log = memfd_create("log", 0);
@@ -73,9 +73,9 @@ static inline int delivery_world_setup(void **state)
     return 0;
 }
 
-static inline int delivery_world_teardown(void **state)
+static inline int publisher_world_teardown(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     fleet_world_close(&world->fleet);
     log_configure(LOG_ERROR, LOG_LOGFMT, 2);
     close(world->log);
@@ -85,19 +85,19 @@ static inline int delivery_world_teardown(void **state)
     return 0;
 }
 
-/* As the program does: the delivery is closed from inside the callback. */
+/* As the program does: the publisher is closed from inside the callback. */
 static inline void on_world_once(void *context, int code)
 {
-    struct delivery_world *world = context;
+    struct publisher_world *world = context;
     world->once++;
     world->code = code;
-    delivery_close(world->delivery, world_set_true, &world->closed);
+    publisher_close(world->publisher, world_set_true, &world->closed);
     assert_false(world->closed);
 }
 
 static inline struct target_set *world_target_set(void *context)
 {
-    struct delivery_world *world = context;
+    struct publisher_world *world = context;
     world->target_set.targets = world->fleet.targets;
     world->target_set.with_labels = world->fleet.targets.count > 1;
     for (size_t n = 0; n < world->target_set.targets.count; n++) {
@@ -107,10 +107,10 @@ static inline struct target_set *world_target_set(void *context)
     return &world->target_set;
 }
 
-/* What delivery_new answers; appends to the error. */
-static inline int delivery_world_try(struct delivery_world *world, struct buffer *error)
+/* What publisher_new answers; appends to the error. */
+static inline int publisher_world_try(struct publisher_world *world, struct buffer *error)
 {
-    struct delivery_config config = {
+    struct publisher_config config = {
         .loop = &world->fleet.loop,
         .terms = &world->terms,
         .target_set = world_target_set,
@@ -122,43 +122,43 @@ static inline int delivery_world_try(struct delivery_world *world, struct buffer
     world->closed = false;
     world->terms.references = world->target_set.references = 1;
     world->terms.settings.options = world->options;
-    return delivery_new(&world->delivery, &config, error);
+    return publisher_new(&world->publisher, &config, error);
 }
 
-static inline void delivery_world_start(struct delivery_world *world)
+static inline void publisher_world_start(struct publisher_world *world)
 {
     struct buffer error;
     buffer_init(&error, 4096);
-    int result = delivery_world_try(world, &error);
+    int result = publisher_world_try(world, &error);
     if (result < 0) fail_msg("%d: %.*s", result, SLICE_ARG(buffer_slice(&error)));
     assert_int_equal(error.len, 0);
     buffer_deinit(&error);
 }
 
 /* Closes and waits for the end. */
-static inline void delivery_world_stop(struct delivery_world *world)
+static inline void publisher_world_stop(struct publisher_world *world)
 {
-    delivery_close(world->delivery, world_set_true, &world->closed);
+    publisher_close(world->publisher, world_set_true, &world->closed);
     assert_false(world->closed);
     loop_run_until(&world->fleet.loop, &world->closed);
 }
 
 /* Writes of the textfile so far, good and bad. */
-static inline uint64_t delivery_world_writes(const struct delivery_world *world)
+static inline uint64_t publisher_world_writes(const struct publisher_world *world)
 {
     return world->fleet.telemetry.file_writes;
 }
 
 /* Until there were so many. */
-static inline void delivery_world_run(struct delivery_world *world, uint64_t writes)
+static inline void publisher_world_run(struct publisher_world *world, uint64_t writes)
 {
-    for (unsigned ms = 0; ms < 10000 && delivery_world_writes(world) < writes; ms++)
+    for (unsigned ms = 0; ms < 10000 && publisher_world_writes(world) < writes; ms++)
         loop_run_for(&world->fleet.loop, 1);
-    assert_true(delivery_world_writes(world) >= writes);
+    assert_true(publisher_world_writes(world) >= writes);
 }
 
 /* The file, as a string that the caller frees. */
-static inline char *delivery_world_file(const struct delivery_world *world)
+static inline char *publisher_world_file(const struct publisher_world *world)
 {
     struct stat about;
     int file = open(world->path, O_RDONLY);
@@ -172,7 +172,7 @@ static inline char *delivery_world_file(const struct delivery_world *world)
 }
 
 /* How many files there are, the temporary ones included. */
-static inline size_t delivery_world_files(const struct delivery_world *world)
+static inline size_t publisher_world_files(const struct publisher_world *world)
 {
     size_t count = 0;
     DIR *folder = opendir(world->folder);
@@ -183,7 +183,7 @@ static inline size_t delivery_world_files(const struct delivery_world *world)
 }
 
 /* How many lines of the log hold these words. */
-static inline unsigned delivery_world_logged(const struct delivery_world *world, const char *words)
+static inline unsigned publisher_world_logged(const struct publisher_world *world, const char *words)
 {
     static char text[65536];
     unsigned count = 0;

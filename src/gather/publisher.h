@@ -1,33 +1,33 @@
 /*
  * Collections that nobody asked for by HTTP: the textfile, the push, and --once.
  */
-#ifndef DELIVERY_H
-#define DELIVERY_H
+#ifndef GATHER_PUBLISHER_H
+#define GATHER_PUBLISHER_H
 
-#include "collection.h"
+#include "gather/gather.h"
 #include "settings/terms.h"
 #include "targets/target_set.h"
 
 #include <uv.h>
 
-struct delivery;
+struct publisher;
 
-/* With --once: all is done, and this is the exit code. The owner closes the delivery then. */
-typedef void (*delivery_once_fn)(void *context, int code);
+/* With --once: all is done, and this is the exit code. The owner closes the publisher then. */
+typedef void (*publisher_once_fn)(void *context, int code);
 
-typedef void (*delivery_close_fn)(void *context);
+typedef void (*publisher_close_fn)(void *context);
 
 /* Exit codes of --once, beside 0 for success and 1 for a failure to write. */
 #define DELIVERY_SOME_DOWN 3
 #define DELIVERY_ALL_DOWN  4
 
-struct delivery_config {
+struct publisher_config {
     uv_loop_t *loop;
-    struct terms *terms;                             /* held by the delivery as long as it lives */
+    struct terms *terms;                             /* held by the publisher as long as it lives */
     struct target_set *(*target_set)(void *context); /* the one in force */
     struct fleet *fleet;
     struct telemetry *telemetry;
-    delivery_once_fn on_once;
+    publisher_once_fn on_once;
     void *context;
 };
 
@@ -36,9 +36,9 @@ struct delivery_config {
  * nothing to close, and `error` has one line if a flag is at fault; UV_EINVAL if its value is wrong in
  * itself.
  */
-int delivery_new(struct delivery **delivery, const struct delivery_config *config, struct buffer *error);
+int publisher_new(struct publisher **publisher, const struct publisher_config *config, struct buffer *error);
 
 /* Ends what is under way and frees it; on_close runs once, from the loop. */
-void delivery_close(struct delivery *delivery, delivery_close_fn on_close, void *context);
+void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context);
 
 #endif

@@ -7,16 +7,16 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "collection.h"
 #include "exposition.h"
 #include "fleet_world.h"
+#include "gather/gather.h"
 
 #include <unistd.h>
 
 struct fixture {
     struct fleet_world world;
     struct target_set target_set; /* of the world's targets; stays in this memory */
-    struct collection *collection;
+    struct gather *gather;
     bool ready, ended;
 };
 
@@ -52,10 +52,10 @@ static void on_end(void *context)
     fixture->ended = true;
 }
 
-static struct collection_plan make_plan(struct fixture *fixture)
+static struct gather_plan make_plan(struct fixture *fixture)
 {
     fixture->target_set.references = 2; /* the plan's, and one that keeps it in this memory */
-    return (struct collection_plan){
+    return (struct gather_plan){
         .fleet = fixture->world.fleet,
         .target_set = &fixture->target_set,
         .telemetry = &fixture->world.telemetry,
@@ -67,15 +67,15 @@ static struct collection_plan make_plan(struct fixture *fixture)
     };
 }
 
-static void start(struct fixture *fixture, struct collection_plan *plan)
+static void start(struct fixture *fixture, struct gather_plan *plan)
 {
     fixture->ready = fixture->ended = false;
     if (plan->target_set) plan->target_set->targets = fixture->world.targets;
-    assert_int_equal(collection_start(&fixture->collection, plan), 0);
+    assert_int_equal(gather_start(&fixture->gather, plan), 0);
     assert_false(fixture->ready);
 }
 
-static void run(struct fixture *fixture, struct collection_plan *plan)
+static void run(struct fixture *fixture, struct gather_plan *plan)
 {
     start(fixture, plan);
     loop_run_until(&fixture->world.loop, &fixture->ready);
@@ -86,7 +86,7 @@ static void run(struct fixture *fixture, struct collection_plan *plan)
  * then. */
 static char *drain(struct fixture *fixture, size_t want)
 {
-    struct source *source = collection_source(fixture->collection);
+    struct source *source = gather_source(fixture->gather);
     struct buffer out, piece;
     bool more = true;
     buffer_init(&out, EXPOSITION_MAX);
@@ -107,7 +107,7 @@ static char *drain(struct fixture *fixture, size_t want)
     return out.data;
 }
 
-static void set_names(struct collection_plan *plan, const char *names, size_t size)
+static void set_names(struct gather_plan *plan, const char *names, size_t size)
 {
     buffer_init(&plan->names, 4096);
     buffer_append(&plan->names, names, size);
@@ -118,11 +118,11 @@ static void set_names(struct collection_plan *plan, const char *names, size_t si
 static void test_one_target(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     world_add_server(&fixture->world, 0);
     run(fixture, &plan);
-    assert_int_equal(collection_targets(fixture->collection), 1);
-    assert_int_equal(collection_up(fixture->collection), 1);
+    assert_int_equal(gather_targets(fixture->gather), 1);
+    assert_int_equal(gather_up(fixture->gather), 1);
     char *text = drain(fixture, 65536);
     assert_true(slice_starts(slice_of(text), "# HELP memcached_up "));
     expect_line(text, "memcached_up 1");
@@ -140,11 +140,11 @@ static void test_shards(void **state)
     size_t targets = 0;
     for (size_t n = 0; n < WORLD_SERVERS; n++) world_add_server(&fixture->world, n);
     for (unsigned index = 0; index < 2; index++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         plan.shard = (struct shard){index, 2};
         run(fixture, &plan);
-        targets += collection_targets(fixture->collection);
-        assert_int_equal(collection_up(fixture->collection), collection_targets(fixture->collection));
+        targets += gather_targets(fixture->gather);
+        assert_int_equal(gather_up(fixture->gather), gather_targets(fixture->gather));
         free(drain(fixture, 65536));
     }
     assert_int_equal(targets, WORLD_SERVERS);
@@ -155,10 +155,10 @@ static void test_only_target(void **state)
 {
     struct fixture *fixture = *state;
     for (unsigned count = 0; count < 3; count++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         if (count) world_add_server(&fixture->world, count);
         run(fixture, &plan);
-        const struct snapshot *only = collection_only(fixture->collection);
+        const struct snapshot *only = gather_only(fixture->gather);
         assert_int_equal(only != NULL, count == 1);
         if (only) assert_int_equal(only->state, TARGET_UP);
         free(drain(fixture, 65536));
@@ -168,7 +168,7 @@ static void test_only_target(void **state)
 static void test_several_targets_with_labels(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     char line[128];
     plan.with_labels = true;
     plan.format = FORMAT_OPENMETRICS;
@@ -176,8 +176,8 @@ static void test_several_targets_with_labels(void **state)
     world_add_server(&fixture->world, 1);
     world_add_dead(&fixture->world);
     run(fixture, &plan);
-    assert_int_equal(collection_targets(fixture->collection), 3);
-    assert_int_equal(collection_up(fixture->collection), 2);
+    assert_int_equal(gather_targets(fixture->gather), 3);
+    assert_int_equal(gather_up(fixture->gather), 2);
     char *text = drain(fixture, 65536);
     for (size_t n = 0; n < 3; n++) {
         snprintf(line, sizeof(line), "memcached_up{instance=\"%s\"} %d",
@@ -194,7 +194,7 @@ static void test_pieces(void **state)
     static const size_t wants[] = {1, 2, 50, 100, 1000};
     static const char names[] = "memcached_up\0memcached_current_items\0memcached_target_state";
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     world_add_server(&fixture->world, 0);
     world_add_server(&fixture->world, 1);
     world_add_dead(&fixture->world);
@@ -219,8 +219,8 @@ static void test_pieces(void **state)
 static void test_with_the_exporter(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
-    char path[] = "/tmp/test_collection_XXXXXX";
+    struct gather_plan plan = make_plan(fixture);
+    char path[] = "/tmp/test_gather_XXXXXX";
     int file = mkstemp(path);
     assert_true(dprintf(file, "%ld\n", (long) getpid()) > 0);
     close(file);
@@ -249,12 +249,12 @@ static void test_with_the_exporter(void **state)
 static void test_own_collectors_one_by_one(void **state)
 {
     struct fixture *fixture = *state;
-    char path[] = "/tmp/test_collection_XXXXXX";
+    char path[] = "/tmp/test_gather_XXXXXX";
     int file = mkstemp(path);
     assert_true(dprintf(file, "%ld\n", (long) getpid()) > 0);
     close(file);
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         plan.own_collectors = OWN_BIT(own);
         plan.pid_file = path;
         run(fixture, &plan);
@@ -285,7 +285,7 @@ static void test_own_collectors_of_the_options(void **state)
 static void test_pid_file_that_says_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     plan.own_collectors = OWN_BIT(OWN_MEMCACHED_PROCESS);
     plan.pid_file = "/proc/self/nothing";
     run(fixture, &plan);
@@ -306,7 +306,7 @@ static void test_telemetry_is_told(void **state)
 {
     struct fixture *fixture = *state;
     struct telemetry *telemetry = &fixture->world.telemetry;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     plan.own_collectors = OWN_ALL;
     world_add_server(&fixture->world, 0);
     run(fixture, &plan);
@@ -327,14 +327,14 @@ static void test_telemetry_is_told(void **state)
 static void test_deadline(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     plan.timeout_ms = 60;
     fixture->world.servers[0].reply = NULL;
     world_add_server(&fixture->world, 0);
     uint64_t started_ns = uv_hrtime();
     run(fixture, &plan);
     assert_true(uv_hrtime() - started_ns >= 50 * 1000000ull);
-    assert_int_equal(collection_up(fixture->collection), 0);
+    assert_int_equal(gather_up(fixture->gather), 0);
     char *text = drain(fixture, 4096);
     expect_line(text, "memcached_up 0");
     expect_line(text, "memcached_target_state{memcached_target_state=\"timeout\"} 1");
@@ -345,11 +345,11 @@ static void test_deadline(void **state)
 static void test_no_targets(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     plan.format = FORMAT_OPENMETRICS;
     run(fixture, &plan);
-    assert_int_equal(collection_up(fixture->collection), 0);
-    assert_int_equal(collection_targets(fixture->collection), 0);
+    assert_int_equal(gather_up(fixture->gather), 0);
+    assert_int_equal(gather_targets(fixture->gather), 0);
     char *text = drain(fixture, 4096);
     assert_string_equal(text, "# EOF\n");
     free(text);
@@ -357,7 +357,7 @@ static void test_no_targets(void **state)
 
 /* --- Whose what is --- */
 
-static void move_targets(struct fixture *fixture, struct collection_plan *plan)
+static void move_targets(struct fixture *fixture, struct gather_plan *plan)
 {
     target_set_release(plan->target_set);
     plan->target_set = NULL;
@@ -370,17 +370,17 @@ static void test_own_targets(void **state)
 {
     struct fixture *fixture = *state;
     for (unsigned n = 0; n < 3; n++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         world_add_server(&fixture->world, 0);
         move_targets(fixture, &plan);
         set_names(&plan, "memcached_up", sizeof("memcached_up"));
         if (n == 0) {
-            collection_plan_clear(&plan);
+            gather_plan_clear(&plan);
             assert_int_equal(plan.own.count, 0);
             continue;
         }
         run(fixture, &plan);
-        assert_int_equal(collection_targets(fixture->collection), 1);
+        assert_int_equal(gather_targets(fixture->gather), 1);
         char *text = drain(fixture, 4096);
         assert_int_equal(exposition_count(text, "# HELP "), 1);
         expect_line(text, "memcached_up 1");
@@ -391,15 +391,15 @@ static void test_own_targets(void **state)
 static void test_nobody_asks_for_the_end(void **state)
 {
     struct fixture *fixture = *state;
-    struct collection_plan plan = make_plan(fixture);
+    struct gather_plan plan = make_plan(fixture);
     plan.on_end = NULL;
     run(fixture, &plan);
-    struct source *source = collection_source(fixture->collection);
+    struct source *source = gather_source(fixture->gather);
     source->release(source);
     plan = make_plan(fixture);
     plan.on_end = NULL;
     start(fixture, &plan);
-    collection_cancel(fixture->collection);
+    gather_cancel(fixture->gather);
 }
 
 /* --- Ends in the middle --- */
@@ -409,11 +409,11 @@ static void test_released_before_the_last_piece(void **state)
     struct fixture *fixture = *state;
     world_add_server(&fixture->world, 0);
     for (unsigned pieces = 0; pieces < 4; pieces++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         struct buffer piece;
         buffer_init(&piece, 1 << 20);
         run(fixture, &plan);
-        struct source *source = collection_source(fixture->collection);
+        struct source *source = gather_source(fixture->gather);
         for (unsigned n = 0; n < pieces; n++) assert_true(source->fill(source, &piece, piece.len + 1));
         source->release(source);
         assert_true(fixture->ended);
@@ -429,7 +429,7 @@ static void test_cancelled_at_every_turn(void **state)
     world_add_server(&fixture->world, 0);
     world_add_dead(&fixture->world);
     for (unsigned turns = 0; turns < 12; turns++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         start(fixture, &plan);
         fake_server_drop(&fixture->world.servers[0]);
         loop_turn(&fixture->world.loop, turns);
@@ -437,7 +437,7 @@ static void test_cancelled_at_every_turn(void **state)
             free(drain(fixture, 4096));
             continue;
         }
-        collection_cancel(fixture->collection);
+        gather_cancel(fixture->gather);
         cancelled++;
         assert_true(fixture->ended);
         loop_run_for(&fixture->world.loop, 10);
@@ -451,7 +451,7 @@ static void test_cancelled_with_own_targets(void **state)
 {
     struct fixture *fixture = *state;
     for (unsigned turns = 0; turns < 6; turns++) {
-        struct collection_plan plan = make_plan(fixture);
+        struct gather_plan plan = make_plan(fixture);
         world_add_server(&fixture->world, 1);
         world_add_dead(&fixture->world);
         move_targets(fixture, &plan);
@@ -460,7 +460,7 @@ static void test_cancelled_with_own_targets(void **state)
         start(fixture, &plan);
         loop_turn(&fixture->world.loop, turns);
         assert_false(fixture->ready);
-        collection_cancel(fixture->collection);
+        gather_cancel(fixture->gather);
         assert_true(fixture->ended);
     }
 }

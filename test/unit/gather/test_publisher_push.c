@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "delivery_world.h"
 #include "fake_gateway.h"
+#include "publisher_world.h"
 
 #define ACCEPTED "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define FAILED   "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
@@ -17,8 +17,8 @@ static char url[64], job[] = "fleet";
 
 static int setup(void **state)
 {
-    if (delivery_world_setup(state) < 0) return -1;
-    struct delivery_world *world = *state;
+    if (publisher_world_setup(state) < 0) return -1;
+    struct publisher_world *world = *state;
     fake_gateway_start(&gateway, &world->fleet.loop);
     gateway.reply = ACCEPTED;
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", gateway.port);
@@ -31,7 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fake_gateway_stop(&gateway);
-    int result = delivery_world_teardown(state);
+    int result = publisher_world_teardown(state);
     fake_gateway_deinit(&gateway);
     return result;
 }
@@ -43,10 +43,10 @@ static void expect_in_head(const char *words)
 
 static void test_pushes_at_intervals(void **state)
 {
-    struct delivery_world *world = *state;
-    delivery_world_start(world);
+    struct publisher_world *world = *state;
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 3);
-    delivery_world_stop(world);
+    publisher_world_stop(world);
     expect_in_head("PUT /metrics/job/fleet HTTP/1.1\r\n");
     expect_in_head("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
     expect_in_head("\r\nUser-Agent: memcached_fleet_exporter\r\n");
@@ -55,43 +55,43 @@ static void test_pushes_at_intervals(void **state)
     assert_non_null(strstr(text, "# HELP memcached_exporter_build_info "));
     free(text);
     assert_int_equal(strspn(gateway.methods, "P"), gateway.requests);
-    assert_int_equal(delivery_world_files(world), 0);
+    assert_int_equal(publisher_world_files(world), 0);
 }
 
 /* A label's value may hold what its name may not, the equals sign included. */
 static void test_grouping(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     char zone[] = "zone=a", odd[] = "odd=x=y", *items[] = {zone, odd};
     world->options.push_grouping = (struct string_list){items, ARRAY_LEN(items)};
     world->options.push_post = true;
-    delivery_world_start(world);
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 1);
-    delivery_world_stop(world);
+    publisher_world_stop(world);
     expect_in_head("POST /metrics/job/fleet/zone/a/odd/x%3Dy HTTP/1.1\r\n");
     assert_string_equal(zone, "zone=a");
 }
 
 static void test_textfile_beside_it(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     world->options.textfile = world->path;
-    delivery_world_start(world);
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 2);
-    delivery_world_run(world, 2);
-    delivery_world_stop(world);
-    free(delivery_world_file(world));
+    publisher_world_run(world, 2);
+    publisher_world_stop(world);
+    free(publisher_world_file(world));
 }
 
 static void test_delete_on_exit(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     world->options.push_delete_on_exit = true;
     world->options.push_interval_ns = 3600000000000;
-    delivery_world_start(world);
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 1);
     loop_run_for(&world->fleet.loop, 20);
-    delivery_world_stop(world);
+    publisher_world_stop(world);
     assert_string_equal(gateway.methods, "PD");
     expect_in_head("DELETE /metrics/job/fleet HTTP/1.1\r\n");
 }
@@ -99,9 +99,9 @@ static void test_delete_on_exit(void **state)
 /* Each push tells of those before it, good and bad. */
 static void test_pushes_are_counted(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     gateway.reply = FAILED;
-    delivery_world_start(world);
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 1);
     gateway.reply = ACCEPTED;
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 4);
@@ -109,26 +109,26 @@ static void test_pushes_are_counted(void **state)
     expect_line(text, "memcached_exporter_output_writes_total{output=\"push\"} 3");
     expect_line(text, "memcached_exporter_output_failures_total{output=\"push\"} 1");
     free(text);
-    delivery_world_stop(world);
+    publisher_world_stop(world);
 }
 
 static void test_gateway_that_fails(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     gateway.reply = FAILED;
-    delivery_world_start(world);
+    publisher_world_start(world);
     loop_run_until_count(&world->fleet.loop, &gateway.requests, 2);
-    delivery_world_stop(world);
-    assert_int_equal(delivery_world_logged(world, "push failed"), 1);
+    publisher_world_stop(world);
+    assert_int_equal(publisher_world_logged(world, "push failed"), 1);
 }
 
 /* --- What is refused at the start --- */
 
-static void expect_refused(struct delivery_world *world, const char *start, const char *words)
+static void expect_refused(struct publisher_world *world, const char *start, const char *words)
 {
     struct buffer error;
     buffer_init(&error, 4096);
-    assert_true(delivery_world_try(world, &error) < 0);
+    assert_true(publisher_world_try(world, &error) < 0);
     buffer_append_char(&error, '\0');
     assert_true(slice_starts(buffer_slice(&error), start));
     if (!strstr(error.data, words)) fail_msg("no %s in: %s", words, error.data);
@@ -138,7 +138,7 @@ static void expect_refused(struct delivery_world *world, const char *start, cons
 
 static void test_refused_settings(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     char scheme[] = "ftp://127.0.0.1", user[] = "me", file[] = "/nothing/here.pem";
     world->options.push_url = scheme;
     expect_refused(world, "--push.url: ", "http");
@@ -152,7 +152,7 @@ static void test_refused_settings(void **state)
 
 static void test_refused_grouping(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     static char lines[] = "a\nb", plain[] = "zone", good[] = "a=b", unnamed[] = "=b", twice[] = "a=c",
                 of_job[] = "job=b";
     static const struct {
@@ -178,36 +178,36 @@ static void test_refused_grouping(void **state)
 /* While it collects, sends, or waits for the answer; an end is no failure to tell of. */
 static void test_closed_at_every_turn(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     for (unsigned turns = 0; turns < 40; turns++) {
         if (turns % 2) fake_server_drop(&world->fleet.servers[0]);
-        delivery_world_start(world);
+        publisher_world_start(world);
         for (unsigned n = 0; n < turns; n++) {
             loop_turn(&world->fleet.loop, 1);
             usleep(300);
         }
-        delivery_world_stop(world);
+        publisher_world_stop(world);
         unsigned requests = gateway.requests;
         loop_run_for(&world->fleet.loop, 5);
         assert_true(gateway.requests <= requests + 1);
     }
-    assert_int_equal(delivery_world_logged(world, "push failed"), 0);
+    assert_int_equal(publisher_world_logged(world, "push failed"), 0);
 }
 
 /* The collection of a push waits for a server that says nothing. */
 static void test_closed_while_it_collects(void **state)
 {
-    struct delivery_world *world = *state;
+    struct publisher_world *world = *state;
     world->fleet.servers[0].reply = NULL;
     for (unsigned turns = 2; turns < 8; turns++) {
         uint64_t started_ns = uv_hrtime();
-        delivery_world_start(world);
+        publisher_world_start(world);
         loop_turn(&world->fleet.loop, turns);
-        delivery_world_stop(world);
+        publisher_world_stop(world);
         assert_true(uv_hrtime() - started_ns < 1000000000);
     }
     assert_int_equal(gateway.requests, 0);
-    assert_int_equal(delivery_world_logged(world, "push failed"), 0);
+    assert_int_equal(publisher_world_logged(world, "push failed"), 0);
 }
 
 int main(void)

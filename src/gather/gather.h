@@ -1,13 +1,13 @@
 /*
  * One collection: what the fleet, and the exporter itself, say now, as the bytes of an exposition.
  *
- *     collection_start -> round (all targets, one deadline) -> on_ready -> collection_source -> fill* ->
+ *     gather_start -> round (all targets, one deadline) -> on_ready -> gather_source -> fill* ->
  * release
  *
  * Everything that gives metrics away starts here: the HTTP handlers, the textfile, the push, --once.
  */
-#ifndef COLLECTION_H
-#define COLLECTION_H
+#ifndef GATHER_GATHER_H
+#define GATHER_GATHER_H
 
 #include "base/source.h"
 #include "cli/options.h"
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct collection;
+struct gather;
 
 /* The collectors of the exporter itself, beside that of the fleet; in the order of the registry. */
 enum own_collector {
@@ -40,22 +40,22 @@ const struct collector *own_collector(enum own_collector own);
 
 /* Checks the tables of all collectors: a fault there is found at the first start after it was made. 0, or a
  * negative errno with a line in `error`. */
-int collection_check(struct buffer *error);
+int gather_check(struct buffer *error);
 
 /* Those that the options leave on. */
 unsigned own_collectors(const struct options *options);
 
-typedef void (*collection_fn)(void *context);
+typedef void (*gather_fn)(void *context);
 
 /* What a plan leaves to each target: what it is asked, and how long it may take. */
 #define COLLECTION_COMMANDS (COMMAND_BIT(COMMAND_COUNT) - 1)
 #define COLLECTION_TIMEOUT  UINT64_MAX
 
-struct collection_plan {
+struct gather_plan {
     struct fleet *fleet;
     struct target_set
         *target_set;         /* moved: one reference, which the collection releases; or NULL for its own */
-    struct target_list own;  /* moved: cleared by the collection, also when it fails to start */
+    struct target_list own;  /* moved: cleared by the gather, also when it fails to start */
     struct buffer names;     /* moved likewise: name[] filter, each ended by NUL; empty for all */
     struct shard shard;      /* only those of the targets that it owns */
     bool with_labels;        /* samples carry their target's labels */
@@ -64,29 +64,29 @@ struct collection_plan {
     const char *pid_file; /* of a memcached on this machine, for its process metrics; NULL or "" for none */
     unsigned commands;    /* set of commands that are asked, of what a target allows */
     enum format format;
-    uint64_t timeout_ms;    /* a target may have less */
-    collection_fn on_ready; /* once, from the loop, unless it is cancelled: the source may be asked */
-    collection_fn on_end; /* once, when the source is released or the collection is cancelled; may be NULL */
+    uint64_t timeout_ms; /* a target may have less */
+    gather_fn on_ready;  /* once, from the loop, unless it is cancelled: the source may be asked */
+    gather_fn on_end;    /* once, when the source is released or the collection is cancelled; may be NULL */
     void *context;
 };
 
 /* Releases what would have been moved; for a plan that is not carried out. */
-void collection_plan_clear(struct collection_plan *plan);
+void gather_plan_clear(struct gather_plan *plan);
 
 /* 0, or a negative libuv code: then neither callback runs, and what was to be moved has been released. */
-int collection_start(struct collection **collection, struct collection_plan *plan);
+int gather_start(struct gather **gather, struct gather_plan *plan);
 
 /* After on_ready. The collection lives until the source is released. */
-struct source *collection_source(struct collection *collection);
+struct source *gather_source(struct gather *gather);
 
 /* After on_ready: how many of the targets are up. */
-size_t collection_up(const struct collection *collection);
-size_t collection_targets(const struct collection *collection);
+size_t gather_up(const struct gather *gather);
+size_t gather_targets(const struct gather *gather);
 
 /* After on_ready: what the only target said; NULL if there are several, or there was no memory to ask. */
-const struct snapshot *collection_only(const struct collection *collection);
+const struct snapshot *gather_only(const struct gather *gather);
 
 /* Instead of asking the source: ends it. */
-void collection_cancel(struct collection *collection);
+void gather_cancel(struct gather *gather);
 
 #endif

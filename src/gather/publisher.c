@@ -1,0 +1,282 @@
+/*
+ * The textfile: on_tick -> gather -> on_file_ready -> textfile_write -> on_file_done. A tick that finds a
+ * write under way is skipped. The push has ticks of its own: on_push_tick -> gather -> on_push_ready ->
+ * push_deliver.
+ *
+ * --once is one such tick, without a timer behind it, whose bytes go to standard output if no file is named.
+ *
+ * What can go wrong: a collection cannot be started (counted and logged as a failed write), the write fails
+ * (likewise; the log hears when it begins to fail and when it works again), the program stops in the middle
+ * (publisher_close cancels).
+ */
+#include "gather/publisher.h"
+
+#include "base/container.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "outputs/push.h"
+#include "outputs/textfile.h"
+#include "settings/push.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Bytes of one write to standard output. */
+#define PIECE (64 * 1024)
+
+struct publisher {
+    struct publisher_config config;
+    struct gather *file_gather, *push_gather; /* that are not ready yet */
+    struct textfile textfile;
+    bool writing;      /* the textfile has a source */
+    bool file_failing; /* what the log said last */
+    uv_timer_t timer;
+    struct push *push;
+    struct push_options push_options; /* what the push borrows from */
+    int once_code;
+    unsigned open; /* parts that are not closed: timer, textfile, push */
+    publisher_close_fn on_close;
+    void *close_context;
+};
+
+static const struct options *options_of(const struct publisher *publisher)
+{
+    return &publisher->config.terms->settings.options;
+}
+
+/* --- Collecting --- */
+
+static int collect(struct publisher *publisher, struct gather **gather, unsigned own, gather_fn on_ready)
+{
+    const struct publisher_config *config = &publisher->config;
+    const struct options *options = options_of(publisher);
+    struct target_set *target_set = config->target_set(config->context);
+    struct gather_plan plan = {
+        .fleet = config->fleet,
+        .target_set = target_set_hold(target_set),
+        .with_labels = target_set->with_labels,
+        .own_collectors = own & own_collectors(options),
+        .telemetry = config->telemetry,
+        .pid_file = options->pid_file,
+        .commands = COLLECTION_COMMANDS,
+        .format = FORMAT_TEXT,
+        .timeout_ms = COLLECTION_TIMEOUT,
+        .on_ready = on_ready,
+        .context = publisher,
+    };
+    return gather_start(gather, &plan);
+}
+
+/* --- Once --- */
+
+/* No server at all is well if there is none, not if none could be found. */
+static int code_of(const struct publisher *publisher)
+{
+    const struct gather *gather = publisher->file_gather;
+    size_t up = gather_up(gather), targets = gather_targets(gather);
+    if (targets == 0 && publisher->config.target_set(publisher->config.context)->blind)
+        return DELIVERY_ALL_DOWN;
+    if (up == targets) return EXIT_SUCCESS;
+    return up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
+}
+
+static void finish_once(struct publisher *publisher, int code)
+{
+    publisher->config.on_once(publisher->config.context, code);
+}
+
+/* Nothing else runs, so that a reader who is slow may block. */
+static int write_all(struct slice bytes)
+{
+    while (bytes.len) {
+        ssize_t n = write(STDOUT_FILENO, bytes.data, bytes.len);
+        if (n < 0 && errno != EINTR) return -errno;
+        if (n > 0) bytes = slice_from(bytes, (size_t) n);
+    }
+    return 0;
+}
+
+static int print(struct source *source)
+{
+    /* A reader who stalls blocks the loop, and with it our own handling of signals; nothing would have to be
+     * tidied up. */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    struct buffer piece;
+    int result = 0;
+    bool more = true;
+    buffer_init(&piece, 16 * PIECE);
+    while (more && result == 0) {
+        buffer_clear(&piece);
+        more = source->fill(source, &piece, PIECE);
+        result = piece.failed ? UV_ENOMEM : write_all(buffer_slice(&piece));
+    }
+    buffer_deinit(&piece);
+    source->release(source);
+    return result;
+}
+
+/* --- The textfile --- */
+
+static void report_file(struct publisher *publisher, int status, const char *step)
+{
+    const char *path = options_of(publisher)->textfile;
+    bool failed = status < 0;
+    telemetry_observe_file(publisher->config.telemetry, !failed);
+    if (failed && !publisher->file_failing) {
+        log_line(LOG_WARN, "the textfile cannot be written", LOG_FIELD("path", path), LOG_FIELD("step", step),
+                 LOG_FIELD("err", uv_strerror(status)));
+    } else if (!failed && publisher->file_failing) {
+        log_line(LOG_INFO, "the textfile is written again", LOG_FIELD("path", path));
+    }
+    publisher->file_failing = failed;
+    if (options_of(publisher)->once) finish_once(publisher, failed ? EXIT_FAILURE : publisher->once_code);
+}
+
+static void on_file_done(struct textfile *textfile, int status, const char *step)
+{
+    struct publisher *publisher = container_of(textfile, struct publisher, textfile);
+    publisher->writing = false;
+    report_file(publisher, status, step);
+}
+
+static void on_file_ready(void *context)
+{
+    struct publisher *publisher = context;
+    struct source *source = gather_source(publisher->file_gather);
+    publisher->once_code = code_of(publisher);
+    publisher->file_gather = NULL;
+    if (!options_of(publisher)->textfile[0]) {
+        int result = print(source);
+        if (result < 0)
+            log_line(LOG_ERROR, "standard output cannot be written", LOG_FIELD("err", uv_strerror(result)));
+        finish_once(publisher, result < 0 ? EXIT_FAILURE : publisher->once_code);
+        return;
+    }
+    publisher->writing = true;
+    int result = textfile_write(&publisher->textfile, source, on_file_done);
+    if (result == 0) return;
+    publisher->writing = false;
+    report_file(publisher, result, "start");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct publisher *publisher = container_of(timer, struct publisher, timer);
+    if (publisher->file_gather || publisher->writing) return;
+    /* node_exporter has process_* of its own, and refuses a file that has them too. */
+    unsigned own = options_of(publisher)->textfile[0] ? OWN_ALL & ~OWN_BIT(OWN_PROCESS) : OWN_ALL;
+    int result = collect(publisher, &publisher->file_gather, own, on_file_ready);
+    if (result < 0) report_file(publisher, result, "collect");
+}
+
+static void start_file(struct publisher *publisher)
+{
+    const struct options *options = options_of(publisher);
+    uint64_t interval_ms = options->once ? 0 : duration_to_ms(options->textfile_interval_ns);
+    if (options->textfile[0] || options->once) uv_timer_start(&publisher->timer, on_tick, 0, interval_ms);
+}
+
+/* --- The push --- */
+
+static void on_push_ready(void *context)
+{
+    struct publisher *publisher = context;
+    struct source *source = gather_source(publisher->push_gather);
+    publisher->push_gather = NULL;
+    push_deliver(publisher->push, source);
+}
+
+static void on_push_tick(void *context, struct push *push)
+{
+    struct publisher *publisher = context;
+    int result = collect(publisher, &publisher->push_gather, OWN_ALL, on_push_ready);
+    if (result < 0) push_deliver(push, NULL);
+}
+
+static int start_push(struct publisher *publisher, struct buffer *error)
+{
+    const char *setting;
+    struct buffer reason;
+    if (!options_of(publisher)->push_url[0]) return 0;
+    buffer_init(&reason, 4096);
+    int result = push_options_make(&publisher->push_options, options_of(publisher), &setting, &reason);
+    if (result < 0 && setting)
+        buffer_printf(error, "--push.%s: %.*s", setting, SLICE_ARG(buffer_slice(&reason)));
+    buffer_deinit(&reason);
+    if (result < 0) return result;
+    return push_new(&publisher->push, publisher->config.loop, &publisher->push_options.config, on_push_tick,
+                    publisher);
+}
+
+/* --- Life --- */
+
+static void publisher_free(struct publisher *publisher)
+{
+    push_options_deinit(&publisher->push_options);
+    terms_release(publisher->config.terms);
+    free(publisher);
+}
+
+int publisher_new(struct publisher **result, const struct publisher_config *config, struct buffer *error)
+{
+    struct publisher *publisher = calloc(1, sizeof(*publisher));
+    if (!publisher) return UV_ENOMEM;
+    publisher->config = *config;
+    terms_hold(config->terms);
+    int status = start_push(publisher, error);
+    if (status < 0) {
+        publisher_free(publisher);
+        return status;
+    }
+    config->telemetry->push = publisher->push;
+    textfile_init(&publisher->textfile, config->loop, options_of(publisher)->textfile);
+    uv_timer_init(config->loop, &publisher->timer);
+    start_file(publisher);
+    *result = publisher;
+    return 0;
+}
+
+static void on_part_closed(struct publisher *publisher)
+{
+    if (--publisher->open > 0) return;
+    publisher_close_fn on_close = publisher->on_close;
+    void *context = publisher->close_context;
+    publisher_free(publisher);
+    on_close(context);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    on_part_closed(container_of(handle, struct publisher, timer));
+}
+
+static void on_textfile_closed(struct textfile *textfile)
+{
+    on_part_closed(container_of(textfile, struct publisher, textfile));
+}
+
+static void on_push_closed(void *context)
+{
+    on_part_closed(context);
+}
+
+void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context)
+{
+    publisher->on_close = on_close;
+    publisher->close_context = context;
+    publisher->open = publisher->push ? 3 : 2;
+    if (publisher->file_gather) gather_cancel(publisher->file_gather);
+    textfile_close(&publisher->textfile, on_textfile_closed);
+    uv_close((uv_handle_t *) &publisher->timer, on_timer_closed);
+    publisher->config.telemetry->push = NULL;
+    push_close(publisher->push, on_push_closed, publisher);
+    if (publisher->push_gather) {
+        /* The push waits for what it has asked for, and does not call it a failure now. */
+        gather_cancel(publisher->push_gather);
+        push_deliver(publisher->push, NULL);
+    }
+}
