@@ -14,14 +14,14 @@
 #include "base/version.h"
 #include "descriptors.h"
 #include "gather/publisher.h"
-#include "handlers.h"
 #include "http/server.h"
-#include "listen.h"
 #include "memcached/fleet.h"
 #include "net/resolver.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
 #include "turns.h"
+#include "web/handlers.h"
+#include "web/listen.h"
 
 #include <assert.h>
 #include <errno.h>

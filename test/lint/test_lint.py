@@ -41,7 +41,7 @@ CASES = [
     (lint.check_arrows, {"src/base/b.c": "#include <yaml.h>\n"}, "src/base/b.c:1"),
     (lint.check_arrows, {"src/discovery/d.c": '#include "memcached/m.h"\n', "src/memcached/m.h": ""}, "src/discovery/d.c:1"),
     (lint.check_arrows, {"src/outputs/o.c": '#include "metrics/m.h"\n', "src/metrics/m.h": ""}, "src/outputs/o.c:1"),
-    (lint.check_arrows, {"src/net/a.c": '#include "scrape.h"\n', "src/scrape.h": ""}, "src/net/a.c:1"),
+    (lint.check_arrows, {"src/net/a.c": '#include "web/scrape.h"\n', "src/web/scrape.h": ""}, "src/net/a.c:1"),
     (lint.check_arrows, {"src/net/a.c": '#include "a.h"\n'}, "src/net/a.c:1"),
     (lint.check_arrows, {"src/net/t.inc": '#include "http/h.h"\n', "src/http/h.h": ""}, "src/net/t.inc:1"),
     (lint.check_arrows, {"src/http/server.c": "#include <llhttp.h>\n"}, "src/http/server.c:1"),

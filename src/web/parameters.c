@@ -1,4 +1,4 @@
-#include "parameters.h"
+#include "web/parameters.h"
 
 #include "base/container.h"
 #include "gather/gather.h"

@@ -1,6 +1,6 @@
-/* The HTTP surface: which path answers what. One screen of routes, each with its function in handlers.c. */
-#ifndef HANDLERS_H
-#define HANDLERS_H
+/* The HTTP surface: which path answers what. One screen of routes, each with its function in web/handlers.c. */
+#ifndef WEB_HANDLERS_H
+#define WEB_HANDLERS_H
 
 #include "collectors/telemetry.h"
 #include "http/server.h"

@@ -9,7 +9,7 @@
 #include "base/container.h"
 #include "document/document.h"
 #include "manager_world.h"
-#include "sd.h"
+#include "web/sd.h"
 
 static int setup(void **state)
 {

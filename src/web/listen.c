@@ -1,4 +1,4 @@
-#include "listen.h"
+#include "web/listen.h"
 
 #include "base/log.h"
 #include "base/utf8.h"

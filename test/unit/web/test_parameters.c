@@ -10,7 +10,7 @@
 #include "gather/gather.h"
 #include "http/request.h"
 #include "manager_world.h"
-#include "parameters.h"
+#include "web/parameters.h"
 
 struct fixture {
     struct manager_world manager;

@@ -1,8 +1,8 @@
 /*
  * One scrape: a collection whose bytes are the answer to a request.
  */
-#ifndef SCRAPE_H
-#define SCRAPE_H
+#ifndef WEB_SCRAPE_H
+#define WEB_SCRAPE_H
 
 #include "gather/gather.h"
 #include "http/server.h"

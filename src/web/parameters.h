@@ -1,8 +1,8 @@
 /*
  * What a URL asks of a scrape: targets, stats commands, families.
  */
-#ifndef PARAMETERS_H
-#define PARAMETERS_H
+#ifndef WEB_PARAMETERS_H
+#define WEB_PARAMETERS_H
 
 #include "base/buffer.h"
 #include "cli/options.h"

@@ -3,7 +3,7 @@
  *
  * The exchange may end before the collection is ready: on_abort cancels it then.
  */
-#include "scrape.h"
+#include "web/scrape.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Where the options have the server listen: addresses, or sockets that systemd has opened. */
-#ifndef LISTEN_H
-#define LISTEN_H
+#ifndef WEB_LISTEN_H
+#define WEB_LISTEN_H
 
 #include "base/buffer.h"
 #include "cli/options.h"

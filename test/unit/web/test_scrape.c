@@ -9,7 +9,7 @@
 #include "base/container.h"
 #include "exposition.h"
 #include "fleet_world.h"
-#include "scrape.h"
+#include "web/scrape.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
  * route -> parameters -> scrape -> answer. Everything that can be wrong with a request is found here, before
  * a target is asked, and answered in one line that says what was expected.
  */
-#include "handlers.h"
+#include "web/handlers.h"
 
 #include "base/container.h"
 #include "base/number.h"
@@ -10,9 +10,9 @@
 #include "base/version.h"
 #include "http/accept.h"
 #include "http/query.h"
-#include "parameters.h"
-#include "scrape.h"
-#include "sd.h"
+#include "web/parameters.h"
+#include "web/scrape.h"
+#include "web/sd.h"
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 

@@ -1,4 +1,4 @@
-#include "sd.h"
+#include "web/sd.h"
 
 #include "base/container.h"
 #include "base/utf8.h"

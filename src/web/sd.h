@@ -9,8 +9,8 @@
  * scrape of /scrape only has to move __address__ to __param_target. Targets that follow each other with the
  * same labels share an entry.
  */
-#ifndef SD_H
-#define SD_H
+#ifndef WEB_SD_H
+#define WEB_SD_H
 
 #include "base/slice.h"
 #include "base/source.h"
