@@ -12,6 +12,7 @@
 
 #include "base/container.h"
 #include "base/version.h"
+#include "collectors/loop_lag.h"
 #include "descriptors.h"
 #include "gather/publisher.h"
 #include "http/server.h"
@@ -19,7 +20,6 @@
 #include "net/resolver.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
-#include "turns.h"
 #include "web/handlers.h"
 #include "web/listen.h"
 
@@ -51,7 +51,7 @@ struct exporter {
     struct terms *delivered; /* those of the publisher; held */
     bool serving;            /* the server has been started, if there is to be one */
     bool renewing;           /* the publisher is being closed, for another one */
-    struct turns turns;
+    struct loop_lag turns;
     bool stopping;
     unsigned users; /* server, publisher and reload, while they are being closed */
     int code;       /* of the process */
@@ -65,7 +65,7 @@ static void on_resolver_closed(void *context)
     exporter->resolver = NULL;
     uv_close((uv_handle_t *) &exporter->terminate, NULL);
     uv_close((uv_handle_t *) &exporter->interrupt, NULL);
-    turns_close(&exporter->turns);
+    loop_lag_close(&exporter->turns);
 }
 
 static void on_fleet_closed(void *context)
@@ -188,7 +188,7 @@ static enum exit_code start_loop(struct exporter *exporter)
     exporter->terminate.data = exporter->interrupt.data = exporter;
     uv_signal_start(&exporter->terminate, on_signal, SIGTERM);
     uv_signal_start(&exporter->interrupt, on_signal, SIGINT);
-    turns_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
+    loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
     return EXIT_CLEAN;
 }
 

@@ -221,7 +221,7 @@ static const struct family errors_family = {
     PREFIX "parse_errors_total",
     "What memcached servers sent and could not be read, by kind: single values, or whole answers.",
     METRIC_COUNTER, "kind"};
-static const struct family turns_family = {
+static const struct family loop_lag_family = {
     PREFIX "event_loop_lag_seconds",
     "How long turns of the event loop were busy, while everything else waited.", METRIC_HISTOGRAM, ""};
 static const struct family writes_family = {PREFIX "output_writes_total",
@@ -236,7 +236,7 @@ static const struct family *const families[] = {
     &numbers[5].family,  &numbers[6].family,  &numbers[7].family,  &numbers[8].family, &numbers[9].family,
     &numbers[10].family, &numbers[11].family, &numbers[12].family, &requests_family,   &rejected_family,
     &sizes_family,       &durations_family,   &results_family,     &scrapes_family,    &states_family,
-    &polls_family,       &errors_family,      &turns_family,       &writes_family,     &failures_family,
+    &polls_family,       &errors_family,      &loop_lag_family,    &writes_family,     &failures_family,
 };
 
 const struct collector telemetry_collector = {"telemetry", families, ARRAY_LEN(families), ""};
@@ -309,7 +309,7 @@ static void write_polls(struct telemetry *telemetry, struct encoder *encoder)
     encoder_family(encoder, &errors_family);
     write_labelled(encoder, "kind", "value", telemetry->value_errors);
     write_labelled(encoder, "kind", "protocol", telemetry->states[TARGET_PROTOCOL_ERROR]);
-    write_histogram(encoder, &turns_family, &telemetry->turns);
+    write_histogram(encoder, &loop_lag_family, &telemetry->turns);
 }
 
 static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)

@@ -8,10 +8,10 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
+#include "collectors/process.h"
 #include "collectors/targets.h"
 #include "memcached/fan_out.h"
 #include "metrics/collector.h"
-#include "metrics/process.h"
 #include "metrics/registry.h"
 
 #include <stdlib.h>

@@ -9,10 +9,10 @@
 #include "base/container.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
+#include "collectors/process.h"
 #include "collectors/targets.h"
 #include "collectors/telemetry.h"
 #include "data.h"
-#include "metrics/process.h"
 #include "metrics/registry.h"
 
 static const struct collector *collectors(size_t n)

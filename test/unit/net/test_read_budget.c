@@ -59,12 +59,12 @@ static void test_ends_are_not_free(void **unused)
     close_budget(&loop, &budget);
 }
 
-static unsigned turns_had;
+static unsigned loop_lag_had;
 
 static void on_ticket(struct read_budget_ticket *ticket)
 {
     (void) ticket;
-    turns_had++;
+    loop_lag_had++;
 }
 
 /* Not all in one turn, and those who have left not at all. */
@@ -76,7 +76,7 @@ static void test_some_have_their_turn(void **unused)
     (void) unused;
     loop_open(&loop);
     read_budget_init(&budget, &loop, 1);
-    turns_had = 0;
+    loop_lag_had = 0;
     for (unsigned n = 0; n < 100; n++) {
         read_budget_ticket_init(&tickets[n]);
         read_budget_leave(&tickets[n]);
@@ -84,11 +84,11 @@ static void test_some_have_their_turn(void **unused)
     }
     read_budget_leave(&tickets[0]);
     read_budget_leave(&tickets[99]);
-    assert_int_equal(turns_had, 0);
+    assert_int_equal(loop_lag_had, 0);
     loop_turn(&loop, 1);
-    assert_in_range(turns_had, 1, 97);
+    assert_in_range(loop_lag_had, 1, 97);
     loop_turn(&loop, 100);
-    assert_int_equal(turns_had, 98);
+    assert_int_equal(loop_lag_had, 98);
     close_budget(&loop, &budget);
 }
 

@@ -2,8 +2,8 @@
  * What the kernel knows of a process: the metrics that Prometheus' client libraries call process_*, read from
  * /proc. Used for this process and, with another prefix, for a memcached on the same machine.
  */
-#ifndef METRICS_PROCESS_H
-#define METRICS_PROCESS_H
+#ifndef COLLECTORS_PROCESS_H
+#define COLLECTORS_PROCESS_H
 
 #include "metrics/collector.h"
 

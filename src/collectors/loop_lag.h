@@ -1,22 +1,22 @@
 /* How long each turn of the loop keeps everybody waiting, for the exporter's own metrics. */
-#ifndef TURNS_H
-#define TURNS_H
+#ifndef COLLECTORS_LOOP_LAG_H
+#define COLLECTORS_LOOP_LAG_H
 
 #include "collectors/telemetry.h"
 
 #include <stdint.h>
 #include <uv.h>
 
-struct turns {
+struct loop_lag {
     uv_prepare_t handle;         /* does not keep the loop alive */
     uint64_t last_ns, idle_ns;   /* the clock, and the loop's idle time, at the end of the last turn */
     struct telemetry *telemetry; /* borrowed; is told */
 };
 
 /* Before the loop runs for the first time. */
-void turns_start(struct turns *turns, uv_loop_t *loop, struct telemetry *telemetry);
+void loop_lag_start(struct loop_lag *turns, uv_loop_t *loop, struct telemetry *telemetry);
 
 /* The memory must stay until the loop has ended. */
-void turns_close(struct turns *turns);
+void loop_lag_close(struct loop_lag *turns);
 
 #endif

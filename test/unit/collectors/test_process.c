@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "metrics/process.h"
+#include "collectors/process.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "turns.h"
+#include "collectors/loop_lag.h"
 
 #include "base/container.h"
 
@@ -8,7 +8,7 @@
  */
 static void on_turn(uv_prepare_t *handle)
 {
-    struct turns *turns = container_of(handle, struct turns, handle);
+    struct loop_lag *turns = container_of(handle, struct loop_lag, handle);
     uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(handle->loop);
     uint64_t passed_ns = now_ns - turns->last_ns, waited_ns = idle_ns - turns->idle_ns;
     if (turns->last_ns && passed_ns > waited_ns)
@@ -17,16 +17,16 @@ static void on_turn(uv_prepare_t *handle)
     turns->idle_ns = idle_ns;
 }
 
-void turns_start(struct turns *turns, uv_loop_t *loop, struct telemetry *telemetry)
+void loop_lag_start(struct loop_lag *turns, uv_loop_t *loop, struct telemetry *telemetry)
 {
-    *turns = (struct turns){.telemetry = telemetry};
+    *turns = (struct loop_lag){.telemetry = telemetry};
     uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
     uv_prepare_init(loop, &turns->handle);
     uv_prepare_start(&turns->handle, on_turn);
     uv_unref((uv_handle_t *) &turns->handle);
 }
 
-void turns_close(struct turns *turns)
+void loop_lag_close(struct loop_lag *turns)
 {
     uv_close((uv_handle_t *) &turns->handle, NULL);
 }

@@ -1,4 +1,4 @@
-#include "metrics/process.h"
+#include "collectors/process.h"
 
 #include "base/container.h"
 #include "base/number.h"
