@@ -1,4 +1,4 @@
-#include "descriptors.h"
+#include "settings/descriptors.h"
 
 #include "base/log.h"
 

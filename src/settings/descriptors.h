@@ -1,6 +1,6 @@
 /* How many files this process may have open, and how many connections that leaves. */
-#ifndef DESCRIPTORS_H
-#define DESCRIPTORS_H
+#ifndef SETTINGS_DESCRIPTORS_H
+#define SETTINGS_DESCRIPTORS_H
 
 #include "cli/options.h"
 
