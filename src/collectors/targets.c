@@ -117,7 +117,7 @@ static const struct family *const families[] = {
 };
 _Static_assert(ARRAY_LEN(families) == 4 + ARRAY_LEN(numbers), "each number has its family");
 
-const struct collector manager_collector = {"manager", families, ARRAY_LEN(families), ""};
+const struct collector targets_collector = {"inventory", families, ARRAY_LEN(families), ""};
 
 static void write_labelled(struct encoder *encoder, const char *name, const char *text, uint64_t value)
 {
@@ -176,7 +176,7 @@ void manager_walk_init(struct manager_walk *walk, const struct manager *manager,
                        const struct reload_state *reload)
 {
     *walk = (struct manager_walk){
-        .walk = {&manager_collector, step},
+        .walk = {&targets_collector, step},
         .manager = manager,
         .has_reload = reload,
         .reload = reload ? *reload : (struct reload_state){0},

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-extern const struct collector manager_collector;
+extern const struct collector targets_collector;
 
 struct manager_walk {
     struct walk walk;

@@ -96,7 +96,7 @@ static int read_target(struct reading *reading, const struct node *node, struct 
     struct config_target target = {.place = reading_place(node)};
     if (!node_is_text(node)) return reading_reject(reading, node, "a text such as host:port");
     if (config_is_dns_target(node->text)) return read_dns_target(reading, node, targets->group);
-    const char *expected = address_parse(&target.address, node->text, CONFIG_PORT);
+    const char *expected = address_parse(&target.address, node->text, MEMCACHED_PORT);
     if (expected) return reading_reject(reading, node, expected);
     int result = copy_text(reading, node->text, &target.name);
     return result < 0 ? result : add_target(reading, node, targets, &target);

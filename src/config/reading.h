@@ -11,9 +11,6 @@
 #include "config/config.h"
 #include "document/document.h"
 
-/* The port of a memcached, and of a configuration endpoint, whose address names none. */
-#define CONFIG_PORT 11211
-
 struct reading {
     struct config *config;
     const struct config_rules *rules;

@@ -26,7 +26,8 @@ static const char *check_name(struct slice name)
 {
     struct address address;
     bool plain = name.len && !memchr(name.data, ':', name.len) && !memchr(name.data, '/', name.len);
-    const char *expected = plain ? address_parse(&address, name, CONFIG_PORT) : "a host name without a port";
+    const char *expected =
+        plain ? address_parse(&address, name, MEMCACHED_PORT) : "a host name without a port";
     if (expected) return expected;
     return address.kind == ADDRESS_NAME ? NULL : "a host name, not an address";
 }
@@ -77,7 +78,7 @@ const char *config_dns_target(struct slice text, struct config_source *source,
     bool is_srv = slice_starts(text, "dnssrv+");
     struct slice host = slice_from(text, strlen(is_srv ? "dnssrv+" : "dns+"));
     const char *expected = is_srv ? check_name(host) : NULL;
-    if (!expected) expected = address_parse(&address, host, CONFIG_PORT);
+    if (!expected) expected = address_parse(&address, host, MEMCACHED_PORT);
     if (expected) return expected;
     if (address.kind != ADDRESS_NAME) return "a host name behind dns+";
     strcpy(name, address.host);
@@ -140,7 +141,7 @@ static int read_endpoint(struct reading *reading, const struct node *node, void 
 {
     struct address *endpoint = place;
     const char *expected = "an address such as host:port";
-    if (node_is_text(node)) expected = address_parse(endpoint, node->text, CONFIG_PORT);
+    if (node_is_text(node)) expected = address_parse(endpoint, node->text, MEMCACHED_PORT);
     if (!expected && endpoint->kind == ADDRESS_UNIX) expected = "host:port, not a path";
     return expected ? reading_reject(reading, node, expected) : 0;
 }

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DEFAULT_PORT 11211
-
 /* What is being read, and where the outcome goes. */
 struct reading {
     struct results *found;
@@ -73,7 +71,7 @@ static int read_target(const struct reading *reading, const struct node *node,
 {
     struct address ignored;
     if (!is_string(reading, node)) return refuse(reading, node, "a string");
-    const char *expected = address_parse(&ignored, node->text, DEFAULT_PORT);
+    const char *expected = address_parse(&ignored, node->text, MEMCACHED_PORT);
     if (expected) return refuse(reading, node, expected);
     if (results_add(reading->found, node->text, labels, count)) return 0;
     if (reading->found->count < RESULTS_MAX) return -ENOMEM;

@@ -71,7 +71,7 @@ const struct collector *own_collector(enum own_collector own)
         [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
         [OWN_BUILD] = &build_collector,
         [OWN_TELEMETRY] = &telemetry_collector,
-        [OWN_TARGETS] = &manager_collector,
+        [OWN_TARGETS] = &targets_collector,
         [OWN_PROCESS] = &process_collector,
     };
     return collectors[own];

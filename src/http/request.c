@@ -55,7 +55,7 @@ static enum line_outcome take_line(struct slice *rest, struct slice *line, struc
             return LINE_WHOLE;
         }
         refuse(refusal, 400,
-               c == '\r'   ? "a carriage return stands without a line provider behind it"
+               c == '\r'   ? "a carriage return stands without a line feed behind it"
                : c == '\n' ? "a line ends without a carriage return"
                            : "a NUL byte stands in the request head");
         return LINE_BAD;

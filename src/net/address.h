@@ -26,6 +26,9 @@ enum address_kind {
     ADDRESS_UNIX, /* the path of a unix-domain socket */
 };
 
+/* The port of a memcached whose address names none. */
+#define MEMCACHED_PORT 11211
+
 /* The longest host name in text (RFC 1035) is 253 bytes; a socket path is shorter (sun_path). */
 #define ADDRESS_HOST_MAX 253
 

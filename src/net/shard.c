@@ -54,3 +54,13 @@ bool shard_owns(struct shard shard, struct slice address)
     }
     return true;
 }
+
+bool shard_owns_address(struct shard shard, const struct address *address)
+{
+    struct buffer name;
+    buffer_init(&name, 2 * sizeof(address->host));
+    address_format(address, &name);
+    bool owns = shard_owns(shard, buffer_slice(&name));
+    buffer_deinit(&name);
+    return owns;
+}

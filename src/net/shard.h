@@ -12,6 +12,7 @@
 #define NET_SHARD_H
 
 #include "base/slice.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 
@@ -31,5 +32,8 @@ const char *shard_parse(struct shard *shard, struct slice text);
 
 /* Whether the shard has that address; equal texts are equal addresses, see address_format. */
 bool shard_owns(struct shard shard, struct slice address);
+
+/* The same of a parsed address, however it was written. */
+bool shard_owns_address(struct shard shard, const struct address *address);
 
 #endif

@@ -4,7 +4,6 @@
 #include "config/config.h"
 #include "settings/from_flags.h"
 #include "settings/settings.h"
-#include "targets/list.h"
 
 #include <uv.h>
 

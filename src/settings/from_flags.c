@@ -1,7 +1,6 @@
 #include "settings/from_flags.h"
 
 #include "base/utf8.h"
-#include "targets/list.h"
 
 #include <errno.h>
 #include <string.h>

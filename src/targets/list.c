@@ -62,13 +62,3 @@ int target_list_append(struct target_list *list, struct target *target)
     list->items[list->count++] = target;
     return 0;
 }
-
-bool shard_owns_address(struct shard shard, const struct address *address)
-{
-    struct buffer name;
-    buffer_init(&name, 2 * sizeof(address->host));
-    address_format(address, &name);
-    bool owns = shard_owns(shard, buffer_slice(&name));
-    buffer_deinit(&name);
-    return owns;
-}

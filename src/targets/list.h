@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The port of a memcached whose address names none. */
-#define MEMCACHED_PORT 11211
-
 struct target_list {
     struct target **items; /* owned, as are the targets */
     size_t count, size;
@@ -28,8 +25,5 @@ int target_list_add(struct target_list *list, struct fleet *fleet, const struct 
 
 /* Appends a target, which is the list's from then on. 0, or UV_ENOMEM: then it is still the caller's. */
 int target_list_append(struct target_list *list, struct target *target);
-
-/* Whether the shard has that address, however it is written. */
-bool shard_owns_address(struct shard shard, const struct address *address);
 
 #endif

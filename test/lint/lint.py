@@ -9,16 +9,25 @@ import subprocess
 import sys
 import tempfile
 
-# Which folders of src/ each may include, or which header of one. The top level and collectors/ see everything.
-MAY_INCLUDE = {
-    "base": {"base"},
-    "net": {"base", "net"},
-    "memcached": {"base", "net", "memcached"},
-    "http": {"base", "net", "http"},
-    "discovery": {"base", "net", "discovery"},
-    "metrics": {"base", "metrics"},
-    "outputs": {"base", "net", "outputs"},
-    "config": {"base", "net", "config", "memcached/stats.h"},
+# The rooms of src/ in their order, each with what it may include beside itself: folders, or one header of a folder.
+# All of it stands above the room, so that the arrows never make a circle. "" is the top level.
+ROOMS = {
+    "base": set(),
+    "document": {"base"},
+    "net": {"base"},
+    "metrics": {"base"},
+    "memcached": {"base", "net"},
+    "http": {"base", "net"},
+    "discovery": {"base", "document", "net"},
+    "outputs": {"base", "net"},
+    "config": {"base", "document", "net", "memcached/stats.h", "discovery/discovery_config.h", "outputs/push_config.h"},
+    "cli": {"base", "net", "memcached/stats.h"},
+    "settings": {"base", "net", "outputs", "config", "cli"},
+    "targets": {"base", "net", "metrics", "memcached", "discovery", "config", "cli", "settings"},
+    "collectors": {"base", "net", "metrics", "memcached", "http", "outputs", "targets"},
+    "gather": {"base", "net", "metrics", "memcached", "outputs", "cli", "settings", "targets", "collectors"},
+    "web": {"base", "net", "metrics", "memcached", "http", "cli", "settings", "targets", "collectors", "gather"},
+    "": {"base", "net", "memcached", "http", "cli", "settings", "targets", "collectors", "gather", "web"},
 }
 # Libraries that only one place may know.
 PLACES = {
@@ -26,8 +35,8 @@ PLACES = {
     "zlib.h": "src/http/compressor.",
     "zstd.h": "src/http/compressor.",
     "ares.h": "src/net/dns",
-    "yaml.h": "src/base/document_yaml.",
-    "jansson.h": "src/base/document_json.",
+    "yaml.h": "src/document/yaml.",
+    "jansson.h": "src/document/json.",
     "curl/curl.h": "src/net/",
 }
 GENERATED = {"revision.h"}
@@ -60,10 +69,15 @@ def texts(root):
             yield path
 
 
+def room_of(name):
+    """The room of a path relative to src/."""
+    return name.split("/")[0] if "/" in name else ""
+
+
 def check_arrows(root):
-    """An include may only point to where its folder is allowed to look."""
+    """An include may only point to where its room is allowed to look."""
     for path in sources(root):
-        folder = path.relative_to(root / "src").parts[0]
+        room = room_of(path.relative_to(root / "src").as_posix())
         for where, line in lines(root, path):
             include = INCLUDE.match(line)
             if not include:
@@ -78,16 +92,20 @@ def check_arrows(root):
             if not (root / "src" / name).is_file():
                 yield f"{where}: no file src/{name}; includes are relative to src/"
                 continue
-            target = name.split("/")[0] if "/" in name else "the top level"
-            if folder in MAY_INCLUDE and not {target, name} & MAY_INCLUDE[folder]:
-                yield f"{where}: {folder} must not include {target} ({name})"
+            if not {room_of(name), name} & {room, *ROOMS.get(room, ())}:
+                yield f"{where}: {room or 'the top level'} must not include {name}"
 
 
-def check_known_folders(root):
-    """A new folder needs its place in the order first."""
+def check_rooms(root):
+    """Every folder has its place in the order, and the order has no circle."""
+    above = set()
+    for room, allowed in ROOMS.items():
+        for name in sorted({room_of(name + "/") for name in allowed} - above):
+            yield f"test/lint/lint.py: {room or 'the top level'} may include {name}, which does not stand above it"
+        above.add(room)
     for path in sorted((root / "src").iterdir()):
-        if path.is_dir() and path.name not in MAY_INCLUDE and path.name != "collectors":
-            yield f"src/{path.name}: not in the table of arrows in test/lint/lint.py"
+        if path.is_dir() and path.name not in ROOMS:
+            yield f"src/{path.name}: not in the table of rooms in test/lint/lint.py"
 
 
 def check_headers(root, compiler):
@@ -162,7 +180,7 @@ def check_length(root):
             yield f"{path.relative_to(root)}: {count} lines, more than {LONGEST_FILE}"
 
 
-RULES = [check_arrows, check_known_folders, check_guards, check_finished, check_version, check_listed, check_length]
+RULES = [check_arrows, check_rooms, check_guards, check_finished, check_version, check_listed, check_length]
 
 
 def main(root, *compiler):

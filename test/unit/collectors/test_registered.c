@@ -18,7 +18,7 @@
 static const struct collector *collectors(size_t n)
 {
     const struct collector *all[] = {fleet_collector(),    &memcached_process_collector, &build_collector,
-                                     &telemetry_collector, &manager_collector,           &process_collector};
+                                     &telemetry_collector, &targets_collector,           &process_collector};
     return n < ARRAY_LEN(all) ? all[n] : NULL;
 }
 
