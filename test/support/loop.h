@@ -1,6 +1,6 @@
 /*
- * A bounded event loop for tests: it runs until a condition holds, never longer than ten seconds, and must
- * close with nothing left on it.
+ * A bounded event loop for tests: it runs until a condition holds, never longer than a minute, and must close
+ * with nothing left on it.
  */
 #ifndef SUPPORT_LOOP_H
 #define SUPPORT_LOOP_H
