@@ -48,6 +48,7 @@ CASES = [
     (lint.check_arrows, {"src/gather/publisher.c": "#include <curl/curl.h>\n"}, "src/gather/publisher.c:1"),
     (lint.check_arrows, {"src/main.c": '#include "document/d.h"\n', "src/document/d.h": ""}, "src/main.c:1"),
     (lint.check_arrows, {"src/collectors/c.c": '#include "web/w.h"\n', "src/web/w.h": ""}, "src/collectors/c.c:1"),
+    (lint.check_arrows, {"src/http/server.c": "#include <openssl/ssl.h>\n"}, "src/http/server.c:1"),
     (lint.check_rooms, {"src/odd/o.h": ""}, "src/odd"),
     (lint.check_guards, {"src/net/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "src/net/a.h"),
     (lint.check_finished, {"src/net/a.c": f"/* {UNFINISHED}: more */\n"}, "src/net/a.c:1"),

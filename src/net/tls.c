@@ -1,0 +1,354 @@
+/*
+ * OpenSSL reads and writes by a BIO of our own (peer_read, peer_write): it takes the bytes that the caller has, where
+ * they lie, and leaves the beginning of a record in the session itself, so that nothing is copied twice and nothing
+ * of the caller's is kept between two calls.
+ *
+ * Why a certificate was not taken is known only while it is verified: on_verify writes it down.
+ */
+#include "net/tls.h"
+
+#include "base/container.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#define WHY_MAX 256
+
+/* --- The peer, as OpenSSL sees it --- */
+
+static int peer_read(BIO *bio, char *at, size_t size, size_t *taken)
+{
+    struct tls *tls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    *taken = tls->input.len < size ? tls->input.len : size;
+    if (*taken == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    memcpy(at, tls->input.data, *taken);
+    tls->input = slice_from(tls->input, *taken);
+    return 1;
+}
+
+static int peer_write(BIO *bio, const char *bytes, size_t len, size_t *written)
+{
+    struct tls *tls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    buffer_append(&tls->output, bytes, len);
+    *written = tls->output.failed ? 0 : len;
+    return !tls->output.failed;
+}
+
+/* There is nothing to flush; everything else is unknown. */
+static long peer_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void) bio, (void) number, (void) pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+/* Made once, and never freed: one for the whole program. NULL when out of memory. */
+static const BIO_METHOD *peer_method(void)
+{
+    static BIO_METHOD *method;
+    if (method) return method;
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "peer");
+    if (!method) return NULL;
+    BIO_meth_set_read_ex(method, peer_read);
+    BIO_meth_set_write_ex(method, peer_write);
+    BIO_meth_set_ctrl(method, peer_control);
+    return method;
+}
+
+/* --- Why it failed --- */
+
+static void set_why(struct tls *tls, const char *why)
+{
+    if (!tls->why) tls->why = strdup(why);
+}
+
+static void append_time(const ASN1_TIME *time, char *text, size_t size)
+{
+    struct tm tm;
+    text[0] = '\0';
+    if (ASN1_TIME_to_tm(time, &tm) == 1) strftime(text, size, "%Y-%m-%d %H:%M UTC", &tm);
+}
+
+/* The names that a certificate is for, as far as there is room; what is no plain text becomes '?'. */
+static void append_names(X509 *certificate, char *text, size_t size)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    size_t len = 0;
+    text[0] = '\0';
+    for (int n = 0; n < sk_GENERAL_NAME_num(names); n++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, n);
+        char address[INET6_ADDRSTRLEN] = "";
+        const unsigned char *bytes = ASN1_STRING_get0_data(name->d.ia5);
+        int name_len = ASN1_STRING_length(name->d.ia5);
+        if (name->type == GEN_IPADD && (name_len == 4 || name_len == 16)) {
+            inet_ntop(name_len == 4 ? AF_INET : AF_INET6, bytes, address, sizeof(address));
+            bytes = (const unsigned char *) address;
+            name_len = (int) strlen(address);
+        } else if (name->type != GEN_DNS) {
+            continue;
+        }
+        if (len + (size_t) name_len + 3 >= size) break;
+        if (len) len += (size_t) sprintf(text + len, ", ");
+        for (int i = 0; i < name_len; i++)
+            text[len++] = bytes[i] > ' ' && bytes[i] < 0x7f ? (char) bytes[i] : '?';
+        text[len] = '\0';
+    }
+    GENERAL_NAMES_free(names);
+    if (!len) snprintf(text, size, "no name at all");
+}
+
+static void explain_certificate(struct tls *tls, int code, X509_STORE_CTX *store)
+{
+    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
+    const char *which = leaf ? "the certificate" : "a certificate of the chain";
+    char why[WHY_MAX], detail[120];
+    switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        append_time(X509_get0_notAfter(certificate), detail, sizeof(detail));
+        snprintf(why, sizeof(why), "%s expired on %s", which, detail);
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        append_time(X509_get0_notBefore(certificate), detail, sizeof(detail));
+        snprintf(why, sizeof(why), "%s is not valid before %s", which, detail);
+        break;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        append_names(certificate, detail, sizeof(detail));
+        snprintf(why, sizeof(why), "the certificate is not for the name of the server, but for %s", detail);
+        break;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        snprintf(why, sizeof(why), "the certificate is signed by itself and not among the trusted CAs");
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        snprintf(why, sizeof(why), "the certificate is signed by a CA that is not among the trusted ones");
+        break;
+    default:
+        snprintf(why, sizeof(why), "%s is refused: %s", which, X509_verify_cert_error_string(code));
+        break;
+    }
+    set_why(tls, why);
+}
+
+static int on_verify(int good, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls *tls = SSL_get_app_data(ssl);
+    bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
+    if (tls_context_skips_verify(tls->context)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        good = 1;
+    } else if (!good) {
+        explain_certificate(tls, X509_STORE_CTX_get_error(store), store);
+    }
+    if (good && leaf && !tls_context_allows(tls->context, X509_STORE_CTX_get_current_cert(store))) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+        set_why(tls, "the client's certificate has none of the allowed alternative names");
+        good = 0;
+    }
+    return good;
+}
+
+/* Of the fault that OpenSSL has met last, unless on_verify knows better. Empties its queue. */
+static void explain(struct tls *tls)
+{
+    unsigned long code = ERR_peek_error();
+    int reason = ERR_GET_REASON(code);
+    bool client = tls_context_is_client(tls->context);
+    char why[WHY_MAX];
+    if (ERR_GET_LIB(code) != ERR_LIB_SSL) {
+        snprintf(why, sizeof(why), "TLS failed: %s", code ? ERR_reason_error_string(code) : "out of memory");
+    } else if (reason == SSL_R_HTTP_REQUEST) {
+        snprintf(why, sizeof(why), "the client speaks HTTP without TLS");
+    } else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_RECORD_TOO_SMALL ||
+               reason == SSL_R_UNEXPECTED_MESSAGE || reason == SSL_R_BAD_RECORD_TYPE) {
+        snprintf(why, sizeof(why), "the %s does not speak TLS", client ? "server" : "client");
+    } else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION) {
+        snprintf(why, sizeof(why), "both sides have no TLS version in common");
+    } else if (reason == SSL_R_NO_SHARED_CIPHER) {
+        snprintf(why, sizeof(why), "both sides have no cipher suite in common");
+    } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        snprintf(why, sizeof(why), "the client showed no certificate");
+    } else if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED) {
+        snprintf(why, sizeof(why), "the %s wants a certificate of ours", client ? "server" : "client");
+    } else if (reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA) {
+        snprintf(why, sizeof(why), "the %s does not know the CA of our certificate",
+                 client ? "server" : "client");
+    } else if (reason >= SSL_AD_REASON_OFFSET) {
+        snprintf(why, sizeof(why), "the %s ended the handshake: %s", client ? "server" : "client",
+                 SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+    } else {
+        snprintf(why, sizeof(why), "TLS failed: %s", ERR_reason_error_string(code));
+    }
+    tls->met_http = reason == SSL_R_HTTP_REQUEST && ERR_GET_LIB(code) == ERR_LIB_SSL;
+    set_why(tls, why);
+    ERR_clear_error();
+}
+
+const char *tls_why(const struct tls *tls)
+{
+    return tls->why ? tls->why : "TLS failed: out of memory";
+}
+
+bool tls_met_http(const struct tls *tls)
+{
+    return tls->met_http;
+}
+
+/* --- Life --- */
+
+/* OpenSSL hands over its reference. TLS 1.3 servers send sessions after the handshake, maybe several. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *tls = SSL_get_app_data(ssl);
+    SSL_SESSION_free(tls->session);
+    tls->session = session;
+    return 1;
+}
+
+/* The name is also what the client says at the start (SNI), unless it is an address (RFC 6066, 3). */
+static bool expect_name(struct tls *tls, const char *name)
+{
+    unsigned char address[16];
+    X509_VERIFY_PARAM *verify = SSL_get0_param(tls->ssl);
+    X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (inet_pton(AF_INET, name, address) == 1) return X509_VERIFY_PARAM_set1_ip(verify, address, 4) == 1;
+    if (inet_pton(AF_INET6, name, address) == 1) return X509_VERIFY_PARAM_set1_ip(verify, address, 16) == 1;
+    return X509_VERIFY_PARAM_set1_host(verify, name, 0) == 1 && SSL_set_tlsext_host_name(tls->ssl, name) == 1;
+}
+
+int tls_init(struct tls *tls, struct tls_context *context, const char *server_name)
+{
+    const BIO_METHOD *method = peer_method();
+    *tls = (struct tls){.context = tls_context_hold(context)};
+    buffer_init(&tls->output, SIZE_MAX / 2);
+    tls->ssl = method ? SSL_new(tls_context_get(context)) : NULL;
+    BIO *bio = tls->ssl ? BIO_new(method) : NULL;
+    if (!bio) {
+        tls_deinit(tls);
+        return UV_ENOMEM;
+    }
+    BIO_set_data(bio, tls);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(tls->ssl, bio, bio);
+    SSL_set_app_data(tls->ssl, tls);
+    if (!tls_context_is_client(context)) {
+        SSL_set_verify(tls->ssl, SSL_get_verify_mode(tls->ssl), on_verify);
+        SSL_set_accept_state(tls->ssl);
+        return 0;
+    }
+    SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, on_verify);
+    SSL_set_connect_state(tls->ssl);
+    SSL_CTX_sess_set_new_cb(tls_context_get(context), on_session);
+    if (server_name && !expect_name(tls, server_name)) {
+        tls_deinit(tls);
+        return UV_ENOMEM;
+    }
+    return 0;
+}
+
+void tls_deinit(struct tls *tls)
+{
+    /* OpenSSL would spoil the session of a connection that ended without close_notify, as RFC 2246 asked; since
+     * RFC 4346 it may be resumed. */
+    if (tls->ssl && SSL_is_init_finished(tls->ssl))
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(tls->ssl);
+    SSL_SESSION_free(tls->session);
+    tls_context_release(tls->context);
+    buffer_deinit(&tls->output);
+    free(tls->why);
+    ERR_clear_error();
+    *tls = (struct tls){0};
+}
+
+/* --- Bytes --- */
+
+/* What a call of OpenSSL has come to: TLS_MORE, or TLS_FAILED with the reason. */
+static enum tls_status fail(struct tls *tls, int result)
+{
+    switch (SSL_get_error(tls->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TLS_MORE;
+    default:
+        explain(tls);
+        return TLS_FAILED;
+    }
+}
+
+enum tls_status tls_handshake(struct tls *tls, struct slice *input)
+{
+    tls->input = *input;
+    int result = SSL_do_handshake(tls->ssl);
+    enum tls_status status = result == 1 ? TLS_DONE : fail(tls, result);
+    *input = tls->input;
+    tls->input = (struct slice){NULL, 0};
+    return status;
+}
+
+ssize_t tls_read(struct tls *tls, struct slice *input, char *at, size_t size)
+{
+    tls->input = *input;
+    size_t n = 0;
+    int result = SSL_read_ex(tls->ssl, at, size, &n);
+    *input = tls->input;
+    tls->input = (struct slice){NULL, 0};
+    if (result == 1) return (ssize_t) n;
+    if (SSL_get_error(tls->ssl, result) == SSL_ERROR_ZERO_RETURN) return UV_EOF;
+    return fail(tls, result) == TLS_MORE ? 0 : UV_EPROTO;
+}
+
+int tls_write(struct tls *tls, const char *bytes, size_t len)
+{
+    size_t written;
+    if (len == 0 || SSL_write_ex(tls->ssl, bytes, len, &written) == 1) return 0;
+    if (tls->output.failed) return UV_ENOMEM;
+    explain(tls);
+    return UV_EPROTO;
+}
+
+void tls_end(struct tls *tls)
+{
+    SSL_shutdown(tls->ssl);
+    ERR_clear_error();
+}
+
+/* --- Resumption --- */
+
+void tls_resume(struct tls *tls, SSL_SESSION *session)
+{
+    SSL_set_session(tls->ssl, session);
+    ERR_clear_error();
+}
+
+bool tls_is_resumed(const struct tls *tls)
+{
+    return SSL_session_reused(tls->ssl);
+}
+
+SSL_SESSION *tls_take_session(struct tls *tls)
+{
+    SSL_SESSION *session = tls->session;
+    tls->session = NULL;
+    if (!session || SSL_SESSION_is_resumable(session)) return session;
+    SSL_SESSION_free(session);
+    return NULL;
+}
+
+void tls_session_release(SSL_SESSION *session)
+{
+    SSL_SESSION_free(session);
+}
