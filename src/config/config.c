@@ -6,9 +6,9 @@
 #include "base/utf8.h"
 #include "config/reading.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <uv.h>
 
 /* --- Top level --- */
 
@@ -26,7 +26,7 @@ static int read_rules(struct reading *reading, const struct node *node, void *pl
         const char *expected = "a rule such as private, 10.0.0.0/8 or *.example.com";
         if (node_is_text(item)) expected = policy_rule_parse(&rule, item->text);
         if (expected) return reading_reject(reading, item, expected);
-        if (!policy_add(place, &rule)) return -ENOMEM;
+        if (!policy_add(place, &rule)) return UV_ENOMEM;
     }
     return 0;
 }
@@ -40,7 +40,7 @@ static int read_policy(struct reading *reading, const struct node *node, void *p
     static const struct schema schema = SCHEMA(fields);
     struct policy **policy = place;
     *policy = policy_new();
-    return *policy ? reading_mapping(reading, node, &schema, *policy) : -ENOMEM;
+    return *policy ? reading_mapping(reading, node, &schema, *policy) : UV_ENOMEM;
 }
 
 /* The groups refer to the modules, and their labels may not be the target label. */
@@ -74,7 +74,7 @@ static int set_names(struct config *config, struct slice file, struct slice text
     snprintf(config->hash, sizeof(config->hash), "%016" PRIx64, hash_fnv1a(text));
     config->file = arena_copy(&config->arena, file);
     config->directory = arena_copy(&config->arena, directory);
-    return config->file && config->directory ? 0 : -ENOMEM;
+    return config->file && config->directory ? 0 : UV_ENOMEM;
 }
 
 static int read_document(struct reading *reading, struct slice text)
@@ -99,7 +99,7 @@ int config_read(struct config *config, const char *file, struct slice text, cons
     int result = set_names(config, slice_of(file), text);
     if (result == 0) result = read_document(&reading, text);
     if (result == 0) buffer_clear(error);
-    if (result == -ENOMEM) {
+    if (result == UV_ENOMEM) {
         error->len = prefix;
         buffer_append_string(error, " out of memory");
     }

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "discovery/discovery_config.h"
 #include "net/address.h"
 #include "net/policy.h"
 #include "net/shard.h"
@@ -55,36 +56,12 @@ struct config_label {
 struct config_target {
     const char *name; /* as it was written */
     struct address address;
-    struct config_place place;
 };
 
-enum config_source_kind { CONFIG_DNS, CONFIG_FILE_SD, CONFIG_HTTP_SD, CONFIG_ELASTICACHE };
-
-enum config_record { CONFIG_A, CONFIG_AAAA, CONFIG_SRV, CONFIG_ADDRESSES /* A and AAAA */ };
-
-/* Where targets come from while the exporter runs. */
+/* Where targets of a group come from while the exporter runs. */
 struct config_source {
     struct config_source *next; /* of the group */
-    enum config_source_kind kind;
-    uint64_t refresh_ms; /* at least 1000; 0: as the kind has it */
-    struct config_place place;
-    union {
-        struct {
-            const char *name;
-            enum config_record record;
-            uint16_t port; /* 0 for SRV, whose records name it */
-        } dns;
-        struct {
-            const char *const *patterns; /* globs; relative ones are below the folder of the file */
-            size_t count;
-        } file_sd;
-        struct {
-            const char *url; /* http:// or https://, without credentials */
-        } http_sd;
-        struct {
-            struct address endpoint; /* a name or a literal */
-        } elasticache;
-    };
+    struct discovery_config asks;
 };
 
 struct config_group {
@@ -95,7 +72,6 @@ struct config_group {
     const struct config_target *targets; /* no two of the same address */
     size_t target_count;
     struct config_source *sources, *last_source; /* first those that targets stand for, then kind by kind */
-    struct config_place place;
 };
 
 /* What the file says of a switch. */
@@ -161,7 +137,7 @@ struct config_rules {
 };
 
 /*
- * Reads a text; `file` is its name, for messages and for its folder. 0; or -EINVAL or -ENOMEM, then `error`
+ * Reads a text; `file` is its name, for messages and for its folder. 0; or UV_EINVAL or UV_ENOMEM, then `error`
  * has one line without a line end, "FILE:LINE:COLUMN: groups[0].dns.port: "70000": expected a port from 1 to
  * 65535". config_deinit follows in any case. Passwords and URLs, which may hold one, are never in a line.
  */
@@ -185,12 +161,14 @@ const struct config_module *config_module(const struct config *config, struct sl
 void config_print(const struct config *config, struct buffer *out);
 
 /*
- * Targets that stand for what DNS says: dns+host[:port], for every A and AAAA record, and dnssrv+name, for
- * every SRV record. Whether it is one; and then, which: NULL, and the source is complete but for its place,
- * its name in `name`; or what was expected.
+ * Targets that stand for what DNS says: dns+host[:port] for every A and AAAA record, dnssrv+name for every SRV
+ * record.
  */
 bool config_is_dns_target(struct slice text);
-const char *config_dns_target(struct slice text, struct config_source *source,
-                              char name[ADDRESS_HOST_MAX + 1]);
+
+/* Adds the source that such a target stands for to the group. 0; UV_EINVAL, and `expected` says what was;
+ * UV_ENOMEM. */
+int config_add_dns_target(struct config *config, struct config_group *group, struct slice text,
+                          const char **expected);
 
 #endif

@@ -6,7 +6,7 @@
 #include "config/reading.h"
 #include "config/references.h"
 
-#include <errno.h>
+#include <uv.h>
 
 /* --- Module --- */
 
@@ -54,7 +54,7 @@ static int read_labels(struct reading *reading, const struct node *node, void *p
     if (node->kind != NODE_MAPPING)
         return reading_reject(reading, node, "a mapping of labels to their values");
     struct config_label *labels = arena_alloc(&reading->config->arena, node->count, sizeof(*labels));
-    if (!labels) return -ENOMEM;
+    if (!labels) return UV_ENOMEM;
     group->labels = labels;
     for (const struct node *child = node->first; child; child = child->next) {
         int result = read_label(reading, child, &labels[group->label_count++]);
@@ -82,9 +82,9 @@ static int add_target(struct reading *reading, const struct node *node, struct t
     buffer_clear(&targets->address);
     address_format(&target->address, &targets->address);
     int result =
-        targets->address.failed ? -ENOMEM : copy_text(reading, buffer_slice(&targets->address), &canonical);
+        targets->address.failed ? UV_ENOMEM : copy_text(reading, buffer_slice(&targets->address), &canonical);
     if (result < 0) return result;
-    if (!set_add(&targets->known, slice_of(canonical), &is_new)) return -ENOMEM;
+    if (!set_add(&targets->known, slice_of(canonical), &is_new)) return UV_ENOMEM;
     if (!is_new) return reading_warn(reading, node, "is there already in this group, kept once");
     targets->items[targets->group->target_count++] = *target;
     reading->config->target_count++;
@@ -93,7 +93,7 @@ static int add_target(struct reading *reading, const struct node *node, struct t
 
 static int read_target(struct reading *reading, const struct node *node, struct targets *targets)
 {
-    struct config_target target = {.place = reading_place(node)};
+    struct config_target target;
     if (!node_is_text(node)) return reading_reject(reading, node, "a text such as host:port");
     if (config_is_dns_target(node->text)) return read_dns_target(reading, node, targets->group);
     const char *expected = address_parse(&target.address, node->text, MEMCACHED_PORT);
@@ -108,7 +108,7 @@ static int read_targets(struct reading *reading, const struct node *node, void *
     int result = 0;
     if (node->kind != NODE_SEQUENCE) return reading_reject(reading, node, "a list of targets");
     targets.items = arena_alloc(&reading->config->arena, node->count, sizeof(*targets.items));
-    if (!targets.items) return -ENOMEM;
+    if (!targets.items) return UV_ENOMEM;
     targets.group->targets = targets.items;
     set_init(&targets.known);
     buffer_init(&targets.address, 1024);
@@ -138,13 +138,12 @@ static int read_group(struct reading *reading, const struct node *node, struct s
                       struct config_group *group)
 {
     bool is_new;
-    group->place = reading_place(node);
     group->module = &reading->config->modules[0];
     int result = reading_mapping(reading, node, &schema, group);
     if (result < 0) return result;
     if (!group->targets && !group->sources)
         return reading_reject_missing(reading, node, "targets, dns, file_sd, http_sd or elasticache");
-    if (!set_add(names, slice_of(group->name), &is_new)) return -ENOMEM;
+    if (!set_add(names, slice_of(group->name), &is_new)) return UV_ENOMEM;
     return is_new ? 0 : reading_reject(reading, node_get(node, "name"), "a name that no other group has");
 }
 
@@ -156,7 +155,7 @@ int read_groups(struct reading *reading, const struct node *node, void *place)
     if (node->kind != NODE_SEQUENCE) return reading_reject(reading, node, "a list of groups");
     if (node->count > CONFIG_GROUPS_MAX) return reading_reject(reading, node, "at most 10000 groups");
     struct config_group *groups = arena_alloc(&config->arena, node->count, sizeof(*groups));
-    if (!groups) return -ENOMEM;
+    if (!groups) return UV_ENOMEM;
     config->groups = groups;
     config->has_groups = true;
     set_init(&names);

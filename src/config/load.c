@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* All bytes up to one more than there may be, which shows that there are too many. */
 static int read_bytes(int fd, struct buffer *text)
@@ -14,7 +15,7 @@ static int read_bytes(int fd, struct buffer *text)
         size_t step = 64 * 1024;
         if (step > text->cap - text->len) step = text->cap - text->len;
         char *at = buffer_reserve(text, step);
-        if (!at) return -ENOMEM;
+        if (!at) return UV_ENOMEM;
         ssize_t len = step ? read(fd, at, step) : 0;
         if (len < 0 && errno == EINTR) continue;
         if (len < 0) return -errno;
@@ -33,7 +34,7 @@ static int open_regular(const char *file, const char **expected)
     if (result == 0 && S_ISREG(status.st_mode)) return fd;
     if (result == 0) *expected = S_ISDIR(status.st_mode) ? "a file, not a directory" : "a regular file";
     close(fd);
-    return result < 0 ? result : -EINVAL;
+    return result < 0 ? result : UV_EINVAL;
 }
 
 static int read_file(const char *file, struct buffer *text, const char **expected)
@@ -44,7 +45,7 @@ static int read_file(const char *file, struct buffer *text, const char **expecte
     close(fd);
     if (result == 0 && text->len > CONFIG_FILE_MAX) {
         *expected = "at most 16 MiB";
-        result = -EINVAL;
+        result = UV_EINVAL;
     }
     return result;
 }

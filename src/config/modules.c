@@ -4,7 +4,7 @@
 #include "config/reading.h"
 #include "memcached/stats.h"
 
-#include <errno.h>
+#include <uv.h>
 
 static int read_collector(struct reading *reading, const struct node *node, unsigned *collectors)
 {
@@ -38,7 +38,7 @@ static int refuse(struct reading *reading, const struct node *node, void *place)
     (void) place;
     node_append_key_place(node, reading->error);
     buffer_append_string(reading->error, "is not supported yet");
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 static const struct field fields[] = {
@@ -58,7 +58,7 @@ int read_modules(struct reading *reading, const struct node *node, void *place)
         return reading_reject(reading, node, "a mapping of modules by their names");
     struct config_module *modules =
         arena_alloc(&config->arena, (node ? node->count : 0) + 1, sizeof(*modules));
-    if (!modules) return -ENOMEM;
+    if (!modules) return UV_ENOMEM;
     modules[0] = (struct config_module){standard, rules->timeout_ns, rules->collectors};
     config->modules = modules;
     config->module_count = 1;

@@ -3,7 +3,7 @@
 #include "base/label_name.h"
 #include "config/reading.h"
 
-#include <errno.h>
+#include <uv.h>
 
 /* --- Textfile --- */
 
@@ -59,7 +59,7 @@ static int read_grouping(struct reading *reading, const struct node *node, void 
     if (node->kind != NODE_MAPPING)
         return reading_reject(reading, node, "a mapping of labels to their values");
     struct config_pair *pairs = arena_alloc(&reading->config->arena, node->count, sizeof(*pairs));
-    if (!pairs) return -ENOMEM;
+    if (!pairs) return UV_ENOMEM;
     push->grouping = pairs;
     for (const struct node *child = node->first; child; child = child->next) {
         int result = read_pair(reading, child, &pairs[push->grouping_count++]);

@@ -52,15 +52,15 @@ static void print_label(const struct config_label *label, struct buffer *out)
     buffer_deinit(&value);
 }
 
-static void print_dns(const struct config_source *source, struct buffer *out)
+static void print_dns(const struct discovery_config *source, struct buffer *out)
 {
-    static const char *const records[] = {
-        [CONFIG_A] = "A", [CONFIG_AAAA] = "AAAA", [CONFIG_SRV] = "SRV", [CONFIG_ADDRESSES] = "A and AAAA"};
-    buffer_printf(out, "dns %s %s", records[source->dns.record], source->dns.name);
+    static const char *const types[] = {
+        [DNS_A] = "A", [DNS_AAAA] = "AAAA", [DNS_SRV] = "SRV", [DNS_ADDRESSES] = "A and AAAA"};
+    buffer_printf(out, "dns %s %s", types[source->dns.type], source->dns.name);
     if (source->dns.port) buffer_printf(out, " port %u", source->dns.port);
 }
 
-static void print_patterns(const struct config_source *source, struct buffer *out)
+static void print_patterns(const struct discovery_config *source, struct buffer *out)
 {
     buffer_append_string(out, "file_sd");
     for (size_t i = 0; i < source->file_sd.count; i++) {
@@ -69,21 +69,21 @@ static void print_patterns(const struct config_source *source, struct buffer *ou
     }
 }
 
-static void print_source(const struct config_source *source, struct buffer *out)
+static void print_source(const struct discovery_config *source, struct buffer *out)
 {
     buffer_append_string(out, "  ");
     switch (source->kind) {
-    case CONFIG_DNS:
+    case DISCOVERY_DNS:
         print_dns(source, out);
         break;
-    case CONFIG_FILE_SD:
+    case DISCOVERY_FILE_SD:
         print_patterns(source, out);
         break;
-    case CONFIG_HTTP_SD:
+    case DISCOVERY_HTTP_SD:
         buffer_append_string(out, "http_sd ");
         print_quoted(out, source->http_sd.url);
         break;
-    case CONFIG_ELASTICACHE:
+    case DISCOVERY_ELASTICACHE:
         buffer_append_string(out, "elasticache ");
         address_format(&source->elasticache.endpoint, out);
         break;
@@ -105,7 +105,7 @@ static void print_group(const struct config_group *group, struct buffer *out)
     for (size_t i = 0; i < group->target_count; i++)
         buffer_printf(out, "  target %s\n", group->targets[i].name);
     for (const struct config_source *source = group->sources; source; source = source->next)
-        print_source(source, out);
+        print_source(&source->asks, out);
 }
 
 /* --- The rest --- */

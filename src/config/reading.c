@@ -3,35 +3,35 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 
-#include <errno.h>
+#include <uv.h>
 
 /* --- Messages --- */
 
 int reading_reject(struct reading *reading, const struct node *node, const char *expected)
 {
     node_append_fault(node, expected, reading->error);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_reject_key(struct reading *reading, const struct node *node, const char *expected)
 {
     node_append_key_place(node, reading->error);
     buffer_printf(reading->error, "expected %s", expected);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_reject_unseen(struct reading *reading, const struct node *node, const char *expected)
 {
     node_append_place(node, reading->error);
     buffer_printf(reading->error, "expected %s", expected);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_reject_missing(struct reading *reading, const struct node *node, const char *key)
 {
     node_append_place(node, reading->error);
     buffer_printf(reading->error, "expected the key %s", key);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_reject_name(struct reading *reading, const struct node *node, const char *expected,
@@ -39,7 +39,7 @@ int reading_reject_name(struct reading *reading, const struct node *node, const 
 {
     reading_reject(reading, node, expected);
     if (nearest) buffer_printf(reading->error, " (did you mean %s?)", nearest);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_warn(struct reading *reading, const struct node *node, const char *what)
@@ -49,7 +49,7 @@ int reading_warn(struct reading *reading, const struct node *node, const char *w
     struct config_warning *warning = arena_alloc(&config->arena, 1, sizeof(*warning)),
                           **last = &config->warnings;
     struct buffer line;
-    if (!warning) return -ENOMEM;
+    if (!warning) return UV_ENOMEM;
     buffer_init(&line, SIZE_MAX / 2);
     utf8_append_escaped(&line, slice_of(config->file));
     buffer_append_char(&line, ':');
@@ -58,7 +58,7 @@ int reading_warn(struct reading *reading, const struct node *node, const char *w
     buffer_printf(&line, ": %s", what);
     warning->text = line.failed ? NULL : arena_copy(&config->arena, buffer_slice(&line));
     buffer_deinit(&line);
-    if (!warning->text) return -ENOMEM;
+    if (!warning->text) return UV_ENOMEM;
     while (*last) last = &(*last)->next;
     *last = warning;
     return 0;
@@ -89,11 +89,11 @@ static int reject_key(struct reading *reading, const struct node *node, const st
     buffer_append_string(reading->error, "unknown key");
     if (nearest.name) {
         buffer_printf(reading->error, " (did you mean %s?)", nearest.name);
-        return -EINVAL;
+        return UV_EINVAL;
     }
     for (size_t i = 0; i < schema->count; i++)
         buffer_printf(reading->error, "%s%s", i ? ", " : ", expected one of ", schema->fields[i].key);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 int reading_mapping(struct reading *reading, const struct node *node, const struct schema *schema,

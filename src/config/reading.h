@@ -2,8 +2,8 @@
  * How a mapping of the file becomes a struct: each has a table of its keys, which says who reads the value
  * and where it goes. The table knows all keys there are, so that it also finds those that are none.
  *
- * For config/ only. Every function that reads returns 0; -EINVAL, with the line about it in reading->error;
- * or -ENOMEM.
+ * For config/ only. Every function that reads returns 0; UV_EINVAL, with the line about it in reading->error;
+ * or UV_ENOMEM.
  */
 #ifndef CONFIG_READING_H
 #define CONFIG_READING_H
@@ -44,7 +44,7 @@ int reading_mapping(struct reading *reading, const struct node *node, const stru
                     void *place);
 
 /*
- * Say what is wrong, and return -EINVAL: the value; the value, which is not to be shown; the key of the
+ * Say what is wrong, and return UV_EINVAL: the value; the value, which is not to be shown; the key of the
  * value; that a key is missing in the mapping.
  */
 int reading_reject(struct reading *reading, const struct node *node, const char *expected);
@@ -56,7 +56,7 @@ int reading_reject_missing(struct reading *reading, const struct node *node, con
 int reading_reject_name(struct reading *reading, const struct node *node, const char *expected,
                         const char *nearest);
 
-/* Tells of something harmless; 0 or -ENOMEM. */
+/* Tells of something harmless; 0 or UV_ENOMEM. */
 int reading_warn(struct reading *reading, const struct node *node, const char *what);
 
 struct config_place reading_place(const struct node *node);

@@ -2,7 +2,7 @@
 
 #include "base/label_name.h"
 
-#include <errno.h>
+#include <uv.h>
 
 static const char expected_reference[] =
     "a label name behind the dollar, as in $zone or ${meta_zone}, or another dollar";
@@ -42,7 +42,7 @@ static int add_literal(struct parts *parts, struct slice text)
 static int add_reference(struct parts *parts, struct slice name)
 {
     char *whole = arena_alloc(&parts->reading->config->arena, 1, strlen("__") + name.len + 1);
-    if (!whole) return -ENOMEM;
+    if (!whole) return UV_ENOMEM;
     memcpy(slice_starts(name, "meta_") ? stpcpy(whole, "__") : whole, name.data, name.len);
     parts->items[parts->count++] = (struct config_label_part){whole, true};
     return 0;
@@ -73,7 +73,7 @@ int read_references(struct reading *reading, const struct node *node, struct con
     struct slice rest = node->text;
     struct parts parts = {.reading = reading};
     parts.items = arena_alloc(&reading->config->arena, most_parts(rest), sizeof(*parts.items));
-    if (!parts.items) return -ENOMEM;
+    if (!parts.items) return UV_ENOMEM;
     while (rest.data) {
         int result = add_literal(&parts, slice_cut(&rest, '$'));
         if (result == 0 && rest.data) result = take_reference(&parts, &rest);

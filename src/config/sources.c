@@ -2,21 +2,21 @@
 #include "base/container.h"
 #include "config/reading.h"
 
-#include <errno.h>
+#include <uv.h>
 
-static struct config_source *add_source(struct reading *reading, const struct node *node,
-                                        struct config_group *group, enum config_source_kind kind)
+/* NULL when out of memory. */
+static struct discovery_config *add_source(struct config *config, struct config_group *group,
+                                           enum discovery_kind kind)
 {
-    struct config_source *source = arena_alloc(&reading->config->arena, 1, sizeof(*source));
+    struct config_source *source = arena_alloc(&config->arena, 1, sizeof(*source));
     if (!source) return NULL;
-    source->kind = kind;
-    source->place = reading_place(node);
+    source->asks.kind = kind;
     if (group->last_source)
         group->last_source->next = source;
     else
         group->sources = source;
     group->last_source = source;
-    return source;
+    return &source->asks;
 }
 
 /* --- DNS --- */
@@ -40,28 +40,30 @@ static int read_name(struct reading *reading, const struct node *node, void *pla
 
 static int read_type(struct reading *reading, const struct node *node, void *place)
 {
-    static const char *const names[] = {[CONFIG_A] = "A", [CONFIG_AAAA] = "AAAA", [CONFIG_SRV] = "SRV"};
-    enum config_record *record = place;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (!slice_is_nocase(node->text, names[i])) continue;
-        *record = (enum config_record) i;
+    static const struct {
+        const char *name;
+        enum dns_type type;
+    } types[] = {{"A", DNS_A}, {"AAAA", DNS_AAAA}, {"SRV", DNS_SRV}};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (!slice_is_nocase(node->text, types[i].name)) continue;
+        *(enum dns_type *) place = types[i].type;
         return 0;
     }
     return reading_reject(reading, node, "A, AAAA or SRV");
 }
 
 static const struct field dns_fields[] = {
-    {"name", read_name, offsetof(struct config_source, dns.name), true},
-    {"type", read_type, offsetof(struct config_source, dns.record), false},
-    {"port", read_port, offsetof(struct config_source, dns.port), false},
-    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+    {"name", read_name, offsetof(struct discovery_config, dns.name), true},
+    {"type", read_type, offsetof(struct discovery_config, dns.type), false},
+    {"port", read_port, offsetof(struct discovery_config, dns.port), false},
+    {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
 /* SRV records name the port of each server, address records cannot. */
-static int check_dns(struct reading *reading, const struct node *node, const struct config_source *source)
+static int check_dns(struct reading *reading, const struct node *node, const struct discovery_config *source)
 {
     const struct node *port = node_get(node, "port");
-    bool is_srv = source->dns.record == CONFIG_SRV;
+    bool is_srv = source->dns.type == DNS_SRV;
     if (is_srv && port) return reading_reject(reading, port, "no port beside SRV, whose records name it");
     return is_srv || port ? 0 : reading_reject_missing(reading, node, "port");
 }
@@ -71,33 +73,29 @@ bool config_is_dns_target(struct slice text)
     return slice_starts(text, "dns+") || slice_starts(text, "dnssrv+");
 }
 
-const char *config_dns_target(struct slice text, struct config_source *source,
-                              char name[ADDRESS_HOST_MAX + 1])
+int config_add_dns_target(struct config *config, struct config_group *group, struct slice text,
+                          const char **expected)
 {
     struct address address;
     bool is_srv = slice_starts(text, "dnssrv+");
     struct slice host = slice_from(text, strlen(is_srv ? "dnssrv+" : "dns+"));
-    const char *expected = is_srv ? check_name(host) : NULL;
-    if (!expected) expected = address_parse(&address, host, MEMCACHED_PORT);
-    if (expected) return expected;
-    if (address.kind != ADDRESS_NAME) return "a host name behind dns+";
-    strcpy(name, address.host);
-    *source = (struct config_source){.kind = CONFIG_DNS, .dns.name = name};
-    source->dns.record = is_srv ? CONFIG_SRV : CONFIG_ADDRESSES;
+    *expected = is_srv ? check_name(host) : NULL;
+    if (!*expected) *expected = address_parse(&address, host, MEMCACHED_PORT);
+    if (!*expected && address.kind != ADDRESS_NAME) *expected = "a host name behind dns+";
+    if (*expected) return UV_EINVAL;
+    struct discovery_config *source = add_source(config, group, DISCOVERY_DNS);
+    if (!source) return UV_ENOMEM;
+    source->dns.name = arena_copy(&config->arena, slice_of(address.host));
+    source->dns.type = is_srv ? DNS_SRV : DNS_ADDRESSES;
     source->dns.port = is_srv ? 0 : address.port;
-    return NULL;
+    return source->dns.name ? 0 : UV_ENOMEM;
 }
 
 int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group)
 {
-    char name[ADDRESS_HOST_MAX + 1];
-    struct config_source parsed;
-    const char *expected = config_dns_target(node->text, &parsed, name);
-    if (expected) return reading_reject(reading, node, expected);
-    struct config_source *source = add_source(reading, node, group, CONFIG_DNS);
-    if (!source) return -ENOMEM;
-    source->dns = parsed.dns;
-    return copy_text(reading, slice_of(name), &source->dns.name);
+    const char *expected;
+    int result = config_add_dns_target(reading->config, group, node->text, &expected);
+    return result == UV_EINVAL ? reading_reject(reading, node, expected) : result;
 }
 
 /* --- Files --- */
@@ -110,11 +108,12 @@ static bool ends_with(struct slice text, const char *end)
 
 static int read_patterns(struct reading *reading, const struct node *node, void *place)
 {
-    struct config_source *source = place;
+    struct discovery_config *source = place;
     if (node->kind != NODE_SEQUENCE || !node->first) return reading_reject(reading, node, "a list of files");
     const char **patterns = arena_alloc(&reading->config->arena, node->count, sizeof(*patterns));
-    if (!patterns) return -ENOMEM;
+    if (!patterns) return UV_ENOMEM;
     source->file_sd.patterns = patterns;
+    source->file_sd.directory = reading->config->directory;
     for (const struct node *item = node->first; item; item = item->next) {
         struct slice text = item->text;
         if (!ends_with(text, ".json") && !ends_with(text, ".yml") && !ends_with(text, ".yaml"))
@@ -127,14 +126,14 @@ static int read_patterns(struct reading *reading, const struct node *node, void 
 
 static const struct field file_sd_fields[] = {
     {"files", read_patterns, 0, true},
-    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+    {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
 /* --- URLs, endpoints --- */
 
 static const struct field http_sd_fields[] = {
-    {"url", read_url, offsetof(struct config_source, http_sd.url), true},
-    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+    {"url", read_url, offsetof(struct discovery_config, http_sd.url), true},
+    {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
 static int read_endpoint(struct reading *reading, const struct node *node, void *place)
@@ -147,8 +146,8 @@ static int read_endpoint(struct reading *reading, const struct node *node, void 
 }
 
 static const struct field elasticache_fields[] = {
-    {"endpoint", read_endpoint, offsetof(struct config_source, elasticache.endpoint), true},
-    {"refresh", read_refresh, offsetof(struct config_source, refresh_ms), false},
+    {"endpoint", read_endpoint, offsetof(struct discovery_config, elasticache.endpoint), true},
+    {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
 /* --- One or several of a kind --- */
@@ -156,25 +155,26 @@ static const struct field elasticache_fields[] = {
 static const struct {
     struct schema schema;
     /* What no key can tell on its own; NULL where there is nothing. */
-    int (*check)(struct reading *reading, const struct node *node, const struct config_source *source);
+    int (*check)(struct reading *reading, const struct node *node, const struct discovery_config *source);
 } kinds[] = {
-    [CONFIG_DNS] = {SCHEMA(dns_fields), check_dns},
-    [CONFIG_FILE_SD] = {SCHEMA(file_sd_fields), NULL},
-    [CONFIG_HTTP_SD] = {SCHEMA(http_sd_fields), NULL},
-    [CONFIG_ELASTICACHE] = {SCHEMA(elasticache_fields), NULL},
+    [DISCOVERY_DNS] = {SCHEMA(dns_fields), check_dns},
+    [DISCOVERY_FILE_SD] = {SCHEMA(file_sd_fields), NULL},
+    [DISCOVERY_HTTP_SD] = {SCHEMA(http_sd_fields), NULL},
+    [DISCOVERY_ELASTICACHE] = {SCHEMA(elasticache_fields), NULL},
 };
 
 static int read_source(struct reading *reading, const struct node *node, struct config_group *group,
-                       enum config_source_kind kind)
+                       enum discovery_kind kind)
 {
-    struct config_source *source = add_source(reading, node, group, kind);
-    if (!source) return -ENOMEM;
+    struct discovery_config *source = add_source(reading->config, group, kind);
+    if (!source) return UV_ENOMEM;
+    if (kind == DISCOVERY_DNS) source->dns.type = DNS_A;
     int result = reading_mapping(reading, node, &kinds[kind].schema, source);
     return result < 0 || !kinds[kind].check ? result : kinds[kind].check(reading, node, source);
 }
 
 static int read_sources(struct reading *reading, const struct node *node, struct config_group *group,
-                        enum config_source_kind kind)
+                        enum discovery_kind kind)
 {
     int result = 0;
     if (node->kind == NODE_SCALAR) return reading_reject(reading, node, "a mapping, or a list of mappings");
@@ -186,20 +186,20 @@ static int read_sources(struct reading *reading, const struct node *node, struct
 
 int read_dns(struct reading *reading, const struct node *node, void *place)
 {
-    return read_sources(reading, node, place, CONFIG_DNS);
+    return read_sources(reading, node, place, DISCOVERY_DNS);
 }
 
 int read_file_sd(struct reading *reading, const struct node *node, void *place)
 {
-    return read_sources(reading, node, place, CONFIG_FILE_SD);
+    return read_sources(reading, node, place, DISCOVERY_FILE_SD);
 }
 
 int read_http_sd(struct reading *reading, const struct node *node, void *place)
 {
-    return read_sources(reading, node, place, CONFIG_HTTP_SD);
+    return read_sources(reading, node, place, DISCOVERY_HTTP_SD);
 }
 
 int read_elasticache(struct reading *reading, const struct node *node, void *place)
 {
-    return read_sources(reading, node, place, CONFIG_ELASTICACHE);
+    return read_sources(reading, node, place, DISCOVERY_ELASTICACHE);
 }

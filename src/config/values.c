@@ -2,8 +2,9 @@
 #include "base/label_name.h"
 #include "base/number.h"
 #include "config/reading.h"
+#include "net/libcurl.h"
 
-#include <errno.h>
+#include <uv.h>
 
 #define MILLISECOND UINT64_C(1000000)
 
@@ -21,7 +22,7 @@ bool node_is_text(const struct node *node)
 int copy_text(struct reading *reading, struct slice text, const char **place)
 {
     *place = arena_copy(&reading->config->arena, text);
-    return *place ? 0 : -ENOMEM;
+    return *place ? 0 : UV_ENOMEM;
 }
 
 int read_text(struct reading *reading, const struct node *node, void *place)
@@ -41,41 +42,20 @@ int read_path(struct reading *reading, const struct node *node, void *place)
     buffer_init(&joined, SIZE_MAX / 2);
     buffer_printf(&joined, "%s/", config->directory);
     buffer_append_slice(&joined, node->text);
-    result = joined.failed ? -ENOMEM : copy_text(reading, buffer_slice(&joined), place);
+    result = joined.failed ? UV_ENOMEM : copy_text(reading, buffer_slice(&joined), place);
     buffer_deinit(&joined);
     return result;
-}
-
-/* Printable ASCII, so that neither a log line nor a request is broken by it. */
-static bool is_url(struct slice url)
-{
-    for (size_t i = 0; i < url.len; i++) {
-        unsigned char c = (unsigned char) url.data[i];
-        if (c <= ' ' || c >= 0x7f) return false;
-    }
-    size_t scheme = slice_starts(url, "http://") ? 7 : slice_starts(url, "https://") ? 8 : 0;
-    return scheme && url.len > scheme && !strchr("/?#", url.data[scheme]);
-}
-
-/* Whether something stands before an '@' in what names the host. */
-static bool has_credentials(struct slice url)
-{
-    size_t slashes = 0;
-    for (size_t i = 0; i < url.len && slashes < 3; i++) {
-        if (url.data[i] == '/') slashes++;
-        if (url.data[i] == '@') return true;
-        if (url.data[i] == '?' || url.data[i] == '#') return false;
-    }
-    return false;
 }
 
 /* Shown in no message: it may hold a password. */
 int read_url(struct reading *reading, const struct node *node, void *place)
 {
-    static const char form[] = "a URL of the form http[s]://host[:port][/path]";
-    if (!node_is_text(node) || !is_url(node->text)) return reading_reject_unseen(reading, node, form);
-    if (has_credentials(node->text)) return reading_reject_unseen(reading, node, "no credentials in the URL");
-    return copy_text(reading, node->text, place);
+    const char **url = place;
+    if (!node_is_text(node))
+        return reading_reject_unseen(reading, node, "a URL of the form http[s]://host[:port][/path]");
+    int result = copy_text(reading, node->text, url);
+    const char *expected = result == 0 ? libcurl_url_fault(*url) : NULL;
+    return expected ? reading_reject_unseen(reading, node, expected) : result;
 }
 
 int read_label_name(struct reading *reading, const struct node *node, void *place)

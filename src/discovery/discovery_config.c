@@ -86,7 +86,7 @@ bool discovery_config_equal(const struct discovery_config *a, const struct disco
     switch (a->kind) {
     case DISCOVERY_DNS:
         return a->dns.type == b->dns.type && strcmp(a->dns.name, b->dns.name) == 0 &&
-               (a->dns.type == DISCOVERY_DNS_SRV || a->dns.port == b->dns.port);
+               (a->dns.type == DNS_SRV || a->dns.port == b->dns.port);
     case DISCOVERY_FILE_SD:
         return same_patterns(a, b);
     case DISCOVERY_HTTP_SD:

@@ -1,11 +1,13 @@
 /*
- * What a source of targets is asked for, as the configuration says it. Data only: it knows no loop.
+ * One source of targets: its kind, what it is asked for and how often. The configuration file and the flags are
+ * read into this struct, and the source runs by it. Data only: it knows no loop.
  */
 #ifndef DISCOVERY_DISCOVERY_CONFIG_H
 #define DISCOVERY_DISCOVERY_CONFIG_H
 
 #include "base/buffer.h"
 #include "net/address.h"
+#include "net/dns.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,21 +15,14 @@
 
 enum discovery_kind { DISCOVERY_DNS, DISCOVERY_FILE_SD, DISCOVERY_HTTP_SD, DISCOVERY_ELASTICACHE };
 
-enum discovery_dns_type {
-    DISCOVERY_DNS_A,
-    DISCOVERY_DNS_AAAA,
-    DISCOVERY_DNS_SRV,
-    DISCOVERY_DNS_ANY, /* A and AAAA; one of them is enough of an answer */
-};
-
 struct discovery_config {
     enum discovery_kind kind;
     uint64_t refresh_ms; /* 0: the TTL for DNS (at least 1 s), else the kind's own default */
     union {
         struct {
             const char *name;
-            enum discovery_dns_type type;
-            uint16_t port; /* not for SRV, whose records name it */
+            enum dns_type type;
+            uint16_t port; /* 0 for SRV, whose records name it */
         } dns;
         struct {
             const char *const *patterns; /* globs; relative ones are below `directory` */
@@ -35,7 +30,7 @@ struct discovery_config {
             const char *directory; /* of the configuration file */
         } file_sd;
         struct {
-            const char *url;     /* http:// or https:// */
+            const char *url;     /* one that libcurl_url_fault accepts */
             uint64_t timeout_ms; /* 0: the kind's own default */
         } http_sd;
         struct {

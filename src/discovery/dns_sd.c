@@ -27,18 +27,7 @@ struct dns_sd {
 };
 
 static const char *const type_names[] = {
-    [DISCOVERY_DNS_A] = "A",
-    [DISCOVERY_DNS_AAAA] = "AAAA",
-    [DISCOVERY_DNS_SRV] = "SRV",
-    [DISCOVERY_DNS_ANY] = "A and AAAA",
-};
-
-static const enum dns_type types[] = {
-    [DISCOVERY_DNS_A] = DNS_A,
-    [DISCOVERY_DNS_AAAA] = DNS_AAAA,
-    [DISCOVERY_DNS_SRV] = DNS_SRV,
-    [DISCOVERY_DNS_ANY] = DNS_ADDRESSES,
-};
+    [DNS_A] = "A", [DNS_AAAA] = "AAAA", [DNS_SRV] = "SRV", [DNS_ADDRESSES] = "A and AAAA"};
 
 static void on_answer(struct dns_query *query, const struct dns_answer *answer);
 
@@ -46,7 +35,7 @@ static int dns_sd_ask(struct discoverer *discoverer)
 {
     struct dns_sd *sd = container_of(discoverer, struct dns_sd, discoverer);
     dns_refresh(sd->dns);
-    dns_ask(sd->dns, &sd->query, sd->config->dns.name, types[sd->config->dns.type], on_answer);
+    dns_ask(sd->dns, &sd->query, sd->config->dns.name, sd->config->dns.type, on_answer);
     return 0;
 }
 

@@ -263,16 +263,9 @@ static int set_up(struct http_sd *sd)
 
 static int check(const struct discovery_config *config, struct buffer *error)
 {
-    if (libcurl_load() < 0) {
-        buffer_append_string(error, "expected libcurl (libcurl.so.4) to be installed");
-        return UV_ENOENT;
-    }
-    CURLUcode code = libcurl_check_url(config->http_sd.url);
-    if (code == CURLUE_OK) return 0;
-    if (code == CURLUE_USER_NOT_ALLOWED)
-        buffer_append_string(error, "expected a URL without credentials");
-    else
-        buffer_append_string(error, "expected a URL of the form http[s]://host[:port][/path][?query]");
+    const char *expected = libcurl_url_fault(config->http_sd.url);
+    if (!expected) return 0;
+    buffer_printf(error, "expected %s", expected);
     return UV_EINVAL;
 }
 

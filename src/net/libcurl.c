@@ -67,16 +67,38 @@ int libcurl_load(void)
 
 #endif
 
-CURLUcode libcurl_check_url(const char *url)
+/* Neither a log line nor a request is broken by such a text. */
+static bool is_printable(const char *text)
+{
+    while (*text > ' ' && *text < 0x7f) text++;
+    return *text == '\0';
+}
+
+static CURLUcode parse_url(const char *url)
 {
     bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
     /* libcurl would forgive a third slash and take the path for the host. */
-    if ((!http && !https) || url[https ? 8 : 7] == '/') return CURLUE_MALFORMED_INPUT;
+    if ((!http && !https) || url[https ? 8 : 7] == '/' || !is_printable(url)) return CURLUE_MALFORMED_INPUT;
     CURLU *parsed = libcurl.url();
     if (!parsed) return CURLUE_OUT_OF_MEMORY;
     CURLUcode code = libcurl.url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER);
     libcurl.url_cleanup(parsed);
     return code;
+}
+
+const char *libcurl_url_fault(const char *url)
+{
+    if (libcurl_load() < 0) return "libcurl (libcurl.so.4) to be installed";
+    switch (parse_url(url)) {
+    case CURLUE_OK:
+        return NULL;
+    case CURLUE_USER_NOT_ALLOWED:
+        return "no credentials in the URL";
+    case CURLUE_OUT_OF_MEMORY:
+        return "more memory";
+    default:
+        return "a URL of the form http[s]://host[:port][/path]";
+    }
 }
 
 /*

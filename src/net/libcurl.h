@@ -33,11 +33,11 @@ extern struct libcurl libcurl;
 int libcurl_load(void);
 
 /*
- * Whether a URL has the form http[s]://host[:port][/...], by libcurl's own parser, so that what was checked
- * is what will be used. CURLUE_OK; CURLUE_USER_NOT_ALLOWED: it holds credentials, which end up in logs;
- * CURLUE_OUT_OF_MEMORY; any other: it has another form.
+ * The one check of URLs, for flags, files and sources: libcurl's own parser, so that a URL that passes is a URL
+ * that can be used. Loads libcurl. NULL: it is http[s]://host[:port][/path][?query] in printable ASCII, without
+ * credentials, which would end up in logs. Otherwise what was expected, a constant, without the URL in it.
  */
-CURLUcode libcurl_check_url(const char *url);
+const char *libcurl_url_fault(const char *url);
 
 /* A handle with what all transfers share: http and https alone, HTTP/1.1, certificates verified. The caller's
  * to clean up; NULL when out of memory. */

@@ -27,12 +27,8 @@ static int refuse(const struct discovery_answer *answer, const char *setting, co
 
 static int check_url(const char *url, const struct discovery_answer *answer)
 {
-    CURLUcode code = libcurl_check_url(url);
-    if (code == CURLUE_OUT_OF_MEMORY) return UV_ENOMEM;
-    if (code == CURLUE_USER_NOT_ALLOWED)
-        return refuse(answer, "url",
-                      "no credentials in the URL; they belong into a user name and a password file");
-    if (code != CURLUE_OK) return refuse(answer, "url", "a URL of the form http[s]://host[:port][/path]");
+    const char *expected = libcurl_url_fault(url);
+    if (expected) return refuse(answer, "url", expected);
     if (strpbrk(url, "?#")) return refuse(answer, "url", "a URL without query and fragment");
     if (strlen(url) > PUSH_URL_MAX / 8) return refuse(answer, "url", "a shorter URL");
     return 0;
@@ -105,12 +101,7 @@ static int check_credentials(const struct push_config *config, const struct disc
 int push_config_check(const struct push_config *config, const char **setting, struct buffer *reason)
 {
     struct discovery_answer answer = {setting, reason};
-    int result = libcurl_load();
-    if (result < 0) {
-        refuse(&answer, "url", "libcurl (libcurl.so.4) to be installed");
-        return result;
-    }
-    result = check_url(config->url, &answer);
+    int result = check_url(config->url, &answer);
     if (result == 0) result = check_labels(config, &answer);
     if (result == 0 && (config->interval_ms == 0 || config->timeout_ms == 0)) {
         result = refuse(&answer, "interval", "an interval and a time-out above 0");

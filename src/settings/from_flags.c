@@ -2,8 +2,8 @@
 
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <string.h>
+#include <uv.h>
 
 /* The group of the flags while it is filled. */
 struct filling {
@@ -17,24 +17,14 @@ static int refuse(struct buffer *error, const char *text, const char *expected)
     buffer_append_string(error, "--memcached.address: \"");
     utf8_append_escaped(error, slice_of(text));
     buffer_printf(error, "\": expected %s", expected);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 static int add_source(struct filling *filling, const char *text, struct buffer *error)
 {
-    char name[ADDRESS_HOST_MAX + 1];
-    struct config_source *source = arena_alloc(&filling->config->arena, 1, sizeof(*source));
-    if (!source) return -ENOMEM;
-    const char *expected = config_dns_target(slice_of(text), source, name);
-    if (expected) return refuse(error, text, expected);
-    source->dns.name = arena_copy(&filling->config->arena, slice_of(name));
-    if (!source->dns.name) return -ENOMEM;
-    if (filling->group->last_source)
-        filling->group->last_source->next = source;
-    else
-        filling->group->sources = source;
-    filling->group->last_source = source;
-    return 0;
+    const char *expected;
+    int result = config_add_dns_target(filling->config, filling->group, slice_of(text), &expected);
+    return result == UV_EINVAL ? refuse(error, text, expected) : result;
 }
 
 static int add_address(struct filling *filling, const char *text, struct buffer *error)
@@ -44,7 +34,7 @@ static int add_address(struct filling *filling, const char *text, struct buffer 
     const char *expected = address_parse(&target->address, slice_of(text), MEMCACHED_PORT);
     if (expected) return refuse(error, text, expected);
     target->name = arena_copy(&filling->config->arena, slice_of(text));
-    if (!target->name) return -ENOMEM;
+    if (!target->name) return UV_ENOMEM;
     filling->group->target_count++;
     return 0;
 }
@@ -52,7 +42,7 @@ static int add_address(struct filling *filling, const char *text, struct buffer 
 static int add_module(struct config *config, const struct options *flags)
 {
     struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
-    if (!module) return -ENOMEM;
+    if (!module) return UV_ENOMEM;
     *module = (struct config_module){"default", flags->timeout_ns, flags->collectors};
     config->modules = module;
     config->module_count = 1;
@@ -63,7 +53,7 @@ int config_of_flags(struct config *config, const struct options *flags, struct b
 {
     *config = (struct config){.directory = "."};
     arena_init(&config->arena);
-    return add_module(config, flags) < 0 ? -ENOMEM : config_add_flags(config, flags, error);
+    return add_module(config, flags) < 0 ? UV_ENOMEM : config_add_flags(config, flags, error);
 }
 
 int config_add_flags(struct config *config, const struct options *flags, struct buffer *error)
@@ -71,7 +61,7 @@ int config_add_flags(struct config *config, const struct options *flags, struct 
     struct filling filling = {.config = config};
     filling.group = arena_alloc(&config->arena, 1, sizeof(*filling.group));
     filling.targets = arena_alloc(&config->arena, flags->addresses.count + 1, sizeof(*filling.targets));
-    if (!filling.group || !filling.targets) return -ENOMEM;
+    if (!filling.group || !filling.targets) return UV_ENOMEM;
     filling.group->name = "";
     filling.group->module = config->modules;
     filling.group->targets = filling.targets;

@@ -10,8 +10,8 @@
 #include "config/config.h"
 
 /*
- * Its file is NULL. 0; -EINVAL with a line in `error`, without a line end, that names flag, value and what
- * was expected; -ENOMEM. config_deinit follows in any case.
+ * Its file is NULL. 0; UV_EINVAL with a line in `error`, without a line end, that names flag, value and what
+ * was expected; UV_ENOMEM. config_deinit follows in any case.
  */
 int config_of_flags(struct config *config, const struct options *flags, struct buffer *error);
 

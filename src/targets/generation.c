@@ -23,7 +23,7 @@ static int use_feeds(struct generation *generation, struct providers *providers,
     for (size_t n = 0; n < config->group_count; n++) {
         for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
             struct provider *provider;
-            int result = providers_use(&provider, providers, at, config->directory, error);
+            int result = providers_use(&provider, providers, &at->asks, error);
             if (result < 0) return result;
             generation->owners[generation->provider_count] = &config->groups[n];
             generation->providers[generation->provider_count++] = provider;

@@ -13,47 +13,6 @@ void providers_init(struct providers *providers, const struct discovery_services
     list_init(&providers->list);
 }
 
-/* --- What is asked --- */
-
-static enum discovery_dns_type dns_type(enum config_record record)
-{
-    static const enum discovery_dns_type types[] = {
-        [CONFIG_A] = DISCOVERY_DNS_A,
-        [CONFIG_AAAA] = DISCOVERY_DNS_AAAA,
-        [CONFIG_SRV] = DISCOVERY_DNS_SRV,
-        [CONFIG_ADDRESSES] = DISCOVERY_DNS_ANY,
-    };
-    return types[record];
-}
-
-static struct discovery_config to_discovery(const struct config_source *source, const char *directory)
-{
-    struct discovery_config config = {.refresh_ms = source->refresh_ms};
-    switch (source->kind) {
-    case CONFIG_DNS:
-        config.kind = DISCOVERY_DNS;
-        config.dns.name = source->dns.name;
-        config.dns.type = dns_type(source->dns.record);
-        config.dns.port = source->dns.port;
-        break;
-    case CONFIG_FILE_SD:
-        config.kind = DISCOVERY_FILE_SD;
-        config.file_sd.patterns = source->file_sd.patterns;
-        config.file_sd.count = source->file_sd.count;
-        config.file_sd.directory = directory;
-        break;
-    case CONFIG_HTTP_SD:
-        config.kind = DISCOVERY_HTTP_SD;
-        config.http_sd.url = source->http_sd.url;
-        break;
-    case CONFIG_ELASTICACHE:
-        config.kind = DISCOVERY_ELASTICACHE;
-        config.elasticache.endpoint = source->elasticache.endpoint;
-        break;
-    }
-    return config;
-}
-
 /* --- Use --- */
 
 static void on_change(void *context)
@@ -98,12 +57,11 @@ static int open_feed(struct provider **opened, struct providers *providers,
     return 0;
 }
 
-int providers_use(struct provider **provider, struct providers *providers, const struct config_source *source,
-                  const char *directory, struct buffer *error)
+int providers_use(struct provider **provider, struct providers *providers,
+                  const struct discovery_config *config, struct buffer *error)
 {
-    struct discovery_config config = to_discovery(source, directory);
-    *provider = find(providers, &config);
-    int result = *provider ? 0 : open_feed(provider, providers, &config, error);
+    *provider = find(providers, config);
+    int result = *provider ? 0 : open_feed(provider, providers, config, error);
     if (result == 0) (*provider)->users++;
     return result;
 }

@@ -37,10 +37,10 @@ struct provider {
 void providers_init(struct providers *providers, const struct discovery_services *services,
                     providers_change_fn on_change, void *context);
 
-/* The source that asks just this, for one more user. `directory` is that of the configuration file. 0, or a
- * negative libuv code, maybe with a line in `error`. */
-int providers_use(struct provider **provider, struct providers *providers, const struct config_source *source,
-                  const char *directory, struct buffer *error);
+/* The source that asks just this, for one more user. 0, or a negative libuv code, maybe with a line in `error`.
+ */
+int providers_use(struct provider **provider, struct providers *providers,
+                  const struct discovery_config *config, struct buffer *error);
 
 /* One user less. The source is closed with its last one. */
 void provider_leave(struct provider *provider);

@@ -209,7 +209,7 @@ static bool needs_libcurl(const struct config *config)
 {
     for (size_t n = 0; n < config->group_count; n++) {
         for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
-            if (at->kind == CONFIG_HTTP_SD) return true;
+            if (at->asks.kind == DISCOVERY_HTTP_SD) return true;
         }
     }
     return config->push.url;

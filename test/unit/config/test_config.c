@@ -72,10 +72,6 @@ static void test_targets(void **unused)
     for (size_t i = 0; i < 5; i++) assert_string_equal(group->targets[i].name, names[i]);
     assert_string_equal(group->targets[0].address.host, "cache-1");
     assert_int_equal(group->targets[0].address.port, 11211);
-    assert_int_equal(group->targets[1].place.line, 3);
-    assert_int_equal(group->targets[1].place.column, 24);
-    assert_int_equal(group->place.line, 2);
-    assert_int_equal(group->place.column, 5);
     assert_null(group->sources);
     release_config(&outcome);
 }
@@ -135,25 +131,22 @@ static void test_dns(void **unused)
                         "      - {name: _m._tcp.a.b, type: SRV, refresh: 1s}\n");
     static const struct {
         const char *name;
-        enum config_record record;
+        enum dns_type type;
         uint16_t port;
         uint64_t refresh_ms;
-        unsigned line, column;
     } expected[] = {
-        {"cache", CONFIG_ADDRESSES, 5, 0, 3, 15}, {"cache.", CONFIG_ADDRESSES, 11211, 0, 3, 33},
-        {"_m._tcp.a.b", CONFIG_SRV, 0, 0, 3, 47}, {"a.b", CONFIG_A, 65535, 0, 5, 9},
-        {"a.b", CONFIG_AAAA, 1, 90000, 6, 9},     {"_m._tcp.a.b", CONFIG_SRV, 0, 1000, 7, 9},
+        {"cache", DNS_ADDRESSES, 5, 0}, {"cache.", DNS_ADDRESSES, 11211, 0},
+        {"_m._tcp.a.b", DNS_SRV, 0, 0}, {"a.b", DNS_A, 65535, 0},
+        {"a.b", DNS_AAAA, 1, 90000},    {"_m._tcp.a.b", DNS_SRV, 0, 1000},
     };
     const struct config_source *source = outcome.config.groups[0].sources;
     for (size_t i = 0; i < ARRAY_LEN(expected); i++, source = source->next) {
         assert_non_null(source);
-        assert_int_equal(source->kind, CONFIG_DNS);
-        assert_string_equal(source->dns.name, expected[i].name);
-        assert_int_equal(source->dns.record, expected[i].record);
-        assert_int_equal(source->dns.port, expected[i].port);
-        assert_int_equal(source->refresh_ms, expected[i].refresh_ms);
-        assert_int_equal(source->place.line, expected[i].line);
-        assert_int_equal(source->place.column, expected[i].column);
+        assert_int_equal(source->asks.kind, DISCOVERY_DNS);
+        assert_string_equal(source->asks.dns.name, expected[i].name);
+        assert_int_equal(source->asks.dns.type, expected[i].type);
+        assert_int_equal(source->asks.dns.port, expected[i].port);
+        assert_int_equal(source->asks.refresh_ms, expected[i].refresh_ms);
     }
     assert_null(source);
     assert_int_equal(outcome.config.groups[0].target_count, 1);
@@ -170,18 +163,18 @@ static void test_other_sources(void **unused)
                         "    http_sd: {url: \"https://a.b/c?d=e@f\"}\n"
                         "    file_sd: {files: [x/*.json, /y.yml, z.yaml]}\n");
     const struct config_source *source = outcome.config.groups[0].sources;
-    assert_int_equal(source->kind, CONFIG_FILE_SD);
-    assert_int_equal(source->file_sd.count, 3);
-    assert_string_equal(source->file_sd.patterns[0], "x/*.json");
-    assert_string_equal(source->file_sd.patterns[2], "z.yaml");
+    assert_int_equal(source->asks.kind, DISCOVERY_FILE_SD);
+    assert_int_equal(source->asks.file_sd.count, 3);
+    assert_string_equal(source->asks.file_sd.patterns[0], "x/*.json");
+    assert_string_equal(source->asks.file_sd.patterns[2], "z.yaml");
     source = source->next;
-    assert_int_equal(source->kind, CONFIG_HTTP_SD);
-    assert_string_equal(source->http_sd.url, "https://a.b/c?d=e@f");
+    assert_int_equal(source->asks.kind, DISCOVERY_HTTP_SD);
+    assert_string_equal(source->asks.http_sd.url, "https://a.b/c?d=e@f");
     source = source->next;
-    assert_int_equal(source->kind, CONFIG_ELASTICACHE);
-    assert_string_equal(source->elasticache.endpoint.host, "my.cfg");
-    assert_int_equal(source->elasticache.endpoint.port, 11211);
-    assert_int_equal(source->refresh_ms, 60000);
+    assert_int_equal(source->asks.kind, DISCOVERY_ELASTICACHE);
+    assert_string_equal(source->asks.elasticache.endpoint.host, "my.cfg");
+    assert_int_equal(source->asks.elasticache.endpoint.port, 11211);
+    assert_int_equal(source->asks.refresh_ms, 60000);
     assert_null(source->next);
     release_config(&outcome);
 }

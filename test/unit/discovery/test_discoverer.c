@@ -13,7 +13,7 @@
 static const char *const patterns[] = {"none/*.json"};
 
 static const struct discovery_config configs[] = {
-    {.kind = DISCOVERY_DNS, .dns = {"cache.test", DISCOVERY_DNS_A, 11211}},
+    {.kind = DISCOVERY_DNS, .dns = {"cache.test", DNS_A, 11211}},
     {.kind = DISCOVERY_FILE_SD, .file_sd = {patterns, 1, "/nonexistent"}},
     {.kind = DISCOVERY_HTTP_SD, .http_sd = {"http://127.0.0.1:1/", 1}},
     {.kind = DISCOVERY_ELASTICACHE, .elasticache = {{ADDRESS_NAME, 1, "cfg"}, 1}},

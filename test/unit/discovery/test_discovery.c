@@ -25,7 +25,7 @@ static struct scripted {
 
 static struct discovery_world world;
 static const struct discovery_config config = {
-    .kind = DISCOVERY_DNS, .refresh_ms = 20, .dns = {"cache.test", DISCOVERY_DNS_A, 1}};
+    .kind = DISCOVERY_DNS, .refresh_ms = 20, .dns = {"cache.test", DNS_A, 1}};
 
 static void answer(uv_timer_t *timer)
 {

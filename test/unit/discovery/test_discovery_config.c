@@ -15,11 +15,11 @@ static const char *const other_patterns[] = {"a/*.json", "c.yml"};
 
 /* One of each kind, and after each what differs from it in one thing only. */
 static const struct discovery_config configs[] = {
-    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DISCOVERY_DNS_A, 11211}},
-    {.kind = DISCOVERY_DNS, .refresh_ms = 2, .dns = {"cache.test", DISCOVERY_DNS_A, 11211}},
-    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"other.test", DISCOVERY_DNS_A, 11211}},
-    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DISCOVERY_DNS_AAAA, 11211}},
-    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DISCOVERY_DNS_A, 11212}},
+    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DNS_A, 11211}},
+    {.kind = DISCOVERY_DNS, .refresh_ms = 2, .dns = {"cache.test", DNS_A, 11211}},
+    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"other.test", DNS_A, 11211}},
+    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DNS_AAAA, 11211}},
+    {.kind = DISCOVERY_DNS, .refresh_ms = 1, .dns = {"cache.test", DNS_A, 11212}},
     {.kind = DISCOVERY_FILE_SD, .file_sd = {patterns, 2, "/etc"}},
     {.kind = DISCOVERY_FILE_SD, .file_sd = {patterns, 1, "/etc"}},
     {.kind = DISCOVERY_FILE_SD, .file_sd = {other_patterns, 2, "/etc"}},
@@ -47,7 +47,7 @@ static void test_each_is_like_its_copy_alone(void **state)
 
 static void test_the_port_of_srv_does_not_matter(void **state)
 {
-    struct discovery_config a = {.kind = DISCOVERY_DNS, .dns = {"cache.test", DISCOVERY_DNS_SRV, 1}}, b = a;
+    struct discovery_config a = {.kind = DISCOVERY_DNS, .dns = {"cache.test", DNS_SRV, 1}}, b = a;
     (void) state;
     b.dns.port = 2;
     assert_true(discovery_config_equal(&a, &b));
@@ -57,7 +57,7 @@ static void test_strings_are_copied(void **state)
 {
     char name[] = "cache.test", file[] = "a.json", directory[] = "/etc";
     const char *const files[] = {file};
-    struct discovery_config dns = {.kind = DISCOVERY_DNS, .dns = {name, DISCOVERY_DNS_A, 1}};
+    struct discovery_config dns = {.kind = DISCOVERY_DNS, .dns = {name, DNS_A, 1}};
     struct discovery_config file_sd = {.kind = DISCOVERY_FILE_SD, .file_sd = {files, 1, directory}};
     struct discovery_config copies[2];
     (void) state;

@@ -17,13 +17,13 @@ static int set_up(void **state)
     return 0;
 }
 
-static struct discovery_config config_of(enum discovery_dns_type type)
+static struct discovery_config config_of(enum dns_type type)
 {
     return (struct discovery_config){
         .kind = DISCOVERY_DNS, .refresh_ms = 20, .dns = {"cache.test", type, 11211}};
 }
 
-static void start(enum discovery_dns_type type)
+static void start(enum dns_type type)
 {
     struct discovery_config config = config_of(type);
     world_start(&world, &config);
@@ -39,7 +39,7 @@ static void test_addresses(void **state)
 {
     (void) state;
     world.server.a = 2;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     assert_string_equal(now()->kind, "dns");
     assert_string_equal(now()->subject, "cache.test");
     assert_string_equal(now()->error, "");
@@ -51,7 +51,7 @@ static void test_addresses(void **state)
     world_close(&world);
 }
 
-static void check_family(enum discovery_dns_type type, const char *first, const char *second)
+static void check_family(enum dns_type type, const char *first, const char *second)
 {
     start(type);
     assert_int_equal(now()->targets, second ? 2 : 1);
@@ -65,9 +65,9 @@ static void test_families(void **state)
 {
     (void) state;
     world.server.aaaa = true;
-    check_family(DISCOVERY_DNS_A, "127.0.1.1:11211", NULL);
-    check_family(DISCOVERY_DNS_AAAA, "[::1]:11211", NULL);
-    check_family(DISCOVERY_DNS_ANY, "127.0.1.1:11211", "[::1]:11211");
+    check_family(DNS_A, "127.0.1.1:11211", NULL);
+    check_family(DNS_AAAA, "[::1]:11211", NULL);
+    check_family(DNS_ADDRESSES, "127.0.1.1:11211", "[::1]:11211");
     world_close(&world);
 }
 
@@ -76,7 +76,7 @@ static void test_services(void **state)
     (void) state;
     world.server.srv = 2;
     world.server.port_of = 11299;
-    start(DISCOVERY_DNS_SRV);
+    start(DNS_SRV);
     assert_int_equal(now()->targets, 2);
     assert_string_equal(world_target(&world, 0)->address, "node-1.test:11299");
     assert_string_equal(world_target(&world, 1)->address, "node-2.test:11299");
@@ -90,11 +90,11 @@ static void test_hundreds(void **state)
 {
     (void) state;
     world.server.a = world.server.srv = 300;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     assert_int_equal(now()->targets, 300);
     world_stop(&world);
     loop_run_until_count(&world.loop, &world.closed, 1);
-    start(DISCOVERY_DNS_SRV);
+    start(DNS_SRV);
     assert_int_equal(now()->targets, 300);
     world_close(&world);
 }
@@ -102,7 +102,7 @@ static void test_hundreds(void **state)
 static void test_changed_records_are_followed(void **state)
 {
     (void) state;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     assert_int_equal(world.changes, 1);
     world.server.a = 3;
     world_await_next(&world);
@@ -130,7 +130,7 @@ static void check_kept(const char *error, bool empty)
 static void test_failures_keep_the_addresses(void **state)
 {
     (void) state;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     world.server.code = DNS_SERVER_SERVFAIL;
     check_kept("A cache.test: no name server could answer", false);
     world.server.code = DNS_SERVER_NXDOMAIN;
@@ -153,7 +153,7 @@ static void test_failures_keep_the_services(void **state)
 {
     (void) state;
     world.server.srv = 1;
-    start(DISCOVERY_DNS_SRV);
+    start(DNS_SRV);
     world.server.code = DNS_SERVER_NXDOMAIN;
     check_kept("SRV cache.test: name not found", true);
     world.server.code = 0;
@@ -171,7 +171,7 @@ static void test_failures_keep_the_services(void **state)
 static void test_a_silent_server_is_a_failure(void **state)
 {
     (void) state;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     world.server.silent = DNS_SERVER_FOREVER;
     check_kept("A cache.test: the name servers do not answer", false);
     world_close(&world);
@@ -179,7 +179,7 @@ static void test_a_silent_server_is_a_failure(void **state)
 
 static uint64_t wait_ms(uint32_t ttl)
 {
-    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    struct discovery_config config = config_of(DNS_A);
     config.refresh_ms = 0;
     world.server.ttl = ttl;
     world_start(&world, &config);
@@ -208,7 +208,7 @@ static void test_the_ttl_is_the_interval(void **state)
 
 static void test_close_at_every_turn(void **state)
 {
-    static const enum discovery_dns_type types[] = {DISCOVERY_DNS_A, DISCOVERY_DNS_SRV};
+    static const enum dns_type types[] = {DNS_A, DNS_SRV};
     (void) state;
     for (unsigned turns = 0; turns < 8; turns++) {
         struct discovery_config config = config_of(types[turns % 2]);
@@ -222,7 +222,7 @@ static void test_close_at_every_turn(void **state)
 
 static void test_close_inside_a_change(void **state)
 {
-    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    struct discovery_config config = config_of(DNS_A);
     (void) state;
     world.close_inside = true;
     world_start(&world, &config);
@@ -234,7 +234,7 @@ static void test_close_inside_a_change(void **state)
 /* The name servers go before the one who asks them, as when the program ends. */
 static void test_aborted_questions_are_failures(void **state)
 {
-    struct discovery_config config = config_of(DISCOVERY_DNS_A);
+    struct discovery_config config = config_of(DNS_A);
     (void) state;
     world.server.silent = DNS_SERVER_FOREVER;
     world_start(&world, &config);
@@ -261,7 +261,7 @@ static void write_config(const char *text)
 static void check_changed_config(struct dns_server *other)
 {
     other->a = 2;
-    start(DISCOVERY_DNS_A);
+    start(DNS_A);
     assert_int_equal(now()->targets, 1);
     write_config("nameserver 127.0.0.80\nsearch example.test\n");
     for (unsigned i = 0; i < 100 && now()->targets == 1; i++) world_await_next(&world);

@@ -122,8 +122,7 @@ static void test_credentials_in_url(void **state)
     (void) state;
     for (size_t n = 0; n < ARRAY_LEN(urls); n++) {
         config.url = urls[n];
-        assert_refused(&config,
-                       "no credentials in the URL; they belong into a user name and a password file");
+        assert_refused(&config, "no credentials in the URL");
     }
 }
 
