@@ -1,17 +1,23 @@
 #include "http/accept.h"
 
-/* "0", "0.5", "1.000": at most three digits behind the point and never more than 1. 0 when malformed. */
+/*
+ * "0", "0.5", "1.000" in thousandths. RFC 9110 allows three digits after the point and wants one before it,
+ * but some clients write ".5" or "0.3333": their number is read too, cut to thousandths. 0 when it is no such
+ * number or more than 1.
+ */
 static int parse_quality(struct slice text)
 {
-    static const int weights[] = {1000, 0, 100, 10, 1}; /* by position; the point stands at 1 */
-    int quality = 0;
-    if (text.len == 0 || text.len > 5 || text.data[0] > '1') return 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (i == 1 ? c != '.' : c < '0' || c > '9') return 0;
-        quality += weights[i] * (c - '0');
+    struct slice fraction = text, whole = slice_cut(&fraction, '.');
+    int quality = 0, weight = 100;
+    if (whole.len > 1 || whole.len + fraction.len == 0) return 0;
+    if (whole.len && (whole.data[0] < '0' || whole.data[0] > '1')) return 0;
+    if (whole.len) quality = 1000 * (whole.data[0] - '0');
+    for (size_t i = 0; i < fraction.len; i++, weight /= 10) {
+        char c = fraction.data[i];
+        if (c < '0' || c > '9' || (quality >= 1000 && c != '0')) return 0;
+        quality += weight * (c - '0');
     }
-    return quality <= 1000 ? quality : 0;
+    return quality;
 }
 
 /* Of "gzip;q=0.5": the parameters behind the coding. Without a "q" the quality is 1. */
@@ -25,13 +31,20 @@ static int entry_quality(struct slice parameters)
     return 1000;
 }
 
+/* "x-gzip" is the old name of "gzip" (RFC 9110, 8.4.1.3). */
+static bool names_coding(struct slice name, const char *coding)
+{
+    if (slice_is_nocase(name, "x-gzip")) name = SLICE("gzip");
+    return slice_is_nocase(name, coding);
+}
+
 int accept_encoding_quality(struct slice header, const char *coding)
 {
     int fallback = slice_is_nocase(slice_of(coding), "identity") ? 1 : 0;
     while (header.len) {
         struct slice parameters = slice_cut(&header, ',');
         struct slice name = slice_trim(slice_cut(&parameters, ';'));
-        if (slice_is_nocase(name, coding)) return entry_quality(parameters);
+        if (names_coding(name, coding)) return entry_quality(parameters);
         if (slice_is(name, "*")) fallback = entry_quality(parameters);
     }
     return fallback;

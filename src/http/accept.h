@@ -10,7 +10,7 @@
 /*
  * The quality, in thousandths (0 to 1000), that an Accept-Encoding value gives to a content coding: its own
  * entry (the first of several), else that of "*", else 0. A malformed quality counts as 0. "identity" that is
- * neither named nor covered by "*" is acceptable, but liked least: 1.
+ * neither named nor covered by "*" is acceptable, but liked least: 1. "x-gzip" is "gzip".
  */
 int accept_encoding_quality(struct slice header, const char *coding);
 

@@ -36,6 +36,7 @@ static void free_if_over(struct connection *connection)
 {
     struct connections *shared = connection->shared;
     if (!connection->closed || exchange_is_busy(&connection->exchange)) return;
+    request_reader_reset(&connection->reader);
     free(connection);
     shared->allocated--;
     shared->on_gone(shared);
@@ -139,7 +140,7 @@ static void look(struct connection *connection)
     struct request request;
     struct request_refusal refusal;
     struct slice bytes = {connection->head, connection->len};
-    switch (request_parse(&request, bytes, &connection->used, &refusal)) {
+    switch (request_read(&connection->reader, &request, bytes, &connection->used, &refusal)) {
     case REQUEST_MORE:
         read_more(connection);
         break;
@@ -185,6 +186,7 @@ static void on_exchange_end(struct exchange *exchange, int status)
     } else if (!exchange->keep_alive) {
         linger(connection);
     } else {
+        request_reader_reset(&connection->reader);
         connection->len -= connection->used;
         memmove(connection->head, connection->head + connection->used, connection->len);
         connection->used = 0;
@@ -201,6 +203,7 @@ static struct connection *connection_new(struct connections *shared)
     struct connection *connection = malloc(sizeof(*connection) + REQUEST_HEAD_MAX);
     if (!connection) return NULL;
     *connection = (struct connection){.shared = shared};
+    request_reader_init(&connection->reader);
     stream_init(&connection->stream, shared->loop);
     exchange_init(&connection->exchange, &connection->stream, &shared->observer, on_exchange_end);
     enter(connection, CONNECTION_READING);

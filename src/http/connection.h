@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "http/exchange.h"
+#include "http/request.h"
 #include "http/server.h"
 #include "net/stream.h"
 
@@ -40,6 +41,7 @@ struct connection {
     struct connections *shared; /* borrowed */
     struct link link;           /* in shared->open */
     struct stream stream;
+    struct request_reader reader; /* of the request at the front of head */
     struct exchange exchange;
     enum connection_phase phase;
     uint64_t since_ms; /* loop time: idle since; if bytes are there, since the first one; lingering since */

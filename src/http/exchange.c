@@ -301,7 +301,8 @@ void exchange_stream(struct exchange *exchange, const struct response *response,
     buffer_init(&exchange->piece, PIECE_CAP);
     buffer_init(&exchange->packed, PIECE_CAP);
     bool head = exchange->request.method == METHOD_HEAD;
-    enum coding coding = head ? CODING_IDENTITY : coding_choose(exchange->request.accept_encoding);
+    enum coding coding =
+        head ? CODING_IDENTITY : coding_choose(exchange->request.headers[HEADER_ACCEPT_ENCODING]);
     if (result == 0 && coding != CODING_IDENTITY) result = compressor_init(&exchange->compressor, coding);
     if (result < 0) {
         end(exchange, result);

@@ -147,7 +147,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
     struct telemetry *telemetry = handlers->telemetry;
     struct response head = {.status = 200, .varies = true};
 
-    plan->format = choose_format(request->accept, &head.content_type);
+    plan->format = choose_format(request->headers[HEADER_ACCEPT], &head.content_type);
     if (request->method == METHOD_HEAD) {
         gather_plan_clear(plan);
         exchange_stream(exchange, &head, &nothing);
@@ -161,7 +161,7 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
     }
     plan->fleet = handlers->fleet;
     plan->telemetry = telemetry;
-    plan->timeout_ms = scrape_timeout_ms(options, request->scrape_timeout, plan->timeout_ms);
+    plan->timeout_ms = scrape_timeout_ms(options, request->headers[HEADER_SCRAPE_TIMEOUT], plan->timeout_ms);
     plan->on_end = on_scrape_end;
     plan->context = handlers;
     telemetry->scrapes_running++;

@@ -36,7 +36,14 @@ static void test_qualities(void **state)
         {"gzip, *;q=0", 1000, 0},
         {"gzip;q=0.5, identity", 500, 1000},
         {"identity;q=0", 0, 0},
-        {"x-gzip", 0, 1},
+        {"x-gzip", 1000, 1},
+        {"X-GZip;q=0.5, *;q=1", 500, 1000},
+        {"x-gzip;q=0, gzip", 0, 1},
+        {"gzip;q=.5", 500, 1},
+        {"gzip;q=0.5555", 555, 1},
+        {"gzip;q=0.00099", 0, 1},
+        {"gzip;q=1.", 1000, 1},
+        {"gzip;q=1.00000", 1000, 1},
         {"gzipped", 0, 1},
         {",,gzip,", 1000, 1},
     };
@@ -51,8 +58,9 @@ static void test_malformed_qualities_count_as_none(void **state)
 {
     (void) state;
     static const char *const rows[] = {
-        "gzip;q=",    "gzip;q",    "gzip;q=2",      "gzip;q=1.001", "gzip;q=-1",
-        "gzip;q=0,5", "gzip;q=.5", "gzip;q=0.5555", "gzip;q=0.5x",  "gzip;q=high",
+        "gzip;q=",     "gzip;q",      "gzip;q=2",     "gzip;q=1.001", "gzip;q=-1",
+        "gzip;q=0,5",  "gzip;q=.",    "gzip;q=00.5",  "gzip;q=0.5x",  "gzip;q=1.0001",
+        "gzip;q=high", "gzip;q=5e-1", "gzip;q=0.5.5",
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(accept_encoding_quality(slice_of(rows[i]), "gzip"), 0);

@@ -19,6 +19,7 @@
 static struct request request;
 static struct request_refusal refusal;
 static size_t consumed;
+static struct request_reader reader;
 
 /* From a heap copy of the exact length, so that a read behind the end is seen. */
 static enum request_outcome parse_copy(struct slice bytes)
@@ -26,7 +27,8 @@ static enum request_outcome parse_copy(struct slice bytes)
     char *copy = malloc(bytes.len ? bytes.len : 1);
     memcpy(copy, bytes.data, bytes.len);
     enum request_outcome outcome =
-        request_parse(&request, (struct slice){copy, bytes.len}, &consumed, &refusal);
+        request_read(&reader, &request, (struct slice){copy, bytes.len}, &consumed, &refusal);
+    request_reader_reset(&reader);
     free(copy);
     return outcome;
 }
@@ -34,7 +36,8 @@ static enum request_outcome parse_copy(struct slice bytes)
 static void parse(const char *text)
 {
     refusal = (struct request_refusal){0, "none"};
-    enum request_outcome outcome = request_parse(&request, slice_of(text), &consumed, &refusal);
+    request_reader_reset(&reader);
+    enum request_outcome outcome = request_read(&reader, &request, slice_of(text), &consumed, &refusal);
     if (outcome != REQUEST_DONE) fail_msg("refused: %d %s", refusal.status, refusal.why);
 }
 
@@ -59,21 +62,32 @@ static void test_reads_a_scrape(void **state)
     assert_slice(request.target, "/scrape?target=a%3A1&x=2");
     assert_slice(request.path, "/scrape");
     assert_slice(request.query, "target=a%3A1&x=2");
-    assert_slice(request.accept, "text/plain;version=0.0.4");
-    assert_slice(request.accept_encoding, "gzip");
-    assert_slice(request.scrape_timeout, "9.5");
+    assert_slice(request.headers[HEADER_ACCEPT], "text/plain;version=0.0.4");
+    assert_slice(request.headers[HEADER_ACCEPT_ENCODING], "gzip");
+    assert_slice(request.headers[HEADER_SCRAPE_TIMEOUT], "9.5");
     assert_int_equal(request.minor, 1);
     assert_true(request.keep_alive);
 }
 
-static void test_headers_may_be_absent_empty_or_repeated(void **state)
+static void test_headers_may_be_absent_or_empty(void **state)
 {
     (void) state;
-    parse("GET / HTTP/1.1\r\nHost:\r\nAccept:\r\nAccept-Encoding: a\r\naccept-encoding: b\r\n\r\n");
-    assert_int_equal(request.accept.len, 0);
-    assert_int_equal(request.scrape_timeout.len, 0);
-    assert_slice(request.accept_encoding, "a");
+    parse("GET / HTTP/1.1\r\nHost:\r\nAccept:\r\n\r\n");
+    for (size_t n = 0; n < REQUEST_HEADERS; n++) assert_int_equal(request.headers[n].len, 0);
     assert_int_equal(request.query.len, 0);
+}
+
+/* Lists over several lines are one list; of other headers the first line counts. */
+static void test_headers_may_be_repeated(void **state)
+{
+    (void) state;
+    parse("GET / HTTP/1.1\r\nAccept: a/b\r\nAccept-Encoding:\r\nHost:\r\nAccept:c/d;q=0.5 , e/f\r\n"
+          "X-Prometheus-Scrape-Timeout-Seconds: 1\r\naccept-encoding: a\r\nACCEPT-ENCODING: b\r\n"
+          "X-Prometheus-Scrape-Timeout-Seconds: 2\r\nAccept: g/h\r\n\r\n");
+    assert_slice(request.headers[HEADER_ACCEPT], "a/b,c/d;q=0.5 , e/f,g/h");
+    assert_slice(request.headers[HEADER_ACCEPT_ENCODING], "a,b");
+    assert_slice(request.headers[HEADER_SCRAPE_TIMEOUT], "1");
+    request_reader_reset(&reader);
 }
 
 static void test_methods(void **state)
@@ -164,6 +178,30 @@ static void test_every_split_point(void **state)
     }
     assert_int_equal(parse_copy(slice_of(text)), REQUEST_DONE);
     assert_int_equal(consumed, strlen(text));
+}
+
+/*
+ * A byte at a time, as an attacker sends it: every byte is looked at once. The bytes that were seen before are
+ * overwritten between the calls with what would be refused.
+ */
+static void test_each_byte_is_checked_once(void **state)
+{
+    (void) state;
+    const char *text = "\r\nGET /scrape?target=a HTTP/1.1\r\nHost: h\r\nAccept: a/b, c/d\r\n\r\n";
+    size_t len = strlen(text);
+    char copy[128];
+    request_reader_reset(&reader);
+    for (size_t n = 1; n < len; n++) {
+        memset(copy, '\n', sizeof(copy));
+        memcpy(copy + reader.line, text + reader.line, n - reader.line);
+        assert_int_equal(request_read(&reader, &request, (struct slice){copy, n}, &consumed, &refusal),
+                         REQUEST_MORE);
+        assert_in_range(reader.seen, n - 1, n); /* a CR waits for its LF */
+    }
+    assert_int_equal(request_read(&reader, &request, slice_of(text), &consumed, &refusal), REQUEST_DONE);
+    assert_int_equal(consumed, len);
+    assert_slice(request.headers[HEADER_ACCEPT], "a/b, c/d");
+    request_reader_reset(&reader);
 }
 
 static void test_two_pipelined(void **state)
@@ -342,12 +380,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_scrape),
-        cmocka_unit_test(test_headers_may_be_absent_empty_or_repeated),
+        cmocka_unit_test(test_headers_may_be_absent_or_empty),
+        cmocka_unit_test(test_headers_may_be_repeated),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_a_body_of_no_bytes_is_none),
         cmocka_unit_test(test_every_split_point),
+        cmocka_unit_test(test_each_byte_is_checked_once),
         cmocka_unit_test(test_two_pipelined),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_prefix_of_a_bad_head_is_done),
