@@ -48,9 +48,9 @@ struct exporter {
     struct telemetry telemetry;
     struct handlers handlers;
     struct publisher *publisher;
-    struct terms *delivered; /* those of the publisher; held */
-    bool serving;            /* the server has been started, if there is to be one */
-    bool renewing;           /* the publisher is being closed, for another one */
+    struct generation *published; /* the one that the publisher was started with; held */
+    bool serving;                 /* the server has been started, if there is to be one */
+    bool renewing;                /* the publisher is being closed, for another one */
     struct loop_lag turns;
     bool stopping;
     unsigned users; /* server, publisher and reload, while they are being closed */
@@ -109,8 +109,8 @@ static void on_server_closed(void *context)
 static void on_publisher_closed(void *context)
 {
     struct exporter *exporter = context;
-    terms_release(exporter->delivered);
-    exporter->delivered = NULL;
+    generation_release(exporter->published);
+    exporter->published = NULL;
     exporter->publisher = NULL;
     on_user_closed(exporter);
 }
@@ -234,11 +234,11 @@ static void on_publisher_renewed(void *context)
         start_publisher(exporter);
 }
 
-/* Another target_set is in force, and maybe other terms. */
+/* Another target set is in force, and maybe another generation. */
 static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct exporter *exporter = context;
-    const struct terms *terms = manager_terms(exporter->manager);
+    const struct generation *generation = manager_generation(exporter->manager);
     if (!exporter->serving) serve(exporter);
     exporter->telemetry.targets = target_set->targets.count;
     descriptors_check(exporter->options, target_set->targets.count);
@@ -246,7 +246,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
     if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
     if (!exporter->publisher) {
         start_publisher(exporter);
-    } else if (!settings_same_outputs(&exporter->delivered->settings, &terms->settings)) {
+    } else if (!settings_same_outputs(&exporter->published->settings, &generation->settings)) {
         exporter->renewing = true;
         publisher_close(exporter->publisher, on_publisher_renewed, exporter);
         exporter->publisher = NULL;
@@ -351,14 +351,14 @@ static struct target_set *current_target_set(void *context)
     return manager_target_set(exporter->manager);
 }
 
-/* By the terms in force. What is wrong with them has been found before: this is out of memory and the like.
- */
+/* By the generation in force. What is wrong with its options has been found before: this is out of memory and the
+ * like. */
 static void start_publisher(struct exporter *exporter)
 {
-    struct terms *terms = manager_terms(exporter->manager);
+    struct generation *generation = manager_generation(exporter->manager);
     struct publisher_config config = {
         .loop = &exporter->loop,
-        .terms = terms,
+        .generation = generation,
         .target_set = current_target_set,
         .fleet = exporter->fleet,
         .telemetry = &exporter->telemetry,
@@ -374,8 +374,8 @@ static void start_publisher(struct exporter *exporter)
         exporter->code = EXIT_START;
         stop(exporter);
     } else {
-        terms_release(exporter->delivered);
-        exporter->delivered = terms_hold(terms);
+        generation_release(exporter->published);
+        exporter->published = generation_hold(generation);
     }
     buffer_deinit(&error);
 }

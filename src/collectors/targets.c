@@ -55,12 +55,12 @@ static const struct {
 
 /* How many sources of its group before it have the same labels: one name may be asked for two types of
  * records. */
-static unsigned count_twins(const struct manager *manager, size_t n)
+static unsigned count_twins(const struct generation *generation, size_t n)
 {
-    struct manager_source source = manager_source(manager, n);
+    struct generation_source source = generation_source(generation, n);
     unsigned twins = 0;
     while (n-- > 0) {
-        struct manager_source other = manager_source(manager, n);
+        struct generation_source other = generation_source(generation, n);
         if (strcmp(source.group, other.group) != 0) break;
         twins += strcmp(source.state->kind, other.state->kind) == 0 &&
                  strcmp(source.state->subject, other.state->subject) == 0;
@@ -68,10 +68,10 @@ static unsigned count_twins(const struct manager *manager, size_t n)
     return twins;
 }
 
-static void append_source(struct buffer *labels, const struct manager *manager, size_t n)
+static void append_source(struct buffer *labels, const struct generation *generation, size_t n)
 {
-    struct manager_source source = manager_source(manager, n);
-    unsigned twins = count_twins(manager, n);
+    struct generation_source source = generation_source(generation, n);
+    unsigned twins = count_twins(generation, n);
     struct buffer name;
     buffer_init(&name, SIZE_MAX / 2);
     buffer_append_string(&name, source.state->subject);
@@ -87,9 +87,10 @@ static void append_source(struct buffer *labels, const struct manager *manager, 
 static void write_source(const struct manager_walk *walk, struct encoder *encoder)
 {
     struct buffer labels;
-    double value = numbers[walk->family].value(manager_source(walk->manager, walk->source).state);
+    const struct generation *generation = manager_generation(walk->manager);
+    double value = numbers[walk->family].value(generation_source(generation, walk->source).state);
     buffer_init(&labels, SIZE_MAX / 2);
-    append_source(&labels, walk->manager, walk->source);
+    append_source(&labels, generation, walk->source);
     if (!labels.failed) encoder_sample_double(encoder, SLICE(""), buffer_slice(&labels), value);
     buffer_deinit(&labels);
 }
@@ -130,8 +131,8 @@ static void write_labelled(struct encoder *encoder, const char *name, const char
 
 static void write_file(const struct manager_walk *walk, struct encoder *encoder)
 {
-    const struct config *config = manager_config(walk->manager);
-    if (!config || !walk->has_reload) return;
+    const struct config *config = manager_generation(walk->manager)->config;
+    if (!config->file || !walk->has_reload) return;
     encoder_family(encoder, &successful_family);
     encoder_sample_u64(encoder, SLICE(""), SLICE(""), walk->reload.successful);
     encoder_family(encoder, &success_family);
@@ -151,19 +152,20 @@ static void write_dropped(const struct manager_walk *walk, struct encoder *encod
 /* --- The walk --- */
 
 /*
- * Some sources of one family, or the step to the next one. When other terms have come into force on the way,
- * the places are those of other sources, of which some may have been told already: the rest is left to the
- * next scrape.
+ * Some sources of one family, or the step to the next one. When another generation has come into force since
+ * the walk began, its sources stand in other places and some may have been written already, so that the rest
+ * is left to the next scrape.
  */
 static bool step(struct walk *base, struct encoder *encoder)
 {
     struct manager_walk *walk = container_of(base, struct manager_walk, walk);
-    if (walk->terms != manager_terms(walk->manager)) return false;
+    const struct generation *generation = manager_generation(walk->manager);
+    if (walk->generation != generation->number) return false;
     if (walk->family == 0 && walk->source == 0) {
         write_file(walk, encoder);
         write_dropped(walk, encoder);
     }
-    size_t count = manager_source_count(walk->manager);
+    size_t count = generation->provider_count;
     encoder_family(encoder, &numbers[walk->family].family);
     for (unsigned n = 0; n < SOURCES_A_STEP && walk->source < count; n++, walk->source++)
         write_source(walk, encoder);
@@ -180,6 +182,6 @@ void manager_walk_init(struct manager_walk *walk, const struct manager *manager,
         .manager = manager,
         .has_reload = reload,
         .reload = reload ? *reload : (struct reload_state){0},
-        .terms = manager_terms(manager),
+        .generation = manager_generation(manager)->number,
     };
 }

@@ -15,8 +15,8 @@ struct manager_walk {
     const struct manager *manager; /* borrowed */
     bool has_reload;               /* something is told of the file */
     struct reload_state reload;
-    const struct terms *terms; /* in force when the walk began; only to be compared */
-    size_t family, source;     /* the next step: of that family, that source */
+    unsigned long generation; /* the number of the one in force when the walk began */
+    size_t family, source;    /* the next step: of that family, that source */
 };
 
 /* `reload` is copied, and may be NULL: then nothing is told of the file. */

@@ -44,7 +44,7 @@ struct publisher {
 
 static const struct options *options_of(const struct publisher *publisher)
 {
-    return &publisher->config.terms->settings.options;
+    return &publisher->config.generation->settings.options;
 }
 
 /* --- Collecting --- */
@@ -217,7 +217,7 @@ static int start_push(struct publisher *publisher, struct buffer *error)
 static void publisher_free(struct publisher *publisher)
 {
     push_options_deinit(&publisher->push_options);
-    terms_release(publisher->config.terms);
+    generation_release(publisher->config.generation);
     free(publisher);
 }
 
@@ -226,7 +226,7 @@ int publisher_new(struct publisher **result, const struct publisher_config *conf
     struct publisher *publisher = calloc(1, sizeof(*publisher));
     if (!publisher) return UV_ENOMEM;
     publisher->config = *config;
-    terms_hold(config->terms);
+    generation_hold(config->generation);
     int status = start_push(publisher, error);
     if (status < 0) {
         publisher_free(publisher);

@@ -5,7 +5,7 @@
 #define GATHER_PUBLISHER_H
 
 #include "gather/gather.h"
-#include "settings/terms.h"
+#include "targets/generation.h"
 #include "targets/target_set.h"
 
 #include <uv.h>
@@ -23,7 +23,7 @@ typedef void (*publisher_close_fn)(void *context);
 
 struct publisher_config {
     uv_loop_t *loop;
-    struct terms *terms;                             /* held by the publisher as long as it lives */
+    struct generation *generation;                   /* held by the publisher as long as it lives */
     struct target_set *(*target_set)(void *context); /* the one in force */
     struct fleet *fleet;
     struct telemetry *telemetry;
@@ -32,7 +32,7 @@ struct publisher_config {
 };
 
 /*
- * Starts what the terms ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
+ * Starts what the options ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
  * nothing to close, and `error` has one line if a flag is at fault; UV_EINVAL if its value is wrong in
  * itself.
  */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <uv.h>
 
 static size_t count_sources(const struct config *config)
 {
@@ -12,9 +13,9 @@ static size_t count_sources(const struct config *config)
     return count;
 }
 
-static int use_feeds(struct generation *generation, struct providers *providers, struct buffer *error)
+static int use_providers(struct generation *generation, struct providers *providers, struct buffer *error)
 {
-    const struct config *config = generation->terms->config;
+    const struct config *config = generation->config;
     size_t count = count_sources(config);
     generation->providers = calloc(count + 1, sizeof(struct provider *));
     generation->found = calloc(count + 1, sizeof(struct results *));
@@ -36,32 +37,64 @@ int generation_new(struct generation **result, struct config *config, const stru
                    struct providers *providers, struct buffer *error)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
-    struct terms *terms = NULL;
-    int status = terms_new(&terms, config, flags, error);
-    if (status == 0 && !generation) status = UV_ENOMEM;
     if (!generation) {
-        terms_release(terms);
-        return status;
+        config_deinit(config);
+        free(config);
+        return UV_ENOMEM;
     }
-    generation->terms = terms;
-    if (status == 0) status = use_feeds(generation, providers, error);
+    generation->references = 1;
+    generation->config = config;
+    int status = settings_make(&generation->settings, flags, config, error);
+    if (status == 0) status = use_providers(generation, providers, error);
     if (status < 0) {
-        generation_free(generation);
+        generation_retire(generation);
+        generation_release(generation);
         return status;
     }
     *result = generation;
     return 0;
 }
 
-void generation_free(struct generation *generation)
+struct generation *generation_hold(struct generation *generation)
 {
-    if (!generation) return;
-    for (size_t n = 0; n < generation->provider_count; n++) provider_leave(generation->providers[n]);
+    generation->references++;
+    return generation;
+}
+
+void generation_release(struct generation *generation)
+{
+    if (!generation || --generation->references > 0) return;
+    assert(generation->provider_count == 0);
     free(generation->providers);
     free(generation->found);
     free(generation->owners);
-    terms_release(generation->terms);
+    settings_deinit(&generation->settings);
+    config_deinit(generation->config);
+    free(generation->config);
     free(generation);
+}
+
+void generation_retire(struct generation *generation)
+{
+    while (generation->provider_count > 0)
+        provider_leave(generation->providers[--generation->provider_count]);
+}
+
+const struct config_module *generation_module(const struct generation *generation, struct slice name)
+{
+    return config_module(generation->config, name.len ? name : SLICE("default"));
+}
+
+struct policy *generation_policy(const struct generation *generation)
+{
+    return generation->config->policy ? generation->config->policy : policy_none();
+}
+
+struct generation_source generation_source(const struct generation *generation, size_t n)
+{
+    assert(n < generation->provider_count);
+    return (struct generation_source){generation->owners[n]->name,
+                                      discovery_state(generation->providers[n]->discovery)};
 }
 
 bool generation_is_answered(const struct generation *generation)
@@ -72,32 +105,23 @@ bool generation_is_answered(const struct generation *generation)
     return true;
 }
 
-const struct results *const *generation_found(const struct generation *generation)
+bool generation_is_blind(const struct generation *generation)
 {
     for (size_t n = 0; n < generation->provider_count; n++) {
-        generation->found[n] = discovery_found(generation->providers[n]->discovery);
+        if (!(discovery_state(generation->providers[n]->discovery)->last_success_s > 0)) return true;
     }
+    return false;
+}
+
+const struct results *const *generation_found(const struct generation *generation)
+{
+    for (size_t n = 0; n < generation->provider_count; n++)
+        generation->found[n] = discovery_found(generation->providers[n]->discovery);
     return generation->found;
 }
 
 bool generation_needs_labels(const struct generation *generation, size_t targets)
 {
-    const struct terms *terms = generation->terms;
-    return terms->config->file || generation->provider_count > 0 || targets > 1 ||
-           terms->settings.options.shard.count > 1;
-}
-
-bool generation_is_blind(const struct generation *generation)
-{
-    for (size_t n = 0; n < generation->provider_count; n++) {
-        const struct discovery_state *state = discovery_state(generation->providers[n]->discovery);
-        if (!(state->last_success_s > 0)) return true;
-    }
-    return false;
-}
-
-const struct config_group *generation_group(const struct generation *generation, size_t provider)
-{
-    assert(provider < generation->provider_count);
-    return generation->owners[provider];
+    return generation->config->file || generation->provider_count > 0 || targets > 1 ||
+           generation->settings.options.shard.count > 1;
 }

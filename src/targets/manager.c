@@ -1,28 +1,29 @@
 /*
- * Two generations at most: the one in force, and the next one while its sources are asked. One target_set at most
- * is being made, of either.
+ * Two generations at most: the one in force, and the next one while its providers are asked. One target set
+ * at most is being made, of either.
  *
- *     manager_set -> [on_change, until every source has answered, or on_patience] -> begin -> [on_work:
- * step] -> install -> [on_work: tell]
- *     on_change -> catch_up -> begin -> [on_work: step] -> install -> [on_change meanwhile: on_pause,
- * catch_up]
+ *     manager_set -> [on_change until every provider has answered, or on_patience]
+ *                 -> begin_making -> [on_work: make_on] -> install -> on_set
+ *     on_change   -> catch_up -> begin_making -> [on_work: make_on] -> install
  *
- * What can go wrong: a generation cannot be made, or its target_set cannot (out of memory): what is in force
- * stays, and the one who set it is told. A source changes while a target_set is being made: another one is made
- * afterwards, and if it is the very source that is being read, what was made is thrown away and begun anew.
- * Hundreds of sources may change all the time, so that target_sets come at intervals, each with all that has
- * changed in between.
+ * What can go wrong:
+ * - There is no memory for the next generation or its target set: it is dropped, and its on_set is told.
+ * - There is no memory for another target set of the generation in force: the old one stays, and on_pause
+ *   tries again.
+ * - A provider changes while a target set is being made: another one is made afterwards. If the builder is
+ *   reading what this very provider found, it starts again from the beginning.
+ * - Hundreds of providers change all the time: target sets come PAUSE_MS apart, each with all that has changed
+ *   in between.
  *
- * on_work runs on each turn of the loop while there is something to make, to take apart or to tell, a bounded
+ * on_work runs on each turn of the loop while there is something to make or to take apart, does a bounded
  * piece of each, and is stopped otherwise.
  */
 #include "targets/manager.h"
 
 #include "base/container.h"
 #include "base/log.h"
+#include "settings/from_flags.h"
 #include "targets/builder.h"
-#include "targets/generation.h"
-#include "targets/providers.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,33 +32,27 @@
 /* A target takes some four microseconds to make, and less to take apart. */
 #define TARGETS_A_TURN 256
 
-/* From one target_set to the next: ten thousand targets take some 20 ms. */
+/* From one target set to the next: ten thousand targets take some 20 ms. */
 #define PAUSE_MS 200
 
-/* A source that has not answered by then comes later. */
+/* The targets of a provider that has not answered by then are added later. */
 #define PATIENCE_MS 10000
-
-/* One who has called manager_set. */
-struct setter {
-    struct link link; /* of `told`, once it is known what has become of it */
-    manager_set_fn on_set;
-    void *context;
-    int status;
-    char error[512];
-};
 
 struct manager {
     struct manager_context context;
     struct providers providers;
-    struct generation *current, *next; /* owned; current is NULL before the first */
-    struct setter *setter;             /* of the next one; owned */
-    struct list told;                  /* setters, to be told */
-    struct terms *flags_alone;         /* in force before the first generation; held */
-    struct target_set *target_set;     /* in force */
-    struct target_set *unused;         /* to be taken apart; owned */
-    struct generation *making;         /* whose target_set is being made: current or next; NULL for none */
+    struct generation *current; /* in force; before the first set, one of the flags without their targets */
+    struct generation *next;    /* set, and not in force yet; or NULL */
+    unsigned long generations;  /* made so far */
+    manager_set_fn on_set;      /* of `next`; NULL when nobody waits */
+    void *set_context;
+    bool ready;                    /* `current` was set */
+    struct target_set *target_set; /* in force; held */
+    struct target_set *unused;     /* to be taken apart; owned */
+    struct generation *making;     /* the builder makes its target set: current or next; NULL for none */
     struct target_set_builder builder;
-    bool stale; /* a source has changed since the last target_set was begun */
+    bool stale;     /* a provider has changed since the last target set was begun, or that one failed */
+    bool no_memory; /* the last target set failed, and the log says so */
     struct manager_counts counts;
     uv_idle_t work;
     uv_timer_t patience, pause;
@@ -68,6 +63,7 @@ struct manager {
 };
 
 static void on_work(uv_idle_t *work);
+static void on_pause(uv_timer_t *pause);
 static void catch_up(struct manager *manager);
 
 static void go_to_work(struct manager *manager)
@@ -75,7 +71,7 @@ static void go_to_work(struct manager *manager)
     uv_idle_start(&manager->work, on_work);
 }
 
-/* --- Rosters that nobody holds --- */
+/* --- Target sets that nobody holds --- */
 
 static void on_unused(struct target_set *target_set)
 {
@@ -93,41 +89,44 @@ static void dismantle(struct manager *manager)
     if (target_set_dismantle(target_set, TARGETS_A_TURN)) manager->unused = next;
 }
 
-/* --- Who has set a configuration --- */
+/* --- Generations --- */
 
-/* Told from the loop, since the reason may lie in what the setter itself has just called. */
-static void settle(struct manager *manager, struct setter *setter, int status, const char *error)
+static void discard(struct generation *generation)
 {
-    setter->status = status;
-    snprintf(setter->error, sizeof(setter->error), "%s", error);
-    list_append(&manager->told, &setter->link);
-    go_to_work(manager);
+    if (!generation) return;
+    generation_retire(generation);
+    generation_release(generation);
 }
 
-static void tell(struct manager *manager)
+static void drop_next(struct manager *manager)
 {
-    for (struct link *link; (link = list_pop(&manager->told));) {
-        struct setter *setter = container_of(link, struct setter, link);
-        setter->on_set(setter->context, setter->status, setter->error);
-        free(setter);
-    }
-}
-
-/* The next generation will not come. */
-static void drop_next(struct manager *manager, int status, const char *error)
-{
-    if (!manager->next) return;
     uv_timer_stop(&manager->patience);
-    generation_free(manager->next);
+    discard(manager->next);
     manager->next = NULL;
-    settle(manager, manager->setter, status, error);
-    manager->setter = NULL;
-    /* It may have had to wait for the next one. */
+    manager->on_set = NULL;
+    /* The current one may have had to wait for the next. */
     manager->stale = true;
     catch_up(manager);
 }
 
-/* --- Making a target_set --- */
+static void fail_next(struct manager *manager, int status)
+{
+    manager_set_fn on_set = manager->on_set;
+    drop_next(manager);
+    if (on_set) on_set(manager->set_context, status, uv_strerror(status));
+}
+
+/* Puts the next one in force. */
+static void advance(struct manager *manager)
+{
+    uv_timer_stop(&manager->patience);
+    discard(manager->current);
+    manager->current = manager->next;
+    manager->next = NULL;
+    manager->ready = true;
+}
+
+/* --- Making a target set --- */
 
 static void stop_making(struct manager *manager)
 {
@@ -136,42 +135,72 @@ static void stop_making(struct manager *manager)
     target_set_builder_deinit(&manager->builder);
 }
 
-static void on_pause(uv_timer_t *pause);
-
-static void begin(struct manager *manager, struct generation *generation)
+/* 0 or UV_ENOMEM; nothing is being made then. */
+static int begin_making(struct manager *manager, struct generation *generation)
 {
     struct target_set_builder_parts parts = {
         .fleet = manager->context.fleet,
-        .config = generation->terms->config,
+        .config = generation->config,
         .found = generation_found(generation),
-        .target_label = generation->terms->settings.options.target_label,
-        .shard = generation->terms->settings.options.shard,
+        .target_label = generation->settings.options.target_label,
+        .shard = generation->settings.options.shard,
         .label_reserved = settings_rules(manager->context.flags).label_reserved,
     };
     stop_making(manager);
     manager->stale = false;
     uv_timer_start(&manager->pause, on_pause, PAUSE_MS, 0);
-    if (target_set_builder_init(&manager->builder, &parts, on_unused, manager) == 0) {
-        manager->making = generation;
-        go_to_work(manager);
-        return;
+    int result = target_set_builder_init(&manager->builder, &parts, on_unused, manager);
+    if (result < 0) {
+        target_set_builder_deinit(&manager->builder);
+        return result;
     }
-    target_set_builder_deinit(&manager->builder);
-    log_line(LOG_ERROR, "no memory for the list of targets");
-    if (generation == manager->next) drop_next(manager, UV_ENOMEM, "out of memory");
+    manager->making = generation;
+    go_to_work(manager);
+    return 0;
 }
 
-/* Makes what is in force, or will be the first to be, as its sources are now, when that is due. */
+/* The generation in force has another try after the pause. */
+static void on_making_failed(struct manager *manager, struct generation *generation, int status)
+{
+    if (generation == manager->next) {
+        fail_next(manager, status);
+        return;
+    }
+    if (!manager->no_memory)
+        log_line(
+            LOG_ERROR,
+            "out of memory for the list of targets; the old list stays in use and the exporter tries again");
+    manager->no_memory = manager->stale = true;
+    uv_timer_start(&manager->pause, on_pause, PAUSE_MS, 0);
+}
+
+static void make(struct manager *manager, struct generation *generation)
+{
+    int result = begin_making(manager, generation);
+    if (result < 0) on_making_failed(manager, generation, result);
+}
+
+/* Follows the providers of the generation in force, or of the first one, when that is due. */
 static void catch_up(struct manager *manager)
 {
-    struct generation *generation = manager->current ? manager->current : manager->next;
     bool waits = manager->making || uv_is_active((uv_handle_t *) &manager->pause);
-    if (manager->stale && generation && !waits && !manager->closing) begin(manager, generation);
+    bool was_set = manager->ready || manager->next;
+    if (manager->stale && was_set && !waits && !manager->closing) make(manager, manager_generation(manager));
 }
 
 static void on_pause(uv_timer_t *pause)
 {
     catch_up(container_of(pause, struct manager, pause));
+}
+
+/*
+ * The first generation waits for its providers; the targets that are known without them need not. What is made
+ * before all have answered, or had their time, is only a target set for the meantime.
+ */
+static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
+{
+    return generation == manager->next && !manager->ready &&
+           uv_is_active((const uv_handle_t *) &manager->patience) && !generation_is_answered(generation);
 }
 
 static void log_left_out(const char *what, size_t count, size_t before, const char *example)
@@ -182,33 +211,13 @@ static void log_left_out(const char *what, size_t count, size_t before, const ch
     log_line(LOG_WARN, what, LOG_FIELD("targets", number), LOG_FIELD("target", example));
 }
 
-static void install_generation(struct manager *manager)
-{
-    struct generation *old = manager->current;
-    uv_timer_stop(&manager->patience);
-    manager->current = manager->next;
-    manager->next = NULL;
-    generation_free(old);
-    settle(manager, manager->setter, 0, "");
-    manager->setter = NULL;
-}
-
-/*
- * The first generation waits for its sources; the targets that are known without them need not. What is made
- * before all have answered, or had their time, is only a target_set for the meantime.
- */
-static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
-{
-    return generation == manager->next && !manager->current &&
-           uv_is_active((const uv_handle_t *) &manager->patience) && !generation_is_answered(generation);
-}
-
-/* The target_set is whole: swaps it in, and the generation that it belongs to. */
+/* The target set is whole: swaps it in, and the generation that it belongs to. */
 static void install(struct manager *manager)
 {
     struct target_set_builder *builder = &manager->builder;
     struct generation *generation = manager->making;
     struct target_set *old = manager->target_set;
+    manager_set_fn on_set = NULL;
     log_left_out("targets are named twice, they are scraped once", builder->duplicates,
                  manager->counts.duplicates, builder->example);
     log_left_out("targets have labels that metrics use, they are not scraped", builder->refused,
@@ -218,30 +227,35 @@ static void install(struct manager *manager)
     manager->target_set->with_labels =
         generation_needs_labels(generation, manager->target_set->targets.count);
     manager->target_set->blind = manager->target_set->targets.count == 0 && generation_is_blind(generation);
+    manager->no_memory = false;
     stop_making(manager);
-    if (generation == manager->next && !is_for_the_meantime(manager, generation)) install_generation(manager);
+    if (generation == manager->next && !is_for_the_meantime(manager, generation)) {
+        advance(manager);
+        on_set = manager->on_set;
+        manager->on_set = NULL;
+    }
     target_set_release(old);
     const struct manager_context *whom = &manager->context;
     if (whom->on_target_set) whom->on_target_set(whom->on_target_set_context, manager->target_set);
     catch_up(manager);
+    if (on_set) on_set(manager->set_context, 0, "");
 }
 
-static void make(struct manager *manager)
+static void make_on(struct manager *manager)
 {
     if (!manager->making) return;
+    struct generation *generation = manager->making;
     int result = target_set_builder_step(&manager->builder, TARGETS_A_TURN);
     if (result == 0) return;
     if (result > 0) {
         install(manager);
         return;
     }
-    struct generation *generation = manager->making;
     stop_making(manager);
-    log_line(LOG_ERROR, "no memory for the list of targets");
-    if (generation == manager->next) drop_next(manager, UV_ENOMEM, "out of memory");
+    on_making_failed(manager, generation, result);
 }
 
-/* --- Sources --- */
+/* --- Providers --- */
 
 /* The next generation first: when it is in force, the current one does not matter. */
 static void on_change(void *context, const struct results *found)
@@ -251,9 +265,9 @@ static void on_change(void *context, const struct results *found)
     if (manager->closing) return;
     manager->stale = true;
     if (next && manager->making != next && generation_is_answered(next))
-        begin(manager, next);
+        make(manager, next);
     else if (manager->making && target_set_builder_reads(&manager->builder, found))
-        begin(manager, manager->making);
+        make(manager, manager->making);
     else
         catch_up(manager);
 }
@@ -261,51 +275,40 @@ static void on_change(void *context, const struct results *found)
 static void on_patience(uv_timer_t *patience)
 {
     struct manager *manager = container_of(patience, struct manager, patience);
-    begin(manager, manager->next);
+    make(manager, manager->next);
 }
 
 /* --- Setting --- */
 
-static int make_next(struct manager *manager, struct setter *setter, struct config *config)
+int manager_set(struct manager *manager, struct config *config, manager_set_fn on_set, void *context,
+                struct buffer *error)
 {
-    struct buffer error;
-    buffer_init(&error, sizeof(setter->error));
-    int result = generation_new(&manager->next, config, manager->context.flags, &manager->providers, &error);
-    buffer_append_char(&error, '\0');
+    assert(!manager->closing && !manager->next);
+    int result = generation_new(&manager->next, config, manager->context.flags, &manager->providers, error);
+    if (result < 0) return result;
+    manager->next->number = ++manager->generations;
+    uv_timer_start(&manager->patience, on_patience, PATIENCE_MS, 0);
+    if (!manager->ready || generation_is_answered(manager->next))
+        result = begin_making(manager, manager->next);
     if (result < 0) {
-        bool told = !error.failed && error.data[0];
-        settle(manager, setter, result, told ? error.data : uv_strerror(result));
+        drop_next(manager);
+        return result;
     }
-    buffer_deinit(&error);
-    return result;
+    manager->on_set = on_set;
+    manager->set_context = context;
+    return 0;
 }
 
-int manager_set(struct manager *manager, struct config *config, manager_set_fn on_set, void *context)
+void manager_forget(struct manager *manager)
 {
-    struct setter *setter = calloc(1, sizeof(*setter));
-    assert(!manager->closing);
-    if (!setter) {
-        config_deinit(config);
-        free(config);
-        return UV_ENOMEM;
-    }
-    setter->on_set = on_set;
-    setter->context = context;
-    link_init(&setter->link);
-    if (manager->making == manager->next) stop_making(manager);
-    drop_next(manager, UV_ECANCELED, "another configuration was set");
-    if (make_next(manager, setter, config) < 0) return 0;
-    manager->setter = setter;
-    uv_timer_start(&manager->patience, on_patience, PATIENCE_MS, 0);
-    if (!manager->current || generation_is_answered(manager->next)) begin(manager, manager->next);
-    return 0;
+    manager->on_set = NULL;
 }
 
 /* --- What is in force --- */
 
 bool manager_is_ready(const struct manager *manager)
 {
-    return manager->current;
+    return manager->ready;
 }
 
 struct target_set *manager_target_set(const struct manager *manager)
@@ -313,46 +316,9 @@ struct target_set *manager_target_set(const struct manager *manager)
     return manager->target_set;
 }
 
-/* The first configuration holds from when it is known: what it forbids must not be allowed while it waits. */
-struct terms *manager_terms(const struct manager *manager)
+struct generation *manager_generation(const struct manager *manager)
 {
-    const struct generation *generation = manager->current ? manager->current : manager->next;
-    return generation ? generation->terms : manager->flags_alone;
-}
-
-const struct settings *manager_settings(const struct manager *manager)
-{
-    return &manager_terms(manager)->settings;
-}
-
-const struct config *manager_config(const struct manager *manager)
-{
-    return terms_file(manager_terms(manager));
-}
-
-bool manager_module(const struct manager *manager, struct slice name, struct manager_module *module)
-{
-    const struct config_module *found = terms_module(manager_terms(manager), name);
-    if (!found) return false;
-    *module = (struct manager_module){found->collectors, config_timeout_ms(found)};
-    return true;
-}
-
-struct policy *manager_policy(const struct manager *manager)
-{
-    return terms_policy(manager_terms(manager));
-}
-
-size_t manager_source_count(const struct manager *manager)
-{
-    return manager->current ? manager->current->provider_count : 0;
-}
-
-struct manager_source manager_source(const struct manager *manager, size_t n)
-{
-    const struct generation *current = manager->current;
-    return (struct manager_source){generation_group(current, n)->name,
-                                   discovery_state(current->providers[n]->discovery)};
+    return manager->next && !manager->ready ? manager->next : manager->current;
 }
 
 struct manager_counts manager_counts(const struct manager *manager)
@@ -362,6 +328,28 @@ struct manager_counts manager_counts(const struct manager *manager)
 
 /* --- Life --- */
 
+/* The generation before the first set. The flags have been checked, so that only memory may be missing. */
+static int begin_with_flags(struct manager *manager)
+{
+    struct options flags = *manager->context.flags;
+    struct config *config = calloc(1, sizeof(*config));
+    struct buffer error;
+    if (!config) return UV_ENOMEM;
+    buffer_init(&error, 4096);
+    flags.addresses = (struct string_list){0};
+    int result = config_of_flags(config, &flags, &error);
+    if (result < 0) {
+        config_deinit(config);
+        free(config);
+    } else {
+        result =
+            generation_new(&manager->current, config, manager->context.flags, &manager->providers, &error);
+    }
+    buffer_deinit(&error);
+    if (result == 0) manager->current->number = ++manager->generations;
+    return result;
+}
+
 int manager_new(struct manager **result, const struct manager_context *context)
 {
     struct manager *manager = calloc(1, sizeof(*manager));
@@ -369,18 +357,14 @@ int manager_new(struct manager **result, const struct manager_context *context)
         .loop = context->loop, .resolver = context->resolver, .limiter = fleet_limiter(context->fleet)};
     if (!manager) return UV_ENOMEM;
     manager->context = *context;
+    providers_init(&manager->providers, &services, on_change, manager);
     manager->target_set = target_set_new(on_unused, manager);
-    struct buffer error;
-    buffer_init(&error, 0); /* the flags have been checked by themselves */
-    int status = terms_new(&manager->flags_alone, NULL, context->flags, &error);
-    if (!manager->target_set || status < 0) {
-        terms_release(manager->flags_alone);
+    int status = manager->target_set ? begin_with_flags(manager) : UV_ENOMEM;
+    if (status < 0) {
         free(manager->target_set);
         free(manager);
-        return UV_ENOMEM;
+        return status;
     }
-    providers_init(&manager->providers, &services, on_change, manager);
-    list_init(&manager->told);
     uv_idle_init(context->loop, &manager->work);
     uv_timer_init(context->loop, &manager->patience);
     uv_timer_init(context->loop, &manager->pause);
@@ -389,24 +373,23 @@ int manager_new(struct manager **result, const struct manager_context *context)
     return 0;
 }
 
-static void part_closed(struct manager *manager)
+static void on_part_closed(struct manager *manager)
 {
     if (--manager->parts > 0) return;
     manager_close_fn on_close = manager->on_close;
     void *context = manager->close_context;
-    terms_release(manager->flags_alone);
     free(manager);
     on_close(context);
 }
 
-static void on_feeds_closed(void *context)
+static void on_providers_closed(void *context)
 {
-    part_closed(context);
+    on_part_closed(context);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    part_closed(handle->data);
+    on_part_closed(handle->data);
 }
 
 static void close_handle(struct manager *manager, uv_handle_t *handle)
@@ -418,13 +401,12 @@ static void close_handle(struct manager *manager, uv_handle_t *handle)
 static void on_work(uv_idle_t *work)
 {
     struct manager *manager = container_of(work, struct manager, work);
-    tell(manager);
-    make(manager);
+    make_on(manager);
     dismantle(manager);
-    if (manager->making || manager->unused || !list_is_empty(&manager->told)) return;
+    if (manager->making || manager->unused) return;
     uv_idle_stop(work);
     if (!manager->closing) return;
-    providers_close(&manager->providers, on_feeds_closed);
+    providers_close(&manager->providers, on_providers_closed);
     close_handle(manager, (uv_handle_t *) &manager->work);
     close_handle(manager, (uv_handle_t *) &manager->patience);
     close_handle(manager, (uv_handle_t *) &manager->pause);
@@ -437,8 +419,8 @@ void manager_close(struct manager *manager, manager_close_fn on_close, void *con
     manager->on_close = on_close;
     manager->close_context = context;
     stop_making(manager);
-    drop_next(manager, UV_ECANCELED, "the exporter is stopping");
-    generation_free(manager->current);
+    drop_next(manager);
+    discard(manager->current);
     manager->current = NULL;
     target_set_release(manager->target_set);
     manager->target_set = NULL;

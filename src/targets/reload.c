@@ -1,12 +1,13 @@
 /*
- * reload_request -> read_file (a thread) -> on_read -> set -> on_set -> finish
+ * reload_request -> begin_reading -> [read_file, on a thread] -> on_read -> set -> [on_set] -> finish
  *
- * One reload at a time. Those who ask meanwhile wait for another one, all for the same, since the file may
- * have changed behind the one under way.
+ * One reload at a time, and one queue of those who asked. Each of them waits for the reading that began after
+ * the request, since an earlier one may have seen an older file: all who ask while a reload is under way wait
+ * for the next one.
  *
- * What can go wrong: the file is bad (finish, with its line), the manager refuses it or has no memory
- * (on_set or set, likewise). The end may come at each stage: while a thread reads, on_read throws away what
- * it read; while the manager works, on_set only releases the memory, for which nobody waits.
+ * What can go wrong: the file is bad, or the manager refuses it or has no memory (fail, or finish from on_set).
+ * The end may come at each stage: while the thread reads, on_read throws away what it read; while the manager
+ * works, it is told to forget who asked.
  */
 #include "targets/reload.h"
 
@@ -28,6 +29,7 @@ enum phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
 /* One who has asked. */
 struct waiter {
     struct link link;
+    unsigned long reading; /* that serves it */
     reload_done_fn on_done;
     void *context;
 };
@@ -38,15 +40,15 @@ struct reload {
     struct manager *manager;
     struct reload_state state;
     uv_signal_t hangup;
+    struct list waiters; /* in the order of their readings */
     enum phase phase;
+    unsigned long reading; /* the number of the one under way, or of the last one */
+    bool again;            /* another one is to follow */
     uv_work_t work;
     struct config *config;     /* being read; owned */
     struct config_rules rules; /* for the thread */
     int result;                /* of reading */
     struct buffer error;       /* of the reload under way */
-    struct list served;        /* waiters of the reload under way */
-    struct list waiting;       /* of the next one */
-    bool again;                /* there is to be a next one */
     struct buffer overruled;   /* flags, as the log was told last */
     bool closing;
     unsigned open; /* handle and thread, while it is being closed */
@@ -68,11 +70,11 @@ static void log_warnings(const struct config *config)
 }
 
 /* Each time that these are others. */
-static void log_overruled(struct reload *reload)
+static void log_overruled(struct reload *reload, const struct generation *generation)
 {
     struct buffer flags;
     buffer_init(&flags, OPTIONS_TEXT_MAX);
-    settings_append_overruled(manager_settings(reload->manager), reload->flags, &flags);
+    settings_append_overruled(&generation->settings, reload->flags, &flags);
     if (slice_equal(buffer_slice(&flags), buffer_slice(&reload->overruled))) {
         buffer_deinit(&flags);
         return;
@@ -86,12 +88,18 @@ static void log_overruled(struct reload *reload)
     reload->overruled = flags;
 }
 
-static void log_success(struct reload *reload)
+/* The first start that fails ends the program, which prints the reason itself. */
+static void log_result(struct reload *reload, int status, const char *error)
 {
-    const struct config *config = manager_config(reload->manager);
-    log_line(LOG_INFO, "the configuration file is in force", LOG_FIELD("file", reload->flags->config_file),
-             LOG_FIELD("hash", config ? config->hash : ""));
-    log_overruled(reload);
+    const struct generation *generation = manager_generation(reload->manager);
+    if (status == 0) {
+        log_line(LOG_INFO, "the configuration file is in force",
+                 LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("hash", generation->config->hash));
+        log_overruled(reload, generation);
+    } else if (reload->state.last_success_s > 0) {
+        log_line(LOG_ERROR, "the configuration file is not in force, what was before stays",
+                 LOG_FIELD("err", error));
+    }
 }
 
 /* --- The end of a reload --- */
@@ -103,35 +111,38 @@ static void release_config(struct reload *reload)
     reload->config = NULL;
 }
 
-static void answer(struct list *waiters, int status, const char *error)
+static struct waiter *first_waiter(struct reload *reload)
 {
-    for (struct link *link; (link = list_pop(waiters));) {
-        struct waiter *waiter = container_of(link, struct waiter, link);
-        struct waiter told = *waiter;
+    struct link *link = list_first(&reload->waiters);
+    return link ? container_of(link, struct waiter, link) : NULL;
+}
+
+/* Those that wait for this reading or an earlier one. */
+static void answer_waiters(struct reload *reload, unsigned long reading, int status, const char *error)
+{
+    for (struct waiter *waiter; (waiter = first_waiter(reload)) && waiter->reading <= reading;) {
+        reload_done_fn on_done = waiter->on_done;
+        void *context = waiter->context;
+        link_remove(&waiter->link);
         free(waiter);
-        told.on_done(told.context, status, error);
+        on_done(context, status, error);
     }
 }
 
-static void begin(struct reload *reload);
+static void begin_reading(struct reload *reload);
 
 static void finish(struct reload *reload, int status, const char *error)
 {
-    struct list served;
-    list_init(&served);
-    list_move(&served, &reload->served);
+    unsigned long reading = reload->reading;
     reload->phase = PHASE_IDLE;
     reload->state.successful = status == 0;
+    if (has_file(reload)) log_result(reload, status, error);
     if (status == 0) reload->state.last_success_s = unix_now();
-    if (has_file(reload) && status == 0) log_success(reload);
-    if (has_file(reload) && status < 0)
-        log_line(LOG_ERROR, "the configuration file is not in force, what was before stays",
-                 LOG_FIELD("err", error));
-    if (reload->again) begin(reload);
-    answer(&served, status, error);
+    if (reload->again) begin_reading(reload);
+    answer_waiters(reload, reading, status, error);
 }
 
-/* With the line that reading has left behind. */
+/* With the line that reading or setting has left behind. */
 static void fail(struct reload *reload)
 {
     struct buffer error = reload->error;
@@ -143,29 +154,16 @@ static void fail(struct reload *reload)
 
 /* --- The way of a reload --- */
 
-static void reload_free(struct reload *reload)
-{
-    buffer_deinit(&reload->error);
-    buffer_deinit(&reload->overruled);
-    free(reload);
-}
-
 static void on_set(void *context, int status, const char *error)
 {
-    struct reload *reload = context;
-    if (!reload->closing)
-        finish(reload, status, error);
-    else if (reload->open == 0)
-        reload_free(reload);
-    else
-        reload->phase = PHASE_IDLE;
+    finish(context, status, error);
 }
 
 /* Connections to servers that URLs name go with the policy that they were made under: one that says the same
  * stays. */
 static void keep_policy(const struct reload *reload, struct config *config)
 {
-    struct policy *current = manager_policy(reload->manager);
+    struct policy *current = generation_policy(manager_generation(reload->manager));
     if (!config->policy || !policy_equal(config->policy, current)) return;
     policy_release(config->policy);
     config->policy = policy_hold(current);
@@ -179,7 +177,7 @@ static int set(struct reload *reload)
     reload->phase = PHASE_SETTING;
     log_warnings(config);
     keep_policy(reload, config);
-    return manager_set(reload->manager, config, on_set, reload);
+    return manager_set(reload->manager, config, on_set, reload, &reload->error);
 }
 
 static void close_part(struct reload *reload)
@@ -187,7 +185,10 @@ static void close_part(struct reload *reload)
     if (--reload->open > 0) return;
     reload_close_fn on_close = reload->on_close;
     void *context = reload->close_context;
-    if (reload->phase != PHASE_SETTING) reload_free(reload);
+    release_config(reload);
+    buffer_deinit(&reload->error);
+    buffer_deinit(&reload->overruled);
+    free(reload);
     on_close(context);
 }
 
@@ -195,14 +196,14 @@ static void on_read(uv_work_t *work, int status)
 {
     struct reload *reload = container_of(work, struct reload, work);
     (void) status; /* it is cancelled only by closing */
-    if (!reload->closing && reload->result == 0) reload->result = set(reload);
-    if (reload->phase == PHASE_SETTING && reload->result == 0) return;
-    release_config(reload);
-    reload->phase = PHASE_IDLE;
-    if (reload->closing)
+    if (reload->closing) {
         close_part(reload);
-    else
-        fail(reload);
+        return;
+    }
+    if (reload->result == 0) reload->result = set(reload);
+    if (reload->result == 0) return;
+    release_config(reload);
+    fail(reload);
 }
 
 static bool needs_libcurl(const struct config *config)
@@ -243,39 +244,33 @@ static void read_nothing(uv_work_t *work)
     (void) work;
 }
 
-static void begin(struct reload *reload)
+static void begin_reading(struct reload *reload)
 {
     reload->again = false;
     reload->phase = PHASE_READING;
-    list_move(&reload->served, &reload->waiting);
+    reload->reading++;
     uv_queue_work(reload->loop, &reload->work, prepare(reload) ? read_file : read_nothing, on_read);
 }
 
 /* --- Requests --- */
 
-static bool add_waiter(struct list *list, reload_done_fn on_done, void *context)
+/* Waits for the next reading. False when out of memory. */
+static bool add_waiter(struct reload *reload, reload_done_fn on_done, void *context)
 {
-    if (!on_done) return true;
     struct waiter *waiter = calloc(1, sizeof(*waiter));
     if (!waiter) return false;
-    waiter->on_done = on_done;
-    waiter->context = context;
+    *waiter = (struct waiter){.reading = reload->reading + 1, .on_done = on_done, .context = context};
     link_init(&waiter->link);
-    list_append(list, &waiter->link);
+    list_append(&reload->waiters, &waiter->link);
     return true;
-}
-
-static void drop_waiters(struct list *list)
-{
-    for (struct link *link; (link = list_pop(list));) free(container_of(link, struct waiter, link));
 }
 
 int reload_request(struct reload *reload, reload_done_fn on_done, void *context)
 {
     assert(has_file(reload) && !reload->closing);
-    if (!add_waiter(&reload->waiting, on_done, context)) return UV_ENOMEM;
+    if (on_done && !add_waiter(reload, on_done, context)) return UV_ENOMEM;
     reload->again = true;
-    if (reload->phase == PHASE_IDLE) begin(reload);
+    if (reload->phase == PHASE_IDLE) begin_reading(reload);
     return 0;
 }
 
@@ -296,6 +291,11 @@ const struct reload_state *reload_state(const struct reload *reload)
 
 /* --- Life --- */
 
+static void on_hangup_failed(uv_handle_t *handle)
+{
+    free(container_of(handle, struct reload, hangup));
+}
+
 int reload_new(struct reload **result, uv_loop_t *loop, const struct options *flags, struct manager *manager)
 {
     struct reload *reload = calloc(1, sizeof(*reload));
@@ -304,30 +304,42 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
     reload->flags = flags;
     reload->manager = manager;
     reload->rules = settings_rules(flags);
-    list_init(&reload->served);
-    list_init(&reload->waiting);
+    list_init(&reload->waiters);
     buffer_init(&reload->error, 64 * 1024);
     buffer_init(&reload->overruled, OPTIONS_TEXT_MAX);
-    uv_signal_init(loop, &reload->hangup);
-    uv_signal_start(&reload->hangup, on_hangup, SIGHUP);
+    int status = uv_signal_init(loop, &reload->hangup);
+    if (status < 0) {
+        free(reload);
+        return status;
+    }
+    status = uv_signal_start(&reload->hangup, on_hangup, SIGHUP);
+    if (status < 0) {
+        uv_close((uv_handle_t *) &reload->hangup, on_hangup_failed);
+        return status;
+    }
     *result = reload;
     return 0;
 }
 
 int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error)
 {
-    if (prepare(reload)) {
+    bool waits = add_waiter(reload, on_done, context);
+    reload->reading++;
+    if (prepare(reload) && waits) {
         if (has_file(reload))
             read_file(&reload->work);
         else
             reload->result = config_of_flags(reload->config, reload->flags, &reload->error);
     }
-    if (reload->result == 0 && !add_waiter(&reload->served, on_done, context)) reload->result = UV_ENOMEM;
     if (reload->result == 0) reload->result = set(reload);
     if (reload->result == 0) return 0;
     reload->phase = PHASE_IDLE;
-    drop_waiters(&reload->served);
     release_config(reload);
+    if (waits) {
+        struct waiter *waiter = first_waiter(reload);
+        link_remove(&waiter->link);
+        free(waiter);
+    }
     if (reload->error.len)
         buffer_append_slice(error, buffer_slice(&reload->error));
     else
@@ -347,9 +359,9 @@ void reload_close(struct reload *reload, reload_close_fn on_close, void *context
     reload->on_close = on_close;
     reload->close_context = context;
     reload->open = reload->phase == PHASE_READING ? 2 : 1;
-    /* One that has begun cannot be cancelled, and is waited for. */
+    /* A thread that has begun cannot be cancelled, and is waited for. */
     if (reload->phase == PHASE_READING) uv_cancel((uv_req_t *) &reload->work);
+    if (reload->phase == PHASE_SETTING) manager_forget(reload->manager);
     uv_close((uv_handle_t *) &reload->hangup, on_hangup_closed);
-    list_move(&reload->served, &reload->waiting);
-    answer(&reload->served, UV_ECANCELED, "the exporter is stopping");
+    answer_waiters(reload, reload->reading + 1, UV_ECANCELED, "the exporter is stopping");
 }

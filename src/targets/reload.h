@@ -1,10 +1,10 @@
 /*
- * Reads the configuration file, at the start and again when that is asked for, by SIGHUP or by HTTP.
+ * Reads the configuration file, at the start and again whenever SIGHUP or HTTP asks for it.
  *
- *     reload_request -> reading, on the thread pool -> manager_set -> on_set -> [on_done of all who asked]
+ *     reload_request -> the file is read on the thread pool -> manager_set -> on_set -> on_done of all who asked
  *
- * A file that is bad, or that cannot be put in force, changes nothing: what was in force stays, and one line
- * says why. It keeps no configuration; that is the manager's.
+ * A file that is bad, or that cannot be brought into force, changes nothing: the previous configuration stays,
+ * and one line of the log says why. The configuration belongs to the manager.
  */
 #ifndef TARGETS_RELOAD_H
 #define TARGETS_RELOAD_H
@@ -18,8 +18,8 @@
 
 struct reload;
 
-/* status 0: the file as it was after the request is in force. A negative code: it is not, and `error` is one
- * line; UV_ECANCELED when the exporter stops. */
+/* status 0: the file as it was after the request is in force. A negative libuv code: it is not, and `error` is
+ * one line without a line end; UV_ECANCELED when the exporter stops. */
 typedef void (*reload_done_fn)(void *context, int status, const char *error);
 typedef void (*reload_close_fn)(void *context);
 
@@ -33,16 +33,17 @@ struct reload_state {
 int reload_new(struct reload **reload, uv_loop_t *loop, const struct options *flags, struct manager *manager);
 
 /*
- * The first time, without a thread: reads the file, or without one what the flags say, and sets it. 0:
- * on_done runs once, from the loop, never inside this call. A negative code: never, and `error` has one line,
- * without a line end. To be called once, before anything else.
+ * The first time, without a thread: reads the file (or without one the addresses of the flags) and sets the
+ * configuration. 0: on_done runs once, from the loop, never inside this call. A negative code: never, and
+ * `error` has one line without a line end. To be called once, before anything else.
  */
 int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error);
 
 /*
- * Reads the file again; flags that name none are an error of the caller (asserted). on_done, which may be
- * NULL, runs once, from the loop, never inside this call, also when it fails. What is under way may have read
- * the file before the request: it is then read once more. 0 or UV_ENOMEM: then on_done never runs.
+ * Reads the file again; the flags must name one (asserted). on_done, which may be NULL, runs once, from the
+ * loop, never inside this call, also when reading fails. A reload that is under way may have read the file
+ * before this request, so that the file is read once more behind it, for all who asked meanwhile. 0 or
+ * UV_ENOMEM: then on_done never runs.
  */
 int reload_request(struct reload *reload, reload_done_fn on_done, void *context);
 
@@ -50,9 +51,8 @@ int reload_request(struct reload *reload, reload_done_fn on_done, void *context)
 const struct reload_state *reload_state(const struct reload *reload);
 
 /*
- * Tells those who wait that nothing will come of it, inside this call; on_close runs once, from the loop,
- * when no handle and no thread is left. NULL is taken: then never. The manager must be closed behind it,
- * which releases the last memory.
+ * Calls on_done of all who wait, with UV_ECANCELED, inside this call; on_close runs once, from the loop, when
+ * no handle and no thread is left. NULL is taken: then never.
  */
 void reload_close(struct reload *reload, reload_close_fn on_close, void *context);
 

@@ -19,7 +19,7 @@
 /* In force now. */
 static const struct options *options_of(const struct handlers *handlers)
 {
-    return &manager_settings(handlers->manager)->options;
+    return &manager_generation(handlers->manager)->settings.options;
 }
 
 /* --- Answers --- */
@@ -174,9 +174,9 @@ static void run_scrape(struct handlers *handlers, struct exchange *exchange, con
 /* The commands that some configured target may be asked. */
 static unsigned configured_commands(const struct handlers *handlers)
 {
-    const struct config *config = manager_config(handlers->manager);
+    const struct config *config = manager_generation(handlers->manager)->config;
     unsigned commands = options_of(handlers)->collectors;
-    for (size_t n = 0; config && n < config->module_count; n++) commands |= config->modules[n].collectors;
+    for (size_t n = 0; n < config->module_count; n++) commands |= config->modules[n].collectors;
     return commands;
 }
 
@@ -187,8 +187,8 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
     struct parameter_rules rules = {
         .options = options_of(handlers),
         .fleet = handlers->fleet,
-        .manager = handlers->manager,
-        .policy = manager_policy(handlers->manager),
+        .generation = manager_generation(handlers->manager),
+        .policy = generation_policy(manager_generation(handlers->manager)),
         .commands = configured_commands(handlers),
         .takes_targets = takes_targets,
     };
@@ -258,7 +258,7 @@ static void stream_targets(struct handlers *handlers, struct exchange *exchange,
         .target_set = manager_target_set(handlers->manager),
         .group = group,
         .target_label = options_of(handlers)->target_label,
-        .with_modules = manager_config(handlers->manager),
+        .with_modules = manager_generation(handlers->manager)->config->file,
     };
     struct source *source = sd_source(&request);
     if (source)

@@ -96,9 +96,8 @@ static bool read_fail(struct reader *reader, struct slice value)
 
 static bool read_module(struct reader *reader, struct slice name)
 {
-    struct manager_module module;
     if (name.len == 0) return true;
-    if (!manager_module(reader->rules->manager, name, &module))
+    if (!generation_module(reader->rules->generation, name))
         return refuse(reader, 400, "unknown module", name, "");
     if (!reader->rules->takes_targets)
         return refuse(reader, 400, "module", name, "configured targets have the module of their group");
@@ -157,17 +156,15 @@ static bool choose_commands(struct reader *reader)
 {
     struct parameters *parameters = reader->parameters;
     unsigned enabled = reader->rules->commands;
-    struct manager_module module;
-    bool known = manager_module(reader->rules->manager, parameters->module, &module);
-    assert(known); /* read_module has looked */
-    (void) known;
-    if (reader->rules->takes_targets) enabled = module.collectors | COMMAND_BIT(COMMAND_STATS);
+    const struct config_module *module = generation_module(reader->rules->generation, parameters->module);
+    assert(module); /* read_module has looked */
+    if (reader->rules->takes_targets) enabled = module->collectors | COMMAND_BIT(COMMAND_STATS);
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         if (parameters->commands & ~enabled & COMMAND_BIT(command))
             return refuse(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
     }
     if (parameters->commands == 0) parameters->commands = enabled;
-    parameters->timeout_ms = module.timeout_ms;
+    parameters->timeout_ms = config_timeout_ms(module);
     return true;
 }
 

@@ -7,8 +7,8 @@
 #include "base/buffer.h"
 #include "cli/options.h"
 #include "net/shard.h"
+#include "targets/generation.h"
 #include "targets/list.h"
-#include "targets/manager.h"
 
 #include <stdbool.h>
 
@@ -16,7 +16,7 @@
 struct parameter_rules {
     const struct options *options;
     struct fleet *fleet;
-    const struct manager *manager; /* of the modules */
+    const struct generation *generation; /* of the modules */
     struct policy *policy; /* of what `target` may name beside configured servers; NULL for policy_none */
     unsigned commands;     /* set of commands that collect[] may name where the targets are configured */
     bool takes_targets;    /* else the targets are configured: `target` is passed over, `module` refused */

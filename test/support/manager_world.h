@@ -1,5 +1,5 @@
 /*
- * An manager on a loop, beside a fleet and three scripted servers. Include it behind <cmocka.h>.
+ * A manager on a loop, beside a fleet and three scripted servers. Include it behind <cmocka.h>.
  */
 #ifndef SUPPORT_MANAGER_WORLD_H
 #define SUPPORT_MANAGER_WORLD_H
@@ -54,9 +54,9 @@ static inline void manager_world_set(struct manager_world *world, const char *te
     buffer_init(&error, 4096);
     if (config_read(config, "/etc/exporter.yml", slice_of(text), &rules, &error) != 0)
         fail_msg("%.*s", SLICE_ARG(buffer_slice(&error)));
-    buffer_deinit(&error);
     world->set = false;
-    assert_int_equal(manager_set(world->manager, config, manager_world_on_set, world), 0);
+    assert_int_equal(manager_set(world->manager, config, manager_world_on_set, world, &error), 0);
+    buffer_deinit(&error);
     loop_run_until(&world->fleet.loop, &world->set);
     assert_string_equal(world->error, "");
     assert_int_equal(world->status, 0);

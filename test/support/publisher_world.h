@@ -21,7 +21,7 @@
 struct publisher_world {
     struct fleet_world fleet;
     struct options options;
-    struct terms terms;           /* with the options; stays in this memory */
+    struct generation generation; /* with the options; stays in this memory */
     struct target_set target_set; /* of the fleet's targets, likewise */
     struct publisher *publisher;
     char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
@@ -112,7 +112,7 @@ static inline int publisher_world_try(struct publisher_world *world, struct buff
 {
     struct publisher_config config = {
         .loop = &world->fleet.loop,
-        .terms = &world->terms,
+        .generation = &world->generation,
         .target_set = world_target_set,
         .fleet = world->fleet.fleet,
         .telemetry = &world->fleet.telemetry,
@@ -120,8 +120,8 @@ static inline int publisher_world_try(struct publisher_world *world, struct buff
         .context = world,
     };
     world->closed = false;
-    world->terms.references = world->target_set.references = 1;
-    world->terms.settings.options = world->options;
+    world->generation.references = world->target_set.references = 1;
+    world->generation.settings.options = world->options;
     return publisher_new(&world->publisher, &config, error);
 }
 

@@ -57,7 +57,8 @@ static void test_file(void **state)
     struct reload_state reload = {true, 1795281498.25};
     char line[128];
     manager_world_set(world, "groups: [{name: a, targets: [h:1]}]");
-    snprintf(line, sizeof(line), PREFIX "config_info{hash=\"%s\"} 1", manager_config(world->manager)->hash);
+    snprintf(line, sizeof(line), PREFIX "config_info{hash=\"%s\"} 1",
+             manager_generation(world->manager)->config->hash);
     char *text = tell(world, &reload);
     expect_line(text, PREFIX "config_last_reload_successful 1");
     expect_line(text, PREFIX "config_last_reload_success_timestamp_seconds 1795281498.25");
@@ -138,7 +139,8 @@ static void test_numbers(void **state)
     snprintf(text, sizeof(text), "groups: [{name: a, file_sd: {files: ['%s/*.json'], refresh: 60s}}]",
              directory);
     manager_world_set(world, text);
-    struct discovery_state *known = (struct discovery_state *) manager_source(world->manager, 0).state;
+    struct discovery_state *known =
+        (struct discovery_state *) generation_source(manager_generation(world->manager), 0).state;
     struct discovery_state before = *known;
     known->refreshes = 7;
     known->failures = 4;

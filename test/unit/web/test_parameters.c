@@ -29,7 +29,7 @@ static int setup(void **state)
     fixture->rules = (struct parameter_rules){
         .options = &fixture->manager.options,
         .fleet = fixture->manager.fleet.fleet,
-        .manager = fixture->manager.manager,
+        .generation = manager_generation(fixture->manager.manager),
         .commands = fixture->manager.options.collectors,
         .takes_targets = true,
     };
@@ -384,6 +384,7 @@ static void test_modules_of_a_file(void **state)
     struct fixture *fixture = *state;
     unsigned stats = COMMAND_BIT(COMMAND_STATS), sizes = COMMAND_BIT(COMMAND_SIZES);
     manager_world_set(&fixture->manager, "modules: {m: {timeout: 100ms, collectors: [sizes]}}");
+    fixture->rules.generation = manager_generation(fixture->manager.manager);
     const struct parameters *parameters = take(fixture, "module=m&target=a");
     assert_int_equal(parameters->commands, stats | sizes);
     assert_int_equal(parameters->timeout_ms, 100);

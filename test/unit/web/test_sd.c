@@ -31,8 +31,8 @@ static struct sd_request request_of(struct manager_world *world)
 {
     return (struct sd_request){
         .target_set = manager_target_set(world->manager),
-        .target_label = manager_settings(world->manager)->options.target_label,
-        .with_modules = manager_config(world->manager),
+        .target_label = manager_generation(world->manager)->settings.options.target_label,
+        .with_modules = manager_generation(world->manager)->config->file,
     };
 }
 
