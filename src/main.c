@@ -13,7 +13,7 @@
  *     collection  what fleet and exporter say now, from the first question to the last byte
  *     targets     what users wrote, as servers to ask
  *     sd          the configured targets, for Prometheus to discover
- *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server;
+ *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server; poll: who asks it;
  *                 session and reply: its protocol; snapshot: what it said;
  *                 stats and stats_*.inc: the table of all stats and the metrics that they become
  *     net/        addresses, names, connections

@@ -1,12 +1,11 @@
 /*
  * The happy path of a poll, on a new connection and on a kept one:
  *
- *     client_poll -> dial -> on_dialed -> ask -> on_read* -> take_input -> go_on -> complete -> report
- *     client_poll ----------------------> ask -> on_read* -> take_input -> go_on -> complete -> report
+ *     poll_start -> dial -> on_dialed -> ask -> on_read* -> take_input -> go_on -> complete -> report
+ *     poll_start ----------------------> ask -> on_read* -> take_input -> go_on -> complete -> report
  *
  * What is asked and what the answers say is the session's; when its first requests are answered, go_on
- * sends the second ones, if there are any. Those who want more than the poll under way asks wait in
- * next_polls: report begins their poll before it tells the others.
+ * sends the second ones, if there are any.
  *
  * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
  * many; everybody gives up. A poll that fails closes its connection first and reports from after_close, so
@@ -17,6 +16,7 @@
 #include "memcached/client.h"
 
 #include "base/container.h"
+#include "memcached/poll.h"
 #include "memcached/target_state.h"
 
 #include <assert.h>
@@ -28,26 +28,20 @@ static uv_buf_t on_lend(struct stream *stream);
 static void on_read(struct stream *stream, ssize_t n);
 static void on_written(struct stream *stream, int status);
 static void on_closed(struct stream *stream);
-static void begin_next(struct client *client);
 
 /* --- The end of a poll --- */
 
-/* Passes the verdict on the poll that is under way; the first one counts. */
-static void judge(struct client *client, enum target_state state, const char *error)
+void client_judge(struct client *client, enum target_state state, const char *error)
 {
     if (client->judged) return;
     client->judged = true;
     snapshot_judge(client->snapshot, state, error);
 }
 
-/* Takes the poll off the client, lets the next one begin, then tells those who wait: they may ask again at
- * once. */
+/* Takes the poll off the client, finishes its snapshot and passes it to those who wait. */
 static void report(struct client *client)
 {
     struct snapshot *snapshot = client->snapshot;
-    struct list polls;
-    list_init(&polls);
-    list_move(&polls, &client->polls);
     client->snapshot = NULL;
     client->judged = false;
     client->used_ns = uv_hrtime();
@@ -58,12 +52,7 @@ static void report(struct client *client)
     snapshot_finish(snapshot);
     target_state_log(snapshot, client->name, &client->reported_down);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
-    begin_next(client);
-    for (struct link *link; (link = list_pop(&polls));) {
-        struct poll *poll = container_of(link, struct poll, link);
-        poll->client = NULL;
-        poll->on_done(poll, snapshot_hold(snapshot));
-    }
+    polls_tell(client, snapshot);
     snapshot_release(snapshot);
 }
 
@@ -76,7 +65,7 @@ static void close_connection(struct client *client)
 /* The poll can get no more; it is reported when its connection is closed. */
 static void fail(struct client *client, enum target_state state, const char *error)
 {
-    judge(client, state, error);
+    client_judge(client, state, error);
     close_connection(client);
 }
 
@@ -127,6 +116,7 @@ static void send_requests(struct client *client)
 static void ask(struct client *client)
 {
     client->phase = CLIENT_ASKING;
+    client->asked_ns = uv_hrtime();
     session_init(&client->session, client->snapshot, client->commands);
     if (!client->snapshot->reused) stream_share(&client->stream, &client->shared->budget);
     int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
@@ -147,15 +137,15 @@ static void on_dialed(struct dialer *dialer, int status, const char *why)
         return;
     }
     client->phase = CLIENT_IDLE;
-    judge(client, target_state_of_failure(status), why);
+    client_judge(client, target_state_of_failure(status), why);
     report(client);
 }
 
-/* Begins the poll of client->snapshot; in CLIENT_CLOSING it begins when the stream is free. */
-static void begin(struct client *client)
+void client_begin(struct client *client)
 {
     client->started_ns = uv_hrtime();
     client->received = 0;
+    client->given_up = client->restarted = false;
     if (client->phase == CLIENT_IDLE) {
         dial(client);
     } else if (client->phase == CLIENT_KEPT) {
@@ -165,66 +155,12 @@ static void begin(struct client *client)
     }
 }
 
-static void begin_next(struct client *client)
-{
-    if (!client->next_snapshot) return;
-    client->snapshot = client->next_snapshot;
-    client->commands = client->next_commands;
-    client->next_snapshot = NULL;
-    client->next_commands = 0;
-    for (struct link *link; (link = list_pop(&client->next_polls));) {
-        container_of(link, struct poll, link)->waits_for_next = false;
-        list_append(&client->polls, link);
-    }
-    begin(client);
-}
-
-static struct snapshot *new_snapshot(const struct client *client, unsigned commands)
-{
-    return snapshot_new(commands & commands_harmless(), client->shared->max_reply,
-                        client->shared->max_prefixes);
-}
-
-/* Makes the poll ready to wait for the one after that which is under way. */
-static int wait_for_next(struct client *client, struct poll *poll, unsigned commands)
-{
-    unsigned all = client->next_commands | commands;
-    if (!client->next_snapshot) client->next_snapshot = new_snapshot(client, all);
-    if (!client->next_snapshot) return UV_ENOMEM;
-    client->next_snapshot->asked = all & commands_harmless();
-    client->next_commands = all;
-    client->shared->counts.coalesced += !list_is_empty(&client->next_polls);
-    poll->waits_for_next = true;
-    list_append(&client->next_polls, &poll->link);
-    return 0;
-}
-
-int client_poll(struct client *client, struct poll *poll, unsigned commands, poll_fn on_done)
-{
-    bool first = !client->snapshot;
-    commands |= COMMAND_BIT(COMMAND_STATS);
-    poll->on_done = on_done;
-    poll->client = client;
-    if (!first && (commands & ~client->commands)) return wait_for_next(client, poll, commands);
-    if (first) client->snapshot = new_snapshot(client, commands);
-    if (!client->snapshot) return UV_ENOMEM;
-    poll->waits_for_next = false;
-    list_append(&client->polls, &poll->link);
-    if (first) {
-        client->commands = commands;
-        begin(client);
-    } else {
-        client->shared->counts.coalesced++;
-    }
-    return 0;
-}
-
 /* --- Reading --- */
 
 /* Every reply is in. Not kept is a connection with more bytes: they would answer the next poll. */
 static void complete(struct client *client, bool clean)
 {
-    judge(client, TARGET_PROTOCOL_ERROR, "");
+    client_judge(client, TARGET_PROTOCOL_ERROR, "");
     if (client->shared->keep && clean && !client->stream.writing) {
         client->phase = CLIENT_KEPT;
         report(client);
@@ -337,10 +273,8 @@ static void on_cancelled(struct dialer *dialer)
     after_close(container_of(dialer, struct client, dialer));
 }
 
-/* Stops the poll that is under way, which nobody waits for any more. */
-static void abandon(struct client *client)
+void client_disconnect(struct client *client)
 {
-    report(client);
     if (client->phase == CLIENT_ASKING) {
         close_connection(client);
     } else if (client->phase == CLIENT_DIALING) {
@@ -349,49 +283,10 @@ static void abandon(struct client *client)
     }
 }
 
-/* The snapshot that was to be filled by the next poll, for one who does not wait for it any more. */
-static struct snapshot *leave_next(struct client *client)
+void client_abandon(struct client *client)
 {
-    struct snapshot *snapshot = client->next_snapshot;
-    if (list_is_empty(&client->next_polls)) {
-        client->next_snapshot = NULL;
-        client->next_commands = 0;
-    } else {
-        snapshot = new_snapshot(client, client->next_commands);
-        if (!snapshot) return NULL;
-    }
-    snapshot_judge(snapshot, TARGET_TIMEOUT,
-                   "another poll of the server, with less to ask, was not done in time");
-    snapshot->duration_ns = uv_hrtime() - client->started_ns;
-    snapshot_finish(snapshot);
-    return snapshot;
-}
-
-static struct snapshot *leave_current(struct client *client)
-{
-    const char *error;
-    bool dialing = client->phase == CLIENT_DIALING;
-    enum target_state state = target_state_when_late(dialing ? client->dialer.phase : DIALER_IDLE, &error);
-    struct snapshot *snapshot;
-    if (list_is_empty(&client->polls)) {
-        judge(client, state, error);
-        snapshot = snapshot_hold(client->snapshot);
-        abandon(client);
-        return snapshot;
-    }
-    snapshot = snapshot_copy(client->snapshot);
-    if (!snapshot) return NULL;
-    if (!client->judged) snapshot_judge(snapshot, state, error);
-    snapshot->duration_ns = uv_hrtime() - client->started_ns;
-    return snapshot;
-}
-
-struct snapshot *poll_give_up(struct poll *poll)
-{
-    struct client *client = poll->client;
-    link_remove(&poll->link);
-    poll->client = NULL;
-    return poll->waits_for_next ? leave_next(client) : leave_current(client);
+    report(client);
+    client_disconnect(client);
 }
 
 /* --- Life --- */
@@ -420,12 +315,6 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     list_init(&client->next_polls);
     link_init(&client->link);
     return client;
-}
-
-void poll_init(struct poll *poll)
-{
-    *poll = (struct poll){0};
-    link_init(&poll->link);
 }
 
 bool client_is_idle(const struct client *client)

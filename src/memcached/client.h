@@ -1,10 +1,8 @@
 /*
  * One memcached server: a connection that is kept, and at most one poll under way.
  *
- * A poll asks a set of stats commands and reads their replies in order. Whoever asks while a poll is under
- * way joins it and gets the same snapshot, unless the poll asks less than that: then it waits for the next
- * poll, which asks what all who wait for it want. A client keeps no deadline: each one who waits gives up
- * when its own is over, and the poll ends when nobody waits any more.
+ * A poll asks a set of stats commands and reads their replies in order, and ends in a snapshot. poll.h says
+ * how it is asked for, and who shares it.
  */
 #ifndef MEMCACHED_CLIENT_H
 #define MEMCACHED_CLIENT_H
@@ -62,19 +60,6 @@ enum client_phase {
     CLIENT_CLOSING, /* the connection is being closed; a poll may wait for it */
 };
 
-struct poll;
-
-/* `snapshot` is finished and one reference of it is the callee's. */
-typedef void (*poll_fn)(struct poll *poll, struct snapshot *snapshot);
-
-/* One who waits for a poll; embedded in its owner. */
-struct poll {
-    struct link link;
-    struct client *client;
-    bool waits_for_next; /* not for the poll that is under way */
-    poll_fn on_done;
-};
-
 typedef void (*client_close_fn)(struct client *client);
 
 struct client {
@@ -94,9 +79,12 @@ struct client {
     char request[COMMAND_REQUESTS_MAX];
     struct buffer rest;  /* the beginning of a line whose end has not arrived */
     uint64_t started_ns; /* of the poll */
+    uint64_t asked_ns;   /* when its first requests were sent */
     uint64_t used_ns;    /* last end of a poll */
     size_t received;     /* bytes in this poll */
     bool judged;         /* the poll's verdict is passed; it is reported when its connection is closed */
+    bool given_up;       /* the poll has been, by one of those who waited for it */
+    bool restarted;      /* the poll has been, for one who asked later */
     bool connected;      /* the stream leads to the server; for the counts */
     bool reported_down;  /* what the log said last */
     client_close_fn on_close;
@@ -111,21 +99,6 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
 /* Frees a client that has no connection and no poll. */
 void client_free(struct client *client);
 
-void poll_init(struct poll *poll);
-
-/*
- * Asks the server a set of commands, to which `stats` is added, or joins a poll that asks them all: its
- * snapshot may hold more. 0: on_done runs exactly once, from the loop, never inside this call, unless the
- * caller gives up. UV_ENOMEM: never.
- */
-int client_poll(struct client *client, struct poll *poll, unsigned commands, poll_fn on_done);
-
-/*
- * The caller's deadline is over: returns a finished snapshot of what has arrived (up, if that holds the whole
- * `stats` reply), the caller's to release, or NULL when out of memory. on_done will not run.
- */
-struct snapshot *poll_give_up(struct poll *poll);
-
 /* Whether there is nothing that a poll could reuse: no connection and no poll. */
 bool client_is_idle(const struct client *client);
 
@@ -135,5 +108,19 @@ bool client_close_unused(struct client *client, uint64_t before_ns);
 /* Closes the connection and frees the client; on_close runs once, from the loop, just before. Nobody may be
  * waiting (asserted). */
 void client_close(struct client *client, client_close_fn on_close);
+
+/* --- For poll.c --- */
+
+/* Begins the poll of client->snapshot, or leaves that to the close of a connection that is being closed. */
+void client_begin(struct client *client);
+
+/* Passes the verdict on the poll that is under way; the first one counts. */
+void client_judge(struct client *client, enum target_state state, const char *error);
+
+/* Ends the connection, or the attempt to make one. What of a poll is not judged then begins again. */
+void client_disconnect(struct client *client);
+
+/* Ends the poll that is under way, which is judged and nobody waits for. */
+void client_abandon(struct client *client);
 
 #endif

@@ -15,6 +15,7 @@
 #include "memcached/fan_out.h"
 
 #include "base/container.h"
+#include "memcached/poll.h"
 
 #include <stdlib.h>
 
@@ -92,7 +93,7 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     if (fan_out->missing == 0) finish(fan_out);
 }
 
-/* Polls never end inside client_poll. Who is due before it was asked is not asked. */
+/* Polls never end inside poll_start. Who is due before it was asked is not asked. */
 static void ask_more(struct fan_out *fan_out, unsigned count)
 {
     uint64_t now_ms = uv_now(fan_out->deadline.loop);
@@ -100,7 +101,7 @@ static void ask_more(struct fan_out *fan_out, unsigned count)
         struct fan_out_target *visit = &fan_out->visits[fan_out->next++];
         unsigned commands = fan_out->commands & visit->target->commands;
         visit->asked = visit->due_ms > now_ms &&
-                       client_poll(visit->target->client, &visit->poll, commands, on_polled) == 0;
+                       poll_start(&visit->poll, visit->target->client, commands, on_polled) == 0;
         if (!visit->asked) fan_out->missing--;
     }
 }

@@ -276,6 +276,40 @@ def test_overlapping_scrapes_share_one_poll(exporter, fake):
     assert server.count("stats") == 2
 
 
+@pytest.mark.parametrize("interval, header, timeout", [(1.0, "0.95", "10s"), (0.4, "2", "600ms")])
+def test_a_dead_poll_is_not_kept_alive_by_overlapping_scrapes(exporter, fake, interval, header, timeout):
+    """The kept connection goes silent for ever, new ones work: one scrape of each asker may be lost, not all that follow."""
+
+    def goes_silent(connection):
+        with connection.server.lock:
+            number = connection.server.connections
+        while line := connection.line():
+            if number == 1 and connection.server.count("stats") > 1:
+                connection.wait_for_end()
+                return
+            connection.send(PLAIN[line])
+
+    server = fake(script=goes_silent)
+    started = exporter("--scrape.timeout-offset=50ms", f"--memcached.timeout={timeout}", targets=[server.address])
+    assert started.exposition().value("memcached_up") == "1"
+    ups_of = {0: [], 1: []}
+
+    def ask(n):
+        time.sleep(n * interval / 2)
+        for _ in range(5):
+            begin = time.monotonic()
+            got = started.exposition(headers={"X-Prometheus-Scrape-Timeout-Seconds": header})
+            ups_of[n].append(got.value("memcached_up"))
+            time.sleep(max(0, interval - (time.monotonic() - begin)))
+
+    askers = [threading.Thread(target=ask, args=(n,)) for n in ups_of]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(30)
+    assert all(seen.count("0") <= 1 and seen[-1] == "1" for seen in ups_of.values()), ups_of
+
+
 def test_the_impatient_one_of_a_shared_poll_gets_its_answer_in_time(exporter, fake):
     def slow(connection):
         while line := connection.line():

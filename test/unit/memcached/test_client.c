@@ -9,6 +9,7 @@
 #include "fake_server.h"
 #include "loop.h"
 #include "memcached/client.h"
+#include "memcached/poll.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static struct snapshot *poll_once(struct world *world)
 {
     struct waiter waiter;
     waiter_init(&waiter);
-    assert_int_equal(client_poll(world->client, &waiter.poll, ALL_COMMANDS, on_done), 0);
+    assert_int_equal(poll_start(&waiter.poll, world->client, ALL_COMMANDS, on_done), 0);
     assert_int_equal(waiter.done, 0);
     loop_run_until_count(&world->loop, &waiter.done, 1);
     return waiter.snapshot;
@@ -281,7 +282,7 @@ static void test_reply_in_two_pieces(void **state)
     struct waiter waiter;
     world->server.reply_len = strlen(WHOLE) - 7;
     waiter_init(&waiter);
-    assert_int_equal(client_poll(world->client, &waiter.poll, ALL_COMMANDS, on_done), 0);
+    assert_int_equal(poll_start(&waiter.poll, world->client, ALL_COMMANDS, on_done), 0);
     loop_run_for(&world->loop, 50);
     assert_int_equal(waiter.done, 0);
 
@@ -315,7 +316,7 @@ static void test_overlapping_polls_share_one(void **state)
     struct waiter waiters[3];
     for (size_t n = 0; n < 3; n++) {
         waiter_init(&waiters[n]);
-        assert_int_equal(client_poll(world->client, &waiters[n].poll, ALL_COMMANDS, on_done), 0);
+        assert_int_equal(poll_start(&waiters[n].poll, world->client, ALL_COMMANDS, on_done), 0);
     }
     for (size_t n = 0; n < 3; n++) loop_run_until_count(&world->loop, &waiters[n].done, 1);
     assert_int_equal(world->server.requests, 1);
@@ -331,7 +332,7 @@ static void test_silence_until_the_deadline(void **state)
     struct waiter waiter;
     world->server.reply = NULL;
     waiter_init(&waiter);
-    assert_int_equal(client_poll(world->client, &waiter.poll, ALL_COMMANDS, on_done), 0);
+    assert_int_equal(poll_start(&waiter.poll, world->client, ALL_COMMANDS, on_done), 0);
     loop_run_for(&world->loop, 50);
     struct snapshot *snapshot = poll_give_up(&waiter.poll);
     assert_int_equal(snapshot->state, TARGET_TIMEOUT);
@@ -350,7 +351,7 @@ static void test_late_sections_do_not_cost_the_target(void **state)
     struct waiter waiter;
     world->server.reply = STATS "STAT maxconns 10";
     waiter_init(&waiter);
-    assert_int_equal(client_poll(world->client, &waiter.poll, ALL_COMMANDS, on_done), 0);
+    assert_int_equal(poll_start(&waiter.poll, world->client, ALL_COMMANDS, on_done), 0);
     loop_run_for(&world->loop, 50);
     struct snapshot *snapshot = poll_give_up(&waiter.poll);
     assert_int_equal(snapshot->state, TARGET_UP);
@@ -366,8 +367,8 @@ static void test_one_gives_up_while_another_waits_on(void **state)
     world->server.reply = STATS;
     waiter_init(&hasty);
     waiter_init(&patient);
-    client_poll(world->client, &hasty.poll, ALL_COMMANDS, on_done);
-    client_poll(world->client, &patient.poll, ALL_COMMANDS, on_done);
+    poll_start(&hasty.poll, world->client, ALL_COMMANDS, on_done);
+    poll_start(&patient.poll, world->client, ALL_COMMANDS, on_done);
     loop_run_for(&world->loop, 50);
     struct snapshot *snapshot = poll_give_up(&hasty.poll);
     assert_int_equal(snapshot->state, TARGET_UP);
@@ -389,7 +390,7 @@ static void test_giving_up_at_every_turn(void **state)
     for (unsigned turns = 0; turns < 12; turns++) {
         struct waiter waiter;
         waiter_init(&waiter);
-        assert_int_equal(client_poll(world->client, &waiter.poll, ALL_COMMANDS, on_done), 0);
+        assert_int_equal(poll_start(&waiter.poll, world->client, ALL_COMMANDS, on_done), 0);
         loop_turn(&world->loop, turns);
         struct snapshot *snapshot = waiter.done ? waiter.snapshot : poll_give_up(&waiter.poll);
         assert_true(snapshot->finished);

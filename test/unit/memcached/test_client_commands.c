@@ -13,6 +13,7 @@
 #include "fake_server.h"
 #include "loop.h"
 #include "memcached/client.h"
+#include "memcached/poll.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ static void start(struct world *world, struct waiter *waiter, unsigned commands)
 {
     *waiter = (struct waiter){0};
     poll_init(&waiter->poll);
-    assert_int_equal(client_poll(world->client, &waiter->poll, commands, on_done), 0);
+    assert_int_equal(poll_start(&waiter->poll, world->client, commands, on_done), 0);
     assert_int_equal(waiter->done, 0);
 }
 
