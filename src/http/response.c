@@ -68,6 +68,8 @@ void response_append_head(struct buffer *out, const struct response *response,
     append_date(out, transfer->now);
     buffer_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (transfer->coding) buffer_printf(out, "Content-Encoding: %s\r\n", transfer->coding);
+    /* Texts that quote what a client sent are never to be taken for a page. */
+    if (response->status >= 400) buffer_append_string(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");
     if (response->allow) buffer_printf(out, "Allow: %s\r\n", response->allow);
     if (response->retry_after) buffer_append_string(out, "Retry-After: 1\r\n");

@@ -48,7 +48,8 @@ static void test_everything(void **state)
         .framing = FRAMING_CHUNKED, .coding = "gzip", .minor = 1, .now = NOW};
     expect(&response, &transfer,
            "HTTP/1.1 503 Service Unavailable\r\n" DATE "Content-Type: text/plain; charset=utf-8\r\n"
-           "Content-Encoding: gzip\r\nVary: Accept, Accept-Encoding\r\nAllow: GET, HEAD\r\nRetry-After: 1\r\n"
+           "Content-Encoding: gzip\r\nX-Content-Type-Options: nosniff\r\nVary: Accept, "
+           "Accept-Encoding\r\nAllow: GET, HEAD\r\nRetry-After: 1\r\n"
            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
 }
 
@@ -59,12 +60,14 @@ static void test_http_1_0(void **state)
     struct response_transfer transfer = {
         .framing = FRAMING_LENGTH, .length = 0, .keep_alive = true, .minor = 0, .now = NOW};
     expect(&response, &transfer,
-           "HTTP/1.1 404 Not Found\r\n" DATE "Content-Type: text/html\r\nContent-Length: 0\r\n"
+           "HTTP/1.1 404 Not Found\r\n" DATE
+           "Content-Type: text/html\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n"
            "Connection: keep-alive\r\n\r\n");
     transfer.framing = FRAMING_CLOSE;
     transfer.keep_alive = false;
     expect(&response, &transfer,
-           "HTTP/1.1 404 Not Found\r\n" DATE "Content-Type: text/html\r\nConnection: close\r\n\r\n");
+           "HTTP/1.1 404 Not Found\r\n" DATE
+           "Content-Type: text/html\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
 }
 
 /* Single digits are padded, and the century's leap day is known. */
