@@ -18,6 +18,7 @@
 #include "memcached/fleet.h"
 #include "net/resolver.h"
 #include "settings/descriptors.h"
+#include "signals.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
 #include "web/handlers.h"
@@ -26,8 +27,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,7 +38,7 @@ enum exit_code { EXIT_CLEAN = 0, EXIT_START = 1, EXIT_USAGE = 2 };
 struct exporter {
     const struct options *options; /* the flags */
     uv_loop_t loop;
-    uv_signal_t terminate, interrupt;
+    struct signals signals;
     struct resolver *resolver;
     struct fleet *fleet;
     struct manager *manager;
@@ -63,8 +62,7 @@ static void on_resolver_closed(void *context)
 {
     struct exporter *exporter = context;
     exporter->resolver = NULL;
-    uv_close((uv_handle_t *) &exporter->terminate, NULL);
-    uv_close((uv_handle_t *) &exporter->interrupt, NULL);
+    signals_close(&exporter->signals);
     loop_lag_close(&exporter->turns);
 }
 
@@ -151,10 +149,9 @@ static void on_once(void *context, int code)
     stop(exporter);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_stop_asked(void *context)
 {
-    struct exporter *exporter = handle->data;
-    log_line(LOG_INFO, "stopping", LOG_FIELD("signal", strsignal(number)));
+    struct exporter *exporter = context;
     /* Nothing was written yet, and 0 would say that every server was up. */
     if (exporter->options->once && !exporter->stopping) exporter->code = EXIT_START;
     stop(exporter);
@@ -162,9 +159,19 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* --- Start --- */
 
+static void print_line(const char *what, const char *why)
+{
+    struct buffer line;
+    buffer_init(&line, 2 * OPTIONS_TEXT_MAX);
+    buffer_printf(&line, "%s: %s%s%s\n", PROGRAM_NAME, what, *what ? ": " : "", why);
+    buffer_append_char(&line, '\0');
+    if (!line.failed) log_plain(line.data);
+    buffer_deinit(&line);
+}
+
 static enum exit_code fail(const char *what, const char *why)
 {
-    fprintf(stderr, "%s: %s: %s\n", PROGRAM_NAME, what, why);
+    print_line(what, why);
     return EXIT_START;
 }
 
@@ -172,24 +179,7 @@ static enum exit_code fail(const char *what, const char *why)
 static void print_failure(int result, struct buffer *error)
 {
     buffer_append_char(error, '\0');
-    const char *why = error->failed || !error->data[0] ? uv_strerror(result) : error->data;
-    fprintf(stderr, "%s: %s\n", PROGRAM_NAME, why);
-}
-
-static enum exit_code start_loop(struct exporter *exporter)
-{
-    int result = uv_loop_init(&exporter->loop);
-    if (result < 0) return fail("cannot start the loop", uv_strerror(result));
-    signal(SIGPIPE, SIG_IGN);
-    /* A limit of file sizes is an error like any other to the textfile, not the end of the process. */
-    signal(SIGXFSZ, SIG_IGN);
-    uv_signal_init(&exporter->loop, &exporter->terminate);
-    uv_signal_init(&exporter->loop, &exporter->interrupt);
-    exporter->terminate.data = exporter->interrupt.data = exporter;
-    uv_signal_start(&exporter->terminate, on_signal, SIGTERM);
-    uv_signal_start(&exporter->interrupt, on_signal, SIGINT);
-    loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
-    return EXIT_CLEAN;
+    print_line("", error->failed || !error->data[0] ? uv_strerror(result) : error->data);
 }
 
 static void on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
@@ -263,7 +253,7 @@ static void on_first_set(void *context, int status, const char *error)
 {
     struct exporter *exporter = context;
     if (status == 0 || exporter->stopping) return;
-    fprintf(stderr, "%s: %s\n", PROGRAM_NAME, error);
+    print_line("", error);
     exporter->code = code_of(exporter, status);
     stop(exporter);
 }
@@ -382,6 +372,8 @@ static void start_publisher(struct exporter *exporter)
 
 static enum exit_code start(struct exporter *exporter)
 {
+    int result = signals_start(&exporter->signals, &exporter->loop, on_stop_asked, exporter);
+    if (result < 0) return fail("cannot handle signals", uv_strerror(result));
     enum exit_code code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_manager(exporter);
     exporter->handlers = (struct handlers){
@@ -406,8 +398,9 @@ static void bound_memory(void)
 
 static enum exit_code run(struct exporter *exporter)
 {
-    enum exit_code code = start_loop(exporter);
-    if (code != EXIT_CLEAN) return code;
+    int result = uv_loop_init(&exporter->loop);
+    if (result < 0) return fail("cannot start the loop", uv_strerror(result));
+    loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
     exporter->code = start(exporter);
     if (exporter->code != EXIT_CLEAN) stop(exporter);
     uv_run(&exporter->loop, UV_RUN_DEFAULT);
@@ -437,7 +430,7 @@ int exporter_run(const struct options *options)
 {
     struct exporter exporter = {.options = options};
     bound_memory();
-    signal(SIGHUP, SIG_IGN); /* until it means a reload */
+    signals_ignore();
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     descriptors_raise();
     enum exit_code code = check(options);

@@ -331,7 +331,7 @@ def test_sigterm_lets_a_running_scrape_finish(exporter, fake):
     wait_until(lambda: server.count("stats"), "the scrape to be under way")
     started.process.signal(signal.SIGTERM)
     wait_until(lambda: not started.listening(), "the listener to be closed", 1)
-    started.stop()
+    started.stop(asked=True)
     thread.join(10)
     assert answers[0].status == 200
     assert Exposition(answers[0].body).value("memcached_up") == "1"
@@ -349,14 +349,19 @@ def test_a_scrape_that_takes_too_long_does_not_keep_it(exporter, fake):
     assert not thread.is_alive()
 
 
-def test_sigterm_twice_is_no_harm(exporter, fake):
-    server = fake(script=slow(0.5))
-    started = exporter("--memcached.timeout=4s", targets=[server.address])
-    thread, answers = in_background(started)
-    wait_until(lambda: server.count("stats"), "the scrape to be under way")
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(exporter, fake, second):
+    server = fake(script=lambda connection: connection.wait_for_end())
+    started = exporter("--memcached.timeout=60s", targets=[server.address])
+    thread, _ = in_background(started)
+    wait_until(lambda: server.connections, "the scrape to be under way")
     started.process.signal(signal.SIGTERM)
-    time.sleep(0.1)
-    started.stop()
+    wait_until(lambda: "msg=stopping" in started.process.stderr, "the first signal")
+    begin = time.monotonic()
+    started.process.signal(second)
+    assert started.process.wait() == 128 + second
+    assert time.monotonic() - begin < 3
+    started.ended = True
     thread.join(10)
 
 

@@ -1,0 +1,52 @@
+#include "signals.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Shells say of a process that a signal has ended: 128 plus its number. */
+#define EXIT_BY_SIGNAL 128
+
+void signals_ignore(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+/* _exit and no signal by default: that would not end the first process of a container. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct signals *signals = handle->data;
+    if (signals->received) {
+        log_line(LOG_WARN, "stopping at once, a second signal came", LOG_FIELD("signal", strsignal(number)));
+        _exit(EXIT_BY_SIGNAL + number);
+    }
+    signals->received = true;
+    log_line(LOG_INFO, "stopping", LOG_FIELD("signal", strsignal(number)));
+    signals->on_stop(signals->context);
+}
+
+static int start_one(struct signals *signals, uv_loop_t *loop, int number)
+{
+    uv_signal_t *handle = &signals->handles[signals->count];
+    int result = uv_signal_init(loop, handle);
+    if (result < 0) return result;
+    signals->count++;
+    handle->data = signals;
+    return uv_signal_start(handle, on_signal, number);
+}
+
+int signals_start(struct signals *signals, uv_loop_t *loop, void (*on_stop)(void *context), void *context)
+{
+    *signals = (struct signals){.on_stop = on_stop, .context = context};
+    int result = start_one(signals, loop, SIGTERM);
+    return result < 0 ? result : start_one(signals, loop, SIGINT);
+}
+
+void signals_close(struct signals *signals)
+{
+    while (signals->count) uv_close((uv_handle_t *) &signals->handles[--signals->count], NULL);
+}
