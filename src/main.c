@@ -42,6 +42,7 @@
 #include "cli/options.h"
 #include "exporter.h"
 #include "settings/check.h"
+#include "settings/descriptors.h"
 
 #include <stdio.h>
 
@@ -83,6 +84,7 @@ int main(int argc, char **argv)
     struct options options;
     struct buffer text;
     (void) argc;
+    descriptors_hold_standard();
     buffer_init(&text, 1024 * 1024);
     enum options_outcome outcome = options_parse(&options, argv, environ, &text);
     int code = run(&options, outcome, &text);

@@ -44,6 +44,26 @@ bool utf8_is_valid(struct slice text)
     return true;
 }
 
+/* Of one sequence, 0 for one of four bytes: none of those is looked for here. */
+static unsigned code_point(const char *text, size_t len)
+{
+    const unsigned char *byte = (const unsigned char *) text;
+    return len == 1   ? byte[0]
+           : len == 2 ? (byte[0] & 0x1fu) << 6 | (byte[1] & 0x3fu)
+           : len == 3 ? (byte[0] & 0x0fu) << 12 | (byte[1] & 0x3fu) << 6 | (byte[2] & 0x3fu)
+                      : 0;
+}
+
+/*
+ * Controls, and marks that make a terminal show a line otherwise than it is: the C0 and C1 controls and DEL,
+ * the marks that turn the direction of writing, and the separators of lines and paragraphs.
+ */
+static bool is_control(unsigned code)
+{
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 void utf8_append_escaped(struct buffer *out, struct slice text)
 {
     while (text.len) {
@@ -57,8 +77,8 @@ void utf8_append_escaped(struct buffer *out, struct slice text)
             buffer_append_char(out, (char) c);
         } else if (c == '\n') {
             buffer_append_string(out, "\\n");
-        } else if (c < 0x20 || c == 0x7f) {
-            buffer_printf(out, "\\u%04x", c);
+        } else if (len < 4 && is_control(code_point(text.data, len))) {
+            buffer_printf(out, "\\u%04x", code_point(text.data, len));
         } else {
             buffer_append(out, text.data, len);
         }

@@ -22,7 +22,8 @@ bool utf8_is_valid(struct slice text);
 
 /*
  * Appends bytes from outside in a form that a log line or a message may hold between double quotes: valid
- * UTF-8, with JSON's escapes for quotes, backslashes and control characters.
+ * UTF-8, with JSON's escapes for quotes, backslashes, control characters (C0, DEL, C1), marks that turn the
+ * direction of writing, and the separators U+2028 and U+2029.
  */
 void utf8_append_escaped(struct buffer *out, struct slice text);
 

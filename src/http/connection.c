@@ -101,7 +101,7 @@ static void refuse(struct connection *connection, int status, const char *why)
     struct request request = {.method = METHOD_OTHER, .minor = 1};
     struct response response = {.status = status, .content_type = "text/plain; charset=utf-8"};
     struct buffer body;
-    log_line(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
+    log_line_limited(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
     if (!connection->rejected) connection->shared->refused++;
     response.retry_after = status == 503;
     buffer_init(&body, 1024);

@@ -150,7 +150,7 @@ static void on_written(struct stream *stream, int status);
 static void write_buffers(struct exchange *exchange, const uv_buf_t *buffers, unsigned count)
 {
     bool failed = exchange->head.failed || exchange->piece.failed || exchange->packed.failed;
-    if (failed) log_line(LOG_ERROR, "an answer is cut", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
+    if (failed) log_line_limited(LOG_ERROR, "an answer is cut", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
     int result = failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
     exchange->write_started_ms = uv_now(exchange->stream->loop);
     for (unsigned n = 0; result == 0 && n < count; n++) exchange->answer.bytes += buffers[n].len;
@@ -285,7 +285,7 @@ static void send_first(struct exchange *exchange, const struct response *respons
 static void send_failure(struct exchange *exchange)
 {
     struct response failure = {.status = 500, .content_type = "text/plain; charset=utf-8"};
-    log_line(LOG_ERROR, "an answer cannot be made", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
+    log_line_limited(LOG_ERROR, "an answer cannot be made", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
     release_body(exchange);
     compressor_deinit(&exchange->compressor);
     buffer_clear(&exchange->piece);

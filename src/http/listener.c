@@ -88,7 +88,8 @@ static void on_waiting(uv_stream_t *stream, int status)
 {
     struct listener *listener = container_of(stream, struct listener, stream);
     if (status < 0)
-        log_line(LOG_WARN, "a connection could not be accepted", LOG_FIELD("err", uv_strerror(status)));
+        log_line_limited(LOG_WARN, "a connection could not be accepted",
+                         LOG_FIELD("err", uv_strerror(status)));
     else
         listener->on_connection(listener);
 }

@@ -2,12 +2,22 @@
 
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Descriptors beside those of targets and HTTP connections: listeners, DNS, epoll, log, discovery. */
 #define OTHER_DESCRIPTORS 64
+
+void descriptors_hold_standard(void)
+{
+    for (int n = STDIN_FILENO; n <= STDERR_FILENO; n++) {
+        if (fcntl(n, F_GETFD) >= 0) continue;
+        if (open("/dev/null", O_RDWR) < 0) return; /* gets the lowest number that is free: n */
+    }
+}
 
 void descriptors_raise(void)
 {

@@ -6,6 +6,12 @@
 
 #include <stddef.h>
 
+/*
+ * Opens /dev/null in place of standard input, output and error where they are closed. Else the first files
+ * that the program opens would get their numbers, and messages would go there. To be called first of all.
+ */
+void descriptors_hold_standard(void);
+
 /* Raises the soft limit to the hard one. */
 void descriptors_raise(void);
 

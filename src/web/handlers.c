@@ -73,8 +73,9 @@ static uint64_t scrape_timeout_ms(const struct options *options, struct slice he
     double seconds, offset = (double) options->timeout_offset_ns / 1e9;
     if (header.len == 0) return timeout_ms;
     if (!number_parse_double(header, &seconds) || !(seconds > 0)) {
-        log_line(LOG_WARN, "the scrape timeout header is no positive number of seconds, it is ignored",
-                 (struct log_field){"value", header});
+        log_line_limited(LOG_WARN,
+                         "the scrape timeout header is no positive number of seconds, it is ignored",
+                         (struct log_field){"value", header});
         return timeout_ms;
     }
     double left_ms = 1000 * (seconds > offset ? seconds - offset : seconds / 2);

@@ -13,7 +13,6 @@ from support.exporter import Exporter  # noqa: E402  (needs the path above)
 from support.fake import DeafListener, FakeMemcached  # noqa: E402
 from support.memcached import Memcached  # noqa: E402
 from support.process import free_port  # noqa: E402
-from support.scripted import ScriptedServers  # noqa: E402
 
 
 def starter(make, end):
@@ -50,12 +49,7 @@ def deaf():
 
 
 @pytest.fixture
-def scripted():
-    yield from starter(ScriptedServers, ScriptedServers.close)
-
-
-@pytest.fixture
-def exporter(memcached, fake, deaf, scripted):
+def exporter(memcached, fake, deaf):
     """Takes the servers' fixtures, so that exporters end before what they are connected to."""
     yield from starter(Exporter, lambda started: None if started.ended else started.stop())
 

@@ -9,7 +9,11 @@
 #include "base/log.h"
 #include "base/utf8.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The log writes into a pipe that the tests read. */
@@ -159,6 +163,108 @@ static void leaves_out_lower_levels(void **state)
     }
 }
 
+/* --- Nobody reads --- */
+
+static char piece[256 * 1024];
+
+/* What is in the pipe now, as a string. */
+static const char *read_pipe(int descriptor)
+{
+    size_t len = 0;
+    struct pollfd ready = {.fd = descriptor, .events = POLLIN};
+    while (len < sizeof(piece) - 1 && poll(&ready, 1, 0) > 0) {
+        ssize_t n = read(descriptor, piece + len, sizeof(piece) - 1 - len);
+        if (n <= 0) break;
+        len += (size_t) n;
+    }
+    piece[len] = '\0';
+    return piece;
+}
+
+static unsigned count_lines(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (; (text = strstr(text, part)); text++) count++;
+    return count;
+}
+
+/* Writes lines until some are lost; the reader then finds whole lines, and how many are missing. */
+static void fill_and_drain(int reader)
+{
+    char number[32];
+    unsigned written = 0;
+    uint64_t lost = log_lost();
+    while (log_lost() < lost + 3) {
+        snprintf(number, sizeof(number), "%u", written++);
+        log_line(LOG_INFO, "fill", LOG_FIELD("n", number));
+    }
+    const char *text = read_pipe(reader);
+    unsigned whole = count_lines(text, "msg=fill");
+    log_line(LOG_INFO, "after", LOG_FIELD("k", "v"));
+    text = read_pipe(reader);
+    whole += count_lines(text, "msg=fill"); /* one may have been written in part before */
+    assert_in_range(whole, written - 3, written - 2);
+    assert_non_null(
+        strstr(text, "level=warn msg=\"log lines were lost, nobody read them in time\" lines=3\n"));
+    assert_non_null(strstr(text, "level=info msg=after k=v\n"));
+    log_line(LOG_INFO, "later", LOG_FIELD("k", "v"));
+    assert_int_equal(count_lines(read_pipe(reader), "\n"), 1);
+}
+
+static void a_full_pipe_loses_lines_and_says_so(void **state)
+{
+    (void) state;
+    log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
+    fill_and_drain(ends[0]);
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0); /* others may share it */
+}
+
+static void a_full_socket_loses_lines_and_says_so(void **state)
+{
+    (void) state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    log_configure(LOG_INFO, LOG_LOGFMT, pair[1]);
+    fill_and_drain(pair[0]);
+    close(pair[0]);
+    log_line(LOG_INFO, "gone", LOG_FIELD("k", "v")); /* no SIGPIPE */
+    close(pair[1]);
+}
+
+/* As when the pipe belongs to another user: it cannot be opened anew. */
+static void a_pipe_that_cannot_be_opened_anew(void **state)
+{
+    (void) state;
+    struct rlimit limit, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    log_configure(LOG_INFO, LOG_LOGFMT, -1);
+    int spare = dup(0);
+    none = (struct rlimit){(rlim_t) spare, limit.rlim_max};
+    close(spare);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    fill_and_drain(ends[0]);
+}
+
+static void a_limited_line_comes_once_a_minute(void **state)
+{
+    (void) state;
+    struct log_limit limit = {0};
+    struct log_field field = LOG_FIELD("k", "v");
+    log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
+    for (int n = 0; n < 5; n++) log_write_limited(&limit, LOG_WARN, "m", &field, 1);
+    assert_line("time=", " level=warn msg=m k=v\n");
+    assert_int_equal(limit.held, 4);
+    limit.next_ns = 1; /* the minute is over */
+    log_write_limited(&limit, LOG_WARN, "m", &field, 1);
+    assert_line("time=", " level=warn msg=m k=v repeated=4\n");
+    log_write_limited(&limit, LOG_WARN, "m", &field, 1);
+    assert_string_equal(read_pipe(ends[0]), "");
+    for (int n = 0; n < 3; n++) log_line_limited(LOG_WARN, "one place", LOG_FIELD("k", "v"));
+    assert_int_equal(count_lines(read_pipe(ends[0]), "one place"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +274,10 @@ int main(void)
         cmocka_unit_test(cuts_long_values),
         cmocka_unit_test(loses_no_line_for_its_length),
         cmocka_unit_test(leaves_out_lower_levels),
+        cmocka_unit_test(a_full_pipe_loses_lines_and_says_so),
+        cmocka_unit_test(a_full_socket_loses_lines_and_says_so),
+        cmocka_unit_test(a_pipe_that_cannot_be_opened_anew),
+        cmocka_unit_test(a_limited_line_comes_once_a_minute),
     };
     return cmocka_run_group_tests(tests, open_pipe, close_pipe);
 }

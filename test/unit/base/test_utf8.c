@@ -108,6 +108,31 @@ static void a_text_is_as_good_as_each_of_its_sequences(void **state)
     assert_false(utf8_is_valid(SLICE("\xed\xa0\x80")));
 }
 
+static void escapes_what_terminals_obey(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text, *escaped;
+    } rows[] = {
+        {"a\"b\\c\n", "a\\\"b\\\\c\\n"},
+        {"\x1b[2J\x7f", "\\u001b[2J\\u007f"},
+        {"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", "\\u0080\\u009b\\u009f\xc2\xa0"},
+        {"\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f", "\xe2\x80\x8d\\u200e\\u200f"},
+        {"\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf", "\xe2\x80\xa7\\u2028\\u202e\xe2\x80\xaf"},
+        {"\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c", "\\u2066\\u2069\\u061c"},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xff\x80", UTF8_REPLACEMENT UTF8_REPLACEMENT},
+    };
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        struct buffer out;
+        buffer_init(&out, 1024);
+        utf8_append_escaped(&out, slice_of(rows[n].text));
+        buffer_append_char(&out, '\0');
+        assert_string_equal(out.data, rows[n].escaped);
+        buffer_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +142,7 @@ int main(void)
         cmocka_unit_test(refuses_a_broken_continuation),
         cmocka_unit_test(the_replacement_is_well_formed),
         cmocka_unit_test(a_text_is_as_good_as_each_of_its_sequences),
+        cmocka_unit_test(escapes_what_terminals_obey),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
