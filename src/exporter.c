@@ -184,7 +184,7 @@ static void print_failure(int result, struct buffer *error)
 
 static void on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
 {
-    telemetry_observe_poll(context, client->name, snapshot);
+    telemetry_observe_poll(context, client->key.name, snapshot);
 }
 
 static enum exit_code start_fleet(struct exporter *exporter)

@@ -296,7 +296,8 @@ static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
 /* `stats` is always asked, and always shown. */
 static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 {
-    return fleet->commands & (fan_out_target(fleet->fan_out, target)->commands | COMMAND_BIT(COMMAND_STATS));
+    return fleet->commands &
+           (fan_out_target(fleet->fan_out, target)->profile->commands | COMMAND_BIT(COMMAND_STATS));
 }
 
 /*

@@ -154,7 +154,7 @@ static int start_fan_out(struct gather *gather)
     size_t count = 0;
     if (!owned) return UV_ENOMEM;
     for (size_t n = 0; n < targets->count; n++) {
-        if (shard_owns(plan->shard, slice_of(targets->items[n]->client->name)))
+        if (shard_owns(plan->shard, slice_of(targets->items[n]->client->key.name)))
             owned[count++] = targets->items[n];
     }
     int status = fan_out_start(&gather->fan_out, plan->fleet, owned, count, plan->commands, plan->timeout_ms,

@@ -50,7 +50,7 @@ static void report(struct client *client)
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     snapshot_finish(snapshot);
-    target_state_log(snapshot, client->name, &client->reported_down);
+    target_state_log(snapshot, client->key.name, &client->reported_down);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
     polls_tell(client, snapshot);
     snapshot_release(snapshot);
@@ -243,7 +243,8 @@ static void on_written(struct stream *stream, int status)
 
 void client_free(struct client *client)
 {
-    free(client->name);
+    profile_release(client->key.profile);
+    free(client->key.name);
     free(client);
 }
 
@@ -291,26 +292,24 @@ void client_abandon(struct client *client)
 
 /* --- Life --- */
 
-struct client *client_new(struct client_shared *shared, const struct address *address)
+struct client *client_new(struct client_shared *shared, const struct address *address,
+                          struct profile *profile)
 {
     struct client *client = calloc(1, sizeof(*client));
-    struct buffer name;
-    if (!client) return NULL;
-    buffer_init(&name, 2 * sizeof(address->host));
-    address_format(address, &name);
-    buffer_append_char(&name, '\0');
-    if (name.failed) {
-        buffer_deinit(&name);
+    char *name = address_text(address);
+    if (!client || !name) {
         free(client);
+        free(name);
         return NULL;
     }
     client->shared = shared;
     client->address = *address;
-    client->name = name.data;
+    client->key = (struct client_key){name, profile_hold(profile)};
     buffer_init(&client->rest, REPLY_LINE_MAX);
     stream_init(&client->stream, shared->loop);
     dialer_init(&client->dialer, shared->loop, shared->resolver, &shared->limiter, &client->address,
                 &client->stream);
+    client->dialer.policy = profile->policy;
     list_init(&client->polls);
     list_init(&client->next_polls);
     link_init(&client->link);

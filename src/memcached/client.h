@@ -8,6 +8,7 @@
 #define MEMCACHED_CLIENT_H
 
 #include "base/list.h"
+#include "memcached/profile.h"
 #include "memcached/session.h"
 #include "memcached/snapshot.h"
 #include "net/address.h"
@@ -62,10 +63,16 @@ enum client_phase {
 
 typedef void (*client_close_fn)(struct client *client);
 
+/* Under which a fleet finds a client; profiles that make the same connections are equal. */
+struct client_key {
+    char *name; /* canonical address, owned by the client, NUL-terminated */
+    struct profile *profile;
+};
+
 struct client {
     struct client_shared *shared; /* borrowed */
     struct address address;
-    char *name; /* canonical address, owned; the key under which a fleet finds it */
+    struct client_key key; /* owned; the profile is held */
     enum client_phase phase;
     struct stream stream;
     struct dialer dialer;
@@ -90,11 +97,12 @@ struct client {
     client_close_fn on_close;
     struct link link;    /* of the fleet */
     unsigned users;      /* of the fleet: targets that hold it */
-    unsigned configured; /* those of them that have no policy */
+    unsigned configured; /* those of them whose profile has no policy */
 };
 
-/* NULL when out of memory. */
-struct client *client_new(struct client_shared *shared, const struct address *address);
+/* Holds the profile, whose policy judges what the address is resolved to. NULL when out of memory. */
+struct client *client_new(struct client_shared *shared, const struct address *address,
+                          struct profile *profile);
 
 /* Frees a client that has no connection and no poll. */
 void client_free(struct client *client);

@@ -99,7 +99,7 @@ static void ask_more(struct fan_out *fan_out, unsigned count)
     uint64_t now_ms = uv_now(fan_out->deadline.loop);
     for (; count > 0 && fan_out->next < fan_out->count; count--) {
         struct fan_out_target *visit = &fan_out->visits[fan_out->next++];
-        unsigned commands = fan_out->commands & visit->target->commands;
+        unsigned commands = fan_out->commands & visit->target->profile->commands;
         visit->asked = visit->due_ms > now_ms &&
                        poll_start(&visit->poll, visit->target->client, commands, on_polled) == 0;
         if (!visit->asked) fan_out->missing--;
@@ -172,7 +172,7 @@ static void on_deadline(uv_timer_t *deadline)
 /* When a target has to have answered: its own time or the fan-out's is over, whichever ends first. */
 static uint64_t due_ms(const uv_loop_t *loop, const struct target *target, uint64_t timeout_ms)
 {
-    uint64_t left_ms = target->timeout_ms < timeout_ms ? target->timeout_ms : timeout_ms;
+    uint64_t own_ms = target->profile->timeout_ms, left_ms = own_ms < timeout_ms ? own_ms : timeout_ms;
     return left_ms < UINT64_MAX - uv_now(loop) ? uv_now(loop) + left_ms : UINT64_MAX;
 }
 

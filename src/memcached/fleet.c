@@ -30,7 +30,7 @@ struct fleet {
     struct client_shared shared;
     uint64_t idle_timeout_ns;
     unsigned max_unused;
-    void *by_name; /* tree of clients, for tsearch(3) */
+    void *by_key; /* tree of client keys, for tsearch(3) */
     struct list used, unused;
     size_t unused_count;
     size_t alive; /* clients that are not freed, those being closed included */
@@ -41,13 +41,11 @@ struct fleet {
     void *context;
 };
 
-/* By name, then by policy. */
-static int compare_clients(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-    const struct client *left = a, *right = b;
+    const struct client_key *left = a, *right = b;
     int order = strcmp(left->name, right->name);
-    uintptr_t one = (uintptr_t) left->dialer.policy, other = (uintptr_t) right->dialer.policy;
-    return order ? order : (one > other) - (one < other);
+    return order ? order : profile_compare(left->profile, right->profile);
 }
 
 static void finish_close(struct fleet *fleet)
@@ -62,7 +60,6 @@ static void finish_close(struct fleet *fleet)
 static void on_client_closed(struct client *client)
 {
     struct fleet *fleet = container_of(client->shared, struct fleet, shared);
-    policy_release(client->dialer.policy);
     fleet->alive--;
     finish_close(fleet);
 }
@@ -72,7 +69,7 @@ static void drop_client(struct fleet *fleet, struct client *client)
     assert(client->users == 0);
     link_remove(&client->link);
     fleet->unused_count--;
-    tdelete(client, &fleet->by_name, compare_clients);
+    tdelete(&client->key, &fleet->by_key, compare_keys);
     client_close(client, on_client_closed);
 }
 
@@ -119,35 +116,47 @@ static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)
 
 /* --- Targets --- */
 
-/* The client of that name which targets without a policy hold; `key` has no policy either. */
-static struct client *find_configured(struct fleet *fleet, const struct client *key)
+static struct client *find_client(struct fleet *fleet, const struct client_key *key)
 {
-    struct client **found = tfind(key, &fleet->by_name, compare_clients);
-    return found && (*found)->configured ? *found : NULL;
+    struct client_key **found = tfind(key, &fleet->by_key, compare_keys);
+    return found ? container_of(*found, struct client, key) : NULL;
+}
+
+/* The client of that name which configured targets hold. */
+static struct client *find_configured(struct fleet *fleet, const struct client_key *key)
+{
+    struct profile open = *key->profile;
+    open.policy = NULL;
+    struct client *client = find_client(fleet, &(struct client_key){key->name, &open});
+    return client && client->configured ? client : NULL;
+}
+
+/* It comes without a place in a list. */
+static struct client *add_client(struct fleet *fleet, const struct address *address, struct profile *profile)
+{
+    struct client *client = client_new(&fleet->shared, address, profile);
+    if (!client) return NULL;
+    if (!tsearch(&client->key, &fleet->by_key, compare_keys)) {
+        client_free(client);
+        return NULL;
+    }
+    fleet->alive++;
+    return client;
 }
 
 /*
- * Finds the client of an address or makes it; NULL when out of memory. It comes without a place in a list.
- * What a policy says of a configured server does not matter, so that one's client is shared with all.
+ * Finds the client of an address or makes it; NULL when out of memory. What a policy says of a configured
+ * server does not matter: its client is shared with all.
  */
-static struct client *find_client(struct fleet *fleet, const struct address *address, struct policy *policy)
+static struct client *use_client(struct fleet *fleet, const struct address *address, struct profile *profile)
 {
-    struct client *client = client_new(&fleet->shared, address), *other = NULL;
-    struct client **found;
-    if (!client) return NULL;
-    if (policy) other = find_configured(fleet, client);
-    if (!other) {
-        client->dialer.policy = policy;
-        found = tsearch(client, &fleet->by_name, compare_clients);
-        other = found ? *found : NULL;
-    }
-    if (other != client) {
-        client_free(client);
-        return other;
-    }
-    if (policy) policy_hold(policy);
-    fleet->alive++;
-    return client;
+    struct client_key key = {address_text(address), profile};
+    struct client *client = NULL;
+    if (!key.name) return NULL;
+    if (profile->policy) client = find_configured(fleet, &key);
+    if (!client) client = find_client(fleet, &key);
+    free(key.name);
+    return client ? client : add_client(fleet, address, profile);
 }
 
 static void hold_client(struct fleet *fleet, struct client *client, bool configured)
@@ -182,26 +191,25 @@ static char *copy_slice(struct slice slice)
 
 bool fleet_has(struct fleet *fleet, const struct address *address)
 {
-    struct client *key = client_new(&fleet->shared, address);
-    bool has = key && find_configured(fleet, key);
-    if (key) client_free(key);
+    struct profile open = {.policy = NULL};
+    struct client_key key = {address_text(address), &open};
+    bool has = key.name && find_configured(fleet, &key);
+    free(key.name);
     return has;
 }
 
-struct target *target_new(struct fleet *fleet, const struct address *address, struct policy *policy,
+struct target *target_new(struct fleet *fleet, const struct address *address, struct profile *profile,
                           struct slice name, struct slice labels)
 {
     struct target *target = calloc(1, sizeof(*target));
     if (!target) return NULL;
     target->fleet = fleet;
-    target->commands = ~0u;
-    target->timeout_ms = UINT64_MAX;
+    target->profile = profile_hold(profile);
     target->name = copy_slice(name);
     target->labels = copy_slice(labels);
-    if (target->name && target->labels) target->client = find_client(fleet, address, policy);
+    if (target->name && target->labels) target->client = use_client(fleet, address, profile);
     if (target->client) {
-        target->configured = !policy;
-        hold_client(fleet, target->client, target->configured);
+        hold_client(fleet, target->client, !profile->policy);
         return target;
     }
     target_release(target);
@@ -211,7 +219,8 @@ struct target *target_new(struct fleet *fleet, const struct address *address, st
 void target_release(struct target *target)
 {
     if (!target) return;
-    if (target->client) release_client(target->fleet, target->client, target->configured);
+    if (target->client) release_client(target->fleet, target->client, !target->profile->policy);
+    profile_release(target->profile);
     free(target->name);
     free(target->labels);
     free(target);

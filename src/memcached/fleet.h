@@ -5,16 +5,16 @@
  * share one, whether they come from the configuration or from a URL. A client whose last target is gone lives
  * on for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
  *
- * A target that somebody named in a URL is made under a policy. It shares the client of a configured server,
- * which has none, but else only that of targets under the same policy: another may have a connection that
- * this policy forbids.
+ * A target that somebody named in a URL has a profile with a policy. It shares the client of a configured
+ * server, whose profile has none, but else only that of targets whose profiles have the same policy: another
+ * client may have a connection that this policy forbids.
  */
 #ifndef MEMCACHED_FLEET_H
 #define MEMCACHED_FLEET_H
 
 #include "memcached/client.h"
+#include "memcached/profile.h"
 #include "net/address.h"
-#include "net/policy.h"
 #include "net/resolver.h"
 
 #include <stdbool.h>
@@ -25,14 +25,12 @@
 struct fleet;
 
 struct target {
-    struct fleet *fleet;   /* borrowed */
-    struct client *client; /* held */
-    bool configured;       /* made without a policy */
-    unsigned group;        /* whom it belongs to, for its owner */
-    unsigned commands;     /* set of commands that it may be asked; all, unless its owner narrows it */
-    uint64_t timeout_ms;   /* of its polls; without end, unless its owner sets one */
-    char *name;            /* as the user wrote it; owned, NUL-terminated */
-    char *labels;          /* rendered label set, "" for none; owned, NUL-terminated */
+    struct fleet *fleet;     /* borrowed */
+    struct client *client;   /* held */
+    struct profile *profile; /* how it is asked; held */
+    unsigned group;          /* whom it belongs to, for its owner */
+    char *name;              /* as the user wrote it; owned, NUL-terminated */
+    char *labels;            /* rendered label set, "" for none; owned, NUL-terminated */
 };
 
 struct fleet_config {
@@ -62,11 +60,11 @@ void fleet_limit_unused(struct fleet *fleet, unsigned max_unused);
 uv_loop_t *fleet_loop(const struct fleet *fleet);
 
 /*
- * Copies name and labels. `policy` judges what a name is resolved to; a literal or a path has been judged by
- * the caller. It is held as long as it is needed; NULL for what is configured, which may be anything. NULL
+ * Copies name and labels, and holds the profile. The profile's policy judges what a name is resolved to; a
+ * literal or a path has been judged by the caller. A profile without a policy makes a configured target. NULL
  * when out of memory.
  */
-struct target *target_new(struct fleet *fleet, const struct address *address, struct policy *policy,
+struct target *target_new(struct fleet *fleet, const struct address *address, struct profile *profile,
                           struct slice name, struct slice labels);
 
 /* Whether a target of that address is configured, however it was written. */

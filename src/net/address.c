@@ -231,6 +231,16 @@ void address_format(const struct address *address, struct buffer *out)
     format(address->kind, address->host, address->port, out);
 }
 
+char *address_text(const struct address *address)
+{
+    struct buffer text;
+    buffer_init(&text, 2 * sizeof(*address));
+    address_format(address, &text);
+    char *copy = text.failed ? NULL : strndup(text.data, text.len);
+    buffer_deinit(&text);
+    return copy;
+}
+
 /* Interfaces go by name or, as RFC 4007 allows, by number. 0 for one that is not there. */
 static uint32_t scope_of(struct slice zone)
 {

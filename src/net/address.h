@@ -66,6 +66,9 @@ const char *address_parse_listen(struct address *address, struct slice text, uin
  */
 void address_format(const struct address *address, struct buffer *out);
 
+/* The same as a string that the caller frees; NULL when out of memory. */
+char *address_text(const struct address *address);
+
 /*
  * The endpoint of a literal or a path; false for a name. A zone that names no interface here makes an
  * endpoint that cannot be connected to.

@@ -46,17 +46,18 @@ void policy_release(struct policy *policy)
     free(policy);
 }
 
-static bool same_rules(const struct policy_rules *a, const struct policy_rules *b)
+static int compare_rules(const struct policy_rules *a, const struct policy_rules *b)
 {
-    size_t same = 0;
-    if (a->count != b->count) return false;
-    while (same < a->count && strcmp(a->items[same].text, b->items[same].text) == 0) same++;
-    return same == a->count;
+    int order = (a->count > b->count) - (a->count < b->count);
+    for (size_t n = 0; order == 0 && n < a->count; n++) order = strcmp(a->items[n].text, b->items[n].text);
+    return order;
 }
 
-bool policy_equal(const struct policy *a, const struct policy *b)
+int policy_compare(const struct policy *a, const struct policy *b)
 {
-    return same_rules(&a->allow, &b->allow) && same_rules(&a->deny, &b->deny);
+    if (a == b) return 0;
+    int order = compare_rules(&a->allow, &b->allow);
+    return order ? order : compare_rules(&a->deny, &b->deny);
 }
 
 /* --- Judging --- */

@@ -52,8 +52,8 @@ struct policy *policy_hold(struct policy *policy);
 /* NULL is taken. */
 void policy_release(struct policy *policy);
 
-/* The same rules in the same order. */
-bool policy_equal(const struct policy *a, const struct policy *b);
+/* An order of policies by their rules: 0 when both have the same ones in the same order. */
+int policy_compare(const struct policy *a, const struct policy *b);
 
 /*
  * Judges an address as it was asked for. `endpoint` is what a name was resolved to, to be judged one by one,

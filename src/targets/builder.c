@@ -96,15 +96,24 @@ static void leave_out(struct target_set_builder *builder, size_t *count, const c
     snprintf(builder->example, sizeof(builder->example), "%s", name);
 }
 
+/* Targets of one module that stand together share a profile. NULL when out of memory. */
+static struct profile *profile_of(struct target_set_builder *builder, const struct config_module *module)
+{
+    if (builder->module == module) return builder->profile;
+    profile_release(builder->profile);
+    builder->profile = profile_new(module->collectors, config_timeout_ms(module), NULL);
+    builder->module = builder->profile ? module : NULL;
+    return builder->profile;
+}
+
 static struct target *make_target(struct target_set_builder *builder, const struct config_group *group,
                                   const struct address *address, const char *name)
 {
     struct slice labels = buffer_slice(&builder->scratch);
-    struct target *target = target_new(builder->parts.fleet, address, NULL, slice_of(name), labels);
-    if (!target) return NULL;
-    target->group = (unsigned) builder->group;
-    target->commands = group->module->collectors;
-    target->timeout_ms = config_timeout_ms(group->module);
+    struct profile *profile = profile_of(builder, group->module);
+    struct target *target =
+        profile ? target_new(builder->parts.fleet, address, profile, slice_of(name), labels) : NULL;
+    if (target) target->group = (unsigned) builder->group;
     return target;
 }
 
@@ -115,7 +124,7 @@ static struct target *make_target(struct target_set_builder *builder, const stru
 static int take(struct target_set_builder *builder, struct target *target)
 {
     bool new_address = true, new_labels = true;
-    if (!set_add(&builder->addresses, slice_of(target->client->name), &new_address)) return UV_ENOMEM;
+    if (!set_add(&builder->addresses, slice_of(target->client->key.name), &new_address)) return UV_ENOMEM;
     if (new_address && !set_add(&builder->labels, slice_of(target->labels), &new_labels)) return UV_ENOMEM;
     if (new_address && new_labels) return target_list_append(&builder->target_set->targets, target);
     leave_out(builder, &builder->duplicates, target->name);
@@ -203,6 +212,7 @@ struct target_set *target_set_builder_take(struct target_set_builder *builder)
 
 void target_set_builder_deinit(struct target_set_builder *builder)
 {
+    profile_release(builder->profile);
     set_deinit(&builder->addresses);
     set_deinit(&builder->labels);
     buffer_deinit(&builder->scratch);

@@ -35,6 +35,8 @@ struct target_set_builder {
     size_t group, found;                 /* where it is: the group, its current source among all */
     const struct config_source *source;  /* of the group; NULL while its own targets are taken */
     size_t target;                       /* of the group, or of what the source found */
+    const struct config_module *module;  /* of the last target, and the profile that follows from it */
+    struct profile *profile;             /* held */
     struct set addresses, labels;        /* of the group; of all */
     struct buffer scratch;               /* of one target's labels */
     size_t duplicates, refused;          /* targets that were left out */

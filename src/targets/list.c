@@ -33,23 +33,23 @@ static bool make_room(struct target_list *list)
     return true;
 }
 
-static struct target *make_target(struct fleet *fleet, const struct address *address, struct policy *policy,
+static struct target *make_target(struct fleet *fleet, const struct address *address, struct profile *profile,
                                   const char *label, struct slice name)
 {
     struct buffer labels;
     struct target *target = NULL;
     buffer_init(&labels, LABELS_MAX);
     labels_append(&labels, label, name);
-    if (!labels.failed) target = target_new(fleet, address, policy, name, buffer_slice(&labels));
+    if (!labels.failed) target = target_new(fleet, address, profile, name, buffer_slice(&labels));
     buffer_deinit(&labels);
     return target;
 }
 
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
-                    struct policy *policy, const char *label, struct slice name)
+                    struct profile *profile, const char *label, struct slice name)
 {
     if (has_name(list, name)) return 0;
-    struct target *target = make_target(fleet, address, policy, label, name);
+    struct target *target = make_target(fleet, address, profile, label, name);
     if (!target) return UV_ENOMEM;
     int result = target_list_append(list, target);
     if (result < 0) target_release(target);

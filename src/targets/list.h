@@ -17,11 +17,11 @@ struct target_list {
 void target_list_clear(struct target_list *list);
 
 /*
- * Makes a target whose samples carry label="name" and appends it; for the policy see target_new. A name that
+ * Makes a target whose samples carry label="name" and appends it; for the profile see target_new. A name that
  * is in the list already is not added again. 0 or UV_ENOMEM.
  */
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
-                    struct policy *policy, const char *label, struct slice name);
+                    struct profile *profile, const char *label, struct slice name);
 
 /* Appends a target, which is the list's from then on. 0, or UV_ENOMEM: then it is still the caller's. */
 int target_list_append(struct target_list *list, struct target *target);

@@ -159,16 +159,6 @@ static void on_set(void *context, int status, const char *error)
     finish(context, status, error);
 }
 
-/* Connections to servers that URLs name go with the policy that they were made under: one that says the same
- * stays. */
-static void keep_policy(const struct reload *reload, struct config *config)
-{
-    struct policy *current = generation_policy(manager_generation(reload->manager));
-    if (!config->policy || !policy_equal(config->policy, current)) return;
-    policy_release(config->policy);
-    config->policy = policy_hold(current);
-}
-
 /* Hands over what was read. */
 static int set(struct reload *reload)
 {
@@ -176,7 +166,6 @@ static int set(struct reload *reload)
     reload->config = NULL;
     reload->phase = PHASE_SETTING;
     log_warnings(config);
-    keep_policy(reload, config);
     return manager_set(reload->manager, config, on_set, reload, &reload->error);
 }
 

@@ -201,10 +201,7 @@ static void scrape_query(struct handlers *handlers, struct exchange *exchange, c
         plan->shard = parameters.shard;
         plan->commands = parameters.commands;
         if (parameters.narrowed) plan->own_collectors &= parameters.own_collectors;
-        if (takes_targets) {
-            plan->with_labels = parameters.targets.count > 1;
-            plan->timeout_ms = parameters.timeout_ms;
-        }
+        if (takes_targets) plan->with_labels = parameters.targets.count > 1;
         /* Moved, so that clearing the parameters leaves them alone. */
         parameters.targets = (struct target_list){0};
         buffer_init(&parameters.names, 0);
@@ -232,7 +229,7 @@ static void handle_metrics(struct handlers *handlers, struct exchange *exchange,
 
 static void handle_scrape(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
-    struct gather_plan plan = {0};
+    struct gather_plan plan = {.timeout_ms = COLLECTION_TIMEOUT};
     scrape_query(handlers, exchange, request, &plan, true);
 }
 

@@ -6,7 +6,6 @@
 #include "http/request.h"
 #include "memcached/stats.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 /* Parameters that are documented and not there yet; taking them in silence would answer another question. */
@@ -19,6 +18,8 @@ struct reader {
     struct parameters *parameters;
     const struct parameter_rules *rules;
     struct parameter_refusal *refusal;
+    const struct config_module *module; /* the one that the query names, or the default one */
+    struct profile *profile; /* of targets that it names: that module under the rules' policy; owned */
 };
 
 static bool refuse(struct reader *reader, int status, const char *what, struct slice subject, const char *why)
@@ -35,7 +36,6 @@ static bool read_target(struct reader *reader, struct slice name)
 {
     const struct options *options = reader->rules->options;
     struct target_list *targets = &reader->parameters->targets;
-    struct policy *policy = reader->rules->policy ? reader->rules->policy : policy_none();
     struct address address;
     char forbidden[POLICY_WHY_MAX];
     if (!reader->rules->takes_targets || name.len == 0) return true;
@@ -46,11 +46,12 @@ static bool read_target(struct reader *reader, struct slice name)
         snprintf(why, sizeof(why), "expected %s", expected);
         return refuse(reader, 400, "target", name, why);
     }
-    if (policy_check(policy, &address, NULL, forbidden) == POLICY_FORBIDDEN &&
+    if (policy_check(reader->profile->policy, &address, NULL, forbidden) == POLICY_FORBIDDEN &&
         !fleet_has(reader->rules->fleet, &address)) {
         return refuse(reader, 403, "target", name, forbidden);
     }
-    if (target_list_add(targets, reader->rules->fleet, &address, policy, options->target_label, name) < 0) {
+    if (target_list_add(targets, reader->rules->fleet, &address, reader->profile, options->target_label,
+                        name) < 0) {
         return refuse(reader, 503, "target", name, "out of memory");
     }
     /* Looked at behind it, since one that was named before is not one more. */
@@ -101,7 +102,6 @@ static bool read_module(struct reader *reader, struct slice name)
         return refuse(reader, 400, "unknown module", name, "");
     if (!reader->rules->takes_targets)
         return refuse(reader, 400, "module", name, "configured targets have the module of their group");
-    reader->parameters->module = name;
     return true;
 }
 
@@ -151,34 +151,51 @@ static bool read_pairs(struct reader *reader, struct slice query)
     }
 }
 
-/* When the whole query is read: what may be asked depends on the module, which may stand behind it. */
+/*
+ * Finds the module before anything else is read, since it may stand behind the targets that are asked by it.
+ * What is wrong with the query shows when it is read.
+ */
+static bool find_profile(struct reader *reader, struct slice query)
+{
+    const struct parameter_rules *rules = reader->rules;
+    struct slice name, value;
+    reader->module = generation_module(rules->generation, (struct slice){NULL, 0});
+    while (query_next(&query, &reader->parameters->storage, &name, &value) == QUERY_PAIR) {
+        if (!slice_is(name, "module") || value.len == 0) continue;
+        const struct config_module *named = generation_module(rules->generation, value);
+        if (named) reader->module = named;
+    }
+    buffer_clear(&reader->parameters->storage);
+    reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
+                                  rules->policy ? rules->policy : policy_none());
+    return reader->profile;
+}
+
 static bool choose_commands(struct reader *reader)
 {
     struct parameters *parameters = reader->parameters;
     unsigned enabled = reader->rules->commands;
-    const struct config_module *module = generation_module(reader->rules->generation, parameters->module);
-    assert(module); /* read_module has looked */
-    if (reader->rules->takes_targets) enabled = module->collectors | COMMAND_BIT(COMMAND_STATS);
+    if (reader->rules->takes_targets) enabled = reader->module->collectors | COMMAND_BIT(COMMAND_STATS);
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         if (parameters->commands & ~enabled & COMMAND_BIT(command))
             return refuse(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
     }
     if (parameters->commands == 0) parameters->commands = enabled;
-    parameters->timeout_ms = config_timeout_ms(module);
     return true;
 }
 
 bool parameters_read(struct parameters *parameters, const struct parameter_rules *rules, struct slice query,
                      struct parameter_refusal *refusal)
 {
-    struct reader reader = {parameters, rules, refusal};
+    struct reader reader = {.parameters = parameters, .rules = rules, .refusal = refusal};
     *parameters = (struct parameters){0};
     buffer_init(&parameters->names, REQUEST_HEAD_MAX);
     buffer_init(&parameters->storage, REQUEST_HEAD_MAX);
-    if (query.len && !buffer_reserve(&parameters->storage, query.len)) {
+    if ((query.len && !buffer_reserve(&parameters->storage, query.len)) || !find_profile(&reader, query))
         return refuse(&reader, 503, "out of memory", (struct slice){NULL, 0}, "");
-    }
-    return read_pairs(&reader, query) && choose_commands(&reader);
+    bool read = read_pairs(&reader, query) && choose_commands(&reader);
+    profile_release(reader.profile);
+    return read;
 }
 
 void parameters_clear(struct parameters *parameters)

@@ -26,8 +26,6 @@ struct parameters {
     struct target_list targets; /* target=, owned */
     struct buffer names;        /* name[]=, each ended by NUL */
     unsigned commands;          /* collect[]=, `stats` among them; all that may be named if there was none */
-    uint64_t timeout_ms;        /* of the module=, or the default one */
-    struct slice module;        /* its name */
     bool narrowed;              /* there was a collect[]= */
     unsigned own_collectors;    /* collect[]= that names a collector of the exporter itself */
     bool fail;                  /* fail=true */

@@ -75,14 +75,17 @@ static void encode(const struct fan_out *fan_out)
 
 static void add_targets(struct target_list *list, struct fleet *fleet, const char *port, size_t count)
 {
+    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
+    if (!profile) die("no memory");
     for (size_t n = 0; n < count; n++) {
         struct address address;
         char name[64];
         snprintf(name, sizeof(name), "127.1.%zu.%zu:%s", n / 250, n % 250 + 1, port);
         if (address_parse(&address, slice_of(name), MEMCACHED_PORT) ||
-            target_list_add(list, fleet, &address, NULL, "instance", slice_of(name)) < 0)
+            target_list_add(list, fleet, &address, profile, "instance", slice_of(name)) < 0)
             die("%s: no target", name);
     }
+    profile_release(profile);
 }
 
 static void encode_times(const char *port, size_t count, size_t times)

@@ -25,6 +25,7 @@ struct fleet_world {
     struct fake_server servers[WORLD_SERVERS];
     struct resolver *resolver;
     struct fleet *fleet;
+    struct profile *profile; /* of configured targets: all is asked, without end */
     struct telemetry telemetry;
     struct target_list targets;
     bool fleet_closed, resolver_closed;
@@ -50,7 +51,8 @@ static inline void world_add(struct fleet_world *world, const char *name)
     struct address address = world_address(name);
     size_t count = world->targets.count;
     assert_int_equal(
-        target_list_add(&world->targets, world->fleet, &address, NULL, "instance", slice_of(name)), 0);
+        target_list_add(&world->targets, world->fleet, &address, world->profile, "instance", slice_of(name)),
+        0);
     assert_int_equal(world->targets.count, count + 1);
 }
 
@@ -70,7 +72,7 @@ static inline void world_add_dead(struct fleet_world *world)
 
 static inline void world_on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
 {
-    telemetry_observe_poll(context, client->name, snapshot);
+    telemetry_observe_poll(context, client->key.name, snapshot);
 }
 
 static inline void fleet_world_open(struct fleet_world *world)
@@ -91,6 +93,8 @@ static inline void fleet_world_open(struct fleet_world *world)
         .on_poll_context = &world->telemetry,
     };
     assert_int_equal(fleet_new(&world->fleet, &world->loop, &config), 0);
+    world->profile = profile_new(~0u, UINT64_MAX, NULL);
+    assert_non_null(world->profile);
     for (size_t n = 0; n < WORLD_SERVERS; n++) {
         fake_server_start(&world->servers[n], &world->loop);
         world->servers[n].reply = WORLD_REPLY;
@@ -101,6 +105,7 @@ static inline void fleet_world_open(struct fleet_world *world)
 static inline void fleet_world_close(struct fleet_world *world)
 {
     target_list_clear(&world->targets);
+    profile_release(world->profile);
     fleet_close(world->fleet, world_set_true, &world->fleet_closed);
     loop_run_until(&world->loop, &world->fleet_closed);
     resolver_close(world->resolver, world_set_true, &world->resolver_closed);

@@ -101,8 +101,9 @@ static inline struct target_set *world_target_set(void *context)
     world->target_set.targets = world->fleet.targets;
     world->target_set.with_labels = world->fleet.targets.count > 1;
     for (size_t n = 0; n < world->target_set.targets.count; n++) {
-        world->target_set.targets.items[n]->commands = world->options.collectors;
-        world->target_set.targets.items[n]->timeout_ms = world->options.timeout_ns / 1000000;
+        struct target *target = world->target_set.targets.items[n];
+        profile_release(target->profile);
+        target->profile = profile_new(world->options.collectors, world->options.timeout_ns / 1000000, NULL);
     }
     return &world->target_set;
 }

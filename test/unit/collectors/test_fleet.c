@@ -36,8 +36,10 @@ static struct target *make_target(struct world *world, int port, struct slice la
     char text[64];
     snprintf(text, sizeof(text), "127.0.0.1:%d", port);
     assert_null(address_parse(&address, slice_of(text), 1));
-    struct target *target = target_new(world->fleet, &address, NULL, slice_of(text), labels);
+    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
+    struct target *target = target_new(world->fleet, &address, profile, slice_of(text), labels);
     assert_non_null(target);
+    profile_release(profile);
     return target;
 }
 

@@ -59,8 +59,10 @@ static void make_client(struct world *world, const char *host, int port)
     struct address address;
     char text[64];
     snprintf(text, sizeof(text), "%s:%d", host, port);
+    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
     assert_null(address_parse(&address, slice_of(text), 11211));
-    world->client = client_new(&world->shared, &address);
+    world->client = client_new(&world->shared, &address, profile);
+    profile_release(profile);
     assert_non_null(world->client);
 }
 

@@ -68,8 +68,10 @@ static int setup(void **state)
     limiter_init(&world->shared.limiter, 8);
     assert_int_equal(resolver_new(&world->shared.resolver, &world->loop, "127.0.0.1:1"), 0);
     snprintf(text, sizeof(text), "127.0.0.1:%d", world->server.port);
+    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
     assert_null(address_parse(&address, slice_of(text), 11211));
-    world->client = client_new(&world->shared, &address);
+    world->client = client_new(&world->shared, &address, profile);
+    profile_release(profile);
     assert_non_null(world->client);
     *state = world;
     return 0;

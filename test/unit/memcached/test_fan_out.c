@@ -31,16 +31,24 @@ struct world {
     bool done, fleet_closed, resolver_closed;
 };
 
-static void add_target(struct world *world, int port)
+/* A target with a profile of its own. */
+static void add_target_with(struct world *world, int port, unsigned commands, uint64_t timeout_ms)
 {
     struct address address;
     char text[64];
     snprintf(text, sizeof(text), "127.0.0.1:%d", port);
     assert_null(address_parse(&address, slice_of(text), 1));
+    struct profile *profile = profile_new(commands, timeout_ms, policy_none());
     struct target *target =
-        target_new(world->fleet, &address, policy_none(), slice_of(text), SLICE("instance=\"x\""));
+        target_new(world->fleet, &address, profile, slice_of(text), SLICE("instance=\"x\""));
     assert_non_null(target);
+    profile_release(profile);
     world->targets[world->count++] = target;
+}
+
+static void add_target(struct world *world, int port)
+{
+    add_target_with(world, port, ~0u, UINT64_MAX);
 }
 
 static int setup(void **state)
@@ -246,11 +254,9 @@ static void test_targets_have_their_own_time(void **state)
 {
     struct world *world = *state;
     for (size_t n = 0; n < SERVERS; n++) {
-        add_target(world, world->servers[n].port);
+        add_target_with(world, world->servers[n].port, ~0u, n == 0 ? 30 : n == 1 ? 90 : UINT64_MAX);
         world->servers[n].reply = NULL;
     }
-    world->targets[0]->timeout_ms = 30;
-    world->targets[1]->timeout_ms = 90;
     uint64_t started_ns = uv_hrtime();
     run(world, 150);
     /* The loop's time lags behind the clock's. */
@@ -268,9 +274,8 @@ static void test_fan_out_without_end(void **state)
 {
     struct world *world = *state;
     add_target(world, world->servers[0].port);
-    add_target(world, world->servers[1].port);
+    add_target_with(world, world->servers[1].port, ~0u, 40);
     world->servers[1].reply = NULL;
-    world->targets[1]->timeout_ms = 40;
     run(world, UINT64_MAX);
     expect_state(world, 0, TARGET_UP);
     expect_state(world, 1, TARGET_TIMEOUT);
@@ -281,9 +286,8 @@ static void test_fan_out_without_end(void **state)
 static void test_targets_have_their_own_commands(void **state)
 {
     struct world *world = *state;
-    add_target(world, world->servers[0].port);
+    add_target_with(world, world->servers[0].port, COMMAND_BIT(COMMAND_STATS), UINT64_MAX);
     add_target(world, world->servers[1].port);
-    world->targets[0]->commands = COMMAND_BIT(COMMAND_STATS);
     run(world, 5000);
     assert_int_equal(fan_out_snapshot(world->fan_out, 0)->asked, COMMAND_BIT(COMMAND_STATS));
     assert_int_equal(fan_out_snapshot(world->fan_out, 1)->asked, COMMANDS | COMMAND_BIT(COMMAND_STATS));

@@ -74,8 +74,10 @@ static void add_target(struct world *world, const char *path)
 {
     struct address address;
     assert_null(address_parse(&address, slice_of(path), 1));
-    struct target *target = target_new(world->fleet, &address, policy_none(), slice_of(path), SLICE(""));
+    struct profile *profile = profile_new(~0u, UINT64_MAX, policy_none());
+    struct target *target = target_new(world->fleet, &address, profile, slice_of(path), SLICE(""));
     assert_non_null(target);
+    profile_release(profile);
     world->targets[world->count++] = target;
 }
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,6 +28,9 @@ static const char *canonical(const char *text, bool listen)
     memcpy(result, out.data, out.len);
     result[out.len] = '\0';
     buffer_deinit(&out);
+    char *copy = address_text(&address);
+    assert_string_equal(copy, result);
+    free(copy);
     return result;
 }
 

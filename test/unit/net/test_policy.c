@@ -188,13 +188,15 @@ static void test_equal(void **state)
         for (size_t b = 0; b < ARRAY_LEN(lists); b++) {
             struct policy *one = make_policy(lists[a][0], lists[a][1]),
                           *other = make_policy(lists[b][0], lists[b][1]);
-            assert_int_equal(policy_equal(one, other), a == b);
+            int order = policy_compare(one, other);
+            assert_int_equal(order == 0, a == b);
+            assert_int_equal(order > 0, policy_compare(other, one) < 0);
             policy_release(one);
             policy_release(other);
         }
     }
     struct policy *empty = make_policy("", "");
-    assert_true(policy_equal(empty, policy_none()));
+    assert_int_equal(policy_compare(empty, policy_none()), 0);
     policy_release(empty);
 }
 

@@ -114,10 +114,11 @@ static void test_groups(void **state)
         expect_target(&world, 2, "127.0.0.1:1", "instance=\"127.0.0.1:1\"");
         struct target *const *targets = world.target_set->targets.items;
         assert_ptr_equal(targets[0]->client, targets[2]->client);
-        assert_int_equal(targets[0]->timeout_ms, 1500);
-        assert_int_equal(targets[2]->timeout_ms, 3000);
-        assert_int_equal(targets[0]->commands, COMMAND_BIT(COMMAND_STATS));
-        assert_int_equal(targets[2]->commands, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS));
+        assert_int_equal(targets[0]->profile->timeout_ms, 1500);
+        assert_int_equal(targets[2]->profile->timeout_ms, 3000);
+        assert_int_equal(targets[0]->profile->commands, COMMAND_BIT(COMMAND_STATS));
+        assert_int_equal(targets[2]->profile->commands,
+                         COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS));
         assert_string_equal(world.target_set->groups[targets[1]->group].name, "a");
         assert_string_equal(world.target_set->groups[targets[2]->group].module, "slow");
         close_world(&world);

@@ -122,9 +122,9 @@ static void test_labels_and_ports_of_targets(void **state)
     fixture->rules.options = &options;
     const struct target_list *targets = &take(fixture, "target=a&target=b:5")->targets;
     assert_string_equal(targets->items[0]->labels, "server=\"a\"");
-    assert_string_equal(targets->items[0]->client->name, "a:11211");
+    assert_string_equal(targets->items[0]->client->key.name, "a:11211");
     assert_string_equal(targets->items[1]->labels, "server=\"b:5\"");
-    assert_string_equal(targets->items[1]->client->name, "b:5");
+    assert_string_equal(targets->items[1]->client->key.name, "b:5");
     clear(fixture);
 }
 
@@ -387,9 +387,12 @@ static void test_modules_of_a_file(void **state)
     fixture->rules.generation = manager_generation(fixture->manager.manager);
     const struct parameters *parameters = take(fixture, "module=m&target=a");
     assert_int_equal(parameters->commands, stats | sizes);
-    assert_int_equal(parameters->timeout_ms, 100);
+    assert_int_equal(parameters->targets.items[0]->profile->timeout_ms, 100);
+    assert_int_equal(parameters->targets.items[0]->profile->commands, stats | sizes);
     clear(fixture);
-    assert_int_equal(take(fixture, "target=a")->timeout_ms, 2000);
+    assert_int_equal(take(fixture, "target=a")->targets.items[0]->profile->timeout_ms, 2000);
+    clear(fixture);
+    assert_int_equal(take(fixture, "target=a&module=m")->targets.items[0]->profile->timeout_ms, 100);
     clear(fixture);
     expect_commands(fixture, "collect[]=sizes&target=a&module=m", stats | sizes);
     expect_commands(fixture, "collect[]=stats&target=a&module=m", stats);

@@ -190,10 +190,11 @@ static void test_forbidden(void **state)
     struct policy_rule rule;
     assert_null(policy_rule_parse(&rule, SLICE("8.8.8.8")));
     assert_true(policy_add(&policy->allow, &rule));
+    struct profile *profile = profile_new(~0u, UINT64_MAX, policy);
     for (unsigned others = 0; others < 2; others++) {
         if (others) world_add_server(world, 0);
         assert_int_equal(
-            target_list_add(&world->targets, world->fleet, &address, policy, "instance", SLICE("localhost")),
+            target_list_add(&world->targets, world->fleet, &address, profile, "instance", SLICE("localhost")),
             0);
         ask(fixture);
         const char *text =
@@ -205,6 +206,7 @@ static void test_forbidden(void **state)
                 slice_starts(slice_of(text), "target: no rule of scrape_policy allows localhost:11211 ("));
         assert_int_equal(fixture->ended, others + 1);
     }
+    profile_release(profile);
     policy_release(policy);
 }
 
