@@ -46,10 +46,10 @@ struct exporter {
     struct server *server;
     struct telemetry telemetry;
     struct handlers handlers;
-    struct publisher *publisher;
-    struct generation *published; /* the one that the publisher was started with; held */
-    bool serving;                 /* the server has been started, if there is to be one */
-    bool renewing;                /* the publisher is being closed, for another one */
+    struct publisher publisher;
+    bool publishing; /* the publisher is started */
+    bool renewing;   /* the publisher is being closed, to be started anew */
+    bool serving;    /* the server has been started, if there is to be one */
     struct loop_lag turns;
     bool stopping;
     unsigned users; /* server, publisher and reload, while they are being closed */
@@ -107,9 +107,7 @@ static void on_server_closed(void *context)
 static void on_publisher_closed(void *context)
 {
     struct exporter *exporter = context;
-    generation_release(exporter->published);
-    exporter->published = NULL;
-    exporter->publisher = NULL;
+    exporter->publishing = false;
     on_user_closed(exporter);
 }
 
@@ -136,8 +134,8 @@ static void stop(struct exporter *exporter)
     else
         on_reload_closed(exporter);
     if (exporter->renewing) return; /* on_publisher_renewed comes */
-    if (exporter->publisher)
-        publisher_close(exporter->publisher, on_publisher_closed, exporter);
+    if (exporter->publishing)
+        publisher_close(&exporter->publisher, on_publisher_closed, exporter);
     else
         on_publisher_closed(exporter);
 }
@@ -234,12 +232,12 @@ static void on_target_set(void *context, const struct target_set *target_set)
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
     if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
-    if (!exporter->publisher) {
+    if (!exporter->publishing) {
         start_publisher(exporter);
-    } else if (!settings_same_outputs(&exporter->published->settings, &generation->settings)) {
+    } else if (!settings_same_outputs(&exporter->publisher.config.generation->settings,
+                                      &generation->settings)) {
         exporter->renewing = true;
-        publisher_close(exporter->publisher, on_publisher_renewed, exporter);
-        exporter->publisher = NULL;
+        publisher_close(&exporter->publisher, on_publisher_renewed, exporter);
     }
 }
 
@@ -341,33 +339,20 @@ static struct target_set *current_target_set(void *context)
     return manager_target_set(exporter->manager);
 }
 
-/* By the generation in force. What is wrong with its options has been found before: this is out of memory and the
- * like. */
+/* By the generation in force. */
 static void start_publisher(struct exporter *exporter)
 {
-    struct generation *generation = manager_generation(exporter->manager);
     struct publisher_config config = {
         .loop = &exporter->loop,
-        .generation = generation,
+        .generation = manager_generation(exporter->manager),
         .target_set = current_target_set,
         .fleet = exporter->fleet,
         .telemetry = &exporter->telemetry,
         .on_once = on_once,
         .context = exporter,
     };
-    struct buffer error;
-    buffer_init(&error, 4096);
-    int result = publisher_new(&exporter->publisher, &config, &error);
-    if (result < 0) {
-        print_failure(result, &error);
-        exporter->publisher = NULL;
-        exporter->code = EXIT_START;
-        stop(exporter);
-    } else {
-        generation_release(exporter->published);
-        exporter->published = generation_hold(generation);
-    }
-    buffer_deinit(&error);
+    publisher_start(&exporter->publisher, &config);
+    exporter->publishing = true;
 }
 
 static enum exit_code start(struct exporter *exporter)
@@ -410,17 +395,16 @@ static enum exit_code run(struct exporter *exporter)
     return (enum exit_code) exporter->code;
 }
 
-/* Before anything starts: our own tables, and what no configuration file could mend. */
-static enum exit_code check(const struct options *options)
+/* Before anything starts: our own tables. */
+static enum exit_code check_tables(void)
 {
     struct buffer error;
     enum exit_code code = EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
     int result = gather_check(&error);
-    bool usage = result == 0 && (result = settings_check(options, &error)) == UV_EINVAL;
     if (result < 0) {
         print_failure(result, &error);
-        code = usage ? EXIT_USAGE : EXIT_START;
+        code = EXIT_START;
     }
     buffer_deinit(&error);
     return code;
@@ -433,7 +417,7 @@ int exporter_run(const struct options *options)
     signals_ignore();
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     descriptors_raise();
-    enum exit_code code = check(options);
+    enum exit_code code = check_tables();
     if (code != EXIT_CLEAN) return code;
     int result = telemetry_init(&exporter.telemetry);
     if (result < 0) return fail("cannot start the telemetry", uv_strerror(result));

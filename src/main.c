@@ -22,13 +22,12 @@
  *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
  *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
  *     publisher    collections that nobody asked for: the textfile, the push, --once
- *     push_options  the options of a push in the form that it takes
  *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on
  *
  * And what is to be scraped, which changes while the program runs:
  *
- *     config/     the configuration file: text to one struct; flags_config: the same of the flags alone
+ *     config/     the configuration file: text to one struct; from_flags: the same of the flags alone
  *     reload      reads the file, at the start and when asked to
  *     settings    the flags with what the file says instead; terms: both, shared by who works by them
  *     discovery/  sources of targets, each with its own timer; providers: the sources in use

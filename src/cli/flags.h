@@ -27,15 +27,18 @@ struct flag_type {
      * was expected instead ("a duration such as ..."), or flag_out_of_memory. Not for FLAG_ACTION.
      */
     const char *(*read)(const struct flag *flag, void *place, struct slice text);
-    void (*release)(void *place); /* frees what `read` allocated; NULL where it allocates nothing */
-    size_t size;                  /* of the value in its place; 0 for strings and lists */
+    /* Frees what `read` allocated; NULL where it allocates nothing. */
+    void (*release)(void *place);
+    /* Whether two places have the same value; NULL: if their first `size` bytes are the same. */
+    bool (*same)(const struct flag *flag, const void *a, const void *b);
+    size_t size;
 };
 
 extern const char flag_out_of_memory[];
 
 /* cli/values.c */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
-extern const struct flag_type flag_list, flag_filled_list, flag_shard;
+extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
 extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
 

@@ -282,7 +282,7 @@ static enum options_outcome check_paths(struct parser *parser)
 static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;
-    bool pushes = options->push_url[0] != '\0', has_file = options->config_file[0] != '\0';
+    bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
     if (options->config_check && !has_file) {
         return reject_value(parser, flag_find(SLICE("config.check")), SLICE("true"),
                             "a --config.file beside it");
@@ -303,7 +303,7 @@ static bool is_unset(const struct parser *parser, const struct flag *flag)
     const void *place = place_of(parser, flag);
     if (flag->type == &flag_switch) return !*(const bool *) place;
     assert(flag->type == &flag_string);
-    return **(char *const *) place == '\0';
+    return **(const char *const *) place == '\0';
 }
 
 static enum options_outcome check_supported(struct parser *parser)
@@ -338,4 +338,37 @@ void options_deinit(struct options *options)
         if (flags[i].type->release) flags[i].type->release((char *) options + flags[i].place);
     }
     *options = (struct options){0};
+}
+
+/* --- Comparing --- */
+
+static bool same_value(const struct flag *flag, const struct options *a, const struct options *b)
+{
+    const void *value_a = (const char *) a + flag->place, *value_b = (const char *) b + flag->place;
+    if (flag->type->same) return flag->type->same(flag, value_a, value_b);
+    return memcmp(value_a, value_b, flag->type->size) == 0;
+}
+
+bool options_same(const struct options *a, const struct options *b, const char *prefix)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (slice_starts(slice_of(flags[i].name), prefix) && !same_value(&flags[i], a, b)) return false;
+    }
+    return true;
+}
+
+void options_append_overruled(const struct options *given, const struct options *in_force, struct buffer *out)
+{
+    char *const nothing[] = {NULL};
+    struct options defaults;
+    struct buffer text;
+    buffer_init(&text, OPTIONS_TEXT_MAX);
+    if (options_parse(&defaults, nothing, nothing, &text) != OPTIONS_RUN) out->failed = true;
+    for (size_t i = 0; i < flags_count && !out->failed; i++) {
+        if (same_value(&flags[i], given, in_force) || same_value(&flags[i], given, &defaults)) continue;
+        flag_append_spelling(&flags[i], false, out);
+        buffer_append_char(out, '\n');
+    }
+    options_deinit(&defaults);
+    buffer_deinit(&text);
 }

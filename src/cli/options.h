@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/slice.h"
 #include "net/shard.h"
+#include "outputs/push_config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,15 +32,15 @@ struct string_list {
 };
 
 struct options {
-    char *config_file; /* "" for none; strings are owned and never NULL */
-    bool config_check; /* show what the file means, then exit */
+    const char *config_file; /* "" for none; strings are owned and never NULL */
+    bool config_check;       /* show what the file means, then exit */
 
     /* What is scraped. Each address is one item, comma lists are split; not yet parsed as addresses. With a
      * file there are none unless they were given. */
     struct string_list addresses;
     struct shard shard;       /* which of them this process scrapes */
     uint64_t timeout_ns;      /* above 0 */
-    char *pid_file;           /* "" for none */
+    const char *pid_file;     /* "" for none */
     uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
     unsigned max_connecting;
     uint64_t max_reply; /* bytes */
@@ -48,8 +49,9 @@ struct options {
 
     /* How it is served. */
     struct string_list listen_addresses; /* at least one; not yet parsed */
-    char *telemetry_path, *scrape_path; /* begin with '/', differ from each other and from the fixed routes */
-    char *target_label;                 /* a label name that no sample of a server has of itself */
+    const char *telemetry_path,
+        *scrape_path;         /* begin with '/', differ from each other and from the fixed routes */
+    const char *target_label; /* a label name that no sample of a server has of itself */
     unsigned max_connections, max_requests, max_targets;
     uint64_t timeout_offset_ns;
     bool scrape_endpoint;
@@ -61,16 +63,9 @@ struct options {
     /* What is given out beside HTTP. */
     bool web;                      /* serve HTTP */
     bool once;                     /* collect once, then exit */
-    char *textfile;                /* "" for none */
+    const char *textfile;          /* "" for none */
     uint64_t textfile_interval_ns; /* above 0 */
-    char *push_url;                /* "" for none */
-    char *push_job;
-    struct string_list push_grouping;           /* each label=value */
-    uint64_t push_interval_ns, push_timeout_ns; /* above 0 */
-    bool push_post;                             /* POST instead of PUT */
-    bool push_delete_on_exit;
-    char *push_username, *push_password_file; /* "" for none, as those below */
-    char *push_ca_file, *push_cert_file, *push_key_file;
+    struct push_config push;       /* not yet checked; all that it borrows is owned here */
 
     enum log_level log_level;
     enum log_format log_format;
@@ -78,8 +73,8 @@ struct options {
     /* Official flags whose function is not there yet; a value other than the default is refused at the end of
      * options_parse. */
     bool tls_enable, tls_insecure_skip_verify;
-    char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
-    char *web_config_file;
+    const char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
+    const char *web_config_file;
 };
 
 enum options_outcome {

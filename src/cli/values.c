@@ -45,9 +45,15 @@ static const char *read_collector(const struct flag *flag, void *place, struct s
     return NULL;
 }
 
+static bool same_collector(const struct flag *flag, const void *a, const void *b)
+{
+    const unsigned *commands_a = a, *commands_b = b;
+    return (*commands_a & flag->bit) == (*commands_b & flag->bit);
+}
+
 static const char *read_string(const struct flag *flag, void *place, struct slice text)
 {
-    char **string = place;
+    const char **string = place;
     (void) flag;
     *string = strndup(text.len ? text.data : "", text.len);
     return *string ? NULL : flag_out_of_memory;
@@ -55,8 +61,15 @@ static const char *read_string(const struct flag *flag, void *place, struct slic
 
 static void release_string(void *place)
 {
-    char **string = place;
-    free(*string);
+    const char **string = place;
+    free((void *) *string);
+}
+
+static bool same_string(const struct flag *flag, const void *a, const void *b)
+{
+    const char *const *string_a = a, *const *string_b = b;
+    (void) flag;
+    return strcmp(*string_a, *string_b) == 0;
 }
 
 /* Routes that are always served; a configurable one in their place would hide them. */
@@ -94,27 +107,35 @@ static const char *read_label(const struct flag *flag, void *place, struct slice
     return read_string(flag, place, text);
 }
 
-static bool list_add(struct string_list *list, struct slice item)
+static const char *add_item(void *place, struct slice item)
 {
+    struct string_list *list = place;
     char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
-    if (!items) return false;
+    if (!items) return flag_out_of_memory;
     list->items = items;
     items[list->count] = strndup(item.data, item.len);
-    if (!items[list->count]) return false;
+    if (!items[list->count]) return flag_out_of_memory;
     list->count++;
-    return true;
+    return NULL;
+}
+
+/* Items with commas between them, or none at all. `add` returns what was expected, or NULL. */
+static const char *read_items(void *place, struct slice text, const char *expected,
+                              const char *(*add)(void *place, struct slice item))
+{
+    const char *wrong = NULL;
+    if (slice_trim(text).len == 0) return NULL;
+    while (text.data && !wrong) {
+        struct slice item = slice_trim(slice_cut(&text, ','));
+        wrong = item.len ? add(place, item) : expected;
+    }
+    return wrong;
 }
 
 static const char *read_list(const struct flag *flag, void *place, struct slice text)
 {
     (void) flag;
-    if (slice_trim(text).len == 0) return NULL;
-    while (text.data) {
-        struct slice item = slice_trim(slice_cut(&text, ','));
-        if (item.len == 0) return "addresses with one comma between them";
-        if (!list_add(place, item)) return flag_out_of_memory;
-    }
-    return NULL;
+    return read_items(place, text, "addresses with one comma between them", add_item);
 }
 
 static const char *read_filled_list(const struct flag *flag, void *place, struct slice text)
@@ -128,6 +149,56 @@ static void release_list(void *place)
     struct string_list *list = place;
     for (size_t i = 0; i < list->count; i++) free(list->items[i]);
     free(list->items);
+}
+
+static bool same_list(const struct flag *flag, const void *a, const void *b)
+{
+    const struct string_list *list_a = a, *list_b = b;
+    (void) flag;
+    bool same = list_a->count == list_b->count;
+    for (size_t i = 0; same && i < list_a->count; i++) same = strcmp(list_a->items[i], list_b->items[i]) == 0;
+    return same;
+}
+
+/* The name owns the text of both. */
+static const char *add_label(void *place, struct slice item)
+{
+    struct push_labels *labels = place;
+    if (!memchr(item.data, '=', item.len)) return "label=value";
+    struct push_label *items = realloc(labels->items, (labels->count + 1) * sizeof(*items));
+    if (!items) return flag_out_of_memory;
+    labels->items = items;
+    char *name = strndup(item.data, item.len);
+    if (!name) return flag_out_of_memory;
+    char *equals = strchr(name, '=');
+    *equals = '\0';
+    items[labels->count++] = (struct push_label){name, equals + 1};
+    return NULL;
+}
+
+static const char *read_labels(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return read_items(place, text, "label=value", add_label);
+}
+
+static void release_labels(void *place)
+{
+    struct push_labels *labels = place;
+    for (size_t i = 0; i < labels->count; i++) free((void *) labels->items[i].name);
+    free(labels->items);
+}
+
+static bool same_labels(const struct flag *flag, const void *a, const void *b)
+{
+    const struct push_labels *labels_a = a, *labels_b = b;
+    (void) flag;
+    bool same = labels_a->count == labels_b->count;
+    for (size_t i = 0; same && i < labels_a->count; i++) {
+        const struct push_label *label_a = &labels_a->items[i], *label_b = &labels_b->items[i];
+        same = strcmp(label_a->name, label_b->name) == 0 && strcmp(label_a->value, label_b->value) == 0;
+    }
+    return same;
 }
 
 static const char *read_duration(const struct flag *flag, void *place, struct slice text)
@@ -235,20 +306,33 @@ static const char *read_prom_file(const struct flag *flag, void *place, struct s
     return expected ? expected : read_string(flag, place, text);
 }
 
-const struct flag_type flag_switch = {FLAG_SWITCH, read_switch, NULL, sizeof(bool)};
-const struct flag_type flag_collector = {FLAG_SWITCH, read_collector, NULL, sizeof(unsigned)};
-const struct flag_type flag_string = {FLAG_STRING, read_string, release_string, 0};
-const struct flag_type flag_path = {FLAG_STRING, read_path, release_string, 0};
-const struct flag_type flag_label = {FLAG_STRING, read_label, release_string, 0};
-const struct flag_type flag_prom_file = {FLAG_STRING, read_prom_file, release_string, 0};
-const struct flag_type flag_list = {FLAG_LIST, read_list, release_list, 0};
-const struct flag_type flag_filled_list = {FLAG_LIST, read_filled_list, release_list, 0};
-const struct flag_type flag_duration = {FLAG_VALUE, read_duration, NULL, sizeof(uint64_t)};
-const struct flag_type flag_positive_duration = {FLAG_VALUE, read_positive_duration, NULL, sizeof(uint64_t)};
-const struct flag_type flag_count = {FLAG_VALUE, read_count, NULL, sizeof(unsigned)};
-const struct flag_type flag_bytes = {FLAG_VALUE, read_bytes, NULL, sizeof(uint64_t)};
-const struct flag_type flag_shard = {FLAG_VALUE, read_shard, NULL, sizeof(struct shard)};
-const struct flag_type flag_log_level = {FLAG_VALUE, read_log_level, NULL, sizeof(enum log_level)};
-const struct flag_type flag_log_format = {FLAG_VALUE, read_log_format, NULL, sizeof(enum log_format)};
-const struct flag_type flag_push_method = {FLAG_VALUE, read_push_method, NULL, sizeof(bool)};
-const struct flag_type flag_action = {FLAG_ACTION, NULL, NULL, 0};
+/* --- The types --- */
+
+#define VALUE_TYPE(name, type)                                                                               \
+    const struct flag_type flag_##name = {.shape = FLAG_VALUE, .read = read_##name, .size = sizeof(type)}
+#define STRING_TYPE(name)                                                                                    \
+    const struct flag_type flag_##name = {                                                                   \
+        .shape = FLAG_STRING, .read = read_##name, .release = release_string, .same = same_string}
+#define LIST_TYPE(name, of)                                                                                  \
+    const struct flag_type flag_##name = {                                                                   \
+        .shape = FLAG_LIST, .read = read_##name, .release = release_##of, .same = same_##of}
+
+const struct flag_type flag_action = {.shape = FLAG_ACTION};
+const struct flag_type flag_switch = {.shape = FLAG_SWITCH, .read = read_switch, .size = sizeof(bool)};
+const struct flag_type flag_collector = {
+    .shape = FLAG_SWITCH, .read = read_collector, .same = same_collector};
+STRING_TYPE(string);
+STRING_TYPE(path);
+STRING_TYPE(label);
+STRING_TYPE(prom_file);
+LIST_TYPE(list, list);
+LIST_TYPE(filled_list, list);
+LIST_TYPE(labels, labels);
+VALUE_TYPE(duration, uint64_t);
+VALUE_TYPE(positive_duration, uint64_t);
+VALUE_TYPE(count, unsigned);
+VALUE_TYPE(bytes, uint64_t);
+VALUE_TYPE(shard, struct shard);
+VALUE_TYPE(log_level, enum log_level);
+VALUE_TYPE(log_format, enum log_format);
+VALUE_TYPE(push_method, bool);

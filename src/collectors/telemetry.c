@@ -314,7 +314,7 @@ static void write_polls(struct telemetry *telemetry, struct encoder *encoder)
 
 static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)
 {
-    struct push_counts pushes = telemetry->push ? push_counts(telemetry->push) : (struct push_counts){0};
+    struct push_counts pushes = telemetry->push ? telemetry->push->counts : (struct push_counts){0};
     encoder_family(encoder, &writes_family);
     write_labelled(encoder, "output", "textfile", telemetry->file_writes);
     write_labelled(encoder, "output", "push", pushes.attempts);

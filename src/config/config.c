@@ -60,8 +60,7 @@ static int read_root(struct reading *reading, const struct node *root)
     static const struct node nothing = {.kind = NODE_SCALAR, .line = 1, .column = 1};
     if (!root) root = &nothing;
     if (root->kind != NODE_MAPPING) return reading_reject(reading, root, "a mapping with groups");
-    int result = read_modules(reading, NULL, reading->config);
-    return result < 0 ? result : reading_mapping(reading, root, &schema, reading->config);
+    return reading_mapping(reading, root, &schema, reading->config);
 }
 
 /* --- Texts --- */
@@ -86,17 +85,35 @@ static int read_document(struct reading *reading, struct slice text)
     return result;
 }
 
+int config_init(struct config *config, const struct config_rules *rules)
+{
+    *config = (struct config){
+        .directory = ".",
+        .target_label = rules->target_label,
+        .shard = rules->shard,
+        .textfile = rules->textfile,
+        .textfile_interval_ns = rules->textfile_interval_ns,
+        .push = rules->push,
+    };
+    arena_init(&config->arena);
+    struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
+    if (!module) return UV_ENOMEM;
+    *module = (struct config_module){"default", rules->timeout_ns, rules->collectors};
+    config->modules = module;
+    config->module_count = 1;
+    return 0;
+}
+
 int config_read(struct config *config, const char *file, struct slice text, const struct config_rules *rules,
                 struct buffer *error)
 {
     struct reading reading = {config, rules, error};
-    *config = (struct config){0};
-    arena_init(&config->arena);
+    int result = config_init(config, rules);
     buffer_clear(error);
     utf8_append_escaped(error, slice_of(file));
     buffer_append_char(error, ':');
     size_t prefix = error->len;
-    int result = set_names(config, slice_of(file), text);
+    if (result == 0) result = set_names(config, slice_of(file), text);
     if (result == 0) result = read_document(&reading, text);
     if (result == 0) buffer_clear(error);
     if (result == UV_ENOMEM) {

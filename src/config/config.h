@@ -3,9 +3,8 @@
  * text.
  *
  * Nothing here knows a loop, a clock or a log, and nothing is changed once it is read: a reload reads another
- * one, on a thread of the pool, and then swaps. What the file leaves out is left out here too, and is as the
- * flags say; only modules are complete. Names of files are made whole: those in the file are relative to its
- * folder. The keys are in the tables of config/, and for users in config/exporter.yml.
+ * one, on a thread of the pool, and then swaps. What the file leaves out is as the flags say. Names of files are
+ * made whole: those in the file are relative to its folder. The keys are in the tables of config/, and for users in config/exporter.yml.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -17,6 +16,7 @@
 #include "net/address.h"
 #include "net/policy.h"
 #include "net/shard.h"
+#include "outputs/push_config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@
 #define CONFIG_FILE_MAX   ((size_t) 16 * 1024 * 1024)
 #define CONFIG_GROUPS_MAX 10000
 
-/* Where in the file, for what is found to be wrong later; from 1. */
+/* Where in the file a value stands, for faults that are found later; from 1. */
 struct config_place {
     unsigned line, column;
 };
@@ -74,30 +74,6 @@ struct config_group {
     struct config_source *sources, *last_source; /* first those that targets stand for, then kind by kind */
 };
 
-/* What the file says of a switch. */
-enum config_switch { CONFIG_UNSAID, CONFIG_OFF, CONFIG_ON };
-
-struct config_pair {
-    const char *name, *value;
-};
-
-/* As the flags of the same names. What is not said is NULL, 0 or CONFIG_UNSAID. */
-struct config_textfile {
-    const char *path;
-    uint64_t interval_ns;
-    struct config_place place;
-};
-
-struct config_push {
-    const char *url, *job;
-    uint64_t interval_ns, timeout_ns;
-    enum config_switch post, delete_on_exit;
-    const struct config_pair *grouping; /* not NULL when it is said to be empty */
-    size_t grouping_count;
-    const char *username, *password_file, *ca_file, *cert_file, *key_file;
-    struct config_place place;
-};
-
 /* Something that is not as it should be, and does no harm. */
 struct config_warning {
     struct config_warning *next;
@@ -110,31 +86,42 @@ struct config_warning {
 struct config {
     struct arena arena; /* owned: every string and array below */
     const char *file, *directory;
-    char hash[17];                       /* of its bytes, in hexadecimal digits */
-    const char *target_label;            /* NULL: as the flag says */
-    struct shard shard;                  /* count 0: as the flag says */
+    char hash[17]; /* of its bytes, in hexadecimal digits */
+    const char *target_label;
+    struct shard shard;
     const struct config_module *modules; /* the first is `default` */
     size_t module_count;
     const struct config_group *groups;
     size_t group_count;
-    size_t target_count;                     /* of all groups, without those that sources find */
-    struct policy *policy;                   /* owned reference; NULL when the file has no scrape_policy */
-    bool has_groups, has_textfile, has_push; /* the file speaks of them */
-    struct config_textfile textfile;
-    struct config_push push;
+    size_t target_count;   /* of all groups, without those that sources find */
+    struct policy *policy; /* owned reference; NULL when the file has no scrape_policy */
+    bool has_groups;       /* the file has the key */
+    const char *textfile;  /* "" for none */
+    uint64_t textfile_interval_ns;
+    struct push_config push;
+    struct config_place push_places[PUSH_CHECKED]; /* of the values in the file; line 0: from a flag */
     struct config_warning *warnings;
     size_t warning_count; /* also of those that were not kept */
 };
 
-/* What the file cannot know: the flags and the rest of the program. Read from another thread, so constant. */
+/* What the file cannot know: the flags, which hold for all that the file leaves out, and the rest of the program.
+ * Read from another thread, so constant; borrowed for as long as the configuration lives. */
 struct config_rules {
-    uint64_t timeout_ns; /* of a module that does not say it */
-    unsigned collectors; /* likewise */
+    uint64_t timeout_ns;
+    unsigned collectors;
     const char *target_label;
+    struct shard shard;
+    const char *textfile;
+    uint64_t textfile_interval_ns;
+    struct push_config push;
     bool (*label_reserved)(struct slice name); /* whether the samples of a server have such a label */
     /* The rule for names of textfiles: NULL, or what was expected. */
     const char *(*check_textfile)(struct slice path);
 };
+
+/* A configuration of the flags alone: the module `default`, no groups, no file. 0 or UV_ENOMEM; config_deinit
+ * follows in any case. */
+int config_init(struct config *config, const struct config_rules *rules);
 
 /*
  * Reads a text; `file` is its name, for messages and for its folder. 0; or UV_EINVAL or UV_ENOMEM, then `error`

@@ -25,13 +25,6 @@ static int read_module(struct reading *reading, const struct node *node, void *p
 
 /* --- Labels --- */
 
-/* As it will be: the file wins over the flag. */
-static const char *target_label(const struct reading *reading)
-{
-    const char *own = reading->config->target_label;
-    return own ? own : reading->rules->target_label;
-}
-
 static int read_label(struct reading *reading, const struct node *node, struct config_label *label)
 {
     struct slice name = node->key->text;
@@ -40,7 +33,7 @@ static int read_label(struct reading *reading, const struct node *node, struct c
                                   "a label name of letters, digits and _, not beginning with a digit or __");
     if (reading->rules->label_reserved(name))
         return reading_reject_key(reading, node, "a label name that no metric uses already");
-    if (slice_is(name, target_label(reading)))
+    if (slice_is(name, reading->config->target_label))
         return reading_reject_key(reading, node, "a label name other than that of the target label");
     if (!node_is_text(node)) return reading_reject(reading, node, "a text");
 

@@ -51,19 +51,16 @@ static const struct schema schema = SCHEMA(fields);
 
 int read_modules(struct reading *reading, const struct node *node, void *place)
 {
-    static const char standard[] = "default";
     struct config *config = place;
     const struct config_rules *rules = reading->rules;
-    if (node && node->kind != NODE_MAPPING)
+    if (node->kind != NODE_MAPPING)
         return reading_reject(reading, node, "a mapping of modules by their names");
-    struct config_module *modules =
-        arena_alloc(&config->arena, (node ? node->count : 0) + 1, sizeof(*modules));
+    struct config_module *modules = arena_alloc(&config->arena, node->count + 1, sizeof(*modules));
     if (!modules) return UV_ENOMEM;
-    modules[0] = (struct config_module){standard, rules->timeout_ns, rules->collectors};
+    modules[0] = config->modules[0];
     config->modules = modules;
-    config->module_count = 1;
-    for (const struct node *child = node ? node->first : NULL; child; child = child->next) {
-        bool is_standard = slice_is(child->key->text, standard);
+    for (const struct node *child = node->first; child; child = child->next) {
+        bool is_standard = slice_is(child->key->text, modules[0].name);
         struct config_module *module = is_standard ? modules : &modules[config->module_count++];
         *module = (struct config_module){NULL, rules->timeout_ns, rules->collectors};
         if (child->key->text.len == 0) return reading_reject_key(reading, child, "a name that is not empty");

@@ -16,32 +16,29 @@ static int read_textfile_path(struct reading *reading, const struct node *node, 
 }
 
 static const struct field textfile_fields[] = {
-    {"path", read_textfile_path, offsetof(struct config_textfile, path), false},
-    {"interval", read_duration, offsetof(struct config_textfile, interval_ns), false},
+    {"path", read_textfile_path, offsetof(struct config, textfile), false},
+    {"interval", read_duration, offsetof(struct config, textfile_interval_ns), false},
 };
 static const struct schema textfile_schema = SCHEMA(textfile_fields);
 
 static int read_textfile(struct reading *reading, const struct node *node, void *place)
 {
-    struct config *config = place;
-    config->has_textfile = true;
-    config->textfile.place = reading_place(node);
-    return reading_mapping(reading, node, &textfile_schema, &config->textfile);
+    return reading_mapping(reading, node, &textfile_schema, place);
 }
 
 /* --- Push --- */
 
 static int read_method(struct reading *reading, const struct node *node, void *place)
 {
-    enum config_switch *post = place;
+    bool *post = place;
     bool is_post = slice_is_nocase(node->text, "post");
     if (!is_post && !slice_is_nocase(node->text, "put")) return reading_reject(reading, node, "put or post");
-    *post = is_post ? CONFIG_ON : CONFIG_OFF;
+    *post = is_post;
     return 0;
 }
 
 /* The job has a key of its own. */
-static int read_pair(struct reading *reading, const struct node *node, struct config_pair *pair)
+static int read_push_label(struct reading *reading, const struct node *node, struct push_label *label)
 {
     struct slice name = node->key->text;
     if (!label_name_is_valid(name) || slice_is(name, "job"))
@@ -49,46 +46,48 @@ static int read_pair(struct reading *reading, const struct node *node, struct co
                                   "a label name of letters, digits and _, not beginning with a digit or __, "
                                   "other than job");
     if (!node_is_text(node)) return reading_reject(reading, node, "a text");
-    int result = copy_text(reading, name, &pair->name);
-    return result < 0 ? result : copy_text(reading, node->text, &pair->value);
+    int result = copy_text(reading, name, &label->name);
+    return result < 0 ? result : copy_text(reading, node->text, &label->value);
 }
 
 static int read_grouping(struct reading *reading, const struct node *node, void *place)
 {
-    struct config_push *push = place;
+    struct push_labels *labels = place;
     if (node->kind != NODE_MAPPING)
         return reading_reject(reading, node, "a mapping of labels to their values");
-    struct config_pair *pairs = arena_alloc(&reading->config->arena, node->count, sizeof(*pairs));
-    if (!pairs) return UV_ENOMEM;
-    push->grouping = pairs;
+    *labels =
+        (struct push_labels){arena_alloc(&reading->config->arena, node->count, sizeof(struct push_label)), 0};
+    if (!labels->items) return UV_ENOMEM;
     for (const struct node *child = node->first; child; child = child->next) {
-        int result = read_pair(reading, child, &pairs[push->grouping_count++]);
+        int result = read_push_label(reading, child, &labels->items[labels->count++]);
         if (result < 0) return result;
     }
     return 0;
 }
 
 static const struct field push_fields[] = {
-    {"url", read_url, offsetof(struct config_push, url), false},
-    {"job", read_text, offsetof(struct config_push, job), false},
-    {"grouping", read_grouping, 0, false},
-    {"interval", read_duration, offsetof(struct config_push, interval_ns), false},
-    {"timeout", read_duration, offsetof(struct config_push, timeout_ns), false},
-    {"method", read_method, offsetof(struct config_push, post), false},
-    {"delete_on_exit", read_switch, offsetof(struct config_push, delete_on_exit), false},
-    {"username", read_text, offsetof(struct config_push, username), false},
-    {"password_file", read_path, offsetof(struct config_push, password_file), false},
-    {"ca_file", read_path, offsetof(struct config_push, ca_file), false},
-    {"cert_file", read_path, offsetof(struct config_push, cert_file), false},
-    {"key_file", read_path, offsetof(struct config_push, key_file), false},
+    {"url", read_url, offsetof(struct push_config, url), false},
+    {"job", read_text, offsetof(struct push_config, job), false},
+    {"grouping", read_grouping, offsetof(struct push_config, grouping), false},
+    {"interval", read_duration, offsetof(struct push_config, interval_ns), false},
+    {"timeout", read_duration, offsetof(struct push_config, timeout_ns), false},
+    {"method", read_method, offsetof(struct push_config, post), false},
+    {"delete_on_exit", read_switch, offsetof(struct push_config, delete_on_exit), false},
+    {"username", read_text, offsetof(struct push_config, username), false},
+    {"password_file", read_path, offsetof(struct push_config, password_file), false},
+    {"ca_file", read_path, offsetof(struct push_config, ca_file), false},
+    {"cert_file", read_path, offsetof(struct push_config, cert_file), false},
+    {"key_file", read_path, offsetof(struct push_config, key_file), false},
 };
 static const struct schema push_schema = SCHEMA(push_fields);
 
 static int read_push(struct reading *reading, const struct node *node, void *place)
 {
     struct config *config = place;
-    config->has_push = true;
-    config->push.place = reading_place(node);
+    for (size_t n = 0; node->kind == NODE_MAPPING && n < PUSH_CHECKED; n++) {
+        const struct node *value = node_get(node, push_settings[n].key);
+        if (value) config->push_places[n] = (struct config_place){value->line, value->column};
+    }
     return reading_mapping(reading, node, &push_schema, &config->push);
 }
 

@@ -121,13 +121,13 @@ static void print_rules(const struct policy_rules *rules, const char *verb, stru
 
 static void print_outputs(const struct config *config, struct buffer *out)
 {
-    if (config->textfile.path) {
+    if (config->textfile[0]) {
         buffer_append_string(out, "output: textfile ");
-        print_quoted(out, config->textfile.path);
+        print_quoted(out, config->textfile);
         buffer_append_char(out, '\n');
     }
     /* Not where to, which may hold what others should not see. */
-    if (config->push.url) buffer_append_string(out, "output: push\n");
+    if (push_is_given(config->push.url)) buffer_append_string(out, "output: push\n");
 }
 
 void config_print(const struct config *config, struct buffer *out)
@@ -137,8 +137,6 @@ void config_print(const struct config *config, struct buffer *out)
     buffer_printf(out, ": %zu group%s, %zu target%s\n", config->group_count,
                   config->group_count == 1 ? "" : "s", config->target_count,
                   config->target_count == 1 ? "" : "s");
-    if (config->target_label) buffer_printf(out, "target label %s\n", config->target_label);
-    if (config->shard.count) buffer_printf(out, "shard %u/%u\n", config->shard.index, config->shard.count);
     for (size_t i = 0; i < config->module_count; i++) print_module(&config->modules[i], out);
     for (size_t i = 0; i < config->group_count; i++) print_group(&config->groups[i], out);
     if (config->policy) {

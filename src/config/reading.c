@@ -64,11 +64,6 @@ int reading_warn(struct reading *reading, const struct node *node, const char *w
     return 0;
 }
 
-struct config_place reading_place(const struct node *node)
-{
-    return (struct config_place){node->line, node->column};
-}
-
 /* --- Mappings --- */
 
 static bool has_key(const struct schema *schema, struct slice key)

@@ -59,8 +59,6 @@ int reading_reject_name(struct reading *reading, const struct node *node, const 
 /* Tells of something harmless; 0 or UV_ENOMEM. */
 int reading_warn(struct reading *reading, const struct node *node, const char *what);
 
-struct config_place reading_place(const struct node *node);
-
 /* --- Values: values.c. The type of the place stands behind each --- */
 
 /* Whether it is a scalar that says something; the empty text in quotes does. */
@@ -73,14 +71,14 @@ int read_label_name(struct reading *reading, const struct node *node, void *plac
 int read_duration(struct reading *reading, const struct node *node, void *place);   /* uint64_t, ns above 0 */
 int read_refresh(struct reading *reading, const struct node *node, void *place); /* uint64_t, ms from 1000 */
 int read_port(struct reading *reading, const struct node *node, void *place);    /* uint16_t */
-int read_switch(struct reading *reading, const struct node *node, void *place);  /* enum config_switch */
+int read_switch(struct reading *reading, const struct node *node, void *place);  /* bool */
 
 /* A copy in the arena. */
 int copy_text(struct reading *reading, struct slice text, const char **place);
 
 /* --- Parts of the file. The place is a struct config --- */
 
-/* Without a node, there is the module `default` alone. */
+/* Keeps the module `default`, which is there already. */
 int read_modules(struct reading *reading, const struct node *node, void *place);
 
 /* When the modules and the target label have been read. */

@@ -98,10 +98,10 @@ int read_port(struct reading *reading, const struct node *node, void *place)
 
 int read_switch(struct reading *reading, const struct node *node, void *place)
 {
-    enum config_switch *value = place;
+    bool *value = place;
     bool on = slice_is(node->text, "true");
     if (node->kind != NODE_SCALAR || (!on && !slice_is(node->text, "false")))
         return reading_reject(reading, node, "true or false");
-    *value = on ? CONFIG_ON : CONFIG_OFF;
+    *value = on;
     return 0;
 }

@@ -14,9 +14,6 @@
 #include "base/container.h"
 #include "base/duration.h"
 #include "base/log.h"
-#include "outputs/push.h"
-#include "outputs/textfile.h"
-#include "settings/push.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,21 +23,6 @@
 
 /* Bytes of one write to standard output. */
 #define PIECE (64 * 1024)
-
-struct publisher {
-    struct publisher_config config;
-    struct gather *file_gather, *push_gather; /* that are not ready yet */
-    struct textfile textfile;
-    bool writing;      /* the textfile has a source */
-    bool file_failing; /* what the log said last */
-    uv_timer_t timer;
-    struct push *push;
-    struct push_options push_options; /* what the push borrows from */
-    int once_code;
-    unsigned open; /* parts that are not closed: timer, textfile, push */
-    publisher_close_fn on_close;
-    void *close_context;
-};
 
 static const struct options *options_of(const struct publisher *publisher)
 {
@@ -187,66 +169,42 @@ static void on_push_ready(void *context)
     struct publisher *publisher = context;
     struct source *source = gather_source(publisher->push_gather);
     publisher->push_gather = NULL;
-    push_deliver(publisher->push, source);
+    push_deliver(&publisher->push, source);
 }
 
-static void on_push_tick(void *context, struct push *push)
+static void on_push_tick(struct push *push)
 {
-    struct publisher *publisher = context;
+    struct publisher *publisher = container_of(push, struct publisher, push);
     int result = collect(publisher, &publisher->push_gather, OWN_ALL, on_push_ready);
     if (result < 0) push_deliver(push, NULL);
 }
 
-static int start_push(struct publisher *publisher, struct buffer *error)
+static void start_push(struct publisher *publisher)
 {
-    const char *setting;
-    struct buffer reason;
-    if (!options_of(publisher)->push_url[0]) return 0;
-    buffer_init(&reason, 4096);
-    int result = push_options_make(&publisher->push_options, options_of(publisher), &setting, &reason);
-    if (result < 0 && setting)
-        buffer_printf(error, "--push.%s: %.*s", setting, SLICE_ARG(buffer_slice(&reason)));
-    buffer_deinit(&reason);
-    if (result < 0) return result;
-    return push_new(&publisher->push, publisher->config.loop, &publisher->push_options.config, on_push_tick,
-                    publisher);
+    const struct push_config *config = &options_of(publisher)->push;
+    publisher->pushes = push_is_given(config->url);
+    if (!publisher->pushes) return;
+    push_start(&publisher->push, publisher->config.loop, config, on_push_tick);
+    publisher->config.telemetry->push = &publisher->push;
 }
 
 /* --- Life --- */
 
-static void publisher_free(struct publisher *publisher)
+void publisher_start(struct publisher *publisher, const struct publisher_config *config)
 {
-    push_options_deinit(&publisher->push_options);
-    generation_release(publisher->config.generation);
-    free(publisher);
-}
-
-int publisher_new(struct publisher **result, const struct publisher_config *config, struct buffer *error)
-{
-    struct publisher *publisher = calloc(1, sizeof(*publisher));
-    if (!publisher) return UV_ENOMEM;
-    publisher->config = *config;
+    *publisher = (struct publisher){.config = *config};
     generation_hold(config->generation);
-    int status = start_push(publisher, error);
-    if (status < 0) {
-        publisher_free(publisher);
-        return status;
-    }
-    config->telemetry->push = publisher->push;
     textfile_init(&publisher->textfile, config->loop, options_of(publisher)->textfile);
     uv_timer_init(config->loop, &publisher->timer);
     start_file(publisher);
-    *result = publisher;
-    return 0;
+    start_push(publisher);
 }
 
 static void on_part_closed(struct publisher *publisher)
 {
     if (--publisher->open > 0) return;
-    publisher_close_fn on_close = publisher->on_close;
-    void *context = publisher->close_context;
-    publisher_free(publisher);
-    on_close(context);
+    generation_release(publisher->config.generation);
+    publisher->on_close(publisher->close_context);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -259,24 +217,25 @@ static void on_textfile_closed(struct textfile *textfile)
     on_part_closed(container_of(textfile, struct publisher, textfile));
 }
 
-static void on_push_closed(void *context)
+static void on_push_closed(struct push *push)
 {
-    on_part_closed(context);
+    on_part_closed(container_of(push, struct publisher, push));
 }
 
 void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context)
 {
     publisher->on_close = on_close;
     publisher->close_context = context;
-    publisher->open = publisher->push ? 3 : 2;
+    publisher->open = publisher->pushes ? 3 : 2;
     if (publisher->file_gather) gather_cancel(publisher->file_gather);
     textfile_close(&publisher->textfile, on_textfile_closed);
     uv_close((uv_handle_t *) &publisher->timer, on_timer_closed);
+    if (!publisher->pushes) return;
     publisher->config.telemetry->push = NULL;
-    push_close(publisher->push, on_push_closed, publisher);
+    push_close(&publisher->push, on_push_closed);
     if (publisher->push_gather) {
         /* The push waits for what it has asked for, and does not call it a failure now. */
         gather_cancel(publisher->push_gather);
-        push_deliver(publisher->push, NULL);
+        push_deliver(&publisher->push, NULL);
     }
 }

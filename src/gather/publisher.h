@@ -5,6 +5,8 @@
 #define GATHER_PUBLISHER_H
 
 #include "gather/gather.h"
+#include "outputs/push.h"
+#include "outputs/textfile.h"
 #include "targets/generation.h"
 #include "targets/target_set.h"
 
@@ -31,14 +33,29 @@ struct publisher_config {
     void *context;
 };
 
-/*
- * Starts what the options ask for; nothing, if that is nothing. 0, or a negative libuv code: then there is
- * nothing to close, and `error` has one line if a flag is at fault; UV_EINVAL if its value is wrong in
- * itself.
- */
-int publisher_new(struct publisher **publisher, const struct publisher_config *config, struct buffer *error);
+/* Embedded in its owner; the fields are for publisher.c alone. */
+struct publisher {
+    struct publisher_config config;
+    struct gather *file_gather, *push_gather; /* that are not ready yet */
+    struct textfile textfile;
+    bool writing;      /* the textfile has a source */
+    bool file_failing; /* what the log said last */
+    uv_timer_t timer;
+    struct push push;
+    bool pushes; /* the push is started */
+    int once_code;
+    unsigned open; /* parts that are not closed: timer, textfile, push */
+    publisher_close_fn on_close;
+    void *close_context;
+};
 
-/* Ends what is under way and frees it; on_close runs once, from the loop. */
+/*
+ * Starts what the options of the generation ask for; nothing, if that is nothing. Cannot fail: an output that does not work is
+ * logged, counted and tried again at its next interval.
+ */
+void publisher_start(struct publisher *publisher, const struct publisher_config *config);
+
+/* Ends what is under way; on_close runs once, from the loop. */
 void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context);
 
 #endif

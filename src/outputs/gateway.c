@@ -8,6 +8,8 @@
  */
 #include "outputs/gateway.h"
 
+#include "base/duration.h"
+#include "base/version.h"
 #include "net/curl_loop.h"
 #include "net/libcurl.h"
 
@@ -24,16 +26,17 @@
 #define PIECE     (64 * 1024)
 #define PIECE_CAP (16 * PIECE)
 
+/* A source makes this format alone. */
+#define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
+
 #define ANSWER_MAX   256
 #define PASSWORD_MAX 1024
 
 struct gateway {
     struct curl_loop *curl;
     CURL *easy;
-    struct curl_slist *headers; /* of a push */
-    char *password_file;        /* or NULL */
-    bool post;
-    uint64_t timeout_ms;
+    struct curl_slist *headers;       /* of a push */
+    const struct push_config *config; /* borrowed */
     bool busy;
     gateway_done_fn on_done;
     void *context;
@@ -161,8 +164,8 @@ static ssize_t read_password(const char *path, char *text, size_t size)
 static const char *set_password(struct gateway *gateway)
 {
     char text[PASSWORD_MAX];
-    if (!gateway->password_file) return NULL;
-    ssize_t len = read_password(gateway->password_file, text, sizeof(text));
+    if (!push_is_given(gateway->config->password_file)) return NULL;
+    ssize_t len = read_password(gateway->config->password_file, text, sizeof(text));
     if (len < 0) {
         snprintf(gateway->error, sizeof(gateway->error), "the password file cannot be read: %s",
                  strerror(errno));
@@ -199,7 +202,9 @@ const char *gateway_push(struct gateway *gateway, struct source *source)
     gateway->more = true;
     gateway->taken = 0;
     buffer_init(&gateway->piece, PIECE_CAP);
-    const char *error = start(gateway, true, gateway->post ? "POST" : "PUT", gateway->timeout_ms);
+    const struct push_config *config = gateway->config;
+    const char *error =
+        start(gateway, true, config->post ? "POST" : "PUT", duration_to_ms(config->timeout_ns));
     if (error) release_source(gateway);
     return error;
 }
@@ -212,14 +217,12 @@ const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
 
 /* --- Life --- */
 
-static bool set_headers(struct gateway *gateway, const char *content_type)
+static bool set_headers(struct gateway *gateway)
 {
-    char line[256];
     /* No waiting for "100 Continue". */
     struct curl_slist *first = libcurl.slist_append(NULL, "Expect:");
-    snprintf(line, sizeof(line), "Content-Type: %s", content_type);
     gateway->headers = first;
-    return first && libcurl.slist_append(first, line);
+    return first && libcurl.slist_append(first, CONTENT_TYPE);
 }
 
 static bool set_url(CURL *easy, const struct push_config *config)
@@ -233,22 +236,26 @@ static bool set_url(CURL *easy, const struct push_config *config)
     return set;
 }
 
+static bool set_given(CURL *easy, CURLoption option, const char *text)
+{
+    return !push_is_given(text) || libcurl.easy_setopt(easy, option, text) == CURLE_OK;
+}
+
 static bool set_transport(CURL *easy, const struct push_config *config)
 {
     return libcurl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           (!config->ca_file || libcurl.easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
-           (!config->cert_file ||
-            libcurl.easy_setopt(easy, CURLOPT_SSLCERT, config->cert_file) == CURLE_OK) &&
-           (!config->key_file || libcurl.easy_setopt(easy, CURLOPT_SSLKEY, config->key_file) == CURLE_OK);
+           set_given(easy, CURLOPT_CAINFO, config->ca_file) &&
+           set_given(easy, CURLOPT_SSLCERT, config->cert_file) &&
+           set_given(easy, CURLOPT_SSLKEY, config->key_file);
 }
 
 static bool set_request(struct gateway *gateway, const struct push_config *config)
 {
     CURL *easy = gateway->easy;
-    return set_url(easy, config) && set_headers(gateway, config->content_type) &&
-           libcurl.easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK &&
+    return set_url(easy, config) && set_headers(gateway) &&
+           libcurl.easy_setopt(easy, CURLOPT_USERAGENT, PROGRAM_NAME) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_USERNAME, config->username) == CURLE_OK &&
+           set_given(easy, CURLOPT_USERNAME, config->username) &&
            libcurl.easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_READDATA, gateway) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
@@ -256,13 +263,11 @@ static bool set_request(struct gateway *gateway, const struct push_config *confi
            libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, gateway->curl_error) == CURLE_OK;
 }
 
-static bool copy_settings(struct gateway *gateway, const struct push_config *config)
+static bool set_up(struct gateway *gateway)
 {
-    gateway->post = config->post;
-    gateway->timeout_ms = config->timeout_ms;
-    if (config->password_file && !(gateway->password_file = strdup(config->password_file))) return false;
     gateway->easy = libcurl_transfer_new();
-    return gateway->easy && set_transport(gateway->easy, config) && set_request(gateway, config);
+    return gateway->easy && set_transport(gateway->easy, gateway->config) &&
+           set_request(gateway, gateway->config);
 }
 
 static void gateway_free(struct gateway *gateway)
@@ -270,7 +275,6 @@ static void gateway_free(struct gateway *gateway)
     libcurl.easy_cleanup(gateway->easy);
     libcurl.slist_free_all(gateway->headers);
     libcurl.global_cleanup();
-    free(gateway->password_file);
     free(gateway);
 }
 
@@ -285,9 +289,10 @@ int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_conf
         libcurl.global_cleanup();
         return UV_ENOMEM;
     }
+    gateway->config = config;
     gateway->on_done = on_done;
     gateway->context = context;
-    int status = copy_settings(gateway, config) ? 0 : UV_ENOMEM;
+    int status = set_up(gateway) ? 0 : UV_ENOMEM;
     if (status == 0) status = curl_loop_new(&gateway->curl, loop, on_transfer, gateway);
     if (status < 0) {
         gateway_free(gateway);

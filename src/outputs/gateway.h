@@ -27,7 +27,7 @@ typedef void (*gateway_done_fn)(void *context, const char *error);
 
 typedef void (*gateway_close_fn)(void *context);
 
-/* 0, or a negative libuv code. The config has been checked; nothing of it is kept. */
+/* 0, or a negative libuv code. The config has been checked; it is borrowed until the gateway is closed. */
 int gateway_new(struct gateway **gateway, uv_loop_t *loop, const struct push_config *config,
                 gateway_done_fn on_done, void *context);
 

@@ -15,6 +15,7 @@
 #include "base/source.h"
 #include "outputs/push_config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -22,25 +23,48 @@
 #define PUSH_EXIT_MS 2000
 
 struct push;
+struct gateway;
 
 /* Answers with push_deliver, once, from inside this call or later. */
-typedef void (*push_collect_fn)(void *context, struct push *push);
+typedef void (*push_collect_fn)(struct push *push);
 
-typedef void (*push_close_fn)(void *context);
+typedef void (*push_close_fn)(struct push *push);
 
 /* For the exporter's own metrics. A push that was cancelled by push_close counts nowhere. */
 struct push_counts {
     uint64_t attempts; /* pushes that have ended, well or not */
     uint64_t failures;
-    uint64_t last_success_ms; /* Unix time, 0: never */
+};
+
+enum push_phase {
+    PUSH_WAITING, /* for a tick */
+    PUSH_COLLECTING,
+    PUSH_SENDING,
+    PUSH_DELETING,
+};
+
+/* Embedded in its owner, who reads the counts alone. */
+struct push {
+    struct push_counts counts;
+    const struct push_config *config; /* borrowed */
+    uv_timer_t timer;
+    struct gateway *gateway; /* NULL until a tick could make it */
+    push_collect_fn collect;
+    enum push_phase phase;
+    uint64_t started_ms; /* the last tick, in loop time */
+    unsigned failing;    /* failures in a row */
+    bool sent;           /* the gateway may have got something */
+    bool closing;
+    unsigned parts; /* timer and gateway, until they are closed */
+    push_close_fn on_close;
 };
 
 /*
- * Allocates a push whose first tick comes at the loop's next turn. Returns 0 or a negative libuv code:
- * UV_EINVAL for what push_config_check refuses. The config is copied.
+ * The first tick comes at the loop's next turn. Cannot fail: a push that cannot be set up is a failed push, and
+ * is tried again. The config has been checked and is borrowed until on_close.
  */
-int push_new(struct push **push, uv_loop_t *loop, const struct push_config *config, push_collect_fn collect,
-             void *context);
+void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config,
+                push_collect_fn collect);
 
 /*
  * The exposition that was asked for, or NULL if there is none, which is a failed push. The source is taken
@@ -49,14 +73,12 @@ int push_new(struct push **push, uv_loop_t *loop, const struct push_config *conf
  */
 void push_deliver(struct push *push, struct source *source);
 
-struct push_counts push_counts(const struct push *push);
-
 /*
- * Ends and frees it; on_close runs once, from the loop. Collects no more, but a publisher that is still due is
- * waited for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever
- * been sent, it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE,
- * which then gets as long. NULL is taken: then on_close runs never and nothing happens.
+ * Ends it; on_close runs once, from the loop. It collects no more, but an exposition that is still due is waited
+ * for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever been sent,
+ * it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE, which then
+ * gets as long.
  */
-void push_close(struct push *push, push_close_fn on_close, void *context);
+void push_close(struct push *push, push_close_fn on_close);
 
 #endif

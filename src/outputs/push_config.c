@@ -1,5 +1,6 @@
 #include "outputs/push_config.h"
 
+#include "base/container.h"
 #include "base/digits.h"
 #include "base/label_name.h"
 #include "base/utf8.h"
@@ -10,103 +11,110 @@
 #include <unistd.h>
 #include <uv.h>
 
+const struct push_setting_names push_settings[PUSH_CHECKED] = {
+    [PUSH_URL] = {"push.url", "url"},
+    [PUSH_JOB] = {"push.job", "job"},
+    [PUSH_GROUPING] = {"push.grouping", "grouping"},
+    [PUSH_USERNAME] = {"push.username", "username"},
+    [PUSH_PASSWORD_FILE] = {"push.password-file", "password_file"},
+    [PUSH_CA_FILE] = {"push.tls.ca-file", "ca_file"},
+    [PUSH_CERT_FILE] = {"push.tls.cert-file", "cert_file"},
+    [PUSH_KEY_FILE] = {"push.tls.key-file", "key_file"},
+};
+
 /* --- The rules --- */
 
-/* What is found: which setting is at fault, and what was expected instead. */
-struct discovery_answer {
-    const char **setting;
+/* Which setting is at fault, and what was expected instead. */
+struct fault {
+    enum push_setting *setting;
     struct buffer *reason;
 };
 
-static int refuse(const struct discovery_answer *answer, const char *setting, const char *expected)
+static int reject_setting(const struct fault *fault, enum push_setting setting, const char *expected)
 {
-    *answer->setting = setting;
-    buffer_append_string(answer->reason, expected);
+    *fault->setting = setting;
+    buffer_printf(fault->reason, "expected %s", expected);
     return UV_EINVAL;
 }
 
-static int check_url(const char *url, const struct discovery_answer *answer)
+static int check_url(const char *url, const struct fault *fault)
 {
     const char *expected = libcurl_url_fault(url);
-    if (expected) return refuse(answer, "url", expected);
-    if (strpbrk(url, "?#")) return refuse(answer, "url", "a URL without query and fragment");
-    if (strlen(url) > PUSH_URL_MAX / 8) return refuse(answer, "url", "a shorter URL");
-    return 0;
+    if (!expected && strpbrk(url, "?#")) expected = "a URL without query and fragment";
+    if (!expected && strlen(url) > PUSH_URL_MAX / 8) expected = "a shorter URL";
+    return expected ? reject_setting(fault, PUSH_URL, expected) : 0;
 }
 
-static bool is_letter(char c)
+/* The n-th label after those before it; NULL, or what was expected. */
+static const char *label_fault(const struct push_labels *labels, size_t n)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static int check_label(const struct push_config *config, size_t n, const struct discovery_answer *answer)
-{
-    const struct push_label *label = &config->grouping[n];
+    const struct push_label *label = &labels->items[n];
     if (!label_name_is_valid(slice_of(label->name)))
-        return refuse(answer, "grouping", "a label name of letters, digits and underscores");
-    if (strcmp(label->name, "job") == 0) return refuse(answer, "grouping", "no label job beside the job");
-    if (!utf8_is_valid(slice_of(label->value))) return refuse(answer, "grouping", "a label value in UTF-8");
+        return "a label name of letters, digits and _, not beginning with a digit or __";
+    if (strcmp(label->name, "job") == 0) return "no label job, which has a setting of its own";
+    if (!utf8_is_valid(slice_of(label->value))) return "a label value in UTF-8";
     for (size_t other = 0; other < n; other++) {
-        if (strcmp(config->grouping[other].name, label->name) == 0)
-            return refuse(answer, "grouping", "each label at most once");
+        if (strcmp(labels->items[other].name, label->name) == 0) return "each label at most once";
     }
-    return 0;
+    return NULL;
 }
 
-static int check_labels(const struct push_config *config, const struct discovery_answer *answer)
+static int check_labels(const struct push_config *config, const struct fault *fault)
 {
     size_t len = 3 * strlen(config->job);
-    if (!config->job[0]) return refuse(answer, "job", "a job that is not empty");
-    if (!utf8_is_valid(slice_of(config->job))) return refuse(answer, "job", "a job in UTF-8");
-    for (size_t n = 0; n < config->count; n++) {
-        int result = check_label(config, n, answer);
-        if (result < 0) return result;
-        len += strlen(config->grouping[n].name) + 3 * strlen(config->grouping[n].value) + 16;
+    if (!config->job[0]) return reject_setting(fault, PUSH_JOB, "a job that is not empty");
+    if (!utf8_is_valid(slice_of(config->job))) return reject_setting(fault, PUSH_JOB, "a job in UTF-8");
+    for (size_t n = 0; n < config->grouping.count; n++) {
+        const struct push_label *label = &config->grouping.items[n];
+        const char *expected = label_fault(&config->grouping, n);
+        if (expected) return reject_setting(fault, PUSH_GROUPING, expected);
+        len += strlen(label->name) + 3 * strlen(label->value) + 16;
     }
-    if (len > PUSH_URL_MAX / 2) return refuse(answer, "grouping", "shorter labels");
+    return len > PUSH_URL_MAX / 2 ? reject_setting(fault, PUSH_GROUPING, "shorter labels") : 0;
+}
+
+static int check_pairs(const struct push_config *config, const struct fault *fault)
+{
+    if (push_is_given(config->username) != push_is_given(config->password_file))
+        return reject_setting(fault, PUSH_USERNAME, "a user name and a password file, or neither");
+    /* RFC 7617, section 2: the first colon ends the user name. */
+    if (push_is_given(config->username) && strchr(config->username, ':'))
+        return reject_setting(fault, PUSH_USERNAME, "a user name without a colon");
+    if (push_is_given(config->cert_file) != push_is_given(config->key_file))
+        return reject_setting(fault, PUSH_CERT_FILE, "a certificate and its key, or neither");
     return 0;
 }
 
 /* Unlike the others, a fault of the machine and not of the settings. */
-static int check_file(const char *path, const char *setting, const struct discovery_answer *answer)
+static int check_files(const struct push_config *config, const struct fault *fault)
 {
-    if (!path || access(path, R_OK) == 0) return 0;
-    int result = -errno;
-    *answer->setting = setting;
-    buffer_printf(answer->reason, "a file that can be read, but %s: %s", path, strerror(-result));
-    return result;
-}
-
-static int check_files(const struct push_config *config, const struct discovery_answer *answer)
-{
-    int result = check_file(config->password_file, "password-file", answer);
-    if (result == 0) result = check_file(config->ca_file, "tls.ca-file", answer);
-    if (result == 0) result = check_file(config->cert_file, "tls.cert-file", answer);
-    if (result == 0) result = check_file(config->key_file, "tls.key-file", answer);
-    return result;
-}
-
-static int check_credentials(const struct push_config *config, const struct discovery_answer *answer)
-{
-    if (!config->username != !config->password_file)
-        return refuse(answer, "username", "a user name and a password file, or neither");
-    /* RFC 7617, section 2: the first colon ends the user name. */
-    if (config->username && strchr(config->username, ':'))
-        return refuse(answer, "username", "a user name without a colon");
-    if (!config->cert_file != !config->key_file)
-        return refuse(answer, "tls.cert-file", "a certificate and its key, or neither");
-    return check_files(config, answer);
-}
-
-int push_config_check(const struct push_config *config, const char **setting, struct buffer *reason)
-{
-    struct discovery_answer answer = {setting, reason};
-    int result = check_url(config->url, &answer);
-    if (result == 0) result = check_labels(config, &answer);
-    if (result == 0 && (config->interval_ms == 0 || config->timeout_ms == 0)) {
-        result = refuse(&answer, "interval", "an interval and a time-out above 0");
+    const struct {
+        enum push_setting setting;
+        const char *path;
+    } files[] = {
+        {PUSH_PASSWORD_FILE, config->password_file},
+        {PUSH_CA_FILE, config->ca_file},
+        {PUSH_CERT_FILE, config->cert_file},
+        {PUSH_KEY_FILE, config->key_file},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(files); n++) {
+        if (!push_is_given(files[n].path) || access(files[n].path, R_OK) == 0) continue;
+        int result = uv_translate_sys_error(errno);
+        *fault->setting = files[n].setting;
+        buffer_printf(fault->reason, "expected a file that can be read, but %s: %s", files[n].path,
+                      strerror(errno));
+        return result;
     }
-    return result < 0 ? result : check_credentials(config, &answer);
+    return 0;
+}
+
+int push_config_check(const struct push_config *config, enum push_setting *setting, struct buffer *reason)
+{
+    const struct fault fault = {setting, reason};
+    int result = check_url(config->url, &fault);
+    if (result == 0) result = check_labels(config, &fault);
+    if (result == 0) result = check_pairs(config, &fault);
+    return result < 0 ? result : check_files(config, &fault);
 }
 
 /* --- The URL --- */
@@ -123,6 +131,11 @@ static void append_base64url(struct buffer *out, struct slice bytes)
             buffer_append_char(out, digits[bits >> (waiting - 6) & 63]);
     }
     if (waiting) buffer_append_char(out, digits[bits << (6 - waiting) & 63]);
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* RFC 3986, section 2.3: all but the unreserved characters. */
@@ -162,6 +175,6 @@ void push_config_url(const struct push_config *config, struct buffer *out)
     buffer_append(out, config->url, len);
     buffer_append_string(out, "/metrics");
     append_label(out, "job", config->job);
-    for (size_t n = 0; n < config->count; n++)
-        append_label(out, config->grouping[n].name, config->grouping[n].value);
+    for (size_t n = 0; n < config->grouping.count; n++)
+        append_label(out, config->grouping.items[n].name, config->grouping.items[n].value);
 }

@@ -2,7 +2,6 @@
 
 #include "base/version.h"
 #include "config/config.h"
-#include "settings/from_flags.h"
 #include "settings/settings.h"
 
 #include <uv.h>
@@ -46,8 +45,8 @@ static void print_warnings(const struct config *config, struct buffer *out)
         buffer_printf(out, "warning: %s\n", warning->text);
 }
 
-/* As errors of flags are told. */
-static void tell(int result, const struct buffer *error, struct buffer *text)
+/* In the form that errors of flags have. */
+static void print_error(int result, const struct buffer *error, struct buffer *text)
 {
     buffer_clear(text);
     buffer_append_string(text, PROGRAM_NAME ": ");
@@ -60,13 +59,11 @@ static void tell(int result, const struct buffer *error, struct buffer *text)
 
 bool check_config(const struct options *flags, struct buffer *text)
 {
-    struct config_rules rules = settings_rules(flags);
     struct config config;
-    struct settings settings = {0};
+    struct settings settings;
     struct buffer error;
     buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = config_load(&config, flags->config_file, &rules, &error);
-    if (result == 0 && !config.has_groups) result = config_add_flags(&config, flags, &error);
+    int result = settings_read(&config, flags, &error);
     if (result == 0) result = settings_make(&settings, flags, &config, &error);
     if (result == 0) {
         config_print(&config, text);
@@ -75,9 +72,8 @@ bool check_config(const struct options *flags, struct buffer *text)
         print_warnings(&config, text);
         if (text->failed) result = UV_ENOMEM;
     }
-    if (result < 0) tell(result, &error, text);
+    if (result < 0) print_error(result, &error, text);
     buffer_deinit(&error);
-    settings_deinit(&settings);
     config_deinit(&config);
     return result == 0;
 }

@@ -12,7 +12,7 @@ struct filling {
     struct config_target *targets; /* the group's; there is room for all */
 };
 
-static int refuse(struct buffer *error, const char *text, const char *expected)
+static int reject_address(struct buffer *error, const char *text, const char *expected)
 {
     buffer_append_string(error, "--memcached.address: \"");
     utf8_append_escaped(error, slice_of(text));
@@ -24,7 +24,7 @@ static int add_source(struct filling *filling, const char *text, struct buffer *
 {
     const char *expected;
     int result = config_add_dns_target(filling->config, filling->group, slice_of(text), &expected);
-    return result == UV_EINVAL ? refuse(error, text, expected) : result;
+    return result == UV_EINVAL ? reject_address(error, text, expected) : result;
 }
 
 static int add_address(struct filling *filling, const char *text, struct buffer *error)
@@ -32,28 +32,11 @@ static int add_address(struct filling *filling, const char *text, struct buffer 
     if (config_is_dns_target(slice_of(text))) return add_source(filling, text, error);
     struct config_target *target = &filling->targets[filling->group->target_count];
     const char *expected = address_parse(&target->address, slice_of(text), MEMCACHED_PORT);
-    if (expected) return refuse(error, text, expected);
+    if (expected) return reject_address(error, text, expected);
     target->name = arena_copy(&filling->config->arena, slice_of(text));
     if (!target->name) return UV_ENOMEM;
     filling->group->target_count++;
     return 0;
-}
-
-static int add_module(struct config *config, const struct options *flags)
-{
-    struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
-    if (!module) return UV_ENOMEM;
-    *module = (struct config_module){"default", flags->timeout_ns, flags->collectors};
-    config->modules = module;
-    config->module_count = 1;
-    return 0;
-}
-
-int config_of_flags(struct config *config, const struct options *flags, struct buffer *error)
-{
-    *config = (struct config){.directory = "."};
-    arena_init(&config->arena);
-    return add_module(config, flags) < 0 ? UV_ENOMEM : config_add_flags(config, flags, error);
 }
 
 int config_add_flags(struct config *config, const struct options *flags, struct buffer *error)

@@ -1,6 +1,6 @@
 /*
- * The flags with what the configuration file says instead: what is in force. It knows no loop; what it asks
- * of the system is whether the files that a push needs can be read.
+ * The effective options: the flags, and what the configuration file says instead. The start, a reload and
+ * --config.check all come this way, so that they accept the same files and refuse the others with the same line.
  */
 #ifndef SETTINGS_SETTINGS_H
 #define SETTINGS_SETTINGS_H
@@ -12,28 +12,29 @@
 #include <stdbool.h>
 
 struct settings {
-    /* Strings are borrowed from the flags and the file, but those of `grouping`. The addresses are empty when
-     * the file has groups; timeout and collectors are those of the module `default`. */
+    /* Borrowed from the flags and the file. The addresses are empty when the file has groups; timeout and
+     * collectors are those of the module `default`. Not for options_deinit. */
     struct options options;
-    struct string_list grouping;
 };
 
 /* What config_read has to know of the flags; borrows from them. */
 struct config_rules settings_rules(const struct options *flags);
 
 /*
- * Flags and file are borrowed for as long as the settings live. 0; or UV_EINVAL with one line in `error`,
- * without a line end, where the outputs that come about are not fit to be started, or, with a line too, the
- * error of a file that they need; or UV_ENOMEM. settings_deinit follows in any case. Without `config` they
- * are the flags as they are.
+ * Reads the configuration that the flags name: their file, with the group of --memcached.address if the file has
+ * no groups, or that group alone if there is no file. 0; or a negative libuv code with one line in `error`,
+ * without a line end, unless it is UV_ENOMEM. config_deinit follows in any case. Blocks. The flags are borrowed
+ * for as long as the configuration lives.
+ */
+int settings_read(struct config *config, const struct options *flags, struct buffer *error);
+
+/*
+ * The effective options of a configuration that settings_read has read. 0; UV_EINVAL if its outputs are invalid,
+ * or the code of a file of theirs that cannot be read, both with one line in `error`, without a line end. Owns
+ * nothing.
  */
 int settings_make(struct settings *settings, const struct options *flags, const struct config *config,
                   struct buffer *error);
-
-/* Whether the flags by themselves can be in force: what settings_make returns of them. */
-int settings_check(const struct options *flags, struct buffer *error);
-
-void settings_deinit(struct settings *settings);
 
 /* Whether both have the same outputs (textfile, push), so that those need not be started anew. */
 bool settings_same_outputs(const struct settings *a, const struct settings *b);

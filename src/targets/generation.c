@@ -68,7 +68,6 @@ void generation_release(struct generation *generation)
     free(generation->providers);
     free(generation->found);
     free(generation->owners);
-    settings_deinit(&generation->settings);
     config_deinit(generation->config);
     free(generation->config);
     free(generation);

@@ -22,7 +22,6 @@
 
 #include "base/container.h"
 #include "base/log.h"
-#include "settings/from_flags.h"
 #include "targets/builder.h"
 
 #include <assert.h>
@@ -328,16 +327,16 @@ struct manager_counts manager_counts(const struct manager *manager)
 
 /* --- Life --- */
 
-/* The generation before the first set. The flags have been checked, so that only memory may be missing. */
+/* The generation before the first set: no targets and no push, so that only memory may be missing. */
 static int begin_with_flags(struct manager *manager)
 {
-    struct options flags = *manager->context.flags;
+    struct config_rules rules = settings_rules(manager->context.flags);
     struct config *config = calloc(1, sizeof(*config));
     struct buffer error;
     if (!config) return UV_ENOMEM;
     buffer_init(&error, 4096);
-    flags.addresses = (struct string_list){0};
-    int result = config_of_flags(config, &flags, &error);
+    rules.push = (struct push_config){0};
+    int result = config_init(config, &rules);
     if (result < 0) {
         config_deinit(config);
         free(config);

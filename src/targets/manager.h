@@ -47,7 +47,7 @@ int manager_new(struct manager **manager, const struct manager_context *context)
 
 /*
  * Brings another configuration into force, one at a time (asserted); it is taken over in any case (allocated
- * with malloc). See config_of_flags for one without a file. 0: on_set runs once, from the loop, never inside
+ * with malloc). See settings_read. 0: on_set runs once, from the loop, never inside
  * this call. A negative libuv code: never, and `error` has one line unless it is UV_ENOMEM.
  */
 int manager_set(struct manager *manager, struct config *config, manager_set_fn on_set, void *context,

@@ -15,8 +15,6 @@
 #include "base/container.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "net/libcurl.h"
-#include "settings/from_flags.h"
 #include "settings/settings.h"
 
 #include <assert.h>
@@ -45,11 +43,10 @@ struct reload {
     unsigned long reading; /* the number of the one under way, or of the last one */
     bool again;            /* another one is to follow */
     uv_work_t work;
-    struct config *config;     /* being read; owned */
-    struct config_rules rules; /* for the thread */
-    int result;                /* of reading */
-    struct buffer error;       /* of the reload under way */
-    struct buffer overruled;   /* flags, as the log was told last */
+    struct config *config;   /* being read; owned */
+    int result;              /* of reading */
+    struct buffer error;     /* of the reload under way */
+    struct buffer overruled; /* flags, as the log was told last */
     bool closing;
     unsigned open; /* handle and thread, while it is being closed */
     reload_close_fn on_close;
@@ -195,27 +192,11 @@ static void on_read(uv_work_t *work, int status)
     fail(reload);
 }
 
-static bool needs_libcurl(const struct config *config)
-{
-    for (size_t n = 0; n < config->group_count; n++) {
-        for (const struct config_source *at = config->groups[n].sources; at; at = at->next) {
-            if (at->asks.kind == DISCOVERY_HTTP_SD) return true;
-        }
-    }
-    return config->push.url;
-}
-
-/* A file without groups says nothing of what is scraped, so that the flags do. Here nobody waits while
- * libcurl is loaded; whoever needs it says what is wrong with it. */
+/* Here nobody waits while a URL in the file makes libcurl be loaded. */
 static void read_file(uv_work_t *work)
 {
     struct reload *reload = container_of(work, struct reload, work);
-    const struct options *flags = reload->flags;
-    struct config *config = reload->config;
-    reload->result = config_load(config, flags->config_file, &reload->rules, &reload->error);
-    if (reload->result == 0 && !config->has_groups)
-        reload->result = config_add_flags(config, flags, &reload->error);
-    if (reload->result == 0 && needs_libcurl(config)) libcurl_load();
+    reload->result = settings_read(reload->config, reload->flags, &reload->error);
 }
 
 /* Makes room for what will be read. */
@@ -292,7 +273,6 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
     reload->loop = loop;
     reload->flags = flags;
     reload->manager = manager;
-    reload->rules = settings_rules(flags);
     list_init(&reload->waiters);
     buffer_init(&reload->error, 64 * 1024);
     buffer_init(&reload->overruled, OPTIONS_TEXT_MAX);
@@ -314,12 +294,7 @@ int reload_start(struct reload *reload, reload_done_fn on_done, void *context, s
 {
     bool waits = add_waiter(reload, on_done, context);
     reload->reading++;
-    if (prepare(reload) && waits) {
-        if (has_file(reload))
-            read_file(&reload->work);
-        else
-            reload->result = config_of_flags(reload->config, reload->flags, &reload->error);
-    }
+    if (prepare(reload) && waits) read_file(&reload->work);
     if (reload->result == 0) reload->result = set(reload);
     if (reload->result == 0) return 0;
     reload->phase = PHASE_IDLE;

@@ -23,6 +23,10 @@ static const struct config_rules rules = {
     .timeout_ns = 1000000000,
     .collectors = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SETTINGS),
     .target_label = "instance",
+    .shard = {0, 3},
+    .textfile = "",
+    .textfile_interval_ns = 15000000000,
+    .push = {.url = "", .job = "memcached", .interval_ns = 7, .timeout_ns = 8, .delete_on_exit = true},
     .label_reserved = is_reserved,
     .check_textfile = check_prom,
 };

@@ -23,7 +23,7 @@ struct publisher_world {
     struct options options;
     struct generation generation; /* with the options; stays in this memory */
     struct target_set target_set; /* of the fleet's targets, likewise */
-    struct publisher *publisher;
+    struct publisher publisher;
     char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
     int log;
     unsigned once; /* calls of on_once */
@@ -45,15 +45,13 @@ static inline struct options publisher_options(void)
         .textfile = nothing,
         .textfile_interval_ns = (INTERVAL_MS - 1) * 1000000ull,
         .pid_file = nothing,
-        .push_url = nothing,
-        .push_job = nothing,
-        .push_interval_ns = (INTERVAL_MS - 1) * 1000000ull,
-        .push_timeout_ns = 5000000000,
-        .push_username = nothing,
-        .push_password_file = nothing,
-        .push_ca_file = nothing,
-        .push_cert_file = nothing,
-        .push_key_file = nothing,
+        .push =
+            {
+                .url = nothing,
+                .job = nothing,
+                .interval_ns = (INTERVAL_MS - 1) * 1000000ull,
+                .timeout_ns = 5000000000,
+            },
     };
 }
 
@@ -91,7 +89,7 @@ static inline void on_world_once(void *context, int code)
     struct publisher_world *world = context;
     world->once++;
     world->code = code;
-    publisher_close(world->publisher, world_set_true, &world->closed);
+    publisher_close(&world->publisher, world_set_true, &world->closed);
     assert_false(world->closed);
 }
 
@@ -108,8 +106,7 @@ static inline struct target_set *world_target_set(void *context)
     return &world->target_set;
 }
 
-/* What publisher_new answers; appends to the error. */
-static inline int publisher_world_try(struct publisher_world *world, struct buffer *error)
+static inline void publisher_world_start(struct publisher_world *world)
 {
     struct publisher_config config = {
         .loop = &world->fleet.loop,
@@ -123,23 +120,13 @@ static inline int publisher_world_try(struct publisher_world *world, struct buff
     world->closed = false;
     world->generation.references = world->target_set.references = 1;
     world->generation.settings.options = world->options;
-    return publisher_new(&world->publisher, &config, error);
-}
-
-static inline void publisher_world_start(struct publisher_world *world)
-{
-    struct buffer error;
-    buffer_init(&error, 4096);
-    int result = publisher_world_try(world, &error);
-    if (result < 0) fail_msg("%d: %.*s", result, SLICE_ARG(buffer_slice(&error)));
-    assert_int_equal(error.len, 0);
-    buffer_deinit(&error);
+    publisher_start(&world->publisher, &config);
 }
 
 /* Closes and waits for the end. */
 static inline void publisher_world_stop(struct publisher_world *world)
 {
-    publisher_close(world->publisher, world_set_true, &world->closed);
+    publisher_close(&world->publisher, world_set_true, &world->closed);
     assert_false(world->closed);
     loop_run_until(&world->fleet.loop, &world->closed);
 }

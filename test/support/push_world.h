@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define MILLISECOND UINT64_C(1000000)
+
 #define ACCEPTED "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 /* How the owner answers when it is asked to collect. */
@@ -29,7 +31,8 @@ struct push_world {
     uv_loop_t loop;
     struct fake_gateway gateway;
     bool gateway_stopped;
-    struct push *push;
+    struct push push;
+    bool started;
     struct push_config config;
     char url[64];
     enum answer answer;
@@ -78,9 +81,9 @@ static inline struct source *text_source(bool breaks)
     return &text->source;
 }
 
-static inline void on_collect(void *context, struct push *push)
+static inline void on_collect(struct push *push)
 {
-    assert_ptr_equal(context, &world);
+    assert_ptr_equal(push, &world.push);
     if (world.collected < ARRAY_LEN(world.collected_ms))
         world.collected_ms[world.collected] = uv_hrtime() / 1000000;
     world.collected++;
@@ -88,9 +91,9 @@ static inline void on_collect(void *context, struct push *push)
     push_deliver(push, world.answer == ANSWER_NONE ? NULL : text_source(world.answer == ANSWER_BROKEN));
 }
 
-static inline void on_push_closed(void *context)
+static inline void on_push_closed(struct push *push)
 {
-    assert_ptr_equal(context, &world);
+    assert_ptr_equal(push, &world.push);
     world.closed++;
 }
 
@@ -106,10 +109,8 @@ static inline int set_up(void **state)
     world.config = (struct push_config){
         .url = world.url,
         .job = "memcached",
-        .interval_ms = 20,
-        .timeout_ms = 5000,
-        .content_type = "text/plain; version=0.0.4; charset=utf-8",
-        .user_agent = "test/1",
+        .interval_ns = 20 * MILLISECOND,
+        .timeout_ns = 5000 * MILLISECOND,
     };
     world.text = "up 1\n";
     world.len = 5;
@@ -120,7 +121,8 @@ static inline int set_up(void **state)
 
 static inline void start_push(void)
 {
-    assert_int_equal(push_new(&world.push, &world.loop, &world.config, on_collect, &world), 0);
+    push_start(&world.push, &world.loop, &world.config, on_collect);
+    world.started = true;
 }
 
 static inline void stop_gateway(void)
@@ -133,8 +135,8 @@ static inline void stop_gateway(void)
 static inline int tear_down(void **state)
 {
     (void) state;
-    if (world.push && world.closed == 0) {
-        push_close(world.push, on_push_closed, &world);
+    if (world.started && world.closed == 0) {
+        push_close(&world.push, on_push_closed);
         loop_run_until_count(&world.loop, &world.closed, 1);
     }
     stop_gateway();
@@ -161,14 +163,13 @@ static inline unsigned logged(const char *text)
 /* Waits until so many pushes have ended. */
 static inline void run_until_attempts(uint64_t attempts)
 {
-    for (unsigned n = 0; n < 2000 && push_counts(world.push).attempts < attempts; n++)
-        loop_run_for(&world.loop, 2);
-    assert_true(push_counts(world.push).attempts >= attempts);
+    for (unsigned n = 0; n < 2000 && world.push.counts.attempts < attempts; n++) loop_run_for(&world.loop, 2);
+    assert_true(world.push.counts.attempts >= attempts);
 }
 
 static inline void assert_counts(uint64_t attempts, uint64_t failures)
 {
-    struct push_counts counts = push_counts(world.push);
+    struct push_counts counts = world.push.counts;
     assert_int_equal(counts.attempts, attempts);
     assert_int_equal(counts.failures, failures);
 }

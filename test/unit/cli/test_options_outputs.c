@@ -24,18 +24,18 @@ static void has_the_documented_defaults(void **state)
     assert_false(options->once);
     assert_string_equal(options->textfile, "");
     assert_int_equal(options->textfile_interval_ns, 15 * SECOND);
-    assert_string_equal(options->push_url, "");
-    assert_string_equal(options->push_job, "memcached");
-    assert_int_equal(options->push_grouping.count, 0);
-    assert_int_equal(options->push_interval_ns, 15 * SECOND);
-    assert_int_equal(options->push_timeout_ns, 10 * SECOND);
-    assert_false(options->push_post);
-    assert_false(options->push_delete_on_exit);
-    assert_string_equal(options->push_username, "");
-    assert_string_equal(options->push_password_file, "");
-    assert_string_equal(options->push_ca_file, "");
-    assert_string_equal(options->push_cert_file, "");
-    assert_string_equal(options->push_key_file, "");
+    assert_string_equal(options->push.url, "");
+    assert_string_equal(options->push.job, "memcached");
+    assert_int_equal(options->push.grouping.count, 0);
+    assert_int_equal(options->push.interval_ns, 15 * SECOND);
+    assert_int_equal(options->push.timeout_ns, 10 * SECOND);
+    assert_false(options->push.post);
+    assert_false(options->push.delete_on_exit);
+    assert_string_equal(options->push.username, "");
+    assert_string_equal(options->push.password_file, "");
+    assert_string_equal(options->push.ca_file, "");
+    assert_string_equal(options->push.cert_file, "");
+    assert_string_equal(options->push.key_file, "");
     assert_int_equal(options->max_prefixes, 1000);
     release(&outcome);
 }
@@ -58,30 +58,32 @@ static void reads_the_push(void **state)
     (void) state;
     parse(&outcome,
           ARGUMENTS("--push.url=http://g:9091", "--push.job", "j", "--push.grouping=a=b",
-                    "--push.grouping=c=d", "--push.method=post"),
+                    "--push.grouping=c=d=e", "--push.method=post"),
           ENVIRONMENT(PREFIX "PUSH_INTERVAL=2s", PREFIX "PUSH_TIMEOUT=3s", PREFIX "PUSH_DELETE_ON_EXIT=true",
                       PREFIX "PUSH_USERNAME=u", PREFIX "PUSH_PASSWORD_FILE=p", PREFIX "PUSH_TLS_CA_FILE=x",
                       PREFIX "PUSH_TLS_CERT_FILE=y", PREFIX "PUSH_TLS_KEY_FILE=z", PREFIX "PUSH_JOB=k"));
     assert_runs(&outcome);
-    assert_string_equal(options->push_url, "http://g:9091");
-    assert_string_equal(options->push_job, "j");
-    assert_int_equal(options->push_grouping.count, 2);
-    assert_string_equal(options->push_grouping.items[0], "a=b");
-    assert_string_equal(options->push_grouping.items[1], "c=d");
-    assert_true(options->push_post);
-    assert_int_equal(options->push_interval_ns, 2 * SECOND);
-    assert_int_equal(options->push_timeout_ns, 3 * SECOND);
-    assert_true(options->push_delete_on_exit);
-    assert_string_equal(options->push_username, "u");
-    assert_string_equal(options->push_password_file, "p");
-    assert_string_equal(options->push_ca_file, "x");
-    assert_string_equal(options->push_cert_file, "y");
-    assert_string_equal(options->push_key_file, "z");
+    assert_string_equal(options->push.url, "http://g:9091");
+    assert_string_equal(options->push.job, "j");
+    assert_int_equal(options->push.grouping.count, 2);
+    assert_string_equal(options->push.grouping.items[0].name, "a");
+    assert_string_equal(options->push.grouping.items[0].value, "b");
+    assert_string_equal(options->push.grouping.items[1].name, "c");
+    assert_string_equal(options->push.grouping.items[1].value, "d=e");
+    assert_true(options->push.post);
+    assert_int_equal(options->push.interval_ns, 2 * SECOND);
+    assert_int_equal(options->push.timeout_ns, 3 * SECOND);
+    assert_true(options->push.delete_on_exit);
+    assert_string_equal(options->push.username, "u");
+    assert_string_equal(options->push.password_file, "p");
+    assert_string_equal(options->push.ca_file, "x");
+    assert_string_equal(options->push.cert_file, "y");
+    assert_string_equal(options->push.key_file, "z");
     release(&outcome);
 
     parse(&outcome, ARGUMENTS("--push.method=put"), ENVIRONMENT(PREFIX "PUSH_METHOD=post"));
     assert_runs(&outcome);
-    assert_false(options->push_post);
+    assert_false(options->push.post);
     release(&outcome);
 }
 
@@ -148,6 +150,8 @@ static const struct {
     {{"--once", "--push.url=http://g"}, "--once: \"true\": expected no --push.url beside it, try --help\n"},
     {{"--push.url=http://g", "--no-web", "--once=true"},
      "--once: \"true\": expected no --push.url beside it, try --help\n"},
+    {{"--push.grouping=a=b,zone"}, "--push.grouping: \"a=b,zone\": expected label=value, try --help\n"},
+    {{"--push.grouping=a\nb"}, "--push.grouping: \"a\\nb\": expected label=value, try --help\n"},
     {{"--push.method=patch"}, "--push.method: \"patch\": expected put or post, try --help\n"},
     {{"--push.method=PUT"}, "--push.method: \"PUT\": expected put or post, try --help\n"},
     {{"--push.interval=0"}, "--push.interval: \"0\": expected a duration above 0, try --help\n"},

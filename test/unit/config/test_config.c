@@ -19,12 +19,12 @@ static void test_everything_may_be_left_out(void **unused)
     read_good(&outcome, "{}");
     assert_string_equal(config->file, "/etc/exporter.yml");
     assert_string_equal(config->directory, "/etc");
-    assert_null(config->target_label);
-    assert_int_equal(config->shard.count, 0);
+    assert_string_equal(config->target_label, rules.target_label);
+    assert_int_equal(config->shard.count, rules.shard.count);
     assert_int_equal(config->group_count, 0);
     assert_null(config->policy);
-    assert_false(config->has_textfile);
-    assert_false(config->has_push);
+    assert_string_equal(config->textfile, rules.textfile);
+    assert_memory_equal(&config->push, &rules.push, sizeof(rules.push));
     assert_int_equal(config->module_count, 1);
     assert_string_equal(config->modules[0].name, "default");
     assert_int_equal(config->modules[0].timeout_ns, rules.timeout_ns);
@@ -263,20 +263,18 @@ static void test_outputs(void **unused)
         "     delete_on_exit: false, username: u, password_file: p, ca_file: /c, cert_file: d/e, key_file: "
         "f}\n");
     const struct config *config = &outcome.config;
-    const struct config_push *push = &config->push;
-    assert_true(config->has_textfile && config->has_push);
-    assert_string_equal(config->textfile.path, "/etc/a.prom");
-    assert_int_equal(config->textfile.interval_ns, 5000000000);
-    assert_int_equal(config->textfile.place.line, 2);
+    const struct push_config *push = &config->push;
+    assert_string_equal(config->textfile, "/etc/a.prom");
+    assert_int_equal(config->textfile_interval_ns, 5000000000);
     assert_string_equal(push->url, "http://gw:9091");
     assert_string_equal(push->job, "j");
-    assert_int_equal(push->grouping_count, 1);
-    assert_string_equal(push->grouping[0].name, "a");
-    assert_string_equal(push->grouping[0].value, "b");
+    assert_int_equal(push->grouping.count, 1);
+    assert_string_equal(push->grouping.items[0].name, "a");
+    assert_string_equal(push->grouping.items[0].value, "b");
     assert_int_equal(push->interval_ns, 1000000000);
     assert_int_equal(push->timeout_ns, 2000000000);
-    assert_int_equal(push->post, CONFIG_ON);
-    assert_int_equal(push->delete_on_exit, CONFIG_OFF);
+    assert_true(push->post);
+    assert_false(push->delete_on_exit);
     assert_string_equal(push->username, "u");
     assert_string_equal(push->password_file, "/etc/p");
     assert_string_equal(push->ca_file, "/c");
@@ -290,16 +288,15 @@ static void test_outputs_not_said(void **unused)
     struct reading_outcome outcome;
     (void) unused;
     read_good(&outcome, "outputs: {push: {grouping: {}, method: put}}");
-    const struct config_push *push = &outcome.config.push;
-    assert_true(outcome.config.has_push);
-    assert_false(outcome.config.has_textfile);
-    assert_null(push->url);
+    const struct push_config *push = &outcome.config.push;
+    assert_string_equal(push->url, rules.push.url);
     assert_null(push->ca_file);
-    assert_int_equal(push->interval_ns, 0);
-    assert_int_equal(push->delete_on_exit, CONFIG_UNSAID);
-    assert_int_equal(push->post, CONFIG_OFF);
-    assert_non_null(push->grouping);
-    assert_int_equal(push->grouping_count, 0);
+    assert_int_equal(push->interval_ns, rules.push.interval_ns);
+    assert_true(push->delete_on_exit);
+    assert_false(push->post);
+    assert_int_equal(push->grouping.count, 0);
+    assert_int_equal(outcome.config.push_places[PUSH_URL].line, 0);
+    assert_int_equal(outcome.config.push_places[PUSH_GROUPING].column, 28);
     release_config(&outcome);
 }
 
@@ -314,7 +311,7 @@ static void test_folders(void **unused)
         read_config(&outcome, cases[i][0], SLICE("outputs: {textfile: {path: a.prom}}"));
         assert_int_equal(outcome.result, 0);
         assert_string_equal(outcome.config.directory, cases[i][1]);
-        assert_string_equal(outcome.config.textfile.path, cases[i][2]);
+        assert_string_equal(outcome.config.textfile, cases[i][2]);
         release_config(&outcome);
     }
 }

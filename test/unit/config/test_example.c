@@ -76,7 +76,7 @@ static void test_as_it_is(void **state)
     assert_int_equal(outcome.config.target_count, 1);
     assert_string_equal(outcome.config.groups[0].targets[0].name, example->options.addresses.items[0]);
     assert_int_equal(outcome.config.module_count, 1);
-    assert_false(outcome.config.has_push || outcome.config.has_textfile || outcome.config.policy);
+    assert_false(outcome.config.push.url[0] || outcome.config.textfile[0] || outcome.config.policy);
     release_config(&outcome);
 }
 
@@ -91,12 +91,12 @@ static void test_defaults(void **state)
     assert_int_equal(config->shard.count, 1);
     assert_int_equal(config->modules[0].timeout_ns, options->timeout_ns);
     assert_int_equal(config->modules[0].collectors, options->collectors);
-    assert_int_equal(config->textfile.interval_ns, options->textfile_interval_ns);
-    assert_string_equal(config->push.job, options->push_job);
-    assert_int_equal(config->push.interval_ns, options->push_interval_ns);
-    assert_int_equal(config->push.timeout_ns, options->push_timeout_ns);
-    assert_int_equal(config->push.post, options->push_post ? CONFIG_ON : CONFIG_OFF);
-    assert_int_equal(config->push.delete_on_exit, options->push_delete_on_exit ? CONFIG_ON : CONFIG_OFF);
+    assert_int_equal(config->textfile_interval_ns, options->textfile_interval_ns);
+    assert_string_equal(config->push.job, options->push.job);
+    assert_int_equal(config->push.interval_ns, options->push.interval_ns);
+    assert_int_equal(config->push.timeout_ns, options->push.timeout_ns);
+    assert_int_equal(config->push.post, options->push.post);
+    assert_int_equal(config->push.delete_on_exit, options->push.delete_on_exit);
     assert_int_equal(config->warning_count, 0);
     release_config(&outcome);
 }

@@ -52,8 +52,6 @@ static void test_much(void **unused)
                  "scrape_policy: {deny: [10.0.0.0/8], allow: [any, 'unix:/run/*']}\n"
                  "outputs: {textfile: {path: x.prom}, push: {url: 'http://gw/secret'}}\n",
                  "file \"/etc/exporter.yml\": 2 groups, 2 targets\n"
-                 "target label server\n"
-                 "shard 1/2\n"
                  "module \"default\": timeout 60s, collectors stats settings\n"
                  "module \"brief\": timeout 0.25s, collectors stats slabs extstore\n"
                  "group \"b\": 2 targets, module \"brief\": timeout 0.25s, collectors stats slabs extstore\n"

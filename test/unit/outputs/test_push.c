@@ -2,10 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "net/libcurl.h"
 #include "push_world.h"
 
 /* Longer than any test, for pushes that are to happen once. */
@@ -24,25 +24,27 @@ static void assert_body(const char *text, size_t len)
 
 /* --- What is sent --- */
 
+static CURL *no_handle(void)
+{
+    return NULL;
+}
+
 static void test_put(void **state)
 {
     struct push_label labels[] = {{"instance", "a b"}, {"path", "/x"}};
     (void) state;
-    world.config.grouping = labels;
-    world.config.count = 2;
-    world.config.interval_ms = ONCE;
+    world.config.grouping = (struct push_labels){labels, 2};
+    world.config.interval_ns = ONCE * MILLISECOND;
     start_push();
     run_until_attempts(1);
     assert_head("PUT /metrics/job/memcached/instance/a%20b/path@base64/L3g HTTP/1.1\r\n");
     assert_head("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
     assert_head("\r\nTransfer-Encoding: chunked\r\n");
-    assert_head("\r\nUser-Agent: test/1\r\n");
+    assert_head("\r\nUser-Agent: memcached_fleet_exporter\r\n");
     assert_null(strstr(world.gateway.head, "Expect:"));
     assert_null(strstr(world.gateway.head, "Authorization:"));
     assert_body("up 1\n", 5);
     assert_counts(1, 0);
-    uint64_t age = (uint64_t) time(NULL) * 1000 + 999 - push_counts(world.push).last_success_ms;
-    assert_true(age < 20000);
 }
 
 static void test_post(void **state)
@@ -85,7 +87,7 @@ static void test_every_size(void **state)
         world.text = text;
         world.len = size % sizeof(text);
         world.fill_max = size / sizeof(text) + 1;
-        world.config.interval_ms = ONCE;
+        world.config.interval_ns = ONCE * MILLISECOND;
         start_push();
         run_until_attempts(1);
         assert_body(text, world.len);
@@ -127,8 +129,8 @@ static void test_basic_auth(void **state)
     run_until_attempts(3);
     assert_head("\r\nAuthorization: Basic bW9uaXRvcjpyZW5ld2Vk\r\n");
     unlink(path);
-    run_until_attempts(push_counts(world.push).attempts + 2);
-    assert_true(push_counts(world.push).failures > 0);
+    run_until_attempts(world.push.counts.attempts + 2);
+    assert_true(world.push.counts.failures > 0);
     assert_int_equal(logged("err=\"the password file cannot be read: No such file or directory\""), 1);
 }
 
@@ -142,7 +144,6 @@ static void test_refused_with_an_explanation(void **state)
     start_push();
     run_until_attempts(3);
     assert_counts(3, 3);
-    assert_int_equal(push_counts(world.push).last_success_ms, 0);
     assert_int_equal(logged("push failed"), 1);
     assert_int_equal(logged("level=warn msg=\"push failed\" url=http://127.0.0.1:"), 1);
     assert_int_equal(logged("job=memcached err=\"HTTP status 400: parse error in line 1:  \\\"x\\\"\""), 1);
@@ -150,7 +151,7 @@ static void test_refused_with_an_explanation(void **state)
 
     world.gateway.reply = ACCEPTED;
     run_until_attempts(5);
-    assert_int_equal(push_counts(world.push).failures, 3);
+    assert_int_equal(world.push.counts.failures, 3);
     assert_int_equal(logged("level=info msg=\"push works again\""), 1);
 
     world.gateway.reply = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
@@ -166,7 +167,7 @@ static void test_long_explanation_is_cut(void **state)
     memset(reply + len, 'z', 60000);
     reply[len + 60000] = '\0';
     world.gateway.reply = reply;
-    world.config.interval_ms = ONCE;
+    world.config.interval_ns = ONCE * MILLISECOND;
     start_push();
     run_until_attempts(1);
     memset(reply, 'z', 257);
@@ -184,7 +185,7 @@ static void test_redirect_is_not_followed(void **state)
     snprintf(reply, sizeof(reply), "HTTP/1.1 307 Go\r\nLocation: %s/elsewhere\r\nContent-Length: 0\r\n\r\n",
              world.url);
     world.gateway.reply = reply;
-    world.config.interval_ms = ONCE;
+    world.config.interval_ns = ONCE * MILLISECOND;
     start_push();
     run_until_attempts(1);
     loop_run_for(&world.loop, 20);
@@ -196,8 +197,8 @@ static void test_silent_gateway(void **state)
 {
     (void) state;
     world.gateway.reply = NULL;
-    world.config.timeout_ms = 100;
-    world.config.interval_ms = ONCE;
+    world.config.timeout_ns = 100 * MILLISECOND;
+    world.config.interval_ns = ONCE * MILLISECOND;
     start_push();
     uint64_t started = uv_hrtime();
     run_until_attempts(1);
@@ -220,14 +221,16 @@ static void test_gateway_that_hangs_up(void **state)
 }
 
 /* Kept connections that died are noticed before they are used. */
+/* Between two pushes, with time enough for it to be noticed. */
 static void test_restarted_gateway(void **state)
 {
     (void) state;
+    world.config.interval_ns = 300 * MILLISECOND;
     start_push();
     run_until_attempts(1);
     fake_gateway_drop(&world.gateway);
     run_until_attempts(3);
-    assert_int_equal(push_counts(world.push).failures, 0);
+    assert_int_equal(world.push.counts.failures, 0);
     assert_int_equal(world.gateway.accepted, 2);
 }
 
@@ -245,10 +248,10 @@ static void test_connection_refused_backs_off(void **state)
 {
     (void) state;
     stop_gateway();
-    world.config.interval_ms = 10;
+    world.config.interval_ns = 10 * MILLISECOND;
     start_push();
     run_until_attempts(5);
-    assert_int_equal(push_counts(world.push).failures, push_counts(world.push).attempts);
+    assert_int_equal(world.push.counts.failures, world.push.counts.attempts);
     for (unsigned n = 1; n < 5; n++) {
         /* The clocks of the loop and of libcurl count whole milliseconds. */
         uint64_t waited = world.collected_ms[n] - world.collected_ms[n - 1] + 2;
@@ -283,7 +286,7 @@ static void test_broken_source(void **state)
     world.text = text;
     world.len = sizeof(text);
     world.answer = ANSWER_BROKEN;
-    world.config.interval_ms = ONCE;
+    world.config.interval_ns = ONCE * MILLISECOND;
     start_push();
     run_until_attempts(1);
     loop_run_for(&world.loop, 20);
@@ -309,7 +312,7 @@ static void test_ticks_during_a_push_are_skipped(void **state)
     fake_gateway_answer(&world.gateway, ACCEPTED);
     world.gateway.reply = ACCEPTED;
     run_until_attempts(3);
-    assert_int_equal(push_counts(world.push).failures, 0);
+    assert_int_equal(world.push.counts.failures, 0);
     uint64_t waited = world.collected_ms[2] - world.collected_ms[1];
     assert_in_range(waited, 15, 3000);
 }
@@ -322,17 +325,39 @@ static void test_collecting_may_take_longer_than_the_interval(void **state)
     loop_run_for(&world.loop, 60);
     assert_int_equal(world.collected, 1);
     world.answer = ANSWER_TEXT;
-    push_deliver(world.push, text_source(false));
+    push_deliver(&world.push, text_source(false));
     run_until_attempts(2);
-    assert_int_equal(push_counts(world.push).failures, 0);
+    assert_int_equal(world.push.counts.failures, 0);
 }
 
-static void test_bad_config(void **state)
+/* libcurl that cannot be set up is a failed push like any other, and is tried again. */
+static void test_set_up_fails(void **state)
+{
+    CURL *(*easy_init)(void);
+    (void) state;
+    assert_int_equal(libcurl_load(), 0);
+    easy_init = libcurl.easy_init;
+    libcurl.easy_init = no_handle;
+    start_push();
+    run_until_attempts(2);
+    libcurl.easy_init = easy_init;
+    assert_int_equal(world.collected, 0);
+    assert_int_equal(world.push.counts.failures, world.push.counts.attempts);
+    assert_int_equal(logged("msg=\"push failed\""), 1);
+    loop_run_until_count(&world.loop, &world.gateway.requests, 1);
+    run_until_attempts(world.push.counts.attempts + 1);
+    assert_int_equal(logged("msg=\"push works again\""), 1);
+}
+
+/* It may also never have worked when the end comes. */
+static void test_closed_before_it_is_set_up(void **state)
 {
     (void) state;
-    world.config.url = "http://user:secret@127.0.0.1";
-    assert_int_equal(push_new(&world.push, &world.loop, &world.config, on_collect, &world), UV_EINVAL);
-    assert_null(world.push);
+    world.config.delete_on_exit = true;
+    start_push();
+    push_close(&world.push, on_push_closed);
+    loop_run_until_count(&world.loop, &world.closed, 1);
+    assert_int_equal(world.gateway.accepted, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -358,7 +383,8 @@ int main(void)
         TEST(test_broken_source),
         TEST(test_ticks_during_a_push_are_skipped),
         TEST(test_collecting_may_take_longer_than_the_interval),
-        TEST(test_bad_config),
+        TEST(test_set_up_fails),
+        TEST(test_closed_before_it_is_set_up),
     };
     unsetenv("http_proxy");
     unsetenv("all_proxy");

@@ -14,9 +14,8 @@
 static const struct push_config usual = {
     .url = "http://gateway:9091",
     .job = "memcached",
-    .interval_ms = 15000,
-    .timeout_ms = 10000,
-    .content_type = "text/plain",
+    .interval_ns = 15000000000,
+    .timeout_ns = 10000000000,
 };
 
 static void assert_buffer(struct buffer *buffer, const char *expected)
@@ -35,12 +34,11 @@ static void assert_url(const char *url, const char *job, const char *name, const
     struct buffer out;
     config.url = url;
     config.job = job;
-    config.grouping = &label;
-    config.count = name ? 1 : 0;
+    config.grouping = (struct push_labels){&label, name ? 1 : 0};
     buffer_init(&out, PUSH_URL_MAX);
-    const char *setting = NULL;
+    enum push_setting setting;
     assert_int_equal(push_config_check(&config, &setting, &out), 0);
-    assert_null(setting);
+    assert_int_equal(out.len, 0);
     push_config_url(&config, &out);
     assert_buffer(&out, expected);
 }
@@ -79,21 +77,24 @@ static void test_url_of_several_labels(void **state)
     struct push_config config = usual;
     struct buffer out;
     (void) state;
-    config.grouping = labels;
-    config.count = ARRAY_LEN(labels);
+    config.grouping = (struct push_labels){labels, ARRAY_LEN(labels)};
     buffer_init(&out, PUSH_URL_MAX);
     push_config_url(&config, &out);
     assert_buffer(&out, "http://gateway:9091/metrics/job/memcached/instance/h/path@base64/Lw/_a1/b");
 }
 
-static void assert_refused(const struct push_config *config, const char *expected)
+static void assert_refused(const struct push_config *config, enum push_setting setting, const char *expected)
 {
     struct buffer reason;
     buffer_init(&reason, 1024);
-    const char *setting = NULL;
-    assert_true(push_config_check(config, &setting, &reason) < 0);
-    assert_non_null(setting);
-    assert_buffer(&reason, expected);
+    enum push_setting found = PUSH_CHECKED;
+    assert_true(push_config_check(config, &found, &reason) < 0);
+    assert_int_equal(found, setting);
+    assert_true(slice_starts(buffer_slice(&reason), "expected "));
+    buffer_append_char(&reason, '\0');
+    assert_false(reason.failed);
+    assert_string_equal(reason.data + strlen("expected "), expected);
+    buffer_deinit(&reason);
 }
 
 static void test_bad_urls(void **state)
@@ -107,12 +108,12 @@ static void test_bad_urls(void **state)
     (void) state;
     for (size_t n = 0; n < ARRAY_LEN(urls); n++) {
         config.url = urls[n];
-        assert_refused(&config, "a URL of the form http[s]://host[:port][/path]");
+        assert_refused(&config, PUSH_URL, "a URL of the form http[s]://host[:port][/path]");
     }
     config.url = "http://g/?x=1";
-    assert_refused(&config, "a URL without query and fragment");
+    assert_refused(&config, PUSH_URL, "a URL without query and fragment");
     config.url = "http://g/#top";
-    assert_refused(&config, "a URL without query and fragment");
+    assert_refused(&config, PUSH_URL, "a URL without query and fragment");
 }
 
 static void test_credentials_in_url(void **state)
@@ -122,7 +123,7 @@ static void test_credentials_in_url(void **state)
     (void) state;
     for (size_t n = 0; n < ARRAY_LEN(urls); n++) {
         config.url = urls[n];
-        assert_refused(&config, "no credentials in the URL");
+        assert_refused(&config, PUSH_URL, "no credentials in the URL");
     }
 }
 
@@ -132,23 +133,23 @@ static void test_bad_labels(void **state)
     struct push_config config = usual;
     static const char *const names[] = {"", "1a", "a-b", "a@base64", "__x", "\xc3\xa4"};
     (void) state;
-    config.grouping = labels;
-    config.count = 2;
+    config.grouping = (struct push_labels){labels, 2};
     for (size_t n = 0; n < ARRAY_LEN(names); n++) {
         labels[1].name = names[n];
-        assert_refused(&config, "a label name of letters, digits and underscores");
+        assert_refused(&config, PUSH_GROUPING,
+                       "a label name of letters, digits and _, not beginning with a digit or __");
     }
     labels[1].name = "job";
-    assert_refused(&config, "no label job beside the job");
+    assert_refused(&config, PUSH_GROUPING, "no label job, which has a setting of its own");
     labels[1].name = "a";
-    assert_refused(&config, "each label at most once");
+    assert_refused(&config, PUSH_GROUPING, "each label at most once");
     labels[1] = (struct push_label){"b", "\xff"};
-    assert_refused(&config, "a label value in UTF-8");
-    config.count = 1;
+    assert_refused(&config, PUSH_GROUPING, "a label value in UTF-8");
+    config.grouping.count = 1;
     config.job = "";
-    assert_refused(&config, "a job that is not empty");
+    assert_refused(&config, PUSH_JOB, "a job that is not empty");
     config.job = "\xc3";
-    assert_refused(&config, "a job in UTF-8");
+    assert_refused(&config, PUSH_JOB, "a job in UTF-8");
 }
 
 static void test_too_long(void **state)
@@ -159,13 +160,12 @@ static void test_too_long(void **state)
     (void) state;
     memset(long_text, 'a', PUSH_URL_MAX);
     long_text[PUSH_URL_MAX - 1] = '\0';
-    config.grouping = &label;
-    config.count = 1;
-    assert_refused(&config, "shorter labels");
-    config.count = 0;
+    config.grouping = (struct push_labels){&label, 1};
+    assert_refused(&config, PUSH_GROUPING, "shorter labels");
+    config.grouping.count = 0;
     memcpy(long_text, "http://g/", 9);
     config.url = long_text;
-    assert_refused(&config, "a shorter URL");
+    assert_refused(&config, PUSH_URL, "a shorter URL");
     free(long_text);
 }
 
@@ -173,24 +173,20 @@ static void test_bad_settings(void **state)
 {
     struct push_config config = usual;
     (void) state;
-    config.interval_ms = 0;
-    assert_refused(&config, "an interval and a time-out above 0");
-    config = usual;
-    config.timeout_ms = 0;
-    assert_refused(&config, "an interval and a time-out above 0");
-    config = usual;
     config.username = "u";
-    assert_refused(&config, "a user name and a password file, or neither");
+    assert_refused(&config, PUSH_USERNAME, "a user name and a password file, or neither");
     config.password_file = "/nowhere/password";
-    assert_refused(&config, "a file that can be read, but /nowhere/password: No such file or directory");
+    assert_refused(&config, PUSH_PASSWORD_FILE,
+                   "a file that can be read, but /nowhere/password: No such file or directory");
     config.username = "u:v";
-    assert_refused(&config, "a user name without a colon");
+    assert_refused(&config, PUSH_USERNAME, "a user name without a colon");
     config = usual;
     config.key_file = "/dev/null";
-    assert_refused(&config, "a certificate and its key, or neither");
+    assert_refused(&config, PUSH_CERT_FILE, "a certificate and its key, or neither");
     config = usual;
     config.ca_file = "/nowhere/ca";
-    assert_refused(&config, "a file that can be read, but /nowhere/ca: No such file or directory");
+    assert_refused(&config, PUSH_CA_FILE,
+                   "a file that can be read, but /nowhere/ca: No such file or directory");
 }
 
 int main(void)

@@ -38,7 +38,6 @@ static void make(struct fixture *fixture, const char *const *arguments, const ch
 
 static void drop(struct fixture *fixture)
 {
-    settings_deinit(&fixture->settings);
     config_deinit(&fixture->config);
     buffer_deinit(&fixture->error);
     release(&fixture->flags);
@@ -53,17 +52,23 @@ static void expect_overruled(const struct fixture *fixture, const char *expected
     buffer_deinit(&text);
 }
 
+/* The flags alone are in force as they are. */
 static void test_without_a_file(void **unused)
 {
     struct outcome flags;
+    struct config config;
     struct settings settings;
     struct buffer error;
     (void) unused;
-    parse(&flags, ARGUMENTS("--memcached.address=a,b", "--output.textfile=x.prom"), NO_ENVIRONMENT);
+    parse(&flags, ARGUMENTS("--memcached.address=a,b", "--output.textfile=x.prom", "--push.grouping=a=b"),
+          NO_ENVIRONMENT);
     buffer_init(&error, 4096);
-    assert_int_equal(settings_make(&settings, &flags.options, NULL, &error), 0);
+    assert_int_equal(settings_read(&config, &flags.options, &error), 0);
+    assert_null(config.file);
+    assert_int_equal(config.target_count, 2);
+    assert_int_equal(settings_make(&settings, &flags.options, &config, &error), 0);
     assert_true(options_same(&settings.options, &flags.options, ""));
-    settings_deinit(&settings);
+    config_deinit(&config);
     buffer_deinit(&error);
     release(&flags);
 }
@@ -88,15 +93,15 @@ static void expect_everything(const struct options *options)
     assert_int_equal(options->collectors, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SIZES));
     assert_string_equal(options->textfile, "/etc/f.prom");
     assert_int_equal(options->textfile_interval_ns, 2 * SECOND);
-    assert_string_equal(options->push_url, "http://h");
-    assert_string_equal(options->push_job, "j");
-    assert_int_equal(options->push_grouping.count, 2);
-    assert_string_equal(options->push_grouping.items[0], "a=b");
-    assert_string_equal(options->push_grouping.items[1], "c=d");
-    assert_int_equal(options->push_interval_ns, 4 * SECOND);
-    assert_int_equal(options->push_timeout_ns, 5 * SECOND);
-    assert_true(options->push_post);
-    assert_true(options->push_delete_on_exit);
+    assert_string_equal(options->push.url, "http://h");
+    assert_string_equal(options->push.job, "j");
+    assert_int_equal(options->push.grouping.count, 2);
+    assert_string_equal(options->push.grouping.items[0].name, "a");
+    assert_string_equal(options->push.grouping.items[1].value, "d");
+    assert_int_equal(options->push.interval_ns, 4 * SECOND);
+    assert_int_equal(options->push.timeout_ns, 5 * SECOND);
+    assert_true(options->push.post);
+    assert_true(options->push.delete_on_exit);
 }
 
 static void test_file_wins(void **unused)
@@ -122,11 +127,11 @@ static void test_credentials(void **unused)
          "cert_file: "
          "/dev/full, key_file: /dev/urandom}}");
     assert_int_equal(fixture.result, 0);
-    assert_string_equal(options->push_username, "u");
-    assert_string_equal(options->push_password_file, "/dev/null");
-    assert_string_equal(options->push_ca_file, "/dev/zero");
-    assert_string_equal(options->push_cert_file, "/dev/full");
-    assert_string_equal(options->push_key_file, "/dev/urandom");
+    assert_string_equal(options->push.username, "u");
+    assert_string_equal(options->push.password_file, "/dev/null");
+    assert_string_equal(options->push.ca_file, "/dev/zero");
+    assert_string_equal(options->push.cert_file, "/dev/full");
+    assert_string_equal(options->push.key_file, "/dev/urandom");
     expect_overruled(&fixture, "--push.username\n");
     drop(&fixture);
 }
@@ -145,10 +150,10 @@ static void test_flags_stay(void **unused)
     assert_int_equal(options->addresses.count, 1);
     assert_int_equal(options->shard.count, 3);
     assert_int_equal(options->timeout_ns, 7 * SECOND);
-    assert_string_equal(options->push_url, "http://g");
-    assert_string_equal(options->push_job, "j");
-    assert_int_equal(options->push_grouping.count, 1);
-    assert_true(options->push_post);
+    assert_string_equal(options->push.url, "http://g");
+    assert_string_equal(options->push.job, "j");
+    assert_int_equal(options->push.grouping.count, 1);
+    assert_true(options->push.post);
     assert_string_equal(options->textfile, "");
     assert_int_equal(options->textfile_interval_ns, 9 * SECOND);
     expect_overruled(&fixture, "");
@@ -165,9 +170,9 @@ static void test_empty_and_off(void **unused)
                    "--push.delete-on-exit", "--memcached.address=a"),
          "{groups: [], outputs: {push: {grouping: {}, method: put, delete_on_exit: false}}}");
     assert_int_equal(fixture.result, 0);
-    assert_int_equal(fixture.settings.options.push_grouping.count, 0);
-    assert_false(fixture.settings.options.push_post);
-    assert_false(fixture.settings.options.push_delete_on_exit);
+    assert_int_equal(fixture.settings.options.push.grouping.count, 0);
+    assert_false(fixture.settings.options.push.post);
+    assert_false(fixture.settings.options.push.delete_on_exit);
     assert_int_equal(fixture.settings.options.addresses.count, 0);
     expect_overruled(&fixture,
                      "--memcached.address\n--push.grouping\n--push.method\n--push.delete-on-exit\n");
@@ -186,10 +191,10 @@ static const struct {
      "{}",
      UV_EINVAL,
      "--push.url: expected a URL of the form http[s]://host[:port][/path]"},
-    {{"--push.url=http://g", "--push.grouping=x"},
+    {{"--push.url=http://g", "--push.grouping==x"},
      "{}",
      UV_EINVAL,
-     "--push.grouping: \"x\": expected label=value"},
+     "--push.grouping: expected a label name of letters, digits and _, not beginning with a digit or __"},
     {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
      "{}",
      UV_ENOENT,
@@ -197,20 +202,24 @@ static const struct {
     {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
      "outputs:\n  push: {job: j}",
      UV_ENOENT,
-     "/etc/e.yml:2:9: outputs.push.ca_file: expected a file that can be read, but /nowhere: No such file or "
+     "--push.tls.ca-file: expected a file that can be read, but /nowhere: No such file or directory"},
+    {{NULL},
+     "outputs:\n  push: {url: 'http://g', ca_file: /nowhere}",
+     UV_ENOENT,
+     "/etc/e.yml:2:36: outputs.push.ca_file: expected a file that can be read, but /nowhere: No such file or "
      "directory"},
     {{NULL},
      "outputs:\n  push: {url: 'http://g', password_file: /dev/null}",
      UV_EINVAL,
-     "/etc/e.yml:2:9: outputs.push.username: expected a user name and a password file, or neither"},
-    {{"--push.grouping=x"},
-     "outputs: {push: {url: 'http://g'}}",
+     "--push.username: expected a user name and a password file, or neither"},
+    {{"--push.tls.ca-file=/dev/null"},
+     "outputs:\n  push: {url: 'http://g', username: u}",
      UV_EINVAL,
-     "/etc/e.yml:1:17: outputs.push.grouping: \"x\": expected label=value"},
+     "/etc/e.yml:2:37: outputs.push.username: expected a user name and a password file, or neither"},
     {{"--once", "--config.file=e"},
      "outputs: {push: {url: 'http://g'}}",
      UV_EINVAL,
-     "/etc/e.yml:1:17: outputs.push: expected none beside --once"},
+     "/etc/e.yml:1:23: outputs.push.url: expected none beside --once"},
     {{"--no-web", "--config.file=e"},
      "{}",
      UV_EINVAL,
