@@ -39,6 +39,11 @@ static bool grow(struct set *set)
     return true;
 }
 
+bool set_has(const struct set *set, struct slice text)
+{
+    return set->size > 0 && find(set, text, hash_fnv1a(text))->text.data;
+}
+
 bool set_add(struct set *set, struct slice text, bool *is_new)
 {
     /* At most half full, so that what is sought is near. */

@@ -24,6 +24,8 @@ void set_init(struct set *set);
 
 void set_deinit(struct set *set);
 
+bool set_has(const struct set *set, struct slice text);
+
 /*
  * Adds a text that is not there yet; its bytes have to outlive the set, and data is not NULL. False when
  * there is no memory. `is_new` tells whether it was added.

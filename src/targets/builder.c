@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longer label sets are refused: each sample of the target would carry them. */
+/* A target with longer labels is refused, since each of its samples would carry them. */
 #define LABELS_MAX (16 * 1024)
 
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
@@ -15,9 +15,13 @@ int target_set_builder_init(struct target_set_builder *builder, const struct tar
     *builder = (struct target_set_builder){.parts = *parts};
     set_init(&builder->addresses);
     set_init(&builder->labels);
-    buffer_init(&builder->scratch, LABELS_MAX);
+    buffer_init(&builder->rendered, LABELS_MAX);
+    buffer_init(&builder->value, LABELS_MAX);
     builder->target_set = target_set_new(on_unused, owner);
     if (!builder->target_set) return UV_ENOMEM;
+    /* With all their memory from the start, the two can only fail because labels are too long. */
+    if (!buffer_reserve(&builder->rendered, LABELS_MAX) || !buffer_reserve(&builder->value, LABELS_MAX))
+        return UV_ENOMEM;
     for (size_t n = 0; n < parts->config->group_count; n++) {
         const struct config_group *group = &parts->config->groups[n];
         if (!target_set_add_group(builder->target_set, group->name, group->module->name)) return UV_ENOMEM;
@@ -36,22 +40,21 @@ static const struct results_label *find_label(const struct results_target *found
 }
 
 /* An empty value is no label to Prometheus, and none is written. */
-static void append_group_label(struct buffer *out, const struct config_label *label,
+static void append_group_label(struct target_set_builder *builder, const struct config_label *label,
                                const struct results_target *found)
 {
-    struct buffer value;
-    buffer_init(&value, LABELS_MAX);
+    struct buffer *out = &builder->rendered, *value = &builder->value;
+    buffer_clear(value);
     for (size_t n = 0; n < label->count; n++) {
         const struct config_label_part *part = &label->parts[n];
         const struct results_label *referred = part->reference ? find_label(found, part->text) : NULL;
         if (referred)
-            buffer_append_string(&value, referred->value);
+            buffer_append_string(value, referred->value);
         else if (!part->reference)
-            buffer_append_string(&value, part->text);
+            buffer_append_string(value, part->text);
     }
-    if (value.len) labels_append(out, label->name, buffer_slice(&value));
-    if (value.failed) out->failed = true;
-    buffer_deinit(&value);
+    if (value->len) labels_append(out, label->name, buffer_slice(value));
+    if (value->failed) out->failed = true;
 }
 
 static bool group_has_label(const struct config_group *group, const char *name)
@@ -63,8 +66,8 @@ static bool group_has_label(const struct config_group *group, const char *name)
 }
 
 /* False when a label cannot be one of a sample. */
-static bool append_found_labels(const struct target_set_builder *builder, struct buffer *out,
-                                const struct config_group *group, const struct results_target *found)
+static bool append_found_labels(struct target_set_builder *builder, const struct config_group *group,
+                                const struct results_target *found)
 {
     for (size_t n = 0; found && n < found->label_count; n++) {
         const struct results_label *label = &found->labels[n];
@@ -72,28 +75,28 @@ static bool append_found_labels(const struct target_set_builder *builder, struct
         if (strcmp(label->name, builder->parts.target_label) == 0 ||
             builder->parts.label_reserved(slice_of(label->name)))
             return false;
-        if (label->value[0]) labels_append(out, label->name, slice_of(label->value));
+        if (label->value[0]) labels_append(&builder->rendered, label->name, slice_of(label->value));
     }
     return true;
 }
 
-/* Into the scratch; false when the target is to be refused. */
+/* False when the target is to be refused. */
 static bool render_labels(struct target_set_builder *builder, const struct config_group *group,
                           const char *name, const struct results_target *found)
 {
-    struct buffer *out = &builder->scratch;
+    struct buffer *out = &builder->rendered;
     buffer_clear(out);
     labels_append(out, builder->parts.target_label, slice_of(name));
-    for (size_t n = 0; n < group->label_count; n++) append_group_label(out, &group->labels[n], found);
-    return append_found_labels(builder, out, group, found) && !out->failed;
+    for (size_t n = 0; n < group->label_count; n++) append_group_label(builder, &group->labels[n], found);
+    return append_found_labels(builder, group, found) && !out->failed;
 }
 
 /* --- Targets --- */
 
-static void leave_out(struct target_set_builder *builder, size_t *count, const char *name)
+static void count_dropped(struct target_set_builder_dropped *dropped, const char *name)
 {
-    ++*count;
-    snprintf(builder->example, sizeof(builder->example), "%s", name);
+    dropped->count++;
+    snprintf(dropped->example, sizeof(dropped->example), "%s", name);
 }
 
 /* Targets of one module that stand together share a profile. NULL when out of memory. */
@@ -106,10 +109,10 @@ static struct profile *profile_of(struct target_set_builder *builder, const stru
     return builder->profile;
 }
 
-static struct target *make_target(struct target_set_builder *builder, const struct config_group *group,
-                                  const struct address *address, const char *name)
+static struct target *make_group_target(struct target_set_builder *builder, const struct config_group *group,
+                                        const struct address *address, const char *name)
 {
-    struct slice labels = buffer_slice(&builder->scratch);
+    struct slice labels = buffer_slice(&builder->rendered);
     struct profile *profile = profile_of(builder, group->module);
     struct target *target =
         profile ? target_new(builder->parts.fleet, address, profile, slice_of(name), labels) : NULL;
@@ -117,19 +120,22 @@ static struct target *make_target(struct target_set_builder *builder, const stru
     return target;
 }
 
-/*
- * The sets keep texts of targets: a client's name stays when its target is left out, for then another target
- * has the same labels, hence the same address and the same client.
- */
-static int take(struct target_set_builder *builder, struct target *target)
+/* The sets borrow texts of targets that are in the list, and none of a duplicate, which is released. */
+static int append_unless_duplicate(struct target_set_builder *builder, struct target *target)
 {
-    bool new_address = true, new_labels = true;
-    if (!set_add(&builder->addresses, slice_of(target->client->key.name), &new_address)) return UV_ENOMEM;
-    if (new_address && !set_add(&builder->labels, slice_of(target->labels), &new_labels)) return UV_ENOMEM;
-    if (new_address && new_labels) return target_list_append(&builder->target_set->targets, target);
-    leave_out(builder, &builder->duplicates, target->name);
-    target_release(target);
-    return 0;
+    struct slice address = slice_of(target->client->key.name), labels = slice_of(target->labels);
+    bool is_new;
+    if (set_has(&builder->addresses, address) || set_has(&builder->labels, labels)) {
+        count_dropped(&builder->duplicates, target->name);
+        target_release(target);
+        return 0;
+    }
+    if (target_list_append(&builder->target_set->targets, target) < 0) {
+        target_release(target);
+        return UV_ENOMEM;
+    }
+    bool added = set_add(&builder->addresses, address, &is_new) && set_add(&builder->labels, labels, &is_new);
+    return added ? 0 : UV_ENOMEM;
 }
 
 /* `found` is NULL for a target of the group itself. */
@@ -138,14 +144,12 @@ static int add_target(struct target_set_builder *builder, const struct config_gr
 {
     if (!shard_owns_address(builder->parts.shard, address)) return 0;
     if (!render_labels(builder, group, name, found)) {
-        leave_out(builder, &builder->refused, name);
+        count_dropped(&builder->refused, name);
         return 0;
     }
-    struct target *target = make_target(builder, group, address, name);
+    struct target *target = make_group_target(builder, group, address, name);
     if (!target) return UV_ENOMEM;
-    int result = take(builder, target);
-    if (result < 0) target_release(target);
-    return result;
+    return append_unless_duplicate(builder, target);
 }
 
 static int add_found(struct target_set_builder *builder, const struct config_group *group,
@@ -215,7 +219,8 @@ void target_set_builder_deinit(struct target_set_builder *builder)
     profile_release(builder->profile);
     set_deinit(&builder->addresses);
     set_deinit(&builder->labels);
-    buffer_deinit(&builder->scratch);
+    buffer_deinit(&builder->rendered);
+    buffer_deinit(&builder->value);
     target_set_release(builder->target_set);
     builder->target_set = NULL;
 }

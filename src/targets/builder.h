@@ -1,10 +1,15 @@
 /*
- * Makes a target_set from a configuration and from what its sources have found, a few hundred targets at a time.
+ * Makes a target set from a configuration and from what its providers have found, a few hundred targets at a
+ * time.
  *
- * A server that is named twice in a group is taken once, the first time. So is one whose labels are those of
- * another target, since its samples would be the same series. A found label that a metric uses itself refuses
- * the target; those that begin with "__" only serve the group's labels, and a group's own label wins over a
- * found one of the same name.
+ * Two kinds of targets are left out, and counted:
+ * - duplicates: a server that its group names a second time, and a target whose labels are those of another
+ *   target, since both would have the same series;
+ * - refused: a label was found for the target that samples have themselves (such as "slab"), or its labels are
+ *   longer than any sample should carry.
+ *
+ * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
+ * wins over a found one of the same name.
  */
 #ifndef TARGETS_BUILDER_H
 #define TARGETS_BUILDER_H
@@ -29,26 +34,30 @@ struct target_set_builder_parts {
     bool (*label_reserved)(struct slice name);
 };
 
-struct target_set_builder {
-    struct target_set_builder_parts parts;
-    struct target_set *target_set;       /* owned */
-    size_t group, found;                 /* where it is: the group, its current source among all */
-    const struct config_source *source;  /* of the group; NULL while its own targets are taken */
-    size_t target;                       /* of the group, or of what the source found */
-    const struct config_module *module;  /* of the last target, and the profile that follows from it */
-    struct profile *profile;             /* held */
-    struct set addresses, labels;        /* of the group; of all */
-    struct buffer scratch;               /* of one target's labels */
-    size_t duplicates, refused;          /* targets that were left out */
-    char example[ADDRESS_HOST_MAX + 16]; /* one of them */
+/* Targets that were left out for one reason. */
+struct target_set_builder_dropped {
+    size_t count;
+    char example[ADDRESS_HOST_MAX + 16]; /* the last of them */
 };
 
-/* 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target_set will have the two as on_unused and owner.
- */
+struct target_set_builder {
+    struct target_set_builder_parts parts;
+    struct target_set *target_set;      /* owned */
+    size_t group, found;                /* its place: the group, its current source among all */
+    const struct config_source *source; /* of the group; NULL while its own targets are taken */
+    size_t target;                      /* of the group, or of what the source found */
+    const struct config_module *module; /* of the last target, and the profile that follows from it */
+    struct profile *profile;            /* held */
+    struct set addresses, labels;       /* of the group; of all */
+    struct buffer rendered, value;      /* of one target's labels, of one label; allocated once */
+    struct target_set_builder_dropped duplicates, refused;
+};
+
+/* 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target set will have on_unused and owner. */
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
                             void (*on_unused)(struct target_set *target_set), void *owner);
 
-/* Takes up to so many targets. 0 while there are more, 1 when the target_set is whole, UV_ENOMEM. */
+/* Takes up to so many targets. 0 while there are more, 1 when the target set is whole, UV_ENOMEM. */
 int target_set_builder_step(struct target_set_builder *builder, size_t count);
 
 /* Whether it is in the midst of what that source has found, which must not change then. */

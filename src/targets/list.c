@@ -11,18 +11,11 @@ void target_list_clear(struct target_list *list)
 {
     for (size_t n = 0; n < list->count; n++) target_release(list->items[n]);
     free(list->items);
+    set_deinit(&list->names);
     *list = (struct target_list){0};
 }
 
-static bool has_name(const struct target_list *list, struct slice name)
-{
-    for (size_t n = 0; n < list->count; n++) {
-        if (slice_is(name, list->items[n]->name)) return true;
-    }
-    return false;
-}
-
-static bool make_room(struct target_list *list)
+static bool reserve_item(struct target_list *list)
 {
     if (list->count < list->size) return true;
     size_t size = list->size ? 2 * list->size : 4;
@@ -33,8 +26,8 @@ static bool make_room(struct target_list *list)
     return true;
 }
 
-static struct target *make_target(struct fleet *fleet, const struct address *address, struct profile *profile,
-                                  const char *label, struct slice name)
+static struct target *make_named_target(struct fleet *fleet, const struct address *address,
+                                        struct profile *profile, const char *label, struct slice name)
 {
     struct buffer labels;
     struct target *target = NULL;
@@ -48,17 +41,24 @@ static struct target *make_target(struct fleet *fleet, const struct address *add
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
                     struct profile *profile, const char *label, struct slice name)
 {
-    if (has_name(list, name)) return 0;
-    struct target *target = make_target(fleet, address, profile, label, name);
+    bool is_new;
+    if (!reserve_item(list)) return UV_ENOMEM;
+    struct target *target = make_named_target(fleet, address, profile, label, name);
     if (!target) return UV_ENOMEM;
-    int result = target_list_append(list, target);
-    if (result < 0) target_release(target);
-    return result;
+    if (!set_add(&list->names, slice_of(target->name), &is_new)) {
+        target_release(target);
+        return UV_ENOMEM;
+    }
+    if (is_new)
+        list->items[list->count++] = target;
+    else
+        target_release(target);
+    return 0;
 }
 
 int target_list_append(struct target_list *list, struct target *target)
 {
-    if (!make_room(list)) return UV_ENOMEM;
+    if (!reserve_item(list)) return UV_ENOMEM;
     list->items[list->count++] = target;
     return 0;
 }

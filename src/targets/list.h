@@ -1,24 +1,27 @@
-/* Lists of targets, from what users wrote on the command line or in a URL. */
+/*
+ * Lists of targets: those that a URL names, each name once, and those of a target set, whose builder knows
+ * itself which belong in it.
+ */
 #ifndef TARGETS_LIST_H
 #define TARGETS_LIST_H
 
+#include "base/set.h"
 #include "memcached/fleet.h"
-#include "net/shard.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct target_list {
     struct target **items; /* owned, as are the targets */
     size_t count, size;
+    struct set names; /* of the targets that target_list_add appended; their texts are the targets' */
 };
 
-/* Releases the targets and the array; the list is empty then. */
+/* Releases the targets and the array; the list is empty then. An empty list is all zero. */
 void target_list_clear(struct target_list *list);
 
 /*
  * Makes a target whose samples carry label="name" and appends it; for the profile see target_new. A name that
- * is in the list already is not added again. 0 or UV_ENOMEM.
+ * was added before is not added again. 0, or UV_ENOMEM: then the list is as it was.
  */
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
                     struct profile *profile, const char *label, struct slice name);

@@ -202,12 +202,20 @@ static bool is_for_the_meantime(const struct manager *manager, const struct gene
            uv_is_active((const uv_handle_t *) &manager->patience) && !generation_is_answered(generation);
 }
 
-static void log_left_out(const char *what, size_t count, size_t before, const char *example)
+static const char duplicates_dropped[] =
+    "duplicate targets were dropped: their group names the server twice, "
+    "or another target has the same labels";
+static const char refused_dropped[] =
+    "targets were dropped: a label that discovery found for them is reserved "
+    "for metrics, or their labels are too long; rename or shorten the labels";
+
+/* Each time that the number is another. */
+static void log_dropped(const char *what, const struct target_set_builder_dropped *dropped, size_t before)
 {
     char number[32];
-    if (count == 0 || count == before) return;
-    snprintf(number, sizeof(number), "%zu", count);
-    log_line(LOG_WARN, what, LOG_FIELD("targets", number), LOG_FIELD("target", example));
+    if (dropped->count == 0 || dropped->count == before) return;
+    snprintf(number, sizeof(number), "%zu", dropped->count);
+    log_line(LOG_WARN, what, LOG_FIELD("targets", number), LOG_FIELD("target", dropped->example));
 }
 
 /* The target set is whole: swaps it in, and the generation that it belongs to. */
@@ -217,11 +225,9 @@ static void install(struct manager *manager)
     struct generation *generation = manager->making;
     struct target_set *old = manager->target_set;
     manager_set_fn on_set = NULL;
-    log_left_out("targets are named twice, they are scraped once", builder->duplicates,
-                 manager->counts.duplicates, builder->example);
-    log_left_out("targets have labels that metrics use, they are not scraped", builder->refused,
-                 manager->counts.refused, builder->example);
-    manager->counts = (struct manager_counts){builder->duplicates, builder->refused};
+    log_dropped(duplicates_dropped, &builder->duplicates, manager->counts.duplicates);
+    log_dropped(refused_dropped, &builder->refused, manager->counts.refused);
+    manager->counts = (struct manager_counts){builder->duplicates.count, builder->refused.count};
     manager->target_set = target_set_builder_take(builder);
     manager->target_set->with_labels =
         generation_needs_labels(generation, manager->target_set->targets.count);

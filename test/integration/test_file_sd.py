@@ -153,7 +153,7 @@ def test_labels_that_collide(tmp_path, followed):
     started = followed("sd.json")
     await_fleet(started, down(ALWAYS[2:3]))
     assert started.exposition().value("memcached_exporter_targets_dropped", reason="label") == "2"
-    lines = [line for line in started.log() if "labels that metrics use" in line["msg"]]
+    lines = [line for line in started.log() if "reserved for metrics" in line["msg"]]
     assert [line["targets"] for line in lines] == ["2"] and lines[0]["target"] in ALWAYS
 
 

@@ -16,11 +16,14 @@ static void test_each_once(void **unused)
     bool is_new;
     (void) unused;
     set_init(&set);
+    assert_false(set_has(&set, SLICE("a")));
     for (size_t i = 0; i < 5; i++) {
         assert_true(set_add(&set, texts[i], &is_new));
         assert_true(is_new);
     }
+    assert_false(set_has(&set, SLICE("c")));
     for (size_t i = 0; i < 5; i++) {
+        assert_true(set_has(&set, texts[i]));
         assert_true(set_add(&set, texts[i], &is_new));
         assert_false(is_new);
     }

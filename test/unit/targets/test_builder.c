@@ -149,7 +149,7 @@ static void test_sources(void **state)
                   "instance=\"127.0.0.1:2\",zone=\"z-eu\",rack=\"7\",job=\"x\\\"y\"");
     expect_target(&world, 2, "127.0.0.1:3", "instance=\"127.0.0.1:3\",zone=\"z-\"");
     expect_target(&world, 3, "127.0.0.1:4", "instance=\"127.0.0.1:4\",rack=\"7\",job=\"x\\\"y\"");
-    assert_int_equal(world.builder.duplicates, 0);
+    assert_int_equal(world.builder.duplicates.count, 0);
     close_world(&world);
 }
 
@@ -169,8 +169,24 @@ static void test_doubles(void **state)
     expect_target(&world, 0, "127.0.0.1", "instance=\"127.0.0.1\"");
     expect_target(&world, 1, "127.0.0.3:1", "instance=\"127.0.0.3:1\"");
     expect_target(&world, 2, "127.0.0.2", "instance=\"127.0.0.2\"");
-    assert_int_equal(world.builder.duplicates, 3);
-    assert_string_equal(world.builder.example, "127.0.0.1");
+    assert_int_equal(world.builder.duplicates.count, 3);
+    assert_string_equal(world.builder.duplicates.example, "127.0.0.1");
+    close_world(&world);
+}
+
+/* A duplicate is asked in another way than the target that stays: nothing of it is needed any more. */
+static void test_doubles_of_another_module(void **state)
+{
+    struct world world;
+    (void) state;
+    open_world(&world, "modules: {slow: {timeout: 3s}}\n"
+                       "groups:\n"
+                       "- {name: a, targets: [127.0.0.1]}\n"
+                       "- {name: b, module: slow, targets: [127.0.0.1, 127.0.0.2]}\n");
+    assemble(&world, 1);
+    assert_int_equal(world.target_set->targets.count, 2);
+    expect_target(&world, 1, "127.0.0.2", "instance=\"127.0.0.2\"");
+    assert_int_equal(world.builder.duplicates.count, 1);
     close_world(&world);
 }
 
@@ -185,8 +201,88 @@ static void test_found_labels_that_metrics_use(void **state)
     find(&world, 0, "127.0.0.1:3", NULL, 0);
     assemble(&world, 100);
     assert_int_equal(world.target_set->targets.count, 1);
-    assert_int_equal(world.builder.refused, 2);
+    assert_int_equal(world.builder.refused.count, 2);
     close_world(&world);
+}
+
+/* Each reason has an example of its own. */
+static void test_examples(void **state)
+{
+    static const struct results_label slab = {"slab", "1"};
+    struct world world;
+    (void) state;
+    open_world(&world, "groups: [{name: a, targets: [127.0.0.1:1], file_sd: {files: [x.json]}}]\n");
+    find(&world, 0, "127.0.0.1:1", NULL, 0);
+    find(&world, 0, "127.0.0.1:2", &slab, 1);
+    assemble(&world, 100);
+    assert_string_equal(world.builder.duplicates.example, "127.0.0.1:1");
+    assert_string_equal(world.builder.refused.example, "127.0.0.1:2");
+    close_world(&world);
+}
+
+/* Each sample would carry them. */
+static void test_long_labels(void **state)
+{
+    static char long_value[16 * 1024], half_value[8 * 1024];
+    struct results_label labels[] = {{"a", long_value}, {"b", half_value}};
+    struct world world;
+    (void) state;
+    memset(long_value, 'x', sizeof(long_value) - 1);
+    memset(half_value, 'x', sizeof(half_value) - 1);
+    open_world(&world, "groups:\n"
+                       "- {name: a, file_sd: {files: [x.json]}}\n"
+                       "- {name: b, labels: {c: \"$b$b\"}, file_sd: {files: [x.json]}}\n");
+    find(&world, 0, "127.0.0.1:1", labels, 1);
+    find(&world, 0, "127.0.0.1:2", labels + 1, 1);
+    find(&world, 1, "127.0.0.1:3", labels + 1, 1);
+    find(&world, 1, "127.0.0.1:4", NULL, 0);
+    assemble(&world, 100);
+    assert_int_equal(world.target_set->targets.count, 2);
+    assert_string_equal(world.target_set->targets.items[0]->name, "127.0.0.1:2");
+    expect_target(&world, 1, "127.0.0.1:4", "instance=\"127.0.0.1:4\"");
+    assert_int_equal(world.builder.refused.count, 2);
+    close_world(&world);
+}
+
+static unsigned failing_call; /* counted down; 0 for none */
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (failing_call && --failing_call == 0) return NULL;
+    return __real_realloc(memory, size);
+}
+
+/* False when there was memory enough, before the call that was to fail. */
+static bool building_fails(unsigned call, struct shard shard)
+{
+    struct world world;
+    open_world(&world, two_groups);
+    struct target_set_builder_parts parts = {world.fleet.fleet, &world.config, world.pointers,
+                                             "instance",        shard,         is_reserved};
+    failing_call = call;
+    int result = target_set_builder_init(&world.builder, &parts, on_unused, &world);
+    while (result == 0) result = target_set_builder_step(&world.builder, 1);
+    bool failed = failing_call == 0;
+    failing_call = 0;
+    assert_int_equal(result, failed ? UV_ENOMEM : 1);
+    assert_int_equal(world.builder.refused.count, 0);
+    world.target_set = target_set_hold(world.builder.target_set);
+    close_world(&world);
+    return failed;
+}
+
+/* A target is never lost for lack of memory, as refused or as that of another shard: the target set fails. */
+static void test_without_memory(void **state)
+{
+    (void) state;
+    for (unsigned count = 1; count <= 3; count += 2) {
+        unsigned call = 1;
+        while (building_fails(call, (struct shard){0, count})) call++;
+        assert_true(call > 4);
+    }
 }
 
 /* Every target is in one of the shards. */
@@ -224,9 +320,16 @@ static void test_given_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),  cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_doubles), cmocka_unit_test(test_found_labels_that_metrics_use),
-        cmocka_unit_test(test_shards),  cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_doubles_of_another_module),
+        cmocka_unit_test(test_found_labels_that_metrics_use),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_long_labels),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,10 +8,39 @@
 #include "base/container.h"
 #include "fleet_world.h"
 #include "parsed_options.h"
+#include "targets/builder.h"
 #include "targets/manager.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* --- Memory that runs out: how many of the next calls of each are to fail --- */
+
+static unsigned failing_inits, failing_steps;
+
+int __real_target_set_builder_init(struct target_set_builder *builder,
+                                   const struct target_set_builder_parts *parts,
+                                   void (*on_unused)(struct target_set *target_set), void *owner);
+int __wrap_target_set_builder_init(struct target_set_builder *builder,
+                                   const struct target_set_builder_parts *parts,
+                                   void (*on_unused)(struct target_set *target_set), void *owner);
+int __real_target_set_builder_step(struct target_set_builder *builder, size_t count);
+int __wrap_target_set_builder_step(struct target_set_builder *builder, size_t count);
+
+int __wrap_target_set_builder_init(struct target_set_builder *builder,
+                                   const struct target_set_builder_parts *parts,
+                                   void (*on_unused)(struct target_set *target_set), void *owner)
+{
+    int result = __real_target_set_builder_init(builder, parts, on_unused, owner);
+    return failing_inits && failing_inits-- ? UV_ENOMEM : result;
+}
+
+int __wrap_target_set_builder_step(struct target_set_builder *builder, size_t count)
+{
+    return failing_steps && failing_steps-- ? UV_ENOMEM : __real_target_set_builder_step(builder, count);
+}
+
+/* --- The world --- */
 
 struct world {
     struct fleet_world fleet;
@@ -258,6 +287,51 @@ static void test_source(void **state)
     close_world(&world);
 }
 
+/* A change that could not be followed for lack of memory is followed when there is memory again. */
+static void test_change_without_memory(void **state)
+{
+    struct world world;
+    (void) state;
+    open_world(&world);
+    write_found(&world, "[{\"targets\": [\"127.0.0.1:5\"]}]");
+    set_and_wait(&world, with_source);
+    unsigned *const failures[] = {&failing_inits, &failing_steps};
+    for (unsigned n = 0; n < ARRAY_LEN(failures); n++) {
+        world.target_sets = 0;
+        *failures[n] = 2;
+        write_found(&world, n ? "[]" : "[{\"targets\": [\"127.0.0.1:5\", \"127.0.0.1:6\"]}]");
+        loop_run_until_count(&world.fleet.loop, &world.target_sets, 1);
+        assert_int_equal(*failures[n], 0);
+        assert_int_equal(targets(&world)->count, n ? 1 : 3);
+    }
+    close_world(&world);
+}
+
+/* The configuration in force stays, whoever set the other one is told, and a later one is taken. */
+static void test_set_without_memory(void **state)
+{
+    struct world world;
+    struct buffer error;
+    (void) state;
+    open_world(&world);
+    set_and_wait(&world, one);
+    failing_inits = 1;
+    buffer_init(&error, 4096);
+    assert_int_equal(manager_set(world.manager, read_config(&world, other), on_set, &world, &error),
+                     UV_ENOMEM);
+    buffer_deinit(&error);
+    assert_int_equal(world.set, 1);
+    failing_steps = 1;
+    set(&world, other);
+    loop_run_until_count(&world.fleet.loop, &world.set, 2);
+    assert_int_equal(world.status, UV_ENOMEM);
+    assert_string_equal(manager_generation(world.manager)->config->groups[0].name, "a");
+    assert_string_equal(targets(&world)->items[0]->name, "127.0.0.1:1");
+    set_and_wait(&world, other);
+    assert_string_equal(targets(&world)->items[1]->name, "127.0.0.1:3");
+    close_world(&world);
+}
+
 /* The first configuration waits for a source that is slow; its other targets do not. */
 static void test_slow_source_at_the_start(void **state)
 {
@@ -309,6 +383,8 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_source),
+        cmocka_unit_test(test_change_without_memory),
+        cmocka_unit_test(test_set_without_memory),
         cmocka_unit_test(test_slow_source_at_the_start),
         cmocka_unit_test(test_close_at_any_turn),
     };

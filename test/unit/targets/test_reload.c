@@ -45,6 +45,25 @@ void *__wrap_calloc(size_t count, size_t size)
     return __real_calloc(count, size);
 }
 
+/* --- Signals that cannot be watched, say for want of descriptors --- */
+
+static int signal_init_result, signal_start_result;
+
+int __real_uv_signal_init(uv_loop_t *loop, uv_signal_t *handle);
+int __wrap_uv_signal_init(uv_loop_t *loop, uv_signal_t *handle);
+int __real_uv_signal_start(uv_signal_t *handle, uv_signal_cb on_signal, int number);
+int __wrap_uv_signal_start(uv_signal_t *handle, uv_signal_cb on_signal, int number);
+
+int __wrap_uv_signal_init(uv_loop_t *loop, uv_signal_t *handle)
+{
+    return signal_init_result < 0 ? signal_init_result : __real_uv_signal_init(loop, handle);
+}
+
+int __wrap_uv_signal_start(uv_signal_t *handle, uv_signal_cb on_signal, int number)
+{
+    return signal_start_result < 0 ? signal_start_result : __real_uv_signal_start(handle, on_signal, number);
+}
+
 /* --- The fixture --- */
 
 static struct fixture *current;
@@ -351,6 +370,21 @@ static void test_signal(void **state)
     assert_int_equal(fixture->answers, 0);
 }
 
+/* The owner is told, and nothing is left on the loop. */
+static void test_signal_that_cannot_be_watched(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reload *reload = NULL;
+    struct manager_world *world = &fixture->world;
+    signal_init_result = UV_EMFILE;
+    assert_int_equal(reload_new(&reload, &world->fleet.loop, &world->options, world->manager), UV_EMFILE);
+    signal_init_result = 0;
+    signal_start_result = UV_ENFILE;
+    assert_int_equal(reload_new(&reload, &world->fleet.loop, &world->options, world->manager), UV_ENFILE);
+    signal_start_result = 0;
+    assert_null(reload);
+}
+
 static void test_warnings(void **state)
 {
     struct fixture *fixture = *state;
@@ -447,6 +481,7 @@ int main(void)
         TEST(test_requests_meanwhile),
         TEST(test_request_from_the_answer),
         TEST(test_signal),
+        TEST(test_signal_that_cannot_be_watched),
         TEST(test_warnings),
         TEST(test_without_memory),
         cmocka_unit_test(test_close_at_each_turn),
