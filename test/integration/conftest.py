@@ -13,6 +13,7 @@ from support.exporter import Exporter  # noqa: E402  (needs the path above)
 from support.fake import DeafListener, FakeMemcached  # noqa: E402
 from support.memcached import Memcached  # noqa: E402
 from support.process import free_port  # noqa: E402
+from support.scripted import ScriptedServers  # noqa: E402
 
 
 def starter(make, end):
@@ -49,7 +50,12 @@ def deaf():
 
 
 @pytest.fixture
-def exporter(memcached, fake, deaf):
+def scripted():
+    yield from starter(ScriptedServers, ScriptedServers.close)
+
+
+@pytest.fixture
+def exporter(memcached, fake, deaf, scripted):
     """Takes the servers' fixtures, so that exporters end before what they are connected to."""
     yield from starter(Exporter, lambda started: None if started.ended else started.stop())
 

@@ -38,7 +38,8 @@ PLACES = {
     "yaml.h": "src/document/yaml.",
     "jansson.h": "src/document/json.",
     "curl/": "src/net/",
-    "openssl/": "src/net/tls",
+    "openssl/": ("src/net/tls", "src/web/password."),
+    "crypt.h": "src/web/password.",
 }
 GENERATED = {"revision.h"}
 LONGEST_FILE = 450
@@ -87,7 +88,7 @@ def check_arrows(root):
             if bracket == "<":
                 for library, place in PLACES.items():
                     if name.startswith(library) and not where.startswith(place):
-                        yield f"{where}: <{name}> belongs to {place} alone"
+                        yield f"{where}: <{name}> belongs to {place}"
                 continue
             if name in GENERATED:
                 continue

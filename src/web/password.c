@@ -1,0 +1,319 @@
+/*
+ * Two lists between loop and thread, under one lock: what is to be hashed, and what has been. The thread sleeps
+ * until there is something in the first, and wakes the loop when there is something in the second.
+ */
+#include "web/password.h"
+
+#include "base/container.h"
+#include "base/list.h"
+
+#include <assert.h>
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REMEMBERED_MAX 100
+#define DIGEST_LEN     32
+#define KEY_LEN        32
+
+/* bcrypt takes no notice of what is behind this, and no password of a web configuration is longer. */
+#define PASSWORD_MAX 1024
+
+/* "$2b$10$", 22 characters of salt, 31 of hash. */
+#define SALT_LEN   22
+#define HASHED_LEN 31
+
+/* Of no password that anybody knows: what unknown users are compared with. */
+static const char nobody[] = "$2b$10$abcdefghijklmnopqrstuu5LoO.5dPPkOBRZSPqiI.6VZoC0eeiUq";
+
+struct password_job {
+    struct link link;
+    struct password_query *query; /* NULL when it was cancelled */
+    unsigned char digest[DIGEST_LEN];
+    bool unknown; /* no such user: never good */
+    bool good;
+    char hash[80];
+    char password[PASSWORD_MAX + 1];
+};
+
+struct remembered {
+    unsigned char digest[DIGEST_LEN];
+    bool good;
+};
+
+struct password_checker {
+    unsigned owners; /* loop and thread; under the lock */
+    uv_mutex_t lock;
+    uv_cond_t filled;
+    uv_async_t wake;
+    struct list jobs, done; /* under the lock */
+    bool closing;           /* under the lock */
+    unsigned char key[KEY_LEN];
+    struct remembered remembered[REMEMBERED_MAX];
+    size_t count;
+    password_close_fn on_close;
+    void *on_close_context;
+};
+
+/* --- Hashes --- */
+
+/* The cost and salt behind "$2", a letter or none, and "$"; NULL if it has not that form. */
+static const char *skip_version(struct slice hash)
+{
+    if (hash.len < 59 || hash.data[0] != '$' || hash.data[1] != '2') return NULL;
+    const char *at = hash.data + 2;
+    if (*at != '$') at++;
+    return *at == '$' ? at + 1 : NULL;
+}
+
+const char *password_check_hash(struct slice hash)
+{
+    if (hash.len < 59)
+        return "a bcrypt hash of at least 59 characters (hashedSecret too short to be a bcrypted password)";
+    const char *at = skip_version(hash);
+    if (!at) return "a bcrypt hash, which begins with $2a$, $2b$ or $2y$";
+    bool digits = at[0] >= '0' && at[0] <= '9' && at[1] >= '0' && at[1] <= '9' && at[2] == '$';
+    int cost = digits ? (at[0] - '0') * 10 + at[1] - '0' : 0;
+    if (cost < 4 || cost > 31) return "a bcrypt hash with a cost from 04 to 31";
+    return hash.len > sizeof(((struct password_job *) 0)->hash) - 2 ? "a bcrypt hash of at most 78 characters"
+                                                                    : NULL;
+}
+
+/*
+ * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an old
+ * fault, is hashed without that fault.
+ */
+static bool matches(const char *hash, const char *password)
+{
+    const char *at = skip_version(slice_of(hash));
+    char setting[8 + SALT_LEN];
+    struct crypt_data *data = calloc(1, sizeof(*data));
+    bool good = false;
+    if (at && data && strlen(at) == 3 + SALT_LEN + HASHED_LEN) {
+        snprintf(setting, sizeof(setting), "$2b$%.*s", 3 + SALT_LEN, at);
+        const char *hashed = crypt_rn(password, setting, data, sizeof(*data));
+        good = hashed && strlen(hashed) == 4 + 3 + SALT_LEN + HASHED_LEN &&
+               CRYPTO_memcmp(hashed + 4 + 3 + SALT_LEN, at + 3 + SALT_LEN, HASHED_LEN) == 0;
+    }
+    if (data) explicit_bzero(data, sizeof(*data));
+    free(data);
+    return good;
+}
+
+/* --- The thread --- */
+
+static void free_job(struct password_job *job)
+{
+    explicit_bzero(job, sizeof(*job));
+    free(job);
+}
+
+/* The last of loop and thread frees it: a hash under way may take longer than anybody wants to wait for the end. */
+static void leave(struct password_checker *checker)
+{
+    uv_mutex_lock(&checker->lock);
+    bool last = --checker->owners == 0;
+    uv_mutex_unlock(&checker->lock);
+    if (!last) return;
+    for (struct link *link; (link = list_pop(&checker->jobs)) || (link = list_pop(&checker->done));)
+        free_job(container_of(link, struct password_job, link));
+    uv_cond_destroy(&checker->filled);
+    uv_mutex_destroy(&checker->lock);
+    explicit_bzero(checker, sizeof(*checker));
+    free(checker);
+}
+
+static void work(void *context)
+{
+    struct password_checker *checker = context;
+    uv_mutex_lock(&checker->lock);
+    while (!checker->closing) {
+        struct link *link = list_pop(&checker->jobs);
+        if (!link) {
+            uv_cond_wait(&checker->filled, &checker->lock);
+            continue;
+        }
+        uv_mutex_unlock(&checker->lock);
+        struct password_job *job = container_of(link, struct password_job, link);
+        job->good = matches(job->hash, job->password) && !job->unknown;
+        explicit_bzero(job->password, sizeof(job->password));
+        uv_mutex_lock(&checker->lock);
+        list_append(&checker->done, &job->link);
+        if (!checker->closing) uv_async_send(&checker->wake);
+    }
+    uv_mutex_unlock(&checker->lock);
+    leave(checker);
+}
+
+/* --- What is remembered --- */
+
+/* Each part with its length before it, so that no part can run into the next one. */
+static bool digest_of(const struct password_checker *checker, unsigned char digest[DIGEST_LEN],
+                      struct slice user, struct slice hash, struct slice password)
+{
+    const struct slice parts[] = {user, hash, password};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *context = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", (char[]){"SHA256"}, 0),
+                               OSSL_PARAM_construct_end()};
+    size_t len = 0;
+    bool good = context && EVP_MAC_init(context, checker->key, KEY_LEN, parameters);
+    for (size_t n = 0; n < ARRAY_LEN(parts); n++) {
+        good = good && EVP_MAC_update(context, (const unsigned char *) &parts[n].len, sizeof(parts[n].len)) &&
+               EVP_MAC_update(context, (const unsigned char *) parts[n].data, parts[n].len);
+    }
+    good = good && EVP_MAC_final(context, digest, &len, DIGEST_LEN) && len == DIGEST_LEN;
+    EVP_MAC_CTX_free(context);
+    EVP_MAC_free(mac);
+    return good;
+}
+
+static const struct remembered *recall(const struct password_checker *checker, const unsigned char *digest)
+{
+    for (size_t n = 0; n < checker->count; n++) {
+        if (CRYPTO_memcmp(checker->remembered[n].digest, digest, DIGEST_LEN) == 0)
+            return &checker->remembered[n];
+    }
+    return NULL;
+}
+
+/* A full memory forgets some, drawn by lot, so that nobody can choose which. */
+static void remember(struct password_checker *checker, const unsigned char *digest, bool good)
+{
+    if (recall(checker, digest)) return;
+    for (unsigned n = 0; checker->count == REMEMBERED_MAX || (n && n < REMEMBERED_MAX / 10 + 1); n++) {
+        unsigned char lot = 0;
+        RAND_bytes(&lot, 1);
+        checker->remembered[lot % checker->count] = checker->remembered[checker->count - 1];
+        checker->count--;
+    }
+    memcpy(checker->remembered[checker->count].digest, digest, DIGEST_LEN);
+    checker->remembered[checker->count++].good = good;
+}
+
+/* --- The loop --- */
+
+static void on_wake(uv_async_t *handle)
+{
+    struct password_checker *checker = container_of(handle, struct password_checker, wake);
+    for (;;) {
+        uv_mutex_lock(&checker->lock);
+        struct link *link = list_pop(&checker->done);
+        uv_mutex_unlock(&checker->lock);
+        if (!link) return;
+        struct password_job *job = container_of(link, struct password_job, link);
+        struct password_query *query = job->query;
+        bool good = job->good;
+        remember(checker, job->digest, good);
+        free_job(job);
+        if (!query) continue;
+        query->job = NULL;
+        query->on_done(query, good);
+    }
+}
+
+enum password_result password_check(struct password_checker *checker, struct password_query *query,
+                                    struct slice user, const char *hash, struct slice password,
+                                    password_fn on_done)
+{
+    unsigned char digest[DIGEST_LEN];
+    assert(!query->job);
+    bool unknown = !hash;
+    if (unknown) hash = nobody;
+    if (password.len > PASSWORD_MAX || strlen(hash) >= sizeof(((struct password_job *) 0)->hash))
+        return PASSWORD_BAD;
+    if (password.len && memchr(password.data, '\0', password.len)) return PASSWORD_BAD;
+    if (!digest_of(checker, digest, user, unknown ? SLICE("") : slice_of(hash), password))
+        return PASSWORD_BAD;
+    const struct remembered *known = recall(checker, digest);
+    if (known) return known->good ? PASSWORD_GOOD : PASSWORD_BAD;
+
+    struct password_job *job = calloc(1, sizeof(*job));
+    if (!job) return PASSWORD_BAD;
+    link_init(&job->link);
+    job->query = query;
+    job->unknown = unknown;
+    memcpy(job->digest, digest, DIGEST_LEN);
+    memcpy(job->hash, hash, strlen(hash));
+    if (password.len) memcpy(job->password, password.data, password.len);
+    query->job = job;
+    query->on_done = on_done;
+    uv_mutex_lock(&checker->lock);
+    list_append(&checker->jobs, &job->link);
+    uv_cond_signal(&checker->filled);
+    uv_mutex_unlock(&checker->lock);
+    return PASSWORD_LATER;
+}
+
+void password_cancel(struct password_query *query)
+{
+    if (query->job) query->job->query = NULL;
+    query->job = NULL;
+}
+
+static int start_thread(struct password_checker *checker)
+{
+    uv_thread_t thread;
+    int result = uv_thread_create(&thread, work, checker);
+    if (result < 0) return result;
+    pthread_detach(thread);
+    checker->owners++;
+    return 0;
+}
+
+int password_checker_new(struct password_checker **out, uv_loop_t *loop)
+{
+    struct password_checker *checker = calloc(1, sizeof(*checker));
+    if (!checker) return UV_ENOMEM;
+    checker->owners = 1;
+    list_init(&checker->jobs);
+    list_init(&checker->done);
+    int result = RAND_bytes(checker->key, KEY_LEN) == 1 ? uv_mutex_init(&checker->lock) : UV_EIO;
+    if (result < 0) {
+        free(checker);
+        return result;
+    }
+    result = uv_cond_init(&checker->filled);
+    if (result < 0) {
+        uv_mutex_destroy(&checker->lock);
+        free(checker);
+        return result;
+    }
+    result = uv_async_init(loop, &checker->wake, on_wake);
+    if (result < 0) {
+        leave(checker);
+        return result;
+    }
+    uv_unref((uv_handle_t *) &checker->wake);
+    result = start_thread(checker);
+    if (result < 0)
+        password_checker_close(checker, NULL, NULL);
+    else
+        *out = checker;
+    return result;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct password_checker *checker = container_of((uv_async_t *) handle, struct password_checker, wake);
+    password_close_fn on_close = checker->on_close;
+    void *context = checker->on_close_context;
+    leave(checker);
+    if (on_close) on_close(context);
+}
+
+void password_checker_close(struct password_checker *checker, password_close_fn on_close, void *context)
+{
+    if (!checker) return;
+    checker->on_close = on_close;
+    checker->on_close_context = context;
+    uv_mutex_lock(&checker->lock);
+    checker->closing = true;
+    uv_cond_signal(&checker->filled);
+    uv_mutex_unlock(&checker->lock);
+    uv_close((uv_handle_t *) &checker->wake, on_closed);
+}

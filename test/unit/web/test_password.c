@@ -1,0 +1,224 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "web/password.h"
+
+#include "loop.h"
+
+#include <crypt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct waiter {
+    struct password_query query;
+    bool done, good;
+};
+
+struct world {
+    uv_loop_t loop;
+    struct password_checker *checker;
+    bool closed;
+    char hash[80]; /* of "secret", at the least cost */
+};
+
+static int setup(void **state)
+{
+    static struct world world;
+    world = (struct world){0};
+    struct crypt_data data = {0};
+    loop_open(&world.loop);
+    assert_int_equal(password_checker_new(&world.checker, &world.loop), 0);
+    const char *hash = crypt_rn("secret", "$2b$04$abcdefghijklmnopqrstuu", &data, sizeof(data));
+    assert_non_null(hash);
+    snprintf(world.hash, sizeof(world.hash), "%s", hash);
+    *state = &world;
+    return 0;
+}
+
+static void on_close(void *context)
+{
+    *(bool *) context = true;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    password_checker_close(world->checker, on_close, &world->closed);
+    loop_run_until(&world->loop, &world->closed);
+    loop_close(&world->loop);
+    return 0;
+}
+
+static void on_done(struct password_query *query, bool good)
+{
+    struct waiter *waiter = (struct waiter *) query;
+    waiter->done = true;
+    waiter->good = good;
+}
+
+/* The answer, however it comes; `known` says whether it came at once. */
+static bool ask(struct world *world, const char *user, const char *hash, struct slice password, bool *known)
+{
+    struct waiter waiter = {0};
+    enum password_result result =
+        password_check(world->checker, &waiter.query, slice_of(user), hash, password, on_done);
+    *known = result != PASSWORD_LATER;
+    if (*known) return result == PASSWORD_GOOD;
+    /* The checker does not keep the loop alive; a timer of the loop's does. */
+    loop_run_until(&world->loop, &waiter.done);
+    return waiter.good;
+}
+
+static void test_answers_are_remembered(void **state)
+{
+    struct world *world = *state;
+    bool known;
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    assert_false(known);
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    assert_true(known);
+    assert_false(ask(world, "alice", world->hash, SLICE("Secret"), &known));
+    assert_false(known);
+    assert_false(ask(world, "alice", world->hash, SLICE("Secret"), &known));
+    assert_true(known);
+    assert_true(ask(world, "bob", world->hash, SLICE("secret"), &known));
+    assert_false(known); /* another user */
+    world->hash[sizeof("$2b$04$") - 1] ^= 1;
+    assert_false(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    assert_false(known); /* another hash */
+}
+
+static void test_parts_do_not_run_into_each_other(void **state)
+{
+    struct world *world = *state;
+    char user[100], password[100];
+    bool known;
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    snprintf(user, sizeof(user), "alice%s", world->hash);
+    assert_false(ask(world, user, NULL, SLICE("secret"), &known));
+    snprintf(password, sizeof(password), "%ssecret", world->hash);
+    assert_false(ask(world, "alice", world->hash, slice_of(password), &known));
+}
+
+static void test_unknown_users_are_refused(void **state)
+{
+    struct world *world = *state;
+    bool known;
+    assert_false(ask(world, "nobody", NULL, SLICE("secret"), &known));
+    assert_false(known);
+    assert_false(ask(world, "nobody", NULL, SLICE("secret"), &known));
+    assert_false(ask(world, "nobody", NULL, SLICE(""), &known));
+}
+
+static void test_all_forms_of_bcrypt(void **state)
+{
+    static const char *const versions[] = {"$2$", "$2a$", "$2b$", "$2x$", "$2y$", "$2z$"};
+    struct world *world = *state;
+    char hash[80];
+    bool known;
+    for (size_t n = 0; n < sizeof(versions) / sizeof(versions[0]); n++) {
+        snprintf(hash, sizeof(hash), "%s%s", versions[n], world->hash + 4);
+        if (password_check_hash(slice_of(hash))) fail_msg("%s", hash);
+        assert_true(ask(world, "alice", hash, SLICE("secret"), &known));
+    }
+}
+
+static void test_passwords_of_odd_lengths(void **state)
+{
+    struct world *world = *state;
+    struct crypt_data data = {0};
+    char password[2000], hash[80];
+    bool known;
+    memset(password, 'p', sizeof(password));
+    password[80] = '\0';
+    snprintf(hash, sizeof(hash), "%s",
+             crypt_rn(password, "$2b$04$abcdefghijklmnopqrstuu", &data, sizeof(data)));
+    assert_true(ask(world, "alice", hash, (struct slice){password, 72}, &known)); /* 72 bytes count */
+    assert_false(ask(world, "alice", hash, (struct slice){password, 71}, &known));
+    assert_false(ask(world, "alice", world->hash, (struct slice){"secret\0", 7}, &known)); /* NUL */
+    assert_true(known);
+    assert_false(ask(world, "alice", world->hash, (struct slice){password, sizeof(password)}, &known));
+}
+
+static void test_many_answers_forget_some(void **state)
+{
+    struct world *world = *state;
+    char password[20];
+    unsigned remembered = 0;
+    bool known;
+    for (unsigned n = 0; n < 120; n++) {
+        snprintf(password, sizeof(password), "%u", n);
+        assert_false(ask(world, "alice", world->hash, slice_of(password), &known));
+    }
+    for (unsigned n = 0; n < 120; n++) {
+        struct waiter waiter = {0};
+        snprintf(password, sizeof(password), "%u", n);
+        remembered += password_check(world->checker, &waiter.query, SLICE("alice"), world->hash,
+                                     slice_of(password), on_done) != PASSWORD_LATER;
+        password_cancel(&waiter.query);
+    }
+    assert_in_range(remembered, 80, 100);
+}
+
+static void test_a_query_may_be_cancelled(void **state)
+{
+    struct world *world = *state;
+    struct waiter gone = {0};
+    bool known;
+    assert_int_equal(
+        password_check(world->checker, &gone.query, SLICE("alice"), world->hash, SLICE("x"), on_done),
+        PASSWORD_LATER);
+    password_cancel(&gone.query);
+    password_cancel(&gone.query);
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    assert_false(gone.done);
+}
+
+static void test_the_end_does_not_wait_for_a_hash(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiter = {0};
+    world->hash[4] = '1', world->hash[5] = '3'; /* some tenths of a second */
+    password_check(world->checker, &waiter.query, SLICE("alice"), world->hash, SLICE("secret"), on_done);
+    loop_run_for(&world->loop, 10);
+    password_cancel(&waiter.query);
+}
+
+static void test_what_is_no_hash_is_named(void **state)
+{
+    static const char *const bad[][2] = {
+        {"doe", "too short"},
+        {"", "too short"},
+        {"$1$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "begins with"},
+        {"$2bb$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "begins with"},
+        {"$2b$03$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"$2b$32$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"$2b$1x$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+    };
+    (void) state;
+    for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+        const char *expected = password_check_hash(slice_of(bad[n][0]));
+        if (!expected || !strstr(expected, bad[n][1]))
+            fail_msg("%s: %s", bad[n][0], expected ? expected : "taken");
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_answers_are_remembered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_parts_do_not_run_into_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unknown_users_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_all_forms_of_bcrypt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_passwords_of_odd_lengths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_answers_forget_some, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_query_may_be_cancelled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_end_does_not_wait_for_a_hash, setup, teardown),
+        cmocka_unit_test(test_what_is_no_hash_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
