@@ -40,6 +40,7 @@ PLACES = {
     "curl/": "src/net/",
     "openssl/": ("src/net/tls", "src/web/password."),
     "crypt.h": "src/web/password.",
+    "seccomp.h": "src/sandbox.",
 }
 GENERATED = {"revision.h"}
 LONGEST_FILE = 450
