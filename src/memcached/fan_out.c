@@ -7,10 +7,15 @@
  * While answers come in it does not, however long they take to handle; else a loop that is behind would get
  * ever more to do.
  *
- * A target that could not be asked counts as done. When the time of some is over, those that were never
- * asked, because their turn had not come, are done, and on_give_up ends the others. It and on_release, which
- * frees what a fan-out has gathered, have thousands of targets to see to, and do so slice by slice, one in each
- * turn of the loop. There is one timer, set to the next time at which anybody is due.
+ * A target that could not be asked counts as done. At a deadline, on_give_up cancels the polls that are due.
+ * It and on_release, which frees what a fan-out has gathered, have thousands of targets to see to, and do so
+ * slice by slice, one in each turn of the loop. There is one timer, set to the next time at which a target is
+ * due; when the fan-out's own time is over, targets not yet polled are finished as timed out.
+ *
+ * The servers are not to blame for what the exporter itself does not get done. A target is due by the time
+ * that its server has had: poll_progress tells when that began. on_pace is a heartbeat, too: when it comes
+ * late, the process was stopped or had no processor, and everybody is due so much later. And on_give_up lets
+ * one turn of the loop pass before it ends the first poll, so that the loop sees what has arrived.
  */
 #include "memcached/fan_out.h"
 
@@ -34,6 +39,12 @@
 #define PACE    128
 #define PACE_MS 5
 
+/* The heartbeat when all have been asked. A beat that is later than this is a pause. */
+#define BEAT_MS 50
+
+/* Deadlines are looked at no more often than this, since each look goes over all targets. */
+#define LOOK_MS 10
+
 /* Each slice takes a millisecond or two: to end a poll closes its connection, to release a snapshot is to
  * free some blocks of memory that no cache holds any more. */
 #define GIVE_UP_SLICE 128
@@ -47,8 +58,12 @@ struct fan_out_target {
     struct target *target; /* borrowed */
     struct poll poll;
     struct snapshot *snapshot; /* owned */
-    uint64_t due_ms;           /* in loop time: when it is given up */
+    uint64_t due_ms;           /* in loop time: when to see whether it is given up */
+    uint64_t asked_ms;         /* in loop time */
+    uint64_t paused_ms;        /* the pauses of the fan-out before it was asked */
+    size_t received;           /* bytes of its answer when it was due but waited to be read */
     bool asked;
+    bool unread; /* it was due, and waited to be read */
 };
 
 struct fan_out {
@@ -59,12 +74,16 @@ struct fan_out {
     fan_out_fn on_done;
     void *context;
     size_t count;
-    size_t next;      /* the first that has not been asked */
-    size_t missing;   /* that are not done */
-    unsigned free;    /* places in the window, of those who have answered */
-    size_t at;        /* where the next slice begins */
-    uint64_t over_ms; /* whoever is due by then is given up */
-    bool answered;    /* somebody, since the last look at the pace */
+    size_t next;        /* the first that has not been asked */
+    size_t missing;     /* that are not done */
+    unsigned free;      /* places in the window, of those who have answered */
+    size_t at;          /* where the next slice begins */
+    uint64_t end_ms;    /* in loop time: nobody is due later, or asked */
+    uint64_t over_ms;   /* whoever is due by then is given up */
+    uint64_t beat_ms;   /* the last heartbeat */
+    uint64_t paused_ms; /* the sum of all pauses */
+    bool answered;      /* somebody, since the last look at the pace */
+    bool turn_passed;   /* a whole turn of the loop, since the deadline */
     struct fan_out_target visits[];
 };
 
@@ -93,15 +112,58 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     if (fan_out->missing == 0) finish(fan_out);
 }
 
-/* Polls never end inside poll_start. Who is due before it was asked is not asked. */
+/* --- Time --- */
+
+static uint64_t add_ms(uint64_t a, uint64_t b)
+{
+    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
+}
+
+static uint64_t now_ms(const struct fan_out *fan_out)
+{
+    return uv_now(fan_out->deadline.loop);
+}
+
+/* Adds up by how much heartbeats come late. */
+static void note_pause(struct fan_out *fan_out)
+{
+    uint64_t gap_ms = now_ms(fan_out) - fan_out->beat_ms;
+    fan_out->beat_ms += gap_ms;
+    if (gap_ms > 2 * BEAT_MS) fan_out->paused_ms += gap_ms - BEAT_MS;
+}
+
+/* Whether a target that is due has time left, since its turn has come late or the exporter was stopped. */
+static bool is_early(struct fan_out *fan_out, struct fan_out_target *visit)
+{
+    struct poll_progress progress = poll_progress(&visit->poll);
+    uint64_t began_ms = progress.began_ns ? progress.began_ns / 1000000 : fan_out->over_ms;
+    if (began_ms < visit->asked_ms) began_ms = visit->asked_ms;
+    uint64_t due_ms =
+        add_ms(add_ms(began_ms, fan_out->paused_ms - visit->paused_ms), visit->target->profile->timeout_ms);
+    if (due_ms > fan_out->over_ms) {
+        visit->due_ms = due_ms;
+        return fan_out->over_ms < fan_out->end_ms;
+    }
+    if (!progress.unread || fan_out->over_ms >= fan_out->end_ms) return false;
+    if (visit->unread && visit->received != progress.received) return false;
+    visit->unread = true;
+    visit->received = progress.received;
+    visit->due_ms = fan_out->over_ms + LOOK_MS;
+    return true;
+}
+
+/* --- Asking --- */
+
+/* Polls never end inside poll_start. */
 static void ask_more(struct fan_out *fan_out, unsigned count)
 {
-    uint64_t now_ms = uv_now(fan_out->deadline.loop);
     for (; count > 0 && fan_out->next < fan_out->count; count--) {
         struct fan_out_target *visit = &fan_out->visits[fan_out->next++];
         unsigned commands = fan_out->commands & visit->target->profile->commands;
-        visit->asked = visit->due_ms > now_ms &&
-                       poll_start(&visit->poll, visit->target->client, commands, on_polled) == 0;
+        visit->asked_ms = now_ms(fan_out);
+        visit->due_ms = add_ms(visit->asked_ms, visit->target->profile->timeout_ms);
+        visit->paused_ms = fan_out->paused_ms;
+        visit->asked = poll_start(&visit->poll, visit->target->client, commands, on_polled) == 0;
         if (!visit->asked) fan_out->missing--;
     }
 }
@@ -109,21 +171,24 @@ static void ask_more(struct fan_out *fan_out, unsigned count)
 static void on_pace(uv_timer_t *pace)
 {
     struct fan_out *fan_out = container_of(pace, struct fan_out, pace);
-    if (!fan_out->answered) ask_more(fan_out, PACE);
+    note_pause(fan_out);
+    if (!fan_out->answered && now_ms(fan_out) < fan_out->end_ms) ask_more(fan_out, PACE);
     fan_out->answered = false;
-    if (fan_out->next == fan_out->count) uv_timer_stop(pace);
+    if (fan_out->next == fan_out->count) uv_timer_set_repeat(pace, BEAT_MS);
     if (fan_out->missing == 0) finish(fan_out);
 }
 
 /* --- Deadlines --- */
 
-/* Ends up to `limit` polls that are due; false when it has looked at all. */
-static bool give_up(struct fan_out *fan_out, size_t limit)
+/* Ends up to GIVE_UP_SLICE polls that are due; false when it has looked at all. */
+static bool give_up(struct fan_out *fan_out)
 {
+    unsigned left = GIVE_UP_SLICE;
     for (; fan_out->at < fan_out->next; fan_out->at++) {
         struct fan_out_target *visit = &fan_out->visits[fan_out->at];
-        if (!visit->asked || visit->due_ms > fan_out->over_ms) continue;
-        if (limit-- == 0) return true;
+        uint64_t due_ms = visit->due_ms < fan_out->end_ms ? visit->due_ms : fan_out->end_ms;
+        if (!visit->asked || due_ms > fan_out->over_ms || is_early(fan_out, visit)) continue;
+        if (left-- == 0) return true;
         visit->asked = false;
         visit->snapshot = poll_give_up(&visit->poll);
         fan_out->missing--;
@@ -131,24 +196,28 @@ static bool give_up(struct fan_out *fan_out, size_t limit)
     return false;
 }
 
-/* Most fan-outs have one deadline, and none more than there are modules. */
 static void on_deadline(uv_timer_t *deadline);
 
+/* Sets the timer to the time at which the next of those who have been asked is due, or else to the end. */
 static void wait_for_next(struct fan_out *fan_out)
 {
-    uint64_t now_ms = uv_now(fan_out->deadline.loop), next_ms = UINT64_MAX;
-    for (size_t n = 0; n < fan_out->count; n++) {
+    uint64_t next_ms = fan_out->end_ms, soon_ms = now_ms(fan_out) + LOOK_MS;
+    for (size_t n = 0; n < fan_out->next; n++) {
         const struct fan_out_target *visit = &fan_out->visits[n];
-        if ((visit->asked || n >= fan_out->next) && visit->due_ms < next_ms) next_ms = visit->due_ms;
+        if (visit->asked && visit->due_ms < next_ms) next_ms = visit->due_ms;
     }
     if (next_ms == UINT64_MAX) return;
-    uv_timer_start(&fan_out->deadline, on_deadline, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+    if (next_ms < soon_ms) next_ms = soon_ms < fan_out->end_ms ? soon_ms : fan_out->end_ms;
+    uint64_t wait_ms = next_ms > now_ms(fan_out) ? next_ms - now_ms(fan_out) : 0;
+    uv_timer_start(&fan_out->deadline, on_deadline, wait_ms, 0);
 }
 
 static void on_give_up(uv_idle_t *slices)
 {
     struct fan_out *fan_out = container_of(slices, struct fan_out, slices);
-    if (give_up(fan_out, GIVE_UP_SLICE)) return;
+    bool look = fan_out->turn_passed;
+    fan_out->turn_passed = true;
+    if (!look || give_up(fan_out)) return;
     uv_idle_stop(slices);
     if (fan_out->missing == 0)
         finish(fan_out);
@@ -159,35 +228,28 @@ static void on_give_up(uv_idle_t *slices)
 static void on_deadline(uv_timer_t *deadline)
 {
     struct fan_out *fan_out = container_of(deadline, struct fan_out, deadline);
-    fan_out->over_ms = uv_now(deadline->loop);
+    note_pause(fan_out);
+    fan_out->over_ms = now_ms(fan_out);
     fan_out->at = 0;
-    while (fan_out->next < fan_out->count && fan_out->visits[fan_out->next].due_ms <= fan_out->over_ms) {
-        fan_out->next++;
-        fan_out->missing--;
-    }
-    if (fan_out->next == fan_out->count) uv_timer_stop(&fan_out->pace);
+    fan_out->turn_passed = false;
     uv_idle_start(&fan_out->slices, on_give_up);
-}
-
-/* When a target has to have answered: its own time or the fan-out's is over, whichever ends first. */
-static uint64_t due_ms(const uv_loop_t *loop, const struct target *target, uint64_t timeout_ms)
-{
-    uint64_t own_ms = target->profile->timeout_ms, left_ms = own_ms < timeout_ms ? own_ms : timeout_ms;
-    return left_ms < UINT64_MAX - uv_now(loop) ? uv_now(loop) + left_ms : UINT64_MAX;
+    if (fan_out->over_ms < fan_out->end_ms) return;
+    fan_out->missing -= fan_out->count - fan_out->next;
+    fan_out->next = fan_out->count;
 }
 
 /* --- The beginning --- */
 
-static void init_visits(struct fan_out *fan_out, const uv_loop_t *loop, struct target *const *targets,
-                        uint64_t timeout_ms)
+/* Nobody knows how long to wait for those who wait for ever: that is for the one who frees the fan-out. */
+static uint64_t find_end_ms(const struct fan_out *fan_out, uint64_t timeout_ms)
 {
+    uint64_t longest_ms = 0;
+    if (timeout_ms < UINT64_MAX) return add_ms(now_ms(fan_out), timeout_ms);
     for (size_t n = 0; n < fan_out->count; n++) {
-        struct fan_out_target *visit = &fan_out->visits[n];
-        visit->fan_out = fan_out;
-        visit->target = targets[n];
-        visit->due_ms = due_ms(loop, targets[n], timeout_ms);
-        poll_init(&visit->poll);
+        uint64_t own_ms = fan_out->visits[n].target->profile->timeout_ms;
+        if (own_ms > longest_ms) longest_ms = own_ms;
     }
+    return add_ms(now_ms(fan_out) + FAN_OUT_TURN_MS, longest_ms);
 }
 
 int fan_out_start(struct fan_out **result, struct fleet *fleet, struct target *const *targets, size_t count,
@@ -201,12 +263,18 @@ int fan_out_start(struct fan_out **result, struct fleet *fleet, struct target *c
     fan_out->context = context;
     fan_out->count = fan_out->missing = count;
     fan_out->handles = 3;
-    init_visits(fan_out, loop, targets, timeout_ms);
     uv_timer_init(loop, &fan_out->deadline);
     uv_timer_init(loop, &fan_out->pace);
     uv_idle_init(loop, &fan_out->slices);
+    for (size_t n = 0; n < count; n++) {
+        fan_out->visits[n].fan_out = fan_out;
+        fan_out->visits[n].target = targets[n];
+        poll_init(&fan_out->visits[n].poll);
+    }
+    fan_out->end_ms = find_end_ms(fan_out, timeout_ms);
+    fan_out->beat_ms = now_ms(fan_out);
+    if (timeout_ms > 0) ask_more(fan_out, WINDOW);
     wait_for_next(fan_out);
-    ask_more(fan_out, WINDOW);
     /* At once if there is nobody to wait for. */
     uv_timer_start(&fan_out->pace, on_pace, fan_out->missing ? PACE_MS : 0, PACE_MS);
     *result = fan_out;
@@ -284,10 +352,11 @@ static void on_release(uv_idle_t *slices)
 void fan_out_free(struct fan_out *fan_out)
 {
     if (!fan_out) return;
-    fan_out->next = fan_out->count;
-    fan_out->over_ms = UINT64_MAX;
-    fan_out->at = 0;
-    give_up(fan_out, fan_out->count);
+    for (size_t n = 0; n < fan_out->next; n++) {
+        struct fan_out_target *visit = &fan_out->visits[n];
+        if (visit->asked) visit->snapshot = poll_give_up(&visit->poll);
+        visit->asked = false;
+    }
     uv_timer_stop(&fan_out->deadline);
     uv_timer_stop(&fan_out->pace);
     fan_out->at = 0;

@@ -12,14 +12,22 @@
 
 struct fan_out;
 
+#define FAN_OUT_TURN_MS 10000
+
 typedef void (*fan_out_fn)(void *context);
 
 /*
  * Polls every target, asking of the set of commands what the target allows, and `stats`; a snapshot may hold
- * what others asked in the same poll. A target has the least of `timeout_ms` and its own time; UINT64_MAX is
- * without end. 0: on_done runs exactly once, from the loop, never inside this call, when the last target has
- * answered or the deadline is over, unless the fan-out is freed before. Negative libuv code: never. The targets
- * are borrowed until fan_out_free; the array is copied.
+ * what others asked in the same poll.
+ *
+ * `timeout_ms` bounds the whole fan-out; with UINT64_MAX, no target waits for its turn for more than
+ * FAN_OUT_TURN_MS. A target's own time begins when its server is asked, and ends with the fan-out's at the
+ * latest. It stands still while the exporter does not run, as far as the loop's clock shows that, and before
+ * a target is given up, what has arrived from its server is read.
+ *
+ * 0: on_done runs exactly once, from the loop, never inside this call, when the last target has answered or
+ * its time is over, unless the fan-out is freed before. Negative libuv code: never. The targets are borrowed
+ * until fan_out_free; the array is copied.
  */
 int fan_out_start(struct fan_out **fan_out, struct fleet *fleet, struct target *const *targets, size_t count,
                   unsigned commands, uint64_t timeout_ms, fan_out_fn on_done, void *context);

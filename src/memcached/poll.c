@@ -80,6 +80,21 @@ int poll_start(struct poll *poll, struct client *client, unsigned commands, poll
     return 0;
 }
 
+/* The turn of a poll comes when that before it has ended, and when its connection may be made. */
+struct poll_progress poll_progress(const struct poll *poll)
+{
+    const struct client *client = poll->client;
+    bool dialing = client->phase == CLIENT_DIALING;
+    if (poll->waits_for_next || (dialing && client->dialer.phase == DIALER_QUEUED))
+        return (struct poll_progress){0};
+    bool was_queued = !client->snapshot->reused && client->dialer.admitted_ns > client->started_ns;
+    return (struct poll_progress){
+        .began_ns = was_queued ? client->dialer.admitted_ns : client->started_ns,
+        .received = client->received,
+        .unread = link_is_linked(&client->stream.ticket.link),
+    };
+}
+
 /* --- The end --- */
 
 static void begin_next(struct client *client)

@@ -18,6 +18,8 @@
 #include "memcached/snapshot.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct client;
 struct poll;
@@ -50,6 +52,14 @@ int poll_start(struct poll *poll, struct client *client, unsigned commands, poll
  * `stats` reply), the caller's to release, or NULL when out of memory. on_done will not run.
  */
 struct snapshot *poll_give_up(struct poll *poll);
+
+/* How far a poll is that has not ended. */
+struct poll_progress {
+    uint64_t began_ns; /* when its server began to be asked, as uv_hrtime(); 0 while it waits for its turn */
+    size_t received;   /* bytes of the answer */
+    bool unread;       /* it waits for the loop to read more, which may have arrived */
+};
+struct poll_progress poll_progress(const struct poll *poll);
 
 /* --- For client.c --- */
 

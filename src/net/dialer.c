@@ -68,6 +68,7 @@ static void on_admitted(struct limiter_ticket *ticket)
 {
     struct dialer *dialer = container_of(ticket, struct dialer, ticket);
     dialer->phase = DIALER_CONNECTING;
+    if (dialer->tried == 0) dialer->admitted_ns = uv_hrtime();
     stream_init(dialer->stream, dialer->loop);
     dialer->stream->context = dialer;
     dialer->status = stream_connect(dialer->stream, &dialer->endpoints[dialer->current], on_connected);

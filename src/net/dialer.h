@@ -49,6 +49,7 @@ struct dialer {
     size_t current;           /* the one that is tried */
     size_t tried;             /* how many have failed */
     union endpoint favourite; /* the first to try, if it is still among the endpoints */
+    uint64_t admitted_ns;     /* uv_hrtime() when the limiter let the attempt through */
     int status;               /* of the endpoint that was tried last */
     bool cancelled;
     dialer_fn on_done;

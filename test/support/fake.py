@@ -79,7 +79,7 @@ class FakeMemcached:
         self.requests, self.writes, self.connections = [], [], 0
         self.lock = threading.Lock()
         self._open = set()
-        self._listener = socket.create_server((host, port), backlog=128)
+        self._listener = socket.create_server((host, port), backlog=1024)
         self.port = self._listener.getsockname()[1]
         self.address = f"{host}:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()

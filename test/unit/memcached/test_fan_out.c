@@ -269,6 +269,66 @@ static void test_targets_have_their_own_time(void **state)
     fan_out_free(world->fan_out);
 }
 
+/* Stops the loop for longer than the targets have, `turns` turns after they are asked. */
+static void test_a_pause_is_not_booked_on_targets(void **state)
+{
+    struct world *world = *state;
+    for (size_t n = 0; n < SERVERS; n++) add_target_with(world, world->servers[n].port, ~0u, 200);
+    for (unsigned turns = 0; turns < 6; turns++) {
+        start(world, 60000);
+        loop_turn(&world->loop, turns);
+        uv_sleep(500);
+        loop_run_until(&world->loop, &world->done);
+        for (size_t n = 0; n < SERVERS; n++) expect_state(world, n, TARGET_UP);
+        fan_out_free(world->fan_out);
+    }
+}
+
+/* The time of the fan-out itself does not move. */
+static void test_a_pause_does_not_move_the_end(void **state)
+{
+    struct world *world = *state;
+    add_target(world, world->servers[0].port);
+    world->servers[0].reply = NULL;
+    start(world, 300);
+    loop_turn(&world->loop, 3);
+    uv_sleep(400);
+    uint64_t started_ns = uv_hrtime();
+    loop_run_until(&world->loop, &world->done);
+    assert_true(uv_hrtime() - started_ns < 200 * 1000000ull);
+    expect_state(world, 0, TARGET_TIMEOUT);
+    fan_out_free(world->fan_out);
+}
+
+/* The server is busy with a poll that asks less, so that another waits for the next: its time begins then. */
+static void test_time_begins_when_the_turn_has_come(void **state)
+{
+    struct world *world = *state;
+    struct fake_server *server = &world->servers[0];
+    struct fan_out *second;
+    bool second_done = false;
+    add_target(world, server->port);
+    server->reply = NULL;
+    start(world, 60000);
+    loop_run_until_count(&world->loop, &server->requests, 1);
+
+    add_target_with(world, server->port, ~0u, 200);
+    int status =
+        fan_out_start(&second, world->fleet, &world->targets[1], 1, ~0u, 60000, set_true, &second_done);
+    assert_int_equal(status, 0);
+    loop_run_for(&world->loop, 500);
+    assert_false(second_done);
+
+    server->reply = WHOLE "END\r\nEND\r\nEND\r\nEND\r\n";
+    uv_buf_t reply = uv_buf_init((char *) (uintptr_t) WHOLE, sizeof(WHOLE) - 1);
+    uv_try_write((uv_stream_t *) &server->connections[0].tcp, &reply, 1);
+    loop_run_until(&world->loop, &second_done);
+    assert_string_equal(target_state_name(fan_out_snapshot(second, 0)->state), "up");
+    assert_true(world->done);
+    fan_out_free(second);
+    fan_out_free(world->fan_out);
+}
+
 /* Without a time of the fan_out, that of the targets ends it. */
 static void test_fan_out_without_end(void **state)
 {
@@ -308,6 +368,9 @@ int main(void)
         TEST(test_server_outlives_its_targets),
         TEST(test_unused_servers_are_capped),
         TEST(test_targets_have_their_own_time),
+        TEST(test_a_pause_is_not_booked_on_targets),
+        TEST(test_a_pause_does_not_move_the_end),
+        TEST(test_time_begins_when_the_turn_has_come),
         TEST(test_fan_out_without_end),
         TEST(test_targets_have_their_own_commands),
     };

@@ -1,0 +1,85 @@
+"""An exporter that is stopped for a while, or kept busy by some servers: those that answer are up all the same."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from support.fake import PLAIN
+from support.process import wait_until
+
+HEADER = {"X-Prometheus-Scrape-Timeout-Seconds": "10"}
+
+
+def many(fake, count, script=None):
+    """Addresses of so many servers, which are one fake behind as many loopback addresses."""
+    server = fake(script=script, host="0.0.0.0")
+    return server, [f"127.0.{1 + n // 250}.{1 + n % 250}:{server.port}" for n in range(count)]
+
+
+def down(got):
+    return [(labels["instance"], got.state(instance=labels["instance"]))
+            for labels, value in got.find("memcached_up") if value != "1"]
+
+
+@pytest.mark.parametrize("before, stopped", [(0, 1.2), (0.02, 2), (0.1, 1.3), (0.3, 3), (0.5, 1.2)])
+@pytest.mark.parametrize("kept", [False, True], ids=["new connections", "kept connections"])
+def test_the_exporters_own_pause_is_not_booked_on_servers(exporter, fake, before, stopped, kept):
+    """It is stopped in the middle of a scrape of servers that take 0 to 0.4 s, for longer than they have."""
+
+    def script(connection):
+        while line := connection.line():
+            if line == "stats":
+                time.sleep(hash(connection.sock.getsockname()) % 5 / 10)
+            connection.send(PLAIN[line])
+
+    _, addresses = many(fake, 200, script)
+    started = exporter("--memcached.timeout=1s", targets=addresses)
+    if kept:
+        assert down(started.exposition(headers=HEADER)) == []
+
+    def pause():
+        time.sleep(before)
+        os.kill(started.pid, signal.SIGSTOP)
+        time.sleep(stopped)
+        os.kill(started.pid, signal.SIGCONT)
+
+    stopper = threading.Thread(target=pause)
+    stopper.start()
+    begin = time.monotonic()
+    got = started.exposition(headers=HEADER)
+    stopper.join()
+    assert down(got) == []
+    assert time.monotonic() - begin < 9.75
+
+
+def test_the_deadline_of_the_scrape_holds_for_a_stopped_exporter(exporter, fake):
+    """Its pause gives a server no time beyond that."""
+    silent = fake(script=lambda connection: connection.wait_for_end())
+    started = exporter("--memcached.timeout=1s", targets=[silent.address])
+    begin = time.monotonic()
+    stopper = threading.Timer(0.1, lambda: os.kill(started.pid, signal.SIGSTOP))
+    starter = threading.Timer(1.0, lambda: os.kill(started.pid, signal.SIGCONT))
+    stopper.start()
+    starter.start()
+    got = started.exposition(headers={"X-Prometheus-Scrape-Timeout-Seconds": "1.75"})
+    assert got.state() == "timeout"
+    assert 1.4 < time.monotonic() - begin < 1.75
+    stopper.join()
+    starter.join()
+
+
+def test_who_waits_for_a_place_keeps_its_own_time(exporter, fake, deaf):
+    """Servers that take a third of the time-out, one after the other: each has it from when its turn has come."""
+
+    def slow(connection):
+        time.sleep(0.2)
+        connection.serve(PLAIN)
+
+    holes = [deaf(full=True).address for _ in range(2)]
+    _, addresses = many(fake, 10, slow)
+    started = exporter("--memcached.max-connecting=1", "--memcached.timeout=600ms", targets=[*holes, *addresses])
+    got = started.exposition(headers=HEADER)
+    assert sorted(where for where, _ in down(got)) == sorted(holes)
