@@ -2,7 +2,7 @@
 
 # What is known to go wrong still, by the name of a behaviour or of a disturbance (chaos.py): left out unless
 # --all is given. "stuck": a server that misbehaved and is healthy again is asked anew.
-KNOWN = {"pause", "lose", "twice", "unasked", "full", "late", "stuck"}
+KNOWN = {"lose", "twice", "unasked"}
 
 UP = {"up"}
 

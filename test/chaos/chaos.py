@@ -40,13 +40,12 @@ JUDGED_AFTER_S = 1.0  # what the servers say of themselves has come by then
 EXAMPLES = 5  # of each kind of fault that are printed
 
 
-def run_delay(pid):
-    """Seconds that a process was ready to run, and another one ran."""
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((task / "schedstat").read_text(encoding="ascii").split()[1])
-    return total / 1e9
+def run_delay(thread):
+    """Seconds that a thread was ready to run, and another one ran; 0 when it is gone."""
+    try:
+        return int(pathlib.Path("/proc", str(thread), "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 class Pauses:
@@ -149,7 +148,7 @@ class Chaos:
         while not self.over.wait(rng.uniform(4, 9)):
             self.pauses.since = time.monotonic()
             self.exporter.process.signal(signal.SIGSTOP)
-            time.sleep(rng.uniform(0.2, 1.5))
+            time.sleep(rng.uniform(0.2, 3))
             self.exporter.process.signal(signal.SIGCONT)
             self.pauses.times.append((self.pauses.since, time.monotonic()))
             self.pauses.since = None
@@ -176,7 +175,7 @@ class Chaos:
     # --- Those who ask -------------------------------------------------------------------------------------------
 
     def _delays(self):
-        return run_delay(self.exporter.pid), run_delay(self.servers.pid), run_delay(os.getpid())
+        return [run_delay(thread) for thread in (self.exporter.pid, self.servers.pid, "thread-self")]
 
     def scrape(self, header, gzipped):
         headers = {"X-Prometheus-Scrape-Timeout-Seconds": str(header)}
@@ -189,7 +188,7 @@ class Chaos:
         except (OSError, http.http.client.HTTPException) as error:
             status, body = 0, repr(error).encode()
         end = time.monotonic()
-        slack = sum(after - was for after, was in zip(self._delays(), before)) + self.pauses.overlap(begin, end)
+        slack = sum(max(0.0, after - was) for after, was in zip(self._delays(), before)) + self.pauses.overlap(begin, end)
         if status == 200 and gzipped:
             body = gzip.decompress(body)
         return Scrape(begin, end, header, status, body.decode("utf-8", "replace"), slack)
