@@ -15,7 +15,7 @@
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 #include "net/shard.h"
-#include "targets/list.h"
+#include "targets/target_list.h"
 #include "targets/target_set.h"
 
 #include <stdbool.h>

@@ -22,7 +22,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
-#include "targets/builder.h"
+#include "targets/target_set_builder.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -166,9 +166,9 @@ static void on_making_failed(struct manager *manager, struct generation *generat
         return;
     }
     if (!manager->no_memory)
-        log_line(
-            LOG_ERROR,
-            "out of memory for the list of targets; the old list stays in use and the exporter tries again");
+        log_line(LOG_ERROR,
+                 "cannot update the list of targets, the old list stays in use until a later try works",
+                 LOG_FIELD("err", uv_strerror(status)));
     manager->no_memory = manager->stale = true;
     uv_timer_start(&manager->pause, on_pause, PAUSE_MS, 0);
 }

@@ -36,8 +36,8 @@ static struct provider *find(struct providers *providers, const struct discovery
     return NULL;
 }
 
-static int open_feed(struct provider **opened, struct providers *providers,
-                     const struct discovery_config *config, struct buffer *error)
+static int open_provider(struct provider **opened, struct providers *providers,
+                         const struct discovery_config *config, struct buffer *error)
 {
     struct provider *provider = calloc(1, sizeof(*provider));
     int result = provider ? 0 : UV_ENOMEM;
@@ -61,7 +61,7 @@ int providers_use(struct provider **provider, struct providers *providers,
                   const struct discovery_config *config, struct buffer *error)
 {
     *provider = find(providers, config);
-    int result = *provider ? 0 : open_feed(provider, providers, config, error);
+    int result = *provider ? 0 : open_provider(provider, providers, config, error);
     if (result == 0) (*provider)->users++;
     return result;
 }
@@ -83,7 +83,7 @@ static void finish_close(struct providers *providers)
         providers->on_closed(providers->context);
 }
 
-static void on_feed_closed(void *context)
+static void on_provider_closed(void *context)
 {
     struct provider *provider = context;
     struct providers *providers = provider->providers;
@@ -96,7 +96,7 @@ void provider_leave(struct provider *provider)
 {
     if (--provider->users > 0) return;
     link_remove(&provider->link);
-    discovery_close(provider->discovery, on_feed_closed, provider);
+    discovery_close(provider->discovery, on_provider_closed, provider);
 }
 
 void providers_close(struct providers *providers, providers_close_fn on_closed)

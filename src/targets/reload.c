@@ -63,7 +63,8 @@ static bool has_file(const struct reload *reload)
 static void log_warnings(const struct config *config)
 {
     for (const struct config_warning *warning = config->warnings; warning; warning = warning->next)
-        log_line(LOG_WARN, "the configuration file is odd", LOG_FIELD("warning", warning->text));
+        log_line(LOG_WARN, "the configuration file has an entry that is probably a mistake",
+                 LOG_FIELD("warning", warning->text));
 }
 
 /* Each time that these are others. */
@@ -79,7 +80,7 @@ static void log_overruled(struct reload *reload, const struct generation *genera
     struct slice rest = buffer_slice(&flags);
     while (rest.len) {
         struct log_field flag = {"flag", slice_cut(&rest, '\n')};
-        log_line(LOG_WARN, "the configuration file says otherwise than a flag, and wins", flag);
+        log_line(LOG_WARN, "the configuration file overrides this flag", flag);
     }
     buffer_deinit(&reload->overruled);
     reload->overruled = flags;
@@ -94,8 +95,8 @@ static void log_result(struct reload *reload, int status, const char *error)
                  LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("hash", generation->config->hash));
         log_overruled(reload, generation);
     } else if (reload->state.last_success_s > 0) {
-        log_line(LOG_ERROR, "the configuration file is not in force, what was before stays",
-                 LOG_FIELD("err", error));
+        log_line(LOG_ERROR, "cannot load the configuration file, the previous configuration stays in force",
+                 LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("err", error));
     }
 }
 
@@ -251,7 +252,8 @@ static void on_hangup(uv_signal_t *hangup, int number)
     if (has_file(reload))
         reload_request(reload, NULL, NULL);
     else
-        log_line(LOG_WARN, "there is nothing to reload without --config.file", LOG_FIELD("signal", "SIGHUP"));
+        log_line(LOG_WARN, "nothing to reload, the exporter was started without --config.file",
+                 LOG_FIELD("signal", "SIGHUP"));
 }
 
 const struct reload_state *reload_state(const struct reload *reload)

@@ -8,7 +8,7 @@
 #ifndef TARGETS_TARGET_SET_H
 #define TARGETS_TARGET_SET_H
 
-#include "targets/list.h"
+#include "targets/target_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>

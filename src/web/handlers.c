@@ -347,7 +347,9 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
     if (handlers->stopping)
         respond_line(exchange, 503, stopping, no_subject, NULL);
     else if (!manager_is_ready(handlers->manager))
-        respond_line(exchange, 503, "Memcached Fleet Exporter waits for its targets.", no_subject, NULL);
+        respond_line(exchange, 503,
+                     "Memcached Fleet Exporter is not ready yet: discovery has not found its targets.",
+                     no_subject, NULL);
     else
         respond_line(exchange, 200, "Memcached Fleet Exporter is Ready.", no_subject, NULL);
 }

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 #include "net/shard.h"
 #include "targets/generation.h"
-#include "targets/list.h"
+#include "targets/target_list.h"
 
 #include <stdbool.h>
 

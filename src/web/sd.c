@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Labels of a target are at most some kilobytes, see targets/builder.c. */
+/* Labels of a target are at most some kilobytes, see targets/target_set_builder.c. */
 #define LABELS_MAX (256 * 1024)
 
 struct sd {

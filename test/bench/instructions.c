@@ -13,7 +13,7 @@
 #include "collectors/fleet.h"
 #include "memcached/fan_out.h"
 #include "memcached/session.h"
-#include "targets/list.h"
+#include "targets/target_list.h"
 
 #include <gnu/libc-version.h>
 #include <uv.h>

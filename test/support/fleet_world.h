@@ -9,7 +9,7 @@
 #include "collectors/telemetry.h"
 #include "fake_server.h"
 #include "loop.h"
-#include "targets/list.h"
+#include "targets/target_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

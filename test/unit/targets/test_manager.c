@@ -8,8 +8,8 @@
 #include "base/container.h"
 #include "fleet_world.h"
 #include "parsed_options.h"
-#include "targets/builder.h"
 #include "targets/manager.h"
+#include "targets/target_set_builder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -229,6 +229,8 @@ static bool start_fails(unsigned call)
     /* Told in one way, not in both. */
     assert_int_equal(fixture->answers, result == 0);
     assert_int_equal(error.len > 0, result < 0);
+    /* There was none before, and the caller says why the start fails. */
+    assert_int_equal(logged(fixture, "previous configuration"), 0);
     if (failed) assert_int_equal(result < 0 ? result : fixture->told[0].status, UV_ENOMEM);
     close_world(fixture);
     assert_int_equal(fixture->answers, result == 0);
@@ -259,7 +261,7 @@ static void test_without_a_file(void **state)
     assert_int_equal(logged(fixture, "configuration file"), 0);
     raise(SIGHUP);
     loop_run_for(&fixture->world.fleet.loop, 20);
-    assert_int_equal(logged(fixture, "there is nothing to reload without --config.file"), 1);
+    assert_int_equal(logged(fixture, "nothing to reload, the exporter was started without --config.file"), 1);
     close_world(fixture);
     directory_close();
     free(fixture);
@@ -311,7 +313,9 @@ static void test_bad_file(void **state)
     expect_targets(fixture, " h:1");
     assert_false(reload_state(fixture->reload)->successful);
     assert_true(reload_state(fixture->reload)->last_success_s == first_s);
-    assert_int_equal(logged(fixture, "level=error"), 1);
+    assert_int_equal(logged(fixture, "level=error msg=\"cannot load the configuration file, the previous "
+                                     "configuration stays in force\" file="),
+                     1);
     assert_int_equal(logged(fixture, "e.yml:1:1: gruops: "), 1);
 
     remove_file("e.yml");
@@ -390,7 +394,10 @@ static void test_warnings(void **state)
     struct fixture *fixture = *state;
     write_file("e.yml", "groups: [{name: a, targets: [h:1, h:1]}]");
     start(fixture);
-    assert_int_equal(logged(fixture, "level=warn msg=\"the configuration file is odd\" warning="), 1);
+    assert_int_equal(
+        logged(fixture,
+               "level=warn msg=\"the configuration file has an entry that is probably a mistake\" warning="),
+        1);
 }
 
 static void test_without_memory(void **state)

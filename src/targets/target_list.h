@@ -2,8 +2,8 @@
  * Lists of targets: those that a URL names, each name once, and those of a target set, whose builder knows
  * itself which belong in it.
  */
-#ifndef TARGETS_LIST_H
-#define TARGETS_LIST_H
+#ifndef TARGETS_TARGET_LIST_H
+#define TARGETS_TARGET_LIST_H
 
 #include "base/set.h"
 #include "memcached/fleet.h"

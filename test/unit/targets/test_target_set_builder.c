@@ -7,7 +7,7 @@
 
 #include "base/container.h"
 #include "fleet_world.h"
-#include "targets/builder.h"
+#include "targets/target_set_builder.h"
 
 /* The target_set under test, and what it is made of. */
 struct world {

@@ -1,4 +1,4 @@
-#include "targets/list.h"
+#include "targets/target_list.h"
 
 #include "metrics/encoder.h"
 

@@ -1,4 +1,4 @@
-#include "targets/builder.h"
+#include "targets/target_set_builder.h"
 
 #include "metrics/labels.h"
 

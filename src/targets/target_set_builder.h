@@ -11,8 +11,8 @@
  * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
  * wins over a found one of the same name.
  */
-#ifndef TARGETS_BUILDER_H
-#define TARGETS_BUILDER_H
+#ifndef TARGETS_TARGET_SET_BUILDER_H
+#define TARGETS_TARGET_SET_BUILDER_H
 
 #include "base/set.h"
 #include "config/config.h"
