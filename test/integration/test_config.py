@@ -44,6 +44,9 @@ BAD = {
     "module": ("groups: [{name: a, module: x}]", 'groups[0].module: "x": expected'),
     "collector": ("modules: {a: {collectors: [reset]}}", 'modules.a.collectors[0]: "reset": expected'),
     "policy": ("scrape_policy: {allow: [10.0.0.0/33]}", "scrape_policy.allow[0]"),
+    "bracket": ("groups: [{name: a, http_sd: {url: 'http://[::1'}}]", "1:35: groups[0].http_sd.url: expected a URL"),
+    "URL port": ("groups: [{name: a, http_sd: {url: 'http://h:99999/x'}}]", "1:35: groups[0].http_sd.url: expected a URL"),
+    "push URL": ("outputs:\n  push: {url: 'http://h:abc'}", "2:15: outputs.push.url: expected a URL"),
     "shard": ("shard: 2/2", 'shard: "2/2": expected'),
     "password": ("modules: {a: {auth: {username: x, password: 's3cret'}}}", "modules.a"),
 }

@@ -51,6 +51,30 @@ def told(running, message):
     return [line for line in running.log() if line["msg"] == message]
 
 
+def test_reload_while_the_password_is_away(tmp_path, exporter, gateway):
+    """A renewed push that cannot start is a failed push: the exporter goes on, and so does the push later."""
+    there, deaf = gateway(), DeafListener()
+    password, file = tmp_path / "password", tmp_path / "exporter.yml"
+
+    def write(url, interval):
+        push = f"{{url: '{url}', username: u, password_file: {password}, delete_on_exit: true, interval: {interval}}}"
+        file.write_text(f"outputs: {{push: {push}}}\n", encoding="utf-8")
+
+    password.write_text("secret\n", encoding="utf-8")
+    write(f"http://{deaf.address}", "100ms")
+    running = exporter(f"--config.file={file}", "--web.enable-lifecycle")
+    # The old push is being closed, which its silent gateway delays; meanwhile the secret is renewed.
+    time.sleep(0.3)
+    write(there.url, "150ms")
+    assert running.get("/-/reload", method="POST").status == 200
+    password.unlink()
+    wait_until(lambda: told(running, "push failed"), "a failed push")
+    assert running.get("/-/healthy").status == 200
+    password.write_text("secret\n", encoding="utf-8")
+    wait_until(lambda: there.labels() == [{"job": "memcached"}], "the group")
+    deaf.close()
+
+
 # What arrives
 
 def test_pushed_metrics_appear_with_job_and_grouping(exporter, memcached, gateway):
