@@ -1,6 +1,7 @@
 /*
- * c-ares on the loop: one question, one answer. No cache, no limit on how many are under way; that is the
- * business of who asks. <ares.h> stays in dns.c and dns_srv.c.
+ * Names to records, as libc finds them: /etc/hosts and the name servers in the order of /etc/nsswitch.conf, with
+ * the search domains of resolv.conf. One question, one answer. No cache, no limit on how many are under way;
+ * that is the business of who asks.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -17,18 +18,16 @@ struct dns_query;
 struct dns_request;
 
 enum dns_type {
-    DNS_ADDRESSES, /* A and AAAA, in the order in which they should be tried (RFC 6724); one of them is enough
-                    */
+    DNS_ADDRESSES, /* A and AAAA, in the order in which they should be tried; one of them is enough */
     DNS_A,         /* in no order; also from /etc/hosts, as for AAAA */
     DNS_AAAA,
     DNS_SRV,
 };
 
-/* Where a service is to be had (RFC 2782); priority and weight are for those who look for one server of many.
- */
+/* Where a service is to be had (RFC 2782). Priority and weight are for those who look for one server of many. */
 struct dns_service {
-    char host[ADDRESS_HOST_MAX +
-              1]; /* as the record has it, without a final dot: not checked to be a host name */
+    char
+        host[ADDRESS_HOST_MAX + 1]; /* without a final dot; as the record has it, so it may be no host name */
     uint16_t port;
 };
 
@@ -38,18 +37,20 @@ struct dns_answer {
     const struct dns_service *services; /* of SRV */
     size_t count;
     const char *error; /* a constant, for people; NULL when there are records */
+    bool partial;      /* of DNS_ADDRESSES: the other family is still awaited, and the whole answer follows */
     bool absent;       /* an error that is an answer: there is no such name, or it has no such record */
+    bool no_service;   /* absent, because the domain says that it does not have the service (SRV ".") */
     bool aborted;      /* by dns_refresh or dns_close: nothing is known */
     uint64_t ttl_ms;   /* how long it holds, a failure too: at most 1 h; 0 if the records say so */
 };
 
 /*
  * Borrowed for the call. May run inside dns_ask, dns_refresh and dns_close; of these functions it may call
- * dns_cancel alone. The query is not touched after it.
+ * dns_cancel alone. The query is not touched after the last call.
  */
 typedef void (*dns_answer_fn)(struct dns_query *query, const struct dns_answer *answer);
 
-/* Embedded in the one who asks, who keeps it until the answer or dns_cancel. */
+/* Embedded in the one who asks, who keeps it until the whole answer or dns_cancel. */
 struct dns_query {
     struct dns_request *request; /* what is under way; NULL: nothing */
     dns_answer_fn on_answer;
@@ -57,12 +58,15 @@ struct dns_query {
 
 typedef void (*dns_close_fn)(void *context);
 
-/* `servers` as for resolver_new. 0 or a negative libuv code. */
+/*
+ * `servers` is NULL for the system's configuration, a path for another file of resolv.conf's form, or a list
+ * "127.0.0.1:5353,[::1]:53", which has no search domains. 0 or a negative libuv code.
+ */
 int dns_new(struct dns **dns, uv_loop_t *loop, const char *servers);
 
 /*
- * Asks for a name, also in the search domains of resolv.conf; on_answer runs exactly once. Answers that are
- * too long for a datagram are fetched by TCP.
+ * Asks for a name. on_answer runs exactly once with the whole answer. For DNS_ADDRESSES, when one family has
+ * answered and the other says nothing for 50 ms (RFC 8305, 3), it runs once before that with a partial one.
  */
 void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type,
              dns_answer_fn on_answer);

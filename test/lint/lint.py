@@ -34,7 +34,7 @@ PLACES = {
     "llhttp.h": "src/http/request.",
     "zlib.h": "src/http/compressor.",
     "zstd.h": "src/http/compressor.",
-    "ares.h": "src/net/dns",
+    "ares.h": "src/net/dns_channel.",
     "yaml.h": "src/document/yaml.",
     "jansson.h": "src/document/json.",
     "curl/": "src/net/",

@@ -5,17 +5,9 @@
 #ifndef SUPPORT_DISCOVERY_WORLD_H
 #define SUPPORT_DISCOVERY_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/log.h"
 #include "discovery/discovery.h"
-#include "dns_server.h"
-#include "loop.h"
+#include "dns_world.h"
 #include "net/dns.h"
 #include "net/limiter.h"
 #include "net/resolver.h"
@@ -25,8 +17,7 @@
 #include <unistd.h>
 
 struct discovery_world {
-    uv_loop_t loop;
-    struct dns_server server;
+    struct dns_world names;
     struct dns *dns;
     struct resolver *resolver;
     struct limiter limiter;
@@ -34,34 +25,27 @@ struct discovery_world {
     struct discovery *discovery; /* NULL: closed */
     unsigned changes;
     bool close_inside; /* the next on_change closes the discovery */
-    unsigned closed, ended;
+    unsigned closed;
 };
 
 /* The tests log what the program logs; it would get between the lines that tell how they went. */
 static inline void world_open(struct discovery_world *world)
 {
-    char servers[32];
+    uv_loop_t *loop = &world->names.loop;
     memset(world, 0, sizeof(*world));
     log_configure(LOG_ERROR, LOG_LOGFMT, STDERR_FILENO);
-    loop_open(&world->loop);
-    dns_server_start(&world->server, &world->loop, "127.0.0.1", 0);
-    snprintf(servers, sizeof(servers), "127.0.0.1:%d", world->server.port);
-    assert_int_equal(dns_new(&world->dns, &world->loop, servers), 0);
-    assert_int_equal(resolver_new(&world->resolver, &world->loop, servers), 0);
+    dns_world_open(&world->names);
+    assert_int_equal(dns_new(&world->dns, loop, world->names.servers), 0);
+    assert_int_equal(resolver_new(&world->resolver, loop, world->names.servers), 0);
     limiter_init(&world->limiter, 1);
-    world->services = (struct discovery_services){&world->loop, world->dns, world->resolver, &world->limiter};
-}
-
-static inline void world_on_ended(void *context)
-{
-    ++*(unsigned *) context;
+    world->services = (struct discovery_services){loop, world->dns, world->resolver, &world->limiter};
 }
 
 static inline void world_stop(struct discovery_world *world)
 {
     unsigned before = world->closed;
     if (!world->discovery) return;
-    discovery_close(world->discovery, world_on_ended, &world->closed);
+    discovery_close(world->discovery, dns_world_on_closed, &world->closed);
     world->discovery = NULL;
     assert_int_equal(world->closed, before);
 }
@@ -92,10 +76,10 @@ static inline void world_await(struct discovery_world *world, uint64_t refreshes
     uint64_t end = uv_hrtime() + UINT64_C(10000000000);
     while (world->discovery && discovery_state(world->discovery)->refreshes < refreshes) {
         assert_true(uv_hrtime() < end);
-        loop_turn(&world->loop, 1);
+        loop_turn(&world->names.loop, 1);
         uv_sleep(1);
     }
-    loop_turn(&world->loop, 1);
+    loop_turn(&world->names.loop, 1);
 }
 
 static inline void world_await_next(struct discovery_world *world)
@@ -107,13 +91,11 @@ static inline void world_await_next(struct discovery_world *world)
 static inline void world_close(struct discovery_world *world)
 {
     world_stop(world);
-    loop_run_until_count(&world->loop, &world->closed, 1);
-    dns_server_stop(&world->server);
-    resolver_close(world->resolver, world_on_ended, &world->ended);
-    dns_close(world->dns, world_on_ended, &world->ended);
-    loop_close(&world->loop);
+    loop_run_until_count(&world->names.loop, &world->closed, 1);
+    resolver_close(world->resolver, dns_world_on_closed, &world->names.closed);
+    dns_close(world->dns, dns_world_on_closed, &world->names.closed);
+    dns_world_close(&world->names, 2);
     assert_int_equal(world->closed, 1);
-    assert_int_equal(world->ended, 2);
     assert_int_equal(world->limiter.inside, 0);
 }
 

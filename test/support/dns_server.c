@@ -85,6 +85,10 @@ static uint8_t *put_service(uint8_t *at, const struct dns_server *server, unsign
 static uint8_t *put_address(uint8_t *at, const struct dns_server *server, unsigned name, unsigned number)
 {
     uint8_t address[] = {127, 0, (uint8_t) (1 + number / 256), (uint8_t) (number % 256)};
+    if (server->last_octet) {
+        address[2] = 0;
+        address[3] = (uint8_t) server->last_octet;
+    }
     return put(put_record(at, name, TYPE_A, server->ttl, 4), address, 4);
 }
 
@@ -136,6 +140,18 @@ static void on_udp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer
     *buffer = uv_buf_init((char *) server->packet, 300);
 }
 
+static bool is_swallowed(struct dns_server *server, const uint8_t *question)
+{
+    unsigned type = question[read_name(server, question) + 1];
+    if (server->silent) {
+        if (server->silent != DNS_SERVER_FOREVER) server->silent--;
+        return true;
+    }
+    if (server->silent_name && strncmp(server->last, server->silent_name, strlen(server->silent_name)) == 0)
+        return true;
+    return (type == TYPE_A && server->silent_a) || (type == TYPE_AAAA && server->silent_aaaa);
+}
+
 static void on_packet(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const struct sockaddr *from,
                       unsigned flags)
 {
@@ -143,10 +159,7 @@ static void on_packet(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const st
     (void) flags;
     if (n <= 0) return;
     server->packets++;
-    if (server->silent) {
-        if (server->silent != DNS_SERVER_FOREVER) server->silent--;
-        return;
-    }
+    if (is_swallowed(server, (uint8_t *) buffer->base)) return;
     size_t len = answer(server, (uint8_t *) buffer->base, true);
     uv_buf_t out = uv_buf_init((char *) server->out + 2, (unsigned) len);
     assert_int_equal(uv_udp_try_send(udp, &out, 1, from), (int) out.len);

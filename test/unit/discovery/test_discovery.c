@@ -50,7 +50,7 @@ static int ask(struct discoverer *discoverer)
 {
     assert_ptr_equal(discoverer, &scripted.discoverer);
     scripted.asked++;
-    scripted.asked_ms = uv_now(&world.loop);
+    scripted.asked_ms = uv_now(&world.names.loop);
     if (scripted.status < 0) return scripted.status;
     if (scripted.inside)
         answer(&scripted.timer);
@@ -314,7 +314,7 @@ static bool asks_again_after_nudge(unsigned ms)
     scripted.discoverer.on_nudge(&scripted.discoverer);
     world_await_next(&world);
     unsigned asked = scripted.asked;
-    loop_run_for(&world.loop, ms);
+    loop_run_for(&world.names.loop, ms);
     return scripted.asked > asked;
 }
 
@@ -355,22 +355,22 @@ static void test_a_nudge_brings_the_question_forward(void **state)
     scripted.address = "a:1";
     world_start(&world, &slow);
     world_await(&world, 1);
-    loop_run_for(&world.loop, 20);
+    loop_run_for(&world.names.loop, 20);
     assert_int_equal(scripted.asked, 1);
     scripted.discoverer.on_nudge(&scripted.discoverer);
     world_await(&world, 2);
 
     scripted.silent = true;
     scripted.discoverer.on_nudge(&scripted.discoverer);
-    loop_run_for(&world.loop, 20);
+    loop_run_for(&world.names.loop, 20);
     assert_int_equal(scripted.asked, 3);
     scripted.discoverer.on_nudge(&scripted.discoverer);
-    loop_run_for(&world.loop, 20);
+    loop_run_for(&world.names.loop, 20);
     assert_int_equal(scripted.asked, 3);
     scripted.silent = false;
     answer(&scripted.timer);
     world_await(&world, 4);
-    loop_run_for(&world.loop, 20);
+    loop_run_for(&world.names.loop, 20);
     assert_int_equal(scripted.asked, 4);
     finish();
 }
@@ -427,7 +427,7 @@ static void test_close_at_every_turn(void **state)
             scripted.address = "a:1";
             scripted.inside = inside;
             world_start(&world, &config);
-            loop_turn(&world.loop, turns);
+            loop_turn(&world.names.loop, turns);
             unsigned changes = world.changes;
             finish();
             assert_int_equal(world.changes, changes);
@@ -457,7 +457,7 @@ static void test_close_before_a_change(void **state)
     scripted.address = "a:1";
     scripted.closes_behind = true;
     world_start(&world, &config);
-    loop_run_until_count(&world.loop, &world.closed, 1);
+    loop_run_until_count(&world.names.loop, &world.closed, 1);
     finish();
     assert_int_equal(world.changes, 0);
 }

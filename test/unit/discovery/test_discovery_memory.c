@@ -23,7 +23,7 @@ static void says(unsigned version)
 static void open_world(void)
 {
     world_open(&world);
-    fake_server_start(&endpoint, &world.loop);
+    fake_server_start(&endpoint, &world.names.loop);
     says(1);
 }
 
@@ -101,13 +101,13 @@ static void test_making(void **state)
 /* Makes both sources find another list than the last one. */
 static void change(unsigned number)
 {
-    world.server.a = 2 + number % 2;
+    world.names.server.a = 2 + number % 2;
     says(number + 1);
 }
 
 static size_t expected(enum discovery_kind kind)
 {
-    return kind == DISCOVERY_DNS ? world.server.a : 2;
+    return kind == DISCOVERY_DNS ? world.names.server.a : 2;
 }
 
 /*

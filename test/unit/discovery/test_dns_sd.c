@@ -38,7 +38,7 @@ static const struct discovery_state *now(void)
 static void test_addresses(void **state)
 {
     (void) state;
-    world.server.a = 2;
+    world.names.server.a = 2;
     start(DNS_A);
     assert_string_equal(now()->kind, "dns");
     assert_string_equal(now()->subject, "cache.test");
@@ -58,13 +58,13 @@ static void check_family(enum dns_type type, const char *first, const char *seco
     assert_string_equal(world_target(&world, 0)->address, first);
     if (second) assert_string_equal(world_target(&world, 1)->address, second);
     world_stop(&world);
-    loop_run_until_count(&world.loop, &world.closed, 1);
+    loop_run_until_count(&world.names.loop, &world.closed, 1);
 }
 
 static void test_families(void **state)
 {
     (void) state;
-    world.server.aaaa = true;
+    world.names.server.aaaa = true;
     check_family(DNS_A, "127.0.1.1:11211", NULL);
     check_family(DNS_AAAA, "[::1]:11211", NULL);
     check_family(DNS_ADDRESSES, "127.0.1.1:11211", "[::1]:11211");
@@ -74,8 +74,8 @@ static void test_families(void **state)
 static void test_services(void **state)
 {
     (void) state;
-    world.server.srv = 2;
-    world.server.port_of = 11299;
+    world.names.server.srv = 2;
+    world.names.server.port_of = 11299;
     start(DNS_SRV);
     assert_int_equal(now()->targets, 2);
     assert_string_equal(world_target(&world, 0)->address, "node-1.test:11299");
@@ -89,11 +89,11 @@ static void test_services(void **state)
 static void test_hundreds(void **state)
 {
     (void) state;
-    world.server.a = world.server.srv = 300;
+    world.names.server.a = world.names.server.srv = 300;
     start(DNS_A);
     assert_int_equal(now()->targets, 300);
     world_stop(&world);
-    loop_run_until_count(&world.loop, &world.closed, 1);
+    loop_run_until_count(&world.names.loop, &world.closed, 1);
     start(DNS_SRV);
     assert_int_equal(now()->targets, 300);
     world_close(&world);
@@ -104,11 +104,11 @@ static void test_changed_records_are_followed(void **state)
     (void) state;
     start(DNS_A);
     assert_int_equal(world.changes, 1);
-    world.server.a = 3;
+    world.names.server.a = 3;
     world_await_next(&world);
     assert_int_equal(world.changes, 2);
     assert_int_equal(now()->targets, 3);
-    world.server.a = 1;
+    world.names.server.a = 1;
     world_await_next(&world);
     assert_int_equal(world.changes, 3);
     assert_int_equal(now()->targets, 1);
@@ -131,17 +131,17 @@ static void test_failures_keep_the_addresses(void **state)
 {
     (void) state;
     start(DNS_A);
-    world.server.code = DNS_SERVER_SERVFAIL;
+    world.names.server.code = DNS_SERVER_SERVFAIL;
     check_kept("A cache.test: no name server could answer", false);
-    world.server.code = DNS_SERVER_NXDOMAIN;
+    world.names.server.code = DNS_SERVER_NXDOMAIN;
     check_kept("A cache.test: name not found", true);
-    world.server.code = 0;
-    world.server.a = 0;
+    world.names.server.code = 0;
+    world.names.server.a = 0;
     check_kept("A cache.test: the name has no address", true);
-    world.server.a = 1;
-    world.server.cut = 1;
+    world.names.server.a = 1;
+    world.names.server.cut = 1;
     check_kept("A cache.test: the name server's answer is malformed", true);
-    world.server.cut = 0;
+    world.names.server.cut = 0;
     world_await_next(&world);
     assert_string_equal(now()->error, "");
     assert_false(now()->empty);
@@ -152,18 +152,18 @@ static void test_failures_keep_the_addresses(void **state)
 static void test_failures_keep_the_services(void **state)
 {
     (void) state;
-    world.server.srv = 1;
+    world.names.server.srv = 1;
     start(DNS_SRV);
-    world.server.code = DNS_SERVER_NXDOMAIN;
+    world.names.server.code = DNS_SERVER_NXDOMAIN;
     check_kept("SRV cache.test: name not found", true);
-    world.server.code = 0;
-    world.server.srv = 0;
+    world.names.server.code = 0;
+    world.names.server.srv = 0;
     check_kept("SRV cache.test: the name has no SRV record", true);
-    world.server.srv = 1;
-    world.server.port_of = 0;
+    world.names.server.srv = 1;
+    world.names.server.port_of = 0;
     check_kept("SRV cache.test: a record's target is no host name with a port", true);
-    world.server.port_of = 11211;
-    world.server.target = "no host";
+    world.names.server.port_of = 11211;
+    world.names.server.target = "no host";
     check_kept("SRV cache.test: a record's target is no host name with a port", true);
     world_close(&world);
 }
@@ -172,7 +172,7 @@ static void test_a_silent_server_is_a_failure(void **state)
 {
     (void) state;
     start(DNS_A);
-    world.server.silent = DNS_SERVER_FOREVER;
+    world.names.server.silent = DNS_SERVER_FOREVER;
     check_kept("A cache.test: the name servers do not answer", false);
     world_close(&world);
 }
@@ -181,18 +181,18 @@ static uint64_t wait_ms(uint32_t ttl)
 {
     struct discovery_config config = config_of(DNS_A);
     config.refresh_ms = 0;
-    world.server.ttl = ttl;
+    world.names.server.ttl = ttl;
     world_start(&world, &config);
     world_await(&world, 1);
-    uint64_t start_ms = uv_now(&world.loop);
-    unsigned packets = world.server.packets;
-    while (world.server.packets == packets && uv_now(&world.loop) < start_ms + 2500) {
-        loop_turn(&world.loop, 1);
+    uint64_t start_ms = uv_now(&world.names.loop);
+    unsigned packets = world.names.server.packets;
+    while (world.names.server.packets == packets && uv_now(&world.names.loop) < start_ms + 2500) {
+        loop_turn(&world.names.loop, 1);
         uv_sleep(1);
     }
-    uint64_t taken_ms = uv_now(&world.loop) - start_ms;
+    uint64_t taken_ms = uv_now(&world.names.loop) - start_ms;
     world_stop(&world);
-    loop_run_until_count(&world.loop, &world.closed, 1);
+    loop_run_until_count(&world.names.loop, &world.closed, 1);
     return taken_ms;
 }
 
@@ -213,9 +213,9 @@ static void test_close_at_every_turn(void **state)
     for (unsigned turns = 0; turns < 8; turns++) {
         struct discovery_config config = config_of(types[turns % 2]);
         if (turns) set_up(NULL);
-        world.server.srv = 1;
+        world.names.server.srv = 1;
         world_start(&world, &config);
-        loop_turn(&world.loop, turns / 2);
+        loop_turn(&world.names.loop, turns / 2);
         world_close(&world);
     }
 }
@@ -236,14 +236,14 @@ static void test_aborted_questions_are_failures(void **state)
 {
     struct discovery_config config = config_of(DNS_A);
     (void) state;
-    world.server.silent = DNS_SERVER_FOREVER;
+    world.names.server.silent = DNS_SERVER_FOREVER;
     world_start(&world, &config);
-    loop_run_until_count(&world.loop, &world.server.packets, 1);
+    loop_run_until_count(&world.names.loop, &world.names.server.packets, 1);
     dns_close(world.dns, world_on_ended, &world.ended);
     assert_string_equal(now()->error, "A cache.test: the name servers were changed meanwhile");
     world_stop(&world);
-    assert_int_equal(dns_new(&world.dns, &world.loop, "127.0.0.1:1"), 0);
-    loop_run_until_count(&world.loop, &world.ended, 1);
+    assert_int_equal(dns_new(&world.dns, &world.names.loop, "127.0.0.1:1"), 0);
+    loop_run_until_count(&world.names.loop, &world.ended, 1);
     world.ended = 0;
     world_close(&world);
 }
@@ -274,12 +274,12 @@ static void test_changed_name_servers_are_followed(void **state)
     struct dns_server one, other;
     struct dns *own = world.dns;
     (void) state;
-    dns_server_start(&one, &world.loop, "127.0.0.79", 53);
-    dns_server_start(&other, &world.loop, "127.0.0.80", 53);
+    dns_server_start(&one, &world.names.loop, "127.0.0.79", 53);
+    dns_server_start(&other, &world.names.loop, "127.0.0.80", 53);
     bool allowed = one.port && other.port;
     snprintf(config_path, sizeof(config_path), "/tmp/test_dns_sd.%d", (int) getpid());
     write_config("nameserver 127.0.0.79\n");
-    assert_int_equal(dns_new(&world.dns, &world.loop, config_path), 0);
+    assert_int_equal(dns_new(&world.dns, &world.names.loop, config_path), 0);
     world.services.dns = world.dns;
     if (allowed)
         check_changed_config(&other);
@@ -289,7 +289,7 @@ static void test_changed_name_servers_are_followed(void **state)
     dns_server_stop(&one);
     dns_server_stop(&other);
     dns_close(own, world_on_ended, &world.ended);
-    loop_run_until_count(&world.loop, &world.ended, 1);
+    loop_run_until_count(&world.names.loop, &world.ended, 1);
     world.ended = 0;
     world_close(&world);
     if (!allowed) print_message("# port 53 is not free to use here: passed over\n");

@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     (void) state;
     world_open(&world);
-    fake_server_start(&endpoint, &world.loop);
+    fake_server_start(&endpoint, &world.names.loop);
     return 0;
 }
 
@@ -108,7 +108,7 @@ static void test_each_question_has_its_connection(void **state)
     world_await(&world, 3);
     assert_int_equal(now()->failures, 0);
     assert_int_equal(endpoint.accepted, 3);
-    loop_run_for(&world.loop, 10);
+    loop_run_for(&world.names.loop, 10);
     unsigned open = 0;
     for (size_t i = 0; i < FAKE_CONNECTIONS_MAX; i++) open += endpoint.connections[i].open;
     assert_in_range(open, 0, 1);
@@ -163,9 +163,9 @@ static void test_older_versions_wait(void **state)
     world_await_next(&world);
     assert_string_equal(now()->error, "");
     says(3, "new.cache|127.0.0.3|11211");
-    uint64_t start_ms = uv_now(&world.loop);
+    uint64_t start_ms = uv_now(&world.names.loop);
     for (unsigned i = 0; i < 100 && now()->targets == 2; i++) world_await_next(&world);
-    assert_in_range(uv_now(&world.loop) - start_ms, 60, 1000);
+    assert_in_range(uv_now(&world.names.loop) - start_ms, 60, 1000);
     assert_string_equal(now()->error, "");
     assert_string_equal(world_target(&world, 0)->address, "127.0.0.3:11211");
     says(4, TWO_NODES);
@@ -240,12 +240,12 @@ static void test_replies_in_pieces(void **state)
     endpoint.reply = NULL;
     struct discovery_config config = config_of("127.0.0.1");
     world_start(&world, &config);
-    loop_run_until_count(&world.loop, &endpoint.requests, 1);
+    loop_run_until_count(&world.names.loop, &endpoint.requests, 1);
     for (const char *c = text; *c; c++) {
         uv_buf_t byte = uv_buf_init((char *) (uintptr_t) c, 1);
         assert_int_equal(now()->refreshes, 0);
         assert_int_equal(uv_try_write((uv_stream_t *) &endpoint.connections[0].tcp, &byte, 1), 1);
-        loop_turn(&world.loop, 2);
+        loop_turn(&world.names.loop, 2);
     }
     world_await(&world, 1);
     assert_string_equal(now()->error, "");
@@ -282,7 +282,7 @@ static void test_unknown_name(void **state)
     struct discovery_config config = config_of("cfg.cache.test");
     char expected[128];
     (void) state;
-    world.server.code = world.server.code6 = DNS_SERVER_NXDOMAIN;
+    world.names.server.code = world.names.server.code6 = DNS_SERVER_NXDOMAIN;
     world_start(&world, &config);
     world_await(&world, 1);
     snprintf(expected, sizeof(expected), "cfg.cache.test:%d: name not found", endpoint.port);
@@ -315,9 +315,9 @@ static void test_deadline(void **state)
     world_await_next(&world);
     assert_string_equal(now()->error, "");
     world_stop(&world);
-    loop_run_until_count(&world.loop, &world.closed, 1);
+    loop_run_until_count(&world.names.loop, &world.closed, 1);
 
-    world.server.silent = DNS_SERVER_FOREVER;
+    world.names.server.silent = DNS_SERVER_FOREVER;
     world_start(&world, &named);
     world_await(&world, 1);
     assert_non_null(strstr(now()->error, "no answer within 30 ms, while its name was looked up"));
@@ -333,7 +333,7 @@ static void test_close_at_every_turn(void **state)
         struct discovery_config config = config_of(hosts[i % 3]);
         says(1, TWO_NODES);
         world_start(&world, &config);
-        loop_turn(&world.loop, i / 3);
+        loop_turn(&world.names.loop, i / 3);
         finish();
     }
 }
@@ -350,9 +350,9 @@ static void test_close_after_the_deadline(void **state)
         limiter_enter(&world.limiter, &ticket, on_enter);
         config.elasticache.timeout_ms = 1;
         world_start(&world, &config);
-        loop_turn(&world.loop, 2);
+        loop_turn(&world.names.loop, 2);
         uv_sleep(3);
-        loop_turn(&world.loop, turns);
+        loop_turn(&world.names.loop, turns);
         limiter_leave(&world.limiter, &ticket);
         finish();
     }

@@ -1,19 +1,9 @@
 #include "net/dns.h"
 
 #include "base/container.h"
-#include "dns_server.h"
-#include "loop.h"
+#include "dns_world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define RECORDS_MAX 400
 
@@ -26,11 +16,11 @@ struct question {
     unsigned answers;
 };
 
-static uv_loop_t loop;
+static struct dns_world world;
+static struct dns_server *const server = &world.server;
 static struct dns *dns;
-static struct dns_server server, other;
+static struct dns_server other;
 static struct question question, second;
-static unsigned closed;
 
 static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 {
@@ -50,7 +40,7 @@ static void ask_for(enum dns_type type, const char *name)
 {
     unsigned before = question.answers;
     dns_ask(dns, &question.query, name, type, on_answer);
-    loop_run_until_count(&loop, &question.answers, before + 1);
+    loop_run_until_count(&world.loop, &question.answers, before + 1);
 }
 
 static void ask(const char *name)
@@ -58,38 +48,26 @@ static void ask(const char *name)
     ask_for(DNS_ADDRESSES, name);
 }
 
-static void on_closed(void *context)
+static void forget_questions(void)
 {
-    assert_ptr_equal(context, &closed);
-    closed++;
-}
-
-static void open_world(const char *host, int port)
-{
-    closed = 0;
     memset(&question, 0, sizeof(question));
     memset(&second, 0, sizeof(second));
-    loop_open(&loop);
-    dns_server_start(&server, &loop, host, port);
 }
 
 static int set_up(void **state)
 {
-    char servers[32];
     (void) state;
-    open_world("127.0.0.1", 0);
-    snprintf(servers, sizeof(servers), "127.0.0.1:%d", server.port);
-    assert_int_equal(dns_new(&dns, &loop, servers), 0);
+    forget_questions();
+    dns_world_open(&world);
+    assert_int_equal(dns_new(&dns, &world.loop, world.servers), 0);
     return 0;
 }
 
 static void finish(void)
 {
-    dns_server_stop(&server);
-    dns_close(dns, on_closed, &closed);
-    assert_int_equal(closed, 0);
-    loop_close(&loop);
-    assert_int_equal(closed, 1);
+    dns_close(dns, dns_world_on_closed, &world.closed);
+    assert_int_equal(world.closed, 0);
+    dns_world_close(&world, 1);
 }
 
 /* RFC 6724 puts ::1 before 127.0.1.1. */
@@ -97,11 +75,11 @@ static void test_addresses(void **state)
 {
     const union endpoint *endpoints = question.endpoints;
     (void) state;
-    server.a = 2;
-    server.aaaa = true;
+    server->a = 2;
+    server->aaaa = true;
     ask("cache.test");
-    assert_string_equal(server.last, "cache.test");
-    assert_int_equal(server.packets, 2);
+    assert_string_equal(server->last, "cache.test");
+    assert_int_equal(server->packets, 2);
     assert_int_equal(question.answer.count, 3);
     assert_int_equal(endpoints[0].v6.sin6_family, AF_INET6);
     assert_int_equal(endpoints[0].v6.sin6_port, 0);
@@ -117,12 +95,12 @@ static void test_addresses(void **state)
 static void test_many_addresses(void **state)
 {
     (void) state;
-    server.a = 300;
+    server->a = 300;
     ask_for(DNS_A, "cache.test");
     assert_int_equal(question.answer.count, 300);
     assert_int_equal(question.endpoints[299].v4.sin_addr.s_addr, htonl(0x7f00022c));
-    assert_int_equal(server.packets, 1);
-    assert_int_equal(server.segments, 1);
+    assert_int_equal(server->packets, 1);
+    assert_int_equal(server->segments, 1);
     ask("cache.test");
     assert_int_equal(question.answer.count, 300);
     finish();
@@ -131,24 +109,24 @@ static void test_many_addresses(void **state)
 static void test_one_family(void **state)
 {
     (void) state;
-    server.aaaa = true;
+    server->aaaa = true;
     ask_for(DNS_A, "cache.test");
     assert_int_equal(question.answer.count, 1);
     assert_int_equal(question.endpoints[0].any.sa_family, AF_INET);
     ask_for(DNS_AAAA, "cache.test");
     assert_int_equal(question.answer.count, 1);
     assert_int_equal(question.endpoints[0].any.sa_family, AF_INET6);
-    assert_int_equal(server.packets, 2);
+    assert_int_equal(server->packets, 2);
     finish();
 }
 
 static void test_services(void **state)
 {
     (void) state;
-    server.srv = 2;
-    server.ttl = 7;
+    server->srv = 2;
+    server->ttl = 7;
     ask_for(DNS_SRV, "_memcache._tcp.cache.test");
-    assert_string_equal(server.last, "_memcache._tcp.cache.test");
+    assert_string_equal(server->last, "_memcache._tcp.cache.test");
     assert_int_equal(question.answer.count, 2);
     assert_null(question.answer.endpoints);
     assert_string_equal(question.services[0].host, "node-1.test");
@@ -161,11 +139,11 @@ static void test_services(void **state)
 static void test_many_services(void **state)
 {
     (void) state;
-    server.srv = 300;
+    server->srv = 300;
     ask_for(DNS_SRV, "_memcache._tcp.cache.test");
     assert_int_equal(question.answer.count, 300);
     assert_string_equal(question.services[299].host, "node-300.test");
-    assert_int_equal(server.segments, 1);
+    assert_int_equal(server->segments, 1);
     finish();
 }
 
@@ -182,16 +160,18 @@ static void test_services_fail(void **state)
 {
     (void) state;
     check_services_failure("the name has no SRV record", true);
-    server.srv = 1;
-    server.target = "";
-    check_services_failure("the name has no SRV record", true);
-    server.code = DNS_SERVER_NXDOMAIN;
+    assert_false(question.answer.no_service);
+    server->srv = 1;
+    server->target = "";
+    check_services_failure("the domain says that it does not have the service", true);
+    assert_true(question.answer.no_service);
+    server->code = DNS_SERVER_NXDOMAIN;
     check_services_failure("name not found", true);
-    server.code = DNS_SERVER_SERVFAIL;
+    server->code = DNS_SERVER_SERVFAIL;
     check_services_failure("no name server could answer", false);
-    server.code = 0;
-    server.target = NULL;
-    server.cut = 3;
+    server->code = 0;
+    server->target = NULL;
+    server->cut = 3;
     check_services_failure("the name server's answer is malformed", false);
     finish();
 }
@@ -199,7 +179,7 @@ static void test_services_fail(void **state)
 static void test_malformed_addresses(void **state)
 {
     (void) state;
-    server.cut = 3;
+    server->cut = 3;
     ask_for(DNS_A, "cache.test");
     assert_int_equal(question.answer.count, 0);
     assert_string_equal(question.answer.error, "the name server's answer is malformed");
@@ -208,8 +188,8 @@ static void test_malformed_addresses(void **state)
 
 static void check_ttl(uint32_t ttl, uint32_t alias_ttl, uint64_t expected_ms)
 {
-    server.ttl = ttl;
-    server.alias_ttl = alias_ttl;
+    server->ttl = ttl;
+    server->alias_ttl = alias_ttl;
     ask("cache.test");
     assert_int_equal(question.answer.count, 1);
     assert_int_equal(question.answer.ttl_ms, expected_ms);
@@ -240,7 +220,7 @@ static void check_failure(const char *error, bool absent)
 static void test_no_such_name(void **state)
 {
     (void) state;
-    server.code = server.code6 = DNS_SERVER_NXDOMAIN;
+    server->code = server->code6 = DNS_SERVER_NXDOMAIN;
     check_failure("name not found", true);
     finish();
 }
@@ -248,7 +228,7 @@ static void test_no_such_name(void **state)
 static void test_no_address(void **state)
 {
     (void) state;
-    server.a = 0;
+    server->a = 0;
     check_failure("the name has no address", true);
     finish();
 }
@@ -256,7 +236,7 @@ static void test_no_address(void **state)
 static void test_half_an_answer_is_enough(void **state)
 {
     (void) state;
-    server.code6 = DNS_SERVER_SERVFAIL;
+    server->code6 = DNS_SERVER_SERVFAIL;
     ask("cache.test");
     assert_int_equal(question.answer.count, 1);
     finish();
@@ -265,7 +245,7 @@ static void test_half_an_answer_is_enough(void **state)
 static void test_server_fails(void **state)
 {
     (void) state;
-    server.code = server.code6 = DNS_SERVER_SERVFAIL;
+    server->code = server->code6 = DNS_SERVER_SERVFAIL;
     check_failure("no name server could answer", false);
     finish();
 }
@@ -273,8 +253,8 @@ static void test_server_fails(void **state)
 static void test_nobody_there(void **state)
 {
     (void) state;
-    dns_server_stop(&server);
-    loop_turn(&loop, 2);
+    dns_server_stop(server);
+    loop_turn(&world.loop, 2);
     check_failure("no name server could answer", false);
     finish();
 }
@@ -282,9 +262,9 @@ static void test_nobody_there(void **state)
 static void test_silence(void **state)
 {
     (void) state;
-    server.silent = DNS_SERVER_FOREVER;
+    server->silent = DNS_SERVER_FOREVER;
     check_failure("the name servers do not answer", false);
-    assert_int_equal(server.packets, 8);
+    assert_int_equal(server->packets, 8);
     finish();
 }
 
@@ -292,7 +272,7 @@ static void test_silence(void **state)
 static void test_lost_packets_are_repeated(void **state)
 {
     (void) state;
-    server.silent = 2;
+    server->silent = 2;
     uint64_t start = uv_hrtime();
     ask("cache.test");
     assert_int_equal(question.answer.count, 1);
@@ -303,12 +283,12 @@ static void test_lost_packets_are_repeated(void **state)
 static void test_long_answers_come_by_tcp(void **state)
 {
     (void) state;
-    server.truncated = true;
-    server.a = 3;
+    server->truncated = true;
+    server->a = 3;
     ask("cache.test");
     assert_int_equal(question.answer.count, 3);
-    assert_int_equal(server.packets, 2);
-    assert_int_equal(server.segments, 2);
+    assert_int_equal(server->packets, 2);
+    assert_int_equal(server->segments, 2);
     finish();
 }
 
@@ -334,7 +314,7 @@ static void test_hosts_file(void **state)
         assert_int_equal(question.answers, 1);
         assert_true(question.answer.count > 0);
         assert_int_equal(question.answer.ttl_ms, 10000);
-        assert_int_equal(server.packets, 0);
+        assert_int_equal(server->packets, 0);
     }
     finish();
     if (!found) {
@@ -348,9 +328,9 @@ static void test_close_aborts(void **state)
     (void) state;
     for (unsigned turns = 0; turns < 4; turns++) {
         if (turns) set_up(NULL);
-        server.silent = DNS_SERVER_FOREVER;
+        server->silent = DNS_SERVER_FOREVER;
         dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
-        loop_turn(&loop, turns);
+        loop_turn(&world.loop, turns);
         assert_int_equal(question.answers, 0);
         finish();
         assert_int_equal(question.answers, 1);
@@ -362,12 +342,12 @@ static void test_cancelled_queries_are_silent(void **state)
 {
     static const enum dns_type types[] = {DNS_ADDRESSES, DNS_SRV};
     (void) state;
-    server.srv = 1;
+    server->srv = 1;
     for (size_t type = 0; type < 2; type++) {
         for (unsigned turns = 0; turns < 6; turns++) {
             struct question *gone = calloc(1, sizeof(*gone));
             dns_ask(dns, &gone->query, "cache.test", types[type], on_answer);
-            loop_turn(&loop, turns);
+            loop_turn(&world.loop, turns);
             if (gone->answers == 0) dns_cancel(&gone->query);
             dns_cancel(&gone->query);
             free(gone);
@@ -382,18 +362,8 @@ static void test_bad_server_list(void **state)
 {
     struct dns *none;
     (void) state;
-    assert_int_equal(dns_new(&none, &loop, "127.0.0.1:53,nonsense"), UV_EINVAL);
+    assert_int_equal(dns_new(&none, &world.loop, "127.0.0.1:53,nonsense"), UV_EINVAL);
     finish();
-}
-
-static char config_path[64];
-
-static void write_config(const char *text)
-{
-    FILE *file = fopen(config_path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 /* What is under way is aborted, and what comes later goes to the new server with its search domain. */
@@ -402,37 +372,123 @@ static void check_changed_config(void)
     ask("first.test");
     assert_int_equal(question.answer.count, 1);
     dns_refresh(dns);
-    server.silent = DNS_SERVER_FOREVER;
+    server->silent = DNS_SERVER_FOREVER;
     dns_ask(dns, &second.query, "second.test", DNS_ADDRESSES, on_answer);
-    loop_run_until_count(&loop, &server.packets, 4);
+    loop_run_until_count(&world.loop, &server->packets, 4);
     dns_refresh(dns);
     assert_int_equal(second.answers, 0);
 
-    write_config("nameserver 127.0.0.78\nsearch example.test\n");
+    dns_world_configure(&world, "nameserver 127.0.0.78\nsearch example.test\n");
     dns_refresh(dns);
     assert_int_equal(second.answers, 1);
     assert_true(second.answer.aborted);
     ask("third");
     assert_int_equal(question.answer.count, 1);
-    assert_int_equal(server.packets, 4);
+    assert_int_equal(server->packets, 4);
     assert_string_equal(other.last, "third.example.test");
 }
 
-/* A file of resolv.conf's form names no ports, so this needs the one of DNS. */
 static void test_changed_config(void **state)
 {
     (void) state;
-    open_world("127.0.0.77", 53);
-    dns_server_start(&other, &loop, "127.0.0.78", 53);
-    bool allowed = server.port && other.port;
-    snprintf(config_path, sizeof(config_path), "/tmp/test_dns.%d", (int) getpid());
-    write_config("nameserver 127.0.0.77\n");
-    assert_int_equal(dns_new(&dns, &loop, config_path), 0);
-    if (allowed) check_changed_config();
-    unlink(config_path);
+    forget_questions();
+    bool allowed = dns_world_open_on_port_53(&world, "127.0.0.77");
+    dns_server_start(&other, &world.loop, "127.0.0.78", 53);
+    dns_world_configure(&world, "nameserver 127.0.0.77\n");
+    assert_int_equal(dns_new(&dns, &world.loop, world.config_path), 0);
+    if (allowed && other.port) check_changed_config();
     dns_server_stop(&other);
     finish();
-    if (!allowed) print_message("# port 53 is not free to use here: passed over\n");
+}
+
+/* RFC 8305: what is there is told after 50 ms, and the rest when it comes. */
+static void check_half(bool aaaa_first)
+{
+    forget_questions();
+    server->aaaa = true;
+    server->silent_aaaa = !aaaa_first;
+    server->silent_a = aaaa_first;
+    uint64_t start = uv_hrtime();
+    dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
+    loop_run_until_count(&world.loop, &question.answers, 1);
+    assert_true(uv_hrtime() - start >= 49 * UINT64_C(1000000));
+    assert_true(question.answer.partial);
+    assert_int_equal(question.answer.count, 1);
+    assert_int_equal(question.endpoints[0].any.sa_family, aaaa_first ? AF_INET6 : AF_INET);
+    server->silent_aaaa = server->silent_a = false;
+    loop_run_until_count(&world.loop, &question.answers, 2);
+    assert_false(question.answer.partial);
+    assert_int_equal(question.answer.count, 2);
+}
+
+static void test_half_an_answer_is_told(void **state)
+{
+    (void) state;
+    check_half(false);
+    check_half(true);
+    finish();
+}
+
+/* A family without addresses is no half of an answer. */
+static void test_an_empty_half_is_not_told(void **state)
+{
+    (void) state;
+    server->silent_a = true;
+    dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
+    loop_run_for(&world.loop, 150);
+    assert_int_equal(question.answers, 0);
+    server->silent_a = false;
+    loop_run_until_count(&world.loop, &question.answers, 1);
+    assert_false(question.answer.partial);
+    assert_int_equal(question.answer.count, 1);
+    finish();
+}
+
+static void test_half_an_answer_is_whole_when_the_rest_stays_away(void **state)
+{
+    (void) state;
+    server->silent_aaaa = true;
+    dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
+    loop_run_until_count(&world.loop, &question.answers, 2);
+    assert_false(question.answer.partial);
+    assert_int_equal(question.answer.count, 1);
+    finish();
+}
+
+static void test_cancel_after_half_an_answer(void **state)
+{
+    (void) state;
+    server->silent_aaaa = true;
+    dns_ask(dns, &question.query, "cache.test", DNS_ADDRESSES, on_answer);
+    loop_run_until_count(&world.loop, &question.answers, 1);
+    dns_cancel(&question.query);
+    finish();
+    assert_int_equal(question.answers, 1);
+}
+
+/* A file of resolv.conf's form names no ports, so this needs the one of DNS. */
+static void check_search(const char *config, const char *expected)
+{
+    forget_questions();
+    bool allowed = dns_world_open_on_port_53(&world, "127.0.0.77");
+    dns_world_configure(&world, config);
+    assert_int_equal(dns_new(&dns, &world.loop, world.config_path), 0);
+    if (allowed) {
+        ask("cache");
+        assert_int_equal(question.answer.count, 1);
+        assert_string_equal(server->last, expected);
+    }
+    finish();
+}
+
+static void test_search_domains(void **state)
+{
+    (void) state;
+    check_search("nameserver 127.0.0.77\nsearch .\n", "cache");
+    check_search("nameserver 127.0.0.77\nsearch . example.test\n", "cache");
+    check_search("nameserver 127.0.0.77\nsearch example.test\noptions edns0 trust-ad\n",
+                 "cache.example.test");
+    check_search("nameserver 127.0.0.77\noptions use-vc\nsearch example.test\n", "cache.example.test");
 }
 
 int main(void)
@@ -458,7 +514,12 @@ int main(void)
         cmocka_unit_test_setup(test_close_aborts, set_up),
         cmocka_unit_test_setup(test_cancelled_queries_are_silent, set_up),
         cmocka_unit_test_setup(test_bad_server_list, set_up),
+        cmocka_unit_test_setup(test_half_an_answer_is_told, set_up),
+        cmocka_unit_test_setup(test_an_empty_half_is_not_told, set_up),
+        cmocka_unit_test_setup(test_half_an_answer_is_whole_when_the_rest_stays_away, set_up),
+        cmocka_unit_test_setup(test_cancel_after_half_an_answer, set_up),
         cmocka_unit_test(test_changed_config),
+        cmocka_unit_test(test_search_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

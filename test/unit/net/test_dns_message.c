@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "net/dns_srv.h"
+#include "net/dns_message.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,28 +27,32 @@ static const uint8_t message[] = {
 #define TARGET_AT    55
 #define ALIAS_TTL_AT 31
 
-static struct dns_service *services;
-static size_t count;
-static uint32_t ttl;
+static struct dns_records records;
+
+static int read_services(const uint8_t *bytes, size_t len)
+{
+    return dns_message_read(bytes, len, DNS_SRV, &records);
+}
 
 static int tear_down(void **state)
 {
     (void) state;
-    free(services);
-    services = NULL;
+    free(records.services);
+    free(records.endpoints);
+    records = (struct dns_records){0};
     return 0;
 }
 
 static void test_services_and_aliases(void **state)
 {
     (void) state;
-    assert_int_equal(dns_srv_read(message, sizeof(message), &services, &count, &ttl), 0);
-    assert_int_equal(count, 2);
-    assert_string_equal(services[0].host, "3");
-    assert_int_equal(services[0].port, 11211);
-    assert_string_equal(services[1].host, "4.c");
-    assert_int_equal(services[1].port, 11212);
-    assert_int_equal(ttl, 7);
+    assert_int_equal(read_services(message, sizeof(message)), 0);
+    assert_int_equal(records.count, 2);
+    assert_string_equal(records.services[0].host, "3");
+    assert_int_equal(records.services[0].port, 11211);
+    assert_string_equal(records.services[1].host, "4.c");
+    assert_int_equal(records.services[1].port, 11212);
+    assert_int_equal(records.ttl, 7);
 }
 
 /* RFC 2181, 8. */
@@ -58,8 +62,8 @@ static void test_impossible_ttl_is_none(void **state)
     (void) state;
     memcpy(changed, message, sizeof(message));
     changed[TTL_AT] = 0x80;
-    assert_int_equal(dns_srv_read(changed, sizeof(changed), &services, &count, &ttl), 0);
-    assert_int_equal(ttl, 0);
+    assert_int_equal(read_services(changed, sizeof(changed)), 0);
+    assert_int_equal(records.ttl, 0);
 }
 
 static void test_aliases_hold_for_a_time_too(void **state)
@@ -68,8 +72,8 @@ static void test_aliases_hold_for_a_time_too(void **state)
     (void) state;
     memcpy(changed, message, sizeof(message));
     changed[ALIAS_TTL_AT] = 3;
-    assert_int_equal(dns_srv_read(changed, sizeof(changed), &services, &count, &ttl), 0);
-    assert_int_equal(ttl, 3);
+    assert_int_equal(read_services(changed, sizeof(changed)), 0);
+    assert_int_equal(records.ttl, 3);
 }
 
 /* The root, and two bytes that belong to nothing. */
@@ -79,15 +83,15 @@ static void test_a_record_longer_than_its_target(void **state)
     (void) state;
     memcpy(changed, message, sizeof(message));
     changed[TARGET_AT] = 0;
-    assert_int_equal(dns_srv_read(changed, sizeof(changed), &services, &count, &ttl), UV_EPROTO);
+    assert_int_equal(read_services(changed, sizeof(changed)), UV_EPROTO);
 }
 
 static void test_no_records(void **state)
 {
     static const uint8_t empty[12] = {0};
     (void) state;
-    assert_int_equal(dns_srv_read(empty, sizeof(empty), &services, &count, &ttl), 0);
-    assert_int_equal(count, 0);
+    assert_int_equal(read_services(empty, sizeof(empty)), 0);
+    assert_int_equal(records.count, 0);
 }
 
 /* Copied, so that reading behind the end is seen. */
@@ -95,7 +99,7 @@ static int read_copy(const uint8_t *bytes, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1);
     memcpy(copy, bytes, len);
-    int status = dns_srv_read(copy, len, &services, &count, &ttl);
+    int status = read_services(copy, len);
     free(copy);
     if (status == 0) tear_down(NULL);
     return status;

@@ -1,0 +1,122 @@
+#include "net/address_order.h"
+
+#include "base/container.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCOPE_LINK   2
+#define SCOPE_SITE   5
+#define SCOPE_GLOBAL 14
+
+/* An address as the rules see it: IPv4 as a mapped IPv6 one. */
+struct ranked {
+    union endpoint endpoint;
+    struct in6_addr bytes;
+    bool reachable; /* there is a route to it */
+    bool same_scope, same_label;
+    int scope, precedence;
+    int common_bits; /* with the source; 0 for IPv4, whose order is the name server's to choose */
+    size_t place;    /* before the sort */
+};
+
+/* RFC 6724, 2.1; the longest prefix comes first. */
+static const struct {
+    struct in6_addr prefix;
+    int bits, precedence, label;
+} policies[] = {
+    {{{{[15] = 1}}}, 128, 50, 0},  {{{{[10] = 0xff, [11] = 0xff}}}, 96, 35, 4},
+    {{{{0}}}, 96, 1, 3},           {{{{0x20, 0x01}}}, 32, 5, 5},
+    {{{{0x20, 0x02}}}, 16, 30, 2}, {{{{0x3f, 0xfe}}}, 16, 1, 12},
+    {{{{0xfe, 0xc0}}}, 10, 1, 11}, {{{{0xfc}}}, 7, 3, 13},
+    {{{{0}}}, 0, 40, 1},
+};
+
+static int common_bits(const struct in6_addr *a, const struct in6_addr *b)
+{
+    int bits = 0;
+    while (bits < 128 && !((a->s6_addr[bits / 8] ^ b->s6_addr[bits / 8]) & (0x80 >> bits % 8))) bits++;
+    return bits;
+}
+
+static size_t policy_of(const struct in6_addr *bytes)
+{
+    size_t at = 0;
+    while (common_bits(bytes, &policies[at].prefix) < policies[at].bits) at++;
+    return at;
+}
+
+static struct in6_addr bytes_of(const union endpoint *endpoint)
+{
+    struct in6_addr bytes = {{{[10] = 0xff, [11] = 0xff}}};
+    if (endpoint->any.sa_family == AF_INET6) return endpoint->v6.sin6_addr;
+    memcpy(&bytes.s6_addr[12], &endpoint->v4.sin_addr, sizeof(endpoint->v4.sin_addr));
+    return bytes;
+}
+
+static int scope_of(const struct in6_addr *bytes)
+{
+    if (IN6_IS_ADDR_V4MAPPED(bytes)) {
+        const uint8_t *v4 = &bytes->s6_addr[12];
+        return v4[0] == 127 || (v4[0] == 169 && v4[1] == 254) ? SCOPE_LINK : SCOPE_GLOBAL;
+    }
+    if (IN6_IS_ADDR_MULTICAST(bytes)) return bytes->s6_addr[1] & 0xf;
+    if (IN6_IS_ADDR_LOOPBACK(bytes) || IN6_IS_ADDR_LINKLOCAL(bytes)) return SCOPE_LINK;
+    return IN6_IS_ADDR_SITELOCAL(bytes) ? SCOPE_SITE : SCOPE_GLOBAL;
+}
+
+/* The address from which the kernel would connect; false if it would not. */
+static bool find_source(const union endpoint *endpoint, union endpoint *source)
+{
+    socklen_t len = sizeof(*source);
+    int fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    bool found =
+        connect(fd, &endpoint->any,
+                endpoint->any.sa_family == AF_INET ? sizeof(endpoint->v4) : sizeof(endpoint->v6)) == 0 &&
+        getsockname(fd, &source->any, &len) == 0;
+    close(fd);
+    return found;
+}
+
+static void rank(struct ranked *ranked, const union endpoint *endpoint, size_t place)
+{
+    union endpoint probe = *endpoint, source = {0};
+    endpoint_set_port(&probe, 9); /* of no matter: a datagram socket only looks for a route */
+    *ranked = (struct ranked){.endpoint = *endpoint, .bytes = bytes_of(endpoint), .place = place};
+    size_t policy = policy_of(&ranked->bytes);
+    ranked->scope = scope_of(&ranked->bytes);
+    ranked->precedence = policies[policy].precedence;
+    ranked->reachable = find_source(&probe, &source);
+    if (!ranked->reachable) return;
+    struct in6_addr from = bytes_of(&source);
+    ranked->same_scope = scope_of(&from) == ranked->scope;
+    ranked->same_label = policies[policy_of(&from)].label == policies[policy].label;
+    if (endpoint->any.sa_family == AF_INET6) ranked->common_bits = common_bits(&from, &ranked->bytes);
+}
+
+/* Rules 1, 2, 5, 6, 8, 9 and 10. */
+static int compare(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->reachable != b->reachable) return a->reachable ? -1 : 1;
+    if (a->same_scope != b->same_scope) return a->same_scope ? -1 : 1;
+    if (a->same_label != b->same_label) return a->same_label ? -1 : 1;
+    if (a->precedence != b->precedence) return b->precedence - a->precedence;
+    if (a->scope != b->scope) return a->scope - b->scope;
+    if (a->common_bits != b->common_bits && a->endpoint.any.sa_family == b->endpoint.any.sa_family)
+        return b->common_bits - a->common_bits;
+    return a->place < b->place ? -1 : 1;
+}
+
+void address_order(union endpoint *endpoints, size_t count)
+{
+    struct ranked *ranked = count > 1 ? calloc(count, sizeof(*ranked)) : NULL;
+    if (!ranked) return;
+    for (size_t i = 0; i < count; i++) rank(&ranked[i], &endpoints[i], i);
+    qsort(ranked, count, sizeof(*ranked), compare);
+    for (size_t i = 0; i < count; i++) endpoints[i] = ranked[i].endpoint;
+    free(ranked);
+}
