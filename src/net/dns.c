@@ -108,6 +108,7 @@ static void tell_asker(struct dns_request *request, bool partial)
         .services = request->services,
         .count = request->count,
         .partial = partial,
+        .incomplete = partial || request->outcome > DNS_NO_RECORDS,
         .ttl_ms = request->ttl_ms,
     };
     if (!query) return;

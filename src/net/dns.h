@@ -38,6 +38,7 @@ struct dns_answer {
     size_t count;
     const char *error; /* a constant, for people; NULL when there are records */
     bool partial;      /* of DNS_ADDRESSES: the other family is still awaited, and the whole answer follows */
+    bool incomplete;   /* there may be more records than these, of which no server has told */
     bool absent;       /* an error that is an answer: there is no such name, or it has no such record */
     bool no_service;   /* absent, because the domain says that it does not have the service (SRV ".") */
     bool aborted;      /* by dns_refresh or dns_close: nothing is known */

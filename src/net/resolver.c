@@ -3,20 +3,24 @@
  *
  *     resolver_lookup -> on_turn: ask -> (dns) -> on_answer -> on_turn: deliver -> the caller's on_done
  *
- * Each name has one record, which is in one of four lists: queued, asked, due or kept. A caller joins the
- * record of its name wherever that is; a fresh kept one is due at once. Everything is moved on by on_turn, an
- * idle handle that runs only when there is something to do. So no caller's code runs inside resolver_lookup,
- * and neither that code nor a new query runs inside an answer.
+ * Each name has one record. A caller joins the record of its name, whatever is going on there. on_turn, an idle
+ * handle that runs only when there is something to do, asks for the records that are queued and tells the
+ * callers of those that are due. So no caller's code runs inside resolver_lookup, and neither that code nor a
+ * new query runs inside an answer.
  *
- * What can go wrong: the name servers say no or nothing (a short text, kept for a second); the callers lose
- * patience (a queued name that nobody wants any more is not asked for, an asked one is kept for later);
- * resolv.conf changes under running queries (they come back aborted and are queued again); the resolver is
- * closed under queries without callers (likewise, and nobody is told).
+ * What can go wrong: the name servers say no (a short text, kept for a second) or nothing (on_place_over lends
+ * the place of the query to another name, and on_grace_over lets the callers have the last answer); the callers
+ * lose patience (a queued name that nobody wants any more is not asked for, the answer to an asked one is kept);
+ * a caller comes when a query has been out for long (a second one is sent beside it, since the first may be lost
+ * and is repeated ever more seldom); resolv.conf changes under running queries (they come back aborted and are
+ * queued again); the resolver is closed under queries without callers (likewise, and nobody is told).
  */
 #include "net/resolver.h"
 
 #include "base/container.h"
+#include "net/delay_queue.h"
 #include "net/dns.h"
+#include "net/known_addresses.h"
 
 #include <assert.h>
 #include <search.h>
@@ -25,25 +29,44 @@
 /* A fleet of 10,000 fits; beyond it the names used the longest ago are forgotten. */
 #define NAMES_MAX 16384
 
-/* A name makes two packets: so many fit into a socket's buffer on either side. */
-#define ASKED_MAX 100
+/* A name makes two packets: so many fit into a socket's buffer on either side. A server takes them in well
+ * before PLACE_MS; a name that has no answer by then is not a matter of the buffers any more. */
+#define PLACES_MAX 100
+#define PLACE_MS   25
 
-/* An answer that holds for no time would be asked for by every scrape of the same second. */
-#define TTL_MIN_MS 1000
+/* Longer than the first repetition of a question, which makes good a lost packet. */
+#define GRACE_MS  400
+#define REPEAT_MS 500
 
-enum phase { PHASE_QUEUED, PHASE_ASKED, PHASE_DUE, PHASE_KEPT, PHASE_COUNT };
+enum phase {
+    PHASE_KEPT,     /* nothing is under way; in the order of use */
+    PHASE_WANTED,   /* to be asked for, since somebody waits */
+    PHASE_DOUBTFUL, /* to be asked for after those: nobody waits, or the last question failed */
+    PHASE_ASKED,
+    PHASE_COUNT
+};
+
+/* One question to the name servers. */
+struct inquiry {
+    struct dns_query query;
+    struct record *record;
+};
 
 /* All about one name. */
 struct record {
     struct resolver *resolver;
-    struct link link; /* in the list of its phase */
+    struct link link; /* in the list of its phase; in none while it is PHASE_KEPT and due */
+    struct link due;  /* in the list of those whose callers are to be told */
     enum phase phase;
-    struct list waiting; /* look-ups */
-    struct dns_query query;
-    uint64_t expires_ms;       /* on the loop's clock */
-    union endpoint *endpoints; /* owned; NULL after a failure */
-    size_t count;
-    const char *error; /* a constant */
+    bool failed;                 /* the last question did */
+    bool refresh;                /* to be asked for although nobody waits */
+    struct list waiting;         /* look-ups */
+    struct inquiry inquiries[2]; /* the second one when the first has been out for long */
+    unsigned out;                /* how many of them are under way */
+    struct delay_ticket place;   /* waits while the record has a place */
+    struct delay_ticket grace;   /* waits while somebody may be given the last answer soon */
+    uint64_t asked_ms;           /* on the loop's clock */
+    struct known_addresses known;
     char name[];
 };
 
@@ -51,11 +74,14 @@ struct resolver {
     uv_loop_t *loop;
     struct dns *dns; /* owned */
     uv_idle_t turn;
-    unsigned open; /* of the two: dns, turn */
-    void *names;   /* tsearch: the `name` of each record */
+    struct delay_queue places; /* records that have one */
+    struct delay_queue graces;
+    struct closing parts; /* the dns, the turn and the queues */
+    void *names;          /* tsearch: the `name` of each record */
     size_t name_count;
     struct list records[PHASE_COUNT];
-    size_t asked;
+    struct list due;
+    size_t places_taken;
     struct resolver_counts counts;
     bool closing;
     resolver_close_fn on_close;
@@ -63,6 +89,7 @@ struct resolver {
 };
 
 static void on_turn(uv_idle_t *turn);
+static void on_answer(struct dns_query *query, const struct dns_answer *answer);
 
 /* --- Records --- */
 
@@ -71,7 +98,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void move(struct record *record, enum phase phase)
+static void move_to(struct record *record, enum phase phase)
 {
     link_remove(&record->link);
     record->phase = phase;
@@ -80,7 +107,9 @@ static void move(struct record *record, enum phase phase)
 
 static void record_free(struct record *record)
 {
-    free(record->endpoints);
+    delay_ticket_cancel(&record->place);
+    delay_ticket_cancel(&record->grace);
+    known_addresses_deinit(&record->known);
     free(record);
 }
 
@@ -90,7 +119,7 @@ static void free_name(void *name)
 }
 
 /* Forgets the name that was used the longest ago. False when all are in use. */
-static bool make_room(struct resolver *resolver)
+static bool forget_oldest(struct resolver *resolver)
 {
     struct link *link = list_pop(&resolver->records[PHASE_KEPT]);
     if (!link) return false;
@@ -111,153 +140,195 @@ static bool is_localhost(const char *name)
     return slice_equal(slice_from(text, before), suffix) && (before == 0 || text.data[before - 1] == '.');
 }
 
-/* A copy of the first endpoints; false without memory, and then the record is as it was. */
-static bool set_endpoints(struct record *record, const union endpoint *endpoints, size_t count)
-{
-    if (count > RESOLVER_ADDRESSES_MAX) count = RESOLVER_ADDRESSES_MAX;
-    union endpoint *copy = malloc(count * sizeof(*copy));
-    if (!copy) return false;
-    memcpy(copy, endpoints, count * sizeof(*copy));
-    free(record->endpoints);
-    record->endpoints = copy;
-    record->count = count;
-    record->error = NULL;
-    return true;
-}
-
-static bool answer_localhost(struct record *record)
-{
-    union endpoint endpoints[2] = {0};
-    endpoints[0].v4.sin_family = AF_INET;
-    endpoints[0].v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    endpoints[1].v6.sin6_family = AF_INET6;
-    endpoints[1].v6.sin6_addr = in6addr_loopback;
-    record->expires_ms = UINT64_MAX;
-    return set_endpoints(record, endpoints, 2);
-}
-
 static struct record *record_new(struct resolver *resolver, const char *name)
 {
-    if (resolver->name_count == NAMES_MAX && !make_room(resolver)) return NULL;
+    if (resolver->name_count == NAMES_MAX && !forget_oldest(resolver)) return NULL;
     struct record *record = calloc(1, sizeof(*record) + strlen(name) + 1);
     if (!record) return NULL;
     record->resolver = resolver;
     link_init(&record->link);
+    link_init(&record->due);
     list_init(&record->waiting);
+    delay_ticket_init(&record->place);
+    delay_ticket_init(&record->grace);
+    for (size_t i = 0; i < ARRAY_LEN(record->inquiries); i++) record->inquiries[i].record = record;
     memcpy(record->name, name, strlen(name) + 1);
-    if ((is_localhost(name) && !answer_localhost(record)) ||
+    if ((is_localhost(name) && !known_addresses_take_localhost(&record->known)) ||
         !tsearch(record->name, &resolver->names, compare_names)) {
         record_free(record);
         return NULL;
     }
     resolver->name_count++;
-    move(record, PHASE_KEPT);
+    move_to(record, PHASE_KEPT);
     return record;
 }
 
-static struct record *record_find(struct resolver *resolver, const char *name)
+static struct record *record_find(const struct resolver *resolver, const char *name)
 {
     char *const *found = tfind(name, &resolver->names, compare_names);
     return found ? container_of(*found, struct record, name) : NULL;
 }
 
-/* --- From a look-up to its answer --- */
+static struct record *record_get(struct resolver *resolver, const char *name)
+{
+    struct record *record = record_find(resolver, name);
+    return record ? record : record_new(resolver, name);
+}
+
+static bool is_fresh(const struct record *record)
+{
+    return known_addresses_are_fresh(&record->known, uv_now(record->resolver->loop));
+}
+
+/* --- From a look-up to a question --- */
+
+static void make_due(struct record *record)
+{
+    if (link_is_linked(&record->due)) return;
+    if (record->phase == PHASE_KEPT) link_remove(&record->link);
+    list_append(&record->resolver->due, &record->due);
+}
+
+/* Lets on_turn ask for the name, unless a question is under way that may still be answered soon. */
+static void enqueue(struct record *record)
+{
+    struct resolver *resolver = record->resolver;
+    bool late = uv_now(resolver->loop) - record->asked_ms > REPEAT_MS;
+    if (record->phase == PHASE_ASKED && (!late || record->out == ARRAY_LEN(record->inquiries))) return;
+    if (record->phase == PHASE_WANTED) return;
+    move_to(record, record->failed || list_is_empty(&record->waiting) ? PHASE_DOUBTFUL : PHASE_WANTED);
+    uv_idle_start(&resolver->turn, on_turn);
+}
 
 int resolver_lookup(struct resolver *resolver, struct lookup *lookup, const char *name, lookup_fn on_done)
 {
     assert(!resolver->closing && !link_is_linked(&lookup->link));
-    struct record *record = record_find(resolver, name);
-    if (!record) record = record_new(resolver, name);
+    struct record *record = record_get(resolver, name);
     if (!record) return UV_ENOMEM;
     lookup->on_done = on_done;
     list_append(&record->waiting, &lookup->link);
-    if (record->phase == PHASE_KEPT)
-        move(record, uv_now(resolver->loop) < record->expires_ms ? PHASE_DUE : PHASE_QUEUED);
-    uv_idle_start(&resolver->turn, on_turn);
+    if (is_fresh(record)) {
+        make_due(record);
+        uv_idle_start(&resolver->turn, on_turn);
+        return 0;
+    }
+    if (known_addresses_are_usable(&record->known, uv_now(resolver->loop)))
+        delay_queue_add(&resolver->graces, &record->grace);
+    enqueue(record);
     return 0;
 }
 
-static void on_answer(struct dns_query *query, const struct dns_answer *answer);
+void resolver_refresh(struct resolver *resolver, const char *name)
+{
+    struct record *record = record_get(resolver, name);
+    if (!record || is_fresh(record) || record->phase != PHASE_KEPT || link_is_linked(&record->due)) return;
+    record->refresh = true;
+    enqueue(record);
+}
 
 static void ask(struct record *record)
 {
     struct resolver *resolver = record->resolver;
-    move(record, PHASE_ASKED);
-    resolver->asked++;
+    struct inquiry *inquiry = &record->inquiries[record->inquiries[0].query.request ? 1 : 0];
+    move_to(record, PHASE_ASKED);
+    record->asked_ms = uv_now(resolver->loop);
+    record->out++;
+    resolver->places_taken++;
+    delay_queue_add(&resolver->places, &record->place);
     resolver->counts.queries++;
-    dns_ask(resolver->dns, &record->query, record->name, DNS_ADDRESSES, on_answer);
+    dns_ask(resolver->dns, &inquiry->query, record->name, DNS_ADDRESSES, on_answer);
 }
 
 static void ask_queued(struct resolver *resolver)
 {
-    struct list *queued = &resolver->records[PHASE_QUEUED];
-    if (!list_is_empty(queued)) dns_refresh(resolver->dns);
-    while (!list_is_empty(queued) && resolver->asked < ASKED_MAX) {
-        struct record *record = container_of(list_first(queued), struct record, link);
-        if (list_is_empty(&record->waiting))
-            move(record, PHASE_KEPT);
-        else
-            ask(record);
+    static const enum phase phases[] = {PHASE_WANTED, PHASE_DOUBTFUL};
+    bool any = !list_is_empty(&resolver->records[PHASE_WANTED]) ||
+               !list_is_empty(&resolver->records[PHASE_DOUBTFUL]);
+    if (any) dns_refresh(resolver->dns);
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+        struct list *queued = &resolver->records[phases[i]];
+        while (!list_is_empty(queued) && resolver->places_taken < PLACES_MAX) {
+            struct record *record = container_of(list_first(queued), struct record, link);
+            if (!list_is_empty(&record->waiting) || record->refresh)
+                ask(record);
+            else
+                move_to(record, record->out ? PHASE_ASKED : PHASE_KEPT);
+        }
     }
 }
 
-static void set_error(struct record *record, const char *error)
+/* --- From an answer to the callers --- */
+
+static void leave_place(struct record *record)
 {
-    free(record->endpoints);
-    record->endpoints = NULL;
-    record->count = 0;
-    record->error = error;
-    record->resolver->counts.failures++;
+    if (!delay_ticket_waits(&record->place)) return;
+    delay_ticket_cancel(&record->place);
+    record->resolver->places_taken--;
+}
+
+static void on_place_over(struct delay_ticket *ticket)
+{
+    struct resolver *resolver = container_of(ticket, struct record, place)->resolver;
+    resolver->places_taken--;
+    uv_idle_start(&resolver->turn, on_turn);
+}
+
+static void on_grace_over(struct delay_ticket *ticket)
+{
+    struct record *record = container_of(ticket, struct record, grace);
+    if (list_is_empty(&record->waiting)) return;
+    make_due(record);
+    uv_idle_start(&record->resolver->turn, on_turn);
 }
 
 static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 {
-    struct record *record = container_of(query, struct record, query);
+    struct record *record = container_of(query, struct inquiry, query)->record;
     struct resolver *resolver = record->resolver;
-    resolver->asked--;
-    if (answer->aborted) {
-        move(record, PHASE_QUEUED);
-    } else {
-        if (answer->count == 0)
-            set_error(record, answer->error);
-        else if (!set_endpoints(record, answer->endpoints, answer->count))
-            set_error(record, "out of memory");
-        uint64_t ttl_ms = answer->ttl_ms < TTL_MIN_MS ? TTL_MIN_MS : answer->ttl_ms;
-        record->expires_ms = uv_now(resolver->loop) + ttl_ms;
-        move(record, PHASE_DUE);
+    leave_place(record);
+    if (!answer->partial) record->out--;
+    bool telling = answer->count || (record->out == 0 && !answer->aborted);
+    if (telling) {
+        known_addresses_take(&record->known, answer, uv_now(resolver->loop));
+        record->failed = answer->count == 0;
+        record->refresh = false;
+        resolver->counts.failures += record->failed;
     }
-    if (!resolver->closing) uv_idle_start(&resolver->turn, on_turn);
+    if (record->phase == PHASE_ASKED && record->out == 0) move_to(record, PHASE_KEPT);
+    if (telling && !list_is_empty(&record->waiting)) make_due(record);
+    if (resolver->closing) return;
+    if (answer->aborted && (!list_is_empty(&record->waiting) || record->refresh)) enqueue(record);
+    uv_idle_start(&resolver->turn, on_turn);
 }
 
-/* From a copy: the callbacks may let the record be forgotten. */
+/* The callbacks may look up other names and this one, but a record without its link is not forgotten. */
 static void deliver(struct record *record)
 {
     struct resolver *resolver = record->resolver;
     union endpoint endpoints[RESOLVER_ADDRESSES_MAX];
-    size_t count = record->count;
-    const char *error = record->error;
+    size_t count = known_addresses_hand_out(&record->known, endpoints, RESOLVER_ADDRESSES_MAX);
     struct list waiting;
-    if (count) memcpy(endpoints, record->endpoints, count * sizeof(endpoints[0]));
+    delay_ticket_cancel(&record->grace);
     list_init(&waiting);
     list_move(&waiting, &record->waiting);
-    move(record, PHASE_KEPT);
     for (struct link *link; (link = list_pop(&waiting));) {
         struct lookup *lookup = container_of(link, struct lookup, link);
         resolver->counts.lookups++;
-        lookup->on_done(lookup, endpoints, count, error);
+        lookup->on_done(lookup, endpoints, count, count ? NULL : record->known.error);
     }
+    if (record->phase == PHASE_KEPT && !link_is_linked(&record->due)) move_to(record, PHASE_KEPT);
 }
 
 /* A name that becomes due by one of the callbacks waits for the next turn. */
 static void on_turn(uv_idle_t *turn)
 {
-    struct resolver *resolver = turn->data;
+    struct resolver *resolver = container_of(turn, struct resolver, turn);
     struct list due;
     uv_idle_stop(turn);
     ask_queued(resolver);
     list_init(&due);
-    list_move(&due, &resolver->records[PHASE_DUE]);
-    for (struct link *link; (link = list_pop(&due));) deliver(container_of(link, struct record, link));
+    list_move(&due, &resolver->due);
+    for (struct link *link; (link = list_pop(&due));) deliver(container_of(link, struct record, due));
 }
 
 void lookup_init(struct lookup *lookup)
@@ -269,6 +340,20 @@ void lookup_init(struct lookup *lookup)
 void lookup_cancel(struct lookup *lookup)
 {
     link_remove(&lookup->link);
+}
+
+/* --- What is known --- */
+
+bool resolver_distrust(struct resolver *resolver, const char *name)
+{
+    struct record *record = record_find(resolver, name);
+    return record && known_addresses_distrust(&record->known, uv_now(resolver->loop));
+}
+
+bool resolver_lists(const struct resolver *resolver, const char *name, const union endpoint *endpoint)
+{
+    const struct record *record = record_find(resolver, name);
+    return !record || known_addresses_list(&record->known, endpoint);
 }
 
 struct resolver_counts resolver_counts(const struct resolver *resolver)
@@ -289,9 +374,11 @@ int resolver_new(struct resolver **result, uv_loop_t *loop, const char *servers)
     }
     resolver->loop = loop;
     for (size_t phase = 0; phase < PHASE_COUNT; phase++) list_init(&resolver->records[phase]);
+    list_init(&resolver->due);
     uv_idle_init(loop, &resolver->turn);
-    resolver->turn.data = resolver;
-    resolver->open = 2;
+    delay_queue_init(&resolver->places, loop, PLACE_MS, on_place_over);
+    delay_queue_init(&resolver->graces, loop, GRACE_MS, on_grace_over);
+    for (int part = 0; part < 4; part++) closing_count(&resolver->parts);
     *result = resolver;
     return 0;
 }
@@ -303,27 +390,25 @@ static bool is_waited_for(struct resolver *resolver)
             if (!list_is_empty(&container_of(at, struct record, link)->waiting)) return true;
         }
     }
+    list_each (&resolver->due, at, after) {
+        if (!list_is_empty(&container_of(at, struct record, due)->waiting)) return true;
+    }
     return false;
 }
 
-static void on_part_closed(struct resolver *resolver)
+static void on_closed(void *context)
 {
-    if (--resolver->open > 0) return;
+    struct resolver *resolver = context;
     resolver_close_fn on_close = resolver->on_close;
-    void *context = resolver->close_context;
+    void *close_context = resolver->close_context;
     tdestroy(resolver->names, free_name);
     free(resolver);
-    on_close(context);
+    on_close(close_context);
 }
 
 static void on_dns_closed(void *context)
 {
-    on_part_closed(context);
-}
-
-static void on_turn_closed(uv_handle_t *handle)
-{
-    on_part_closed(handle->data);
+    closing_done(context);
 }
 
 void resolver_close(struct resolver *resolver, resolver_close_fn on_close, void *context)
@@ -333,6 +418,9 @@ void resolver_close(struct resolver *resolver, resolver_close_fn on_close, void 
     resolver->closing = true;
     resolver->on_close = on_close;
     resolver->close_context = context;
-    dns_close(resolver->dns, on_dns_closed, resolver);
-    uv_close((uv_handle_t *) &resolver->turn, on_turn_closed);
+    dns_close(resolver->dns, on_dns_closed, &resolver->parts);
+    delay_queue_close(&resolver->places, &resolver->parts);
+    delay_queue_close(&resolver->graces, &resolver->parts);
+    closing_close(&resolver->parts, (uv_handle_t *) &resolver->turn);
+    closing_begin(&resolver->parts, on_closed, resolver);
 }

@@ -1,14 +1,17 @@
 /*
  * Names to addresses, without ever blocking the loop.
  *
- * c-ares asks the servers of /etc/resolv.conf in the order of /etc/nsswitch.conf and /etc/hosts, as libc
- * would; its sockets and time-outs run on the loop. Answers are kept for their TTL (at least 1 s, at most 1
- * h; names from /etc/hosts 10 s), failures for 1 s, so that a name that many wait for is asked for once.
- * "localhost" and names below it (RFC 6761) are 127.0.0.1 and ::1 without asking anybody. A changed
- * resolv.conf is read anew when the next name is asked for.
+ * "localhost" and names below it (RFC 6761) are 127.0.0.1 and ::1 without asking anybody; for all other names,
+ * net/dns asks /etc/hosts and the name servers as libc would. A changed resolv.conf is read anew when the next
+ * name is asked for.
  *
- * A question is repeated after 0.3 s, 0.6 s and 1.2 s, so that a lost packet does not cost a scrape: the
- * options `timeout` and `attempts` of resolv.conf are not heeded. At most 100 names are asked for at once.
+ * An answer is kept for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
+ * server moves. A failure is kept for 1 s, so that a name that many wait for is asked for once. When the name
+ * servers fail or say nothing, the last answer serves on for up to an hour: after 0.4 s for a look-up that
+ * waits. A name that is known not to exist has no such grace.
+ *
+ * At most 100 names are asked for at once, but a name that is not answered within 25 ms lends its place on, and
+ * a name whose last question failed waits behind those whose did not.
  *
  * Not for service discovery: A and AAAA of one name only.
  */
@@ -17,15 +20,17 @@
 
 #include "base/list.h"
 #include "net/address.h"
+#include "net/known_addresses.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
 struct resolver;
 struct lookup;
 
-/* At most so many addresses of a name are used. */
-#define RESOLVER_ADDRESSES_MAX 8
+/* At most so many addresses of a name are handed out. */
+#define RESOLVER_ADDRESSES_MAX KNOWN_ADDRESSES_TURN
 
 /*
  * The outcome: either endpoints with port 0 in the order in which they should be tried
@@ -42,11 +47,7 @@ struct lookup {
 
 typedef void (*resolver_close_fn)(void *context);
 
-/*
- * Allocates a resolver on the loop. `servers` is NULL for the system's configuration, a path for another file
- * of resolv.conf's form, or a comma list "127.0.0.1:5353,[::1]:53", which has no search domains. Returns 0 or
- * a negative libuv code: UV_EINVAL for a bad list.
- */
+/* Allocates a resolver on the loop. `servers` as for dns_new. 0 or a negative libuv code. */
 int resolver_new(struct resolver **resolver, uv_loop_t *loop, const char *servers);
 
 void lookup_init(struct lookup *lookup);
@@ -59,6 +60,25 @@ int resolver_lookup(struct resolver *resolver, struct lookup *lookup, const char
 
 /* The callback will not run. Harmless when nothing is waiting. */
 void lookup_cancel(struct lookup *lookup);
+
+/*
+ * For a name of which an address has failed, or a connection was lost: what is known is no longer believed, and
+ * the next look-up asks anew. True: a look-up may well bring another answer. False: the answer is not older than
+ * 0.1 s, or nobody has to be asked.
+ */
+bool resolver_distrust(struct resolver *resolver, const char *name);
+
+/*
+ * For a name whose server is still connected: asks for it in the background when its answer has expired.
+ * resolver_lists says what came of it.
+ */
+void resolver_refresh(struct resolver *resolver, const char *name);
+
+/*
+ * Whether the address is in the last answer for the name; the port does not matter. Also true when that cannot
+ * be said: nothing is known about the name, or it could not be resolved.
+ */
+bool resolver_lists(const struct resolver *resolver, const char *name, const union endpoint *endpoint);
 
 /* For the exporter's own metrics: queries sent to the network's resolver and how many of them failed. */
 struct resolver_counts {

@@ -239,12 +239,12 @@ static void test_aborted_questions_are_failures(void **state)
     world.names.server.silent = DNS_SERVER_FOREVER;
     world_start(&world, &config);
     loop_run_until_count(&world.names.loop, &world.names.server.packets, 1);
-    dns_close(world.dns, world_on_ended, &world.ended);
+    dns_close(world.dns, dns_world_on_closed, &world.names.closed);
     assert_string_equal(now()->error, "A cache.test: the name servers were changed meanwhile");
     world_stop(&world);
     assert_int_equal(dns_new(&world.dns, &world.names.loop, "127.0.0.1:1"), 0);
-    loop_run_until_count(&world.names.loop, &world.ended, 1);
-    world.ended = 0;
+    loop_run_until_count(&world.names.loop, &world.names.closed, 1);
+    world.names.closed = 0;
     world_close(&world);
 }
 
@@ -288,9 +288,9 @@ static void test_changed_name_servers_are_followed(void **state)
     unlink(config_path);
     dns_server_stop(&one);
     dns_server_stop(&other);
-    dns_close(own, world_on_ended, &world.ended);
-    loop_run_until_count(&world.names.loop, &world.ended, 1);
-    world.ended = 0;
+    dns_close(own, dns_world_on_closed, &world.names.closed);
+    loop_run_until_count(&world.names.loop, &world.names.closed, 1);
+    world.names.closed = 0;
     world_close(&world);
     if (!allowed) print_message("# port 53 is not free to use here: passed over\n");
 }
