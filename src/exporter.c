@@ -13,6 +13,7 @@
 #include "base/container.h"
 #include "base/version.h"
 #include "collectors/loop_lag.h"
+#include "gather/expose.h"
 #include "gather/publisher.h"
 #include "http/server.h"
 #include "memcached/fleet.h"
@@ -401,7 +402,7 @@ static enum exit_code check_tables(void)
     struct buffer error;
     enum exit_code code = EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = gather_check(&error);
+    int result = expose_check(&error);
     if (result < 0) {
         print_failure(result, &error);
         code = EXIT_START;

@@ -8,9 +8,10 @@
  *     exporter    starts and stops everything, in order
  *     http/       bytes to requests, answers to bytes, and the limits on both
  *     handlers    which path answers what, in which format
- *     parameters  what a URL asks for: servers, stats commands, families
- *     scrape      a request and the collection that answers it
- *     collection  what fleet and exporter say now, from the first question to the last byte
+ *     parameters  an HTTP request as a scrape request: servers, stats commands, families, format, time
+ *     scrape      a scrape request, what is gathered for it, and the exposition that answers it
+ *     gather      polls the targets of a scrape request and holds what they said
+ *     expose      what was gathered, and what the exporter says of itself, as bytes
  *     targets     what users wrote, as servers to ask
  *     sd          the configured targets, for Prometheus to discover
  *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server; poll: who asks it;
@@ -21,7 +22,7 @@
  *     metrics/    registry: which families there are; collector: the walk over their samples;
  *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
  *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
- *     publisher    collections that nobody asked for: the textfile, the push, --once
+ *     publisher    scrapes that nobody asked for: the textfile, the push, --once
  *     outputs/    bytes to a file or to a Pushgateway
  *     base/       what all of these stand on
  *

@@ -14,6 +14,7 @@
 #include "base/container.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "gather/expose.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,25 +32,31 @@ static const struct options *options_of(const struct publisher *publisher)
 
 /* --- Collecting --- */
 
-static int collect(struct publisher *publisher, struct gather **gather, unsigned own, gather_fn on_ready)
+static int collect(struct publisher *publisher, struct gather **gather, unsigned own, gather_fn on_done)
 {
     const struct publisher_config *config = &publisher->config;
     const struct options *options = options_of(publisher);
     struct target_set *target_set = config->target_set(config->context);
-    struct gather_plan plan = {
-        .fleet = config->fleet,
-        .target_set = target_set_hold(target_set),
-        .with_labels = target_set->with_labels,
-        .own_collectors = own & own_collectors(options),
-        .telemetry = config->telemetry,
-        .pid_file = options->pid_file,
-        .commands = COLLECTION_COMMANDS,
-        .format = FORMAT_TEXT,
-        .timeout_ms = COLLECTION_TIMEOUT,
-        .on_ready = on_ready,
-        .context = publisher,
-    };
-    return gather_start(gather, &plan);
+    struct scrape_request *request = scrape_request_new();
+    if (!request) return UV_ENOMEM;
+    request->target_set = target_set_hold(target_set);
+    request->with_labels = target_set->with_labels;
+    request->own_collectors = own & own_collectors(options);
+    request->pid_file = options->pid_file;
+    request->commands = SCRAPE_ALL_COMMANDS;
+    request->timeout_ms = SCRAPE_NO_TIMEOUT;
+    int status = gather_start(gather, request, config->fleet, config->telemetry, on_done, publisher);
+    scrape_request_release(request);
+    return status;
+}
+
+/* The exposition of a gather that is done, which is let go of. NULL when out of memory. */
+static struct source *expose_collected(struct gather **gather)
+{
+    struct source *source = expose(*gather, (*gather)->request, NULL, NULL);
+    gather_release(*gather);
+    *gather = NULL;
+    return source;
 }
 
 /* --- Once --- */
@@ -58,11 +65,10 @@ static int collect(struct publisher *publisher, struct gather **gather, unsigned
 static int code_of(const struct publisher *publisher)
 {
     const struct gather *gather = publisher->file_gather;
-    size_t up = gather_up(gather), targets = gather_targets(gather);
-    if (targets == 0 && publisher->config.target_set(publisher->config.context)->blind)
+    if (gather->targets == 0 && publisher->config.target_set(publisher->config.context)->blind)
         return DELIVERY_ALL_DOWN;
-    if (up == targets) return EXIT_SUCCESS;
-    return up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
+    if (gather->up == gather->targets) return EXIT_SUCCESS;
+    return gather->up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
 }
 
 static void finish_once(struct publisher *publisher, int code)
@@ -128,9 +134,12 @@ static void on_file_done(struct textfile *textfile, int status, const char *step
 static void on_file_ready(void *context)
 {
     struct publisher *publisher = context;
-    struct source *source = gather_source(publisher->file_gather);
     publisher->once_code = code_of(publisher);
-    publisher->file_gather = NULL;
+    struct source *source = expose_collected(&publisher->file_gather);
+    if (!source) {
+        report_file(publisher, UV_ENOMEM, "collect");
+        return;
+    }
     if (!options_of(publisher)->textfile[0]) {
         int result = print(source);
         if (result < 0)
@@ -167,9 +176,7 @@ static void start_file(struct publisher *publisher)
 static void on_push_ready(void *context)
 {
     struct publisher *publisher = context;
-    struct source *source = gather_source(publisher->push_gather);
-    publisher->push_gather = NULL;
-    push_deliver(&publisher->push, source);
+    push_deliver(&publisher->push, expose_collected(&publisher->push_gather));
 }
 
 static void on_push_tick(struct push *push)
@@ -227,7 +234,7 @@ void publisher_close(struct publisher *publisher, publisher_close_fn on_close, v
     publisher->on_close = on_close;
     publisher->close_context = context;
     publisher->open = publisher->pushes ? 3 : 2;
-    if (publisher->file_gather) gather_cancel(publisher->file_gather);
+    gather_release(publisher->file_gather);
     textfile_close(&publisher->textfile, on_textfile_closed);
     uv_close((uv_handle_t *) &publisher->timer, on_timer_closed);
     if (!publisher->pushes) return;
@@ -235,7 +242,7 @@ void publisher_close(struct publisher *publisher, publisher_close_fn on_close, v
     push_close(&publisher->push, on_push_closed);
     if (publisher->push_gather) {
         /* The push waits for what it has asked for, and does not call it a failure now. */
-        gather_cancel(publisher->push_gather);
+        gather_release(publisher->push_gather);
         push_deliver(&publisher->push, NULL);
     }
 }

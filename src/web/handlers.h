@@ -1,4 +1,6 @@
-/* The HTTP surface: which path answers what. One screen of routes, each with its function in web/handlers.c. */
+/*
+ * The HTTP surface: which path answers what. One screen of routes, each with its function in web/handlers.c.
+ */
 #ifndef WEB_HANDLERS_H
 #define WEB_HANDLERS_H
 

@@ -1,120 +1,133 @@
 #include "web/parameters.h"
 
 #include "base/container.h"
-#include "gather/gather.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "gather/expose.h"
+#include "http/accept.h"
 #include "http/query.h"
-#include "http/request.h"
 #include "memcached/stats.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Parameters that are documented and not there yet; taking them in silence would answer another question. */
 static const char *const unsupported[] = {"debug"};
 
 static const char not_enabled[] = "it is not enabled, see --collector.*";
 
-/* One reading of a query. */
+/* One reading of a request. */
 struct reader {
-    struct parameters *parameters;
-    const struct parameter_rules *rules;
-    struct parameter_refusal *refusal;
+    struct scrape_request *scrape;
+    struct handlers *handlers;
+    const struct generation *generation; /* in force now, as are its options */
+    const struct options *options;
     const struct config_module *module; /* the one that the query names, or the default one */
-    struct profile *profile; /* of targets that it names: that module under the rules' policy; owned */
+    struct profile *profile; /* of targets that it names: the module, under the target policy; owned */
+    bool takes_targets;
+    struct query_refusal *refusal;
+
+    unsigned commands;       /* collect[]= of stats commands */
+    bool narrowed;           /* there was a collect[]= */
+    unsigned own_collectors; /* collect[]= that names a collector of the exporter itself */
 };
 
-static bool refuse(struct reader *reader, int status, const char *what, struct slice subject, const char *why)
+static bool refuse_query(struct reader *reader, int status, const char *what, struct slice subject,
+                         const char *why)
 {
-    struct parameter_refusal *refusal = reader->refusal;
+    struct query_refusal *refusal = reader->refusal;
+    size_t len = subject.len < sizeof(refusal->sent) ? subject.len : sizeof(refusal->sent);
     refusal->status = status;
     refusal->what = what;
     refusal->subject = subject;
+    if (subject.data) {
+        if (len) memcpy(refusal->sent, subject.data, len);
+        refusal->subject = (struct slice){refusal->sent, len};
+    }
     snprintf(refusal->why, sizeof(refusal->why), "%s", why);
     return false;
 }
 
+/* `expected` as a reason: "expected a port". */
+static bool refuse_value(struct reader *reader, const char *what, struct slice value, const char *expected)
+{
+    char why[sizeof(reader->refusal->why)];
+    snprintf(why, sizeof(why), "expected %s", expected);
+    return refuse_query(reader, 400, what, value, why);
+}
+
+/* --- The query --- */
+
 static bool read_target(struct reader *reader, struct slice name)
 {
-    const struct options *options = reader->rules->options;
-    struct target_list *targets = &reader->parameters->targets;
+    struct fleet *fleet = reader->handlers->fleet;
+    struct target_list *targets = &reader->scrape->url_targets;
     struct address address;
     char forbidden[POLICY_WHY_MAX];
-    if (!reader->rules->takes_targets || name.len == 0) return true;
+    if (!reader->takes_targets || name.len == 0) return true;
 
     const char *expected = address_parse(&address, name, MEMCACHED_PORT);
-    if (expected) {
-        char why[sizeof(reader->refusal->why)];
-        snprintf(why, sizeof(why), "expected %s", expected);
-        return refuse(reader, 400, "target", name, why);
-    }
+    if (expected) return refuse_value(reader, "target", name, expected);
     if (policy_check(reader->profile->policy, &address, NULL, forbidden) == POLICY_FORBIDDEN &&
-        !fleet_has(reader->rules->fleet, &address)) {
-        return refuse(reader, 403, "target", name, forbidden);
-    }
-    if (target_list_add(targets, reader->rules->fleet, &address, reader->profile, options->target_label,
-                        name) < 0) {
-        return refuse(reader, 503, "target", name, "out of memory");
-    }
+        !fleet_has(fleet, &address))
+        return refuse_query(reader, 403, "target", name, forbidden);
+    if (target_list_add(targets, fleet, &address, reader->profile, reader->options->target_label, name) < 0)
+        return refuse_query(reader, 503, "target", name, "out of memory");
     /* Looked at behind it, since one that was named before is not one more. */
-    if (targets->count > options->max_targets) {
-        return refuse(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
-    }
+    if (targets->count > reader->options->max_targets)
+        return refuse_query(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
     return true;
 }
 
 static bool read_collector(struct reader *reader, struct slice name)
 {
-    reader->parameters->narrowed = true;
-    reader->parameters->commands |= COMMAND_BIT(COMMAND_STATS);
+    reader->narrowed = true;
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
         if (!slice_is(name, own_collector(own)->name)) continue;
-        if (!(own_collectors(reader->rules->options) & OWN_BIT(own))) {
-            return refuse(reader, 400, "collector", name, not_enabled);
-        }
-        reader->parameters->own_collectors |= OWN_BIT(own);
+        if (!(own_collectors(reader->options) & OWN_BIT(own)))
+            return refuse_query(reader, 400, "collector", name, not_enabled);
+        reader->own_collectors |= OWN_BIT(own);
         return true;
     }
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         if (!slice_is(name, command_info(command)->name)) continue;
-        reader->parameters->commands |= COMMAND_BIT(command);
+        reader->commands |= COMMAND_BIT(command);
         return true;
     }
-    return refuse(reader, 400, "unknown collector", name, "");
+    return refuse_query(reader, 400, "unknown collector", name, "");
 }
 
 static bool read_name(struct reader *reader, struct slice name)
 {
-    buffer_append_slice(&reader->parameters->names, name);
-    buffer_append_char(&reader->parameters->names, '\0');
-    return !reader->parameters->names.failed || refuse(reader, 503, "name[]", name, "out of memory");
+    struct buffer *names = &reader->scrape->names;
+    buffer_append_slice(names, name);
+    buffer_append_char(names, '\0');
+    return !names->failed || refuse_query(reader, 503, "name[]", name, "out of memory");
 }
 
 static bool read_fail(struct reader *reader, struct slice value)
 {
-    reader->parameters->fail = slice_is(value, "true");
-    return reader->parameters->fail || slice_is(value, "false") ||
-           refuse(reader, 400, "fail", value, "expected true or false");
+    reader->scrape->fail = slice_is(value, "true");
+    return reader->scrape->fail || slice_is(value, "false") ||
+           refuse_value(reader, "fail", value, "true or false");
 }
 
 static bool read_module(struct reader *reader, struct slice name)
 {
     if (name.len == 0) return true;
-    if (!generation_module(reader->rules->generation, name))
-        return refuse(reader, 400, "unknown module", name, "");
-    if (!reader->rules->takes_targets)
-        return refuse(reader, 400, "module", name, "configured targets have the module of their group");
+    if (!generation_module(reader->generation, name))
+        return refuse_query(reader, 400, "unknown module", name, "");
+    if (!reader->takes_targets)
+        return refuse_query(reader, 400, "module", name, "configured targets have the module of their group");
     return true;
 }
 
-/* Which servers a URL names is the business of the one who writes it. */
 static bool read_shard(struct reader *reader, struct slice value)
 {
-    char why[sizeof(reader->refusal->why)];
-    if (reader->rules->takes_targets)
-        return refuse(reader, 400, "shard", value, "only configured targets are divided into shards");
-    const char *expected = shard_parse(&reader->parameters->shard, value);
-    if (!expected) return true;
-    snprintf(why, sizeof(why), "expected %s", expected);
-    return refuse(reader, 400, "shard", value, why);
+    if (reader->takes_targets)
+        return refuse_query(reader, 400, "shard", value, "only configured targets are divided into shards");
+    const char *expected = shard_parse(&reader->scrape->shard, value);
+    return !expected || refuse_value(reader, "shard", value, expected);
 }
 
 static bool read_pair(struct reader *reader, struct slice name, struct slice value)
@@ -127,80 +140,151 @@ static bool read_pair(struct reader *reader, struct slice name, struct slice val
     if (slice_is(name, "module")) return read_module(reader, value);
     for (size_t n = 0; n < ARRAY_LEN(unsupported); n++) {
         if (slice_is(name, unsupported[n]))
-            return refuse(reader, 400, "parameter", name, "not supported yet");
+            return refuse_query(reader, 400, "parameter", name, "not supported yet");
     }
     return true;
 }
 
-static bool read_pairs(struct reader *reader, struct slice query)
+/* The commands that some configured target may be asked. */
+static unsigned configured_commands(const struct reader *reader)
 {
-    static const struct slice nothing = {NULL, 0};
-    struct slice name, value;
-    for (;;) {
-        switch (query_next(&query, &reader->parameters->storage, &name, &value)) {
-        case QUERY_PAIR:
-            if (!read_pair(reader, name, value)) return false;
-            break;
-        case QUERY_MALFORMED:
-            return refuse(reader, 400, "malformed query", nothing,
-                          "expected '%' to be followed by two hexadecimal digits other than 00");
-        case QUERY_END:
-            if (!reader->rules->takes_targets || reader->parameters->targets.count) return true;
-            return refuse(reader, 400, "'target' parameter must be specified", nothing, "");
-        }
+    const struct config *config = reader->generation->config;
+    unsigned commands = reader->options->collectors;
+    for (size_t n = 0; n < config->module_count; n++) commands |= config->modules[n].collectors;
+    return commands;
+}
+
+static bool choose_commands(struct reader *reader)
+{
+    const unsigned stats = COMMAND_BIT(COMMAND_STATS);
+    unsigned enabled = configured_commands(reader);
+    if (reader->takes_targets) enabled = reader->module->collectors | stats;
+    for (enum command command = 0; command < COMMAND_COUNT; command++) {
+        if (reader->commands & ~enabled & ~stats & COMMAND_BIT(command))
+            return refuse_query(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
     }
+    reader->scrape->commands = reader->narrowed ? reader->commands | stats : enabled;
+    return true;
 }
 
 /*
  * Finds the module before anything else is read, since it may stand behind the targets that are asked by it.
  * What is wrong with the query shows when it is read.
  */
-static bool find_profile(struct reader *reader, struct slice query)
+static bool find_profile(struct reader *reader, struct slice query, struct buffer *storage)
 {
-    const struct parameter_rules *rules = reader->rules;
     struct slice name, value;
-    reader->module = generation_module(rules->generation, (struct slice){NULL, 0});
-    while (query_next(&query, &reader->parameters->storage, &name, &value) == QUERY_PAIR) {
+    reader->module = generation_module(reader->generation, (struct slice){NULL, 0});
+    while (query_next(&query, storage, &name, &value) == QUERY_PAIR) {
         if (!slice_is(name, "module") || value.len == 0) continue;
-        const struct config_module *named = generation_module(rules->generation, value);
+        const struct config_module *named = generation_module(reader->generation, value);
         if (named) reader->module = named;
     }
-    buffer_clear(&reader->parameters->storage);
+    buffer_clear(storage);
     reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
-                                  rules->policy ? rules->policy : policy_none());
+                                  generation_policy(reader->generation));
     return reader->profile;
 }
 
-static bool choose_commands(struct reader *reader)
+static bool read_query(struct reader *reader, struct slice query, struct buffer *storage)
 {
-    struct parameters *parameters = reader->parameters;
-    unsigned enabled = reader->rules->commands;
-    if (reader->rules->takes_targets) enabled = reader->module->collectors | COMMAND_BIT(COMMAND_STATS);
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (parameters->commands & ~enabled & COMMAND_BIT(command))
-            return refuse(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
+    static const struct slice nothing = {NULL, 0};
+    struct slice name, value;
+    enum query_outcome outcome;
+    if ((query.len && !buffer_reserve(storage, query.len)) || !find_profile(reader, query, storage))
+        return refuse_query(reader, 503, "out of memory", nothing, "");
+    while ((outcome = query_next(&query, storage, &name, &value)) == QUERY_PAIR) {
+        if (!read_pair(reader, name, value)) return false;
     }
-    if (parameters->commands == 0) parameters->commands = enabled;
-    return true;
+    if (outcome == QUERY_MALFORMED)
+        return refuse_query(reader, 400, "malformed query", nothing,
+                            "expected '%' to be followed by two hexadecimal digits other than 00");
+    if (reader->takes_targets && reader->scrape->url_targets.count == 0)
+        return refuse_query(reader, 400, "'target' parameter must be specified", nothing, "");
+    return choose_commands(reader);
 }
 
-bool parameters_read(struct parameters *parameters, const struct parameter_rules *rules, struct slice query,
-                     struct parameter_refusal *refusal)
+/* --- The headers --- */
+
+/*
+ * The smaller of the time-out that there is and what Prometheus gives, less the offset in which the answer
+ * travels back. A header that is too small for the offset is halved, so that there is always some time.
+ */
+static void read_timeout(struct reader *reader, struct slice header)
 {
-    struct reader reader = {.parameters = parameters, .rules = rules, .refusal = refusal};
-    *parameters = (struct parameters){0};
-    buffer_init(&parameters->names, REQUEST_HEAD_MAX);
-    buffer_init(&parameters->storage, REQUEST_HEAD_MAX);
-    if ((query.len && !buffer_reserve(&parameters->storage, query.len)) || !find_profile(&reader, query))
-        return refuse(&reader, 503, "out of memory", (struct slice){NULL, 0}, "");
-    bool read = read_pairs(&reader, query) && choose_commands(&reader);
+    uint64_t *timeout_ms = &reader->scrape->timeout_ms;
+    double seconds, offset = (double) reader->options->timeout_offset_ns / 1e9;
+    if (header.len == 0) return;
+    if (!number_parse_double(header, &seconds) || !(seconds > 0)) {
+        log_line_limited(LOG_WARN,
+                         "X-Prometheus-Scrape-Timeout-Seconds of a request is no positive number of seconds, "
+                         "the exporter ignores it",
+                         (struct log_field){"value", header});
+        return;
+    }
+    double left_ms = 1000 * (seconds > offset ? seconds - offset : seconds / 2);
+    if (left_ms >= (double) *timeout_ms) return;
+    *timeout_ms = left_ms < 1 ? 1 : (uint64_t) left_ms;
+}
+
+/*
+ * The format that the client likes best of what there is. Prometheus 3 also says how names that are not plain
+ * are to be escaped: all of ours are plain, so that every scheme is kept.
+ */
+static void read_accept(struct scrape_request *scrape, struct slice accept)
+{
+    static const char *const escapings[] = {"allow-utf-8", "underscores", "dots", "values"};
+    static const char *const content_types[] = {
+        [FORMAT_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+        [FORMAT_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        [FORMAT_PROTOBUF] =
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+    };
+    static const struct media_offer offers[] = {
+        [FORMAT_TEXT] = {"text/plain", .version = "0.0.4"},
+        [FORMAT_OPENMETRICS] = {"application/openmetrics-text", .version = "1.0.0"},
+        [FORMAT_PROTOBUF] = {"application/vnd.google.protobuf", .proto = "io.prometheus.client.MetricFamily",
+                             .encoding = "delimited"},
+    };
+    struct media_choice choice = accept_choose(accept, offers, ARRAY_LEN(offers));
+    const char *escaping = NULL;
+    for (size_t n = 0; n < ARRAY_LEN(escapings); n++) {
+        if (slice_is(choice.escaping, escapings[n])) escaping = escapings[n];
+    }
+    scrape->format = (enum format) choice.offer;
+    snprintf(scrape->content_type, sizeof(scrape->content_type), "%s%s%s", content_types[choice.offer],
+             escaping ? "; escaping=" : "", escaping ? escaping : "");
+}
+
+bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, const struct request *request,
+                     bool takes_targets, struct query_refusal *refusal)
+{
+    const struct generation *generation = manager_generation(handlers->manager);
+    const struct options *options = &generation->settings.options;
+    struct target_set *target_set = manager_target_set(handlers->manager);
+    struct reader reader = {.scrape = scrape,
+                            .handlers = handlers,
+                            .generation = generation,
+                            .options = options,
+                            .takes_targets = takes_targets,
+                            .refusal = refusal};
+    struct buffer storage; /* the decoded query */
+    buffer_init(&storage, REQUEST_HEAD_MAX);
+    buffer_init(&scrape->names, REQUEST_HEAD_MAX);
+    bool good = read_query(&reader, request->query, &storage);
+    buffer_deinit(&storage);
     profile_release(reader.profile);
-    return read;
-}
-
-void parameters_clear(struct parameters *parameters)
-{
-    target_list_clear(&parameters->targets);
-    buffer_deinit(&parameters->names);
-    buffer_deinit(&parameters->storage);
+    if (!good) return false;
+    if (takes_targets) {
+        scrape->with_labels = scrape->url_targets.count > 1;
+    } else {
+        scrape->target_set = target_set_hold(target_set);
+        scrape->with_labels = target_set->with_labels;
+        scrape->own_collectors = reader.narrowed ? reader.own_collectors : own_collectors(options);
+        scrape->pid_file = options->pid_file;
+    }
+    scrape->timeout_ms = SCRAPE_NO_TIMEOUT;
+    read_accept(scrape, request->headers[HEADER_ACCEPT]);
+    read_timeout(&reader, request->headers[HEADER_SCRAPE_TIMEOUT]);
+    return true;
 }

@@ -1,84 +1,130 @@
 /*
- * scrape_start -> gather -> on_ready -> exchange_stream, which asks the collection's source -> on_end
+ * scrape_answer -> parameters_read -> gather_start -> on_gathered -> expose -> exchange_stream -> on_sent
  *
- * The exchange may end before the collection is ready: on_abort cancels it then.
+ * The exchange may end before the targets have answered: on_abort gives the gather up then.
  */
 #include "web/scrape.h"
+
+#include "gather/expose.h"
+#include "web/parameters.h"
 
 #include <stdlib.h>
 
 struct scrape {
+    struct handlers *handlers; /* borrowed */
     struct exchange *exchange;
-    struct gather *gather;
-    const char *content_type; /* static */
-    bool fail;
-    gather_fn on_end; /* of the one who asked for the scrape */
-    void *context;
+    struct scrape_request *request; /* held */
+    struct gather *gather;          /* held; until it is exposed */
 };
+
+static void scrape_free(struct scrape *scrape)
+{
+    scrape->handlers->telemetry->scrapes_running--;
+    gather_release(scrape->gather);
+    scrape_request_release(scrape->request);
+    free(scrape);
+}
 
 static void on_abort(void *context)
 {
-    struct scrape *scrape = context;
-    gather_cancel(scrape->gather);
+    scrape_free(context);
 }
 
-/* What the policy forbids is no news about a server, when nothing else was asked for. */
-static void forbid(struct scrape *scrape, const char *why)
+static void on_sent(void *context)
 {
-    struct response response = {.status = 403, .content_type = "text/plain; charset=utf-8"};
+    scrape_free(context);
+}
+
+/* A target that the policy forbids is no news about a server, when nothing else was asked for. */
+static void answer_forbidden(struct scrape *scrape, const char *why)
+{
     struct buffer line;
     buffer_init(&line, 1024);
     buffer_printf(&line, "target: %s\n", why);
-    exchange_respond(scrape->exchange, &response, buffer_slice(&line));
-    buffer_deinit(&line);
-    gather_cancel(scrape->gather);
+    answer_buffer(scrape->exchange, 403, TEXT_PLAIN, &line);
+    scrape_free(scrape);
 }
 
-static void on_ready(void *context)
+static void on_gathered(void *context)
 {
     struct scrape *scrape = context;
-    const struct snapshot *only = gather_only(scrape->gather);
+    struct scrape_request *request = scrape->request;
+    const struct gather *gather = scrape->gather;
+    const struct snapshot *only = gather_only(gather);
+    bool failed = request->fail && gather->targets > 0 && gather->up == 0;
+    struct response head = {
+        .status = failed ? 502 : 200, .content_type = request->content_type, .varies = true};
     if (only && only->state == TARGET_FORBIDDEN) {
-        forbid(scrape, only->error);
+        answer_forbidden(scrape, only->error);
         return;
     }
-    bool failed = scrape->fail && gather_targets(scrape->gather) > 0 && gather_up(scrape->gather) == 0;
-    struct response response = {
-        .status = failed ? 502 : 200, .content_type = scrape->content_type, .varies = true};
-    exchange_stream(scrape->exchange, &response, gather_source(scrape->gather));
+    struct source *body = expose(scrape->gather, request, on_sent, scrape);
+    if (body) {
+        /*
+         * A short answer is made and the scrape freed inside the call, which names the content type after
+         * that.
+         */
+        scrape_request_hold(request);
+        exchange_stream(scrape->exchange, &head, body);
+        scrape_request_release(request);
+    } else {
+        answer_line(scrape->exchange, 503, "out of memory");
+        scrape_free(scrape);
+    }
 }
 
-static void on_end(void *context)
+/* For HEAD: the head of a scrape's answer without the scrape. */
+static bool fill_nothing(struct source *body, struct buffer *out, size_t want)
 {
-    struct scrape *scrape = context;
-    gather_fn tell = scrape->on_end;
-    void *whom = scrape->context;
-    free(scrape);
-    tell(whom);
+    (void) body, (void) out, (void) want;
+    return false;
 }
 
-int scrape_start(struct exchange *exchange, struct gather_plan *plan, const char *content_type, bool fail)
+static void release_nothing(struct source *body)
+{
+    (void) body;
+}
+
+static void answer_head(struct exchange *exchange, const struct scrape_request *request)
+{
+    static struct source nothing = {fill_nothing, release_nothing};
+    struct response head = {.status = 200, .content_type = request->content_type, .varies = true};
+    exchange_stream(exchange, &head, &nothing);
+}
+
+static int scrape_start(struct handlers *handlers, struct exchange *exchange, struct scrape_request *request)
 {
     struct scrape *scrape = calloc(1, sizeof(*scrape));
+    if (!scrape) return UV_ENOMEM;
+    *scrape = (struct scrape){handlers, exchange, scrape_request_hold(request), NULL};
+    handlers->telemetry->scrapes_running++;
+    int status =
+        gather_start(&scrape->gather, request, handlers->fleet, handlers->telemetry, on_gathered, scrape);
+    if (status < 0)
+        scrape_free(scrape);
+    else
+        exchange_on_abort(exchange, on_abort, scrape);
+    return status;
+}
+
+void scrape_answer(struct handlers *handlers, struct exchange *exchange, const struct request *request,
+                   bool takes_targets)
+{
+    struct telemetry *telemetry = handlers->telemetry;
+    unsigned max_requests = manager_generation(handlers->manager)->settings.options.max_requests;
+    struct scrape_request *scrape = scrape_request_new();
+    struct query_refusal refusal = {0};
     if (!scrape) {
-        gather_plan_clear(plan);
-        return UV_ENOMEM;
+        answer_line(exchange, 503, "out of memory");
+    } else if (!parameters_read(scrape, handlers, request, takes_targets, &refusal)) {
+        answer_refusal(exchange, &refusal);
+    } else if (request->method == METHOD_HEAD) {
+        answer_head(exchange, scrape);
+    } else if (telemetry->scrapes_running >= max_requests) {
+        telemetry->scrapes_rejected++;
+        answer_line(exchange, 503, "too many scrapes at once, see --web.max-requests");
+    } else if (scrape_start(handlers, exchange, scrape) < 0) {
+        answer_line(exchange, 503, "out of memory");
     }
-    *scrape = (struct scrape){
-        .exchange = exchange,
-        .content_type = content_type,
-        .fail = fail,
-        .on_end = plan->on_end,
-        .context = plan->context,
-    };
-    plan->on_ready = on_ready;
-    plan->on_end = on_end;
-    plan->context = scrape;
-    int result = gather_start(&scrape->gather, plan);
-    if (result < 0) {
-        free(scrape);
-        return result;
-    }
-    exchange_on_abort(exchange, on_abort, scrape);
-    return 0;
+    scrape_request_release(scrape);
 }

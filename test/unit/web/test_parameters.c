@@ -7,16 +7,21 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "gather/gather.h"
+#include "base/log.h"
+#include "gather/expose.h"
 #include "http/request.h"
 #include "manager_world.h"
 #include "web/parameters.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 struct fixture {
     struct manager_world manager;
-    struct parameter_rules rules;
-    struct parameters parameters;
-    struct parameter_refusal refusal;
+    struct handlers handlers;
+    bool takes_targets;
+    struct scrape_request *scrape;
+    struct query_refusal refusal;
 };
 
 static int setup(void **state)
@@ -26,13 +31,12 @@ static int setup(void **state)
     manager_world_open(&fixture->manager,
                        (const char *const[]){"--no-collector.settings", "--scrape.max-targets=3",
                                              "--memcached.timeout=2s", NULL});
-    fixture->rules = (struct parameter_rules){
-        .options = &fixture->manager.options,
+    fixture->handlers = (struct handlers){
+        .manager = fixture->manager.manager,
         .fleet = fixture->manager.fleet.fleet,
-        .generation = manager_generation(fixture->manager.manager),
-        .commands = fixture->manager.options.collectors,
-        .takes_targets = true,
+        .telemetry = &fixture->manager.fleet.telemetry,
     };
+    fixture->takes_targets = true;
     *state = fixture;
     return 0;
 }
@@ -45,44 +49,58 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Reads a query that must be taken; the caller clears the parameters. */
-static const struct parameters *take(struct fixture *fixture, const char *query)
+static bool read_request(struct fixture *fixture, const struct request *request)
 {
-    struct parameter_refusal *refusal = &fixture->refusal;
-    if (!parameters_read(&fixture->parameters, &fixture->rules, slice_of(query), refusal)) {
-        fail_msg("%s: %d %s \"%.*s\": %s", query, refusal->status, refusal->what, SLICE_ARG(refusal->subject),
-                 refusal->why);
+    fixture->scrape = scrape_request_new();
+    assert_non_null(fixture->scrape);
+    fixture->refusal = (struct query_refusal){0};
+    return parameters_read(fixture->scrape, &fixture->handlers, request, fixture->takes_targets,
+                           &fixture->refusal);
+}
+
+/* Reads a request that must be taken; the caller clears it. */
+static const struct scrape_request *take_request(struct fixture *fixture, const struct request *request)
+{
+    const struct query_refusal *refusal = &fixture->refusal;
+    if (!read_request(fixture, request)) {
+        fail_msg("%.*s: %d %s \"%.*s\": %s", SLICE_ARG(request->query), refusal->status, refusal->what,
+                 SLICE_ARG(refusal->subject), refusal->why);
     }
-    return &fixture->parameters;
+    return fixture->scrape;
+}
+
+static const struct scrape_request *take(struct fixture *fixture, const char *query)
+{
+    struct request request = {.query = slice_of(query)};
+    return take_request(fixture, &request);
 }
 
 static void clear(struct fixture *fixture)
 {
-    parameters_clear(&fixture->parameters);
+    scrape_request_release(fixture->scrape);
 }
 
 /* Reads a query that must be refused so; without a subject, that is NULL. */
 static void refuse(struct fixture *fixture, const char *query, int status, const char *what,
                    const char *subject, const char *why)
 {
-    struct parameter_refusal *refusal = &fixture->refusal;
-    *refusal = (struct parameter_refusal){0};
-    if (parameters_read(&fixture->parameters, &fixture->rules, slice_of(query), refusal))
-        fail_msg("%s is taken", query);
+    const struct query_refusal *refusal = &fixture->refusal;
+    struct request request = {.query = slice_of(query)};
+    if (read_request(fixture, &request)) fail_msg("%s is taken", query);
     if (refusal->status != status) fail_msg("%s: %d", query, refusal->status);
     assert_string_equal(refusal->what, what);
     assert_string_equal(refusal->why, why);
     if (subject && !slice_is(refusal->subject, subject))
         fail_msg("%s: \"%.*s\"", query, SLICE_ARG(refusal->subject));
     assert_int_equal(subject != NULL, refusal->subject.data != NULL);
-    parameters_clear(&fixture->parameters);
+    clear(fixture);
 }
 
 /* --- Targets --- */
 
 static void expect_targets(struct fixture *fixture, const char *query, const char *const *names)
 {
-    const struct target_list *targets = &take(fixture, query)->targets;
+    const struct target_list *targets = &take(fixture, query)->url_targets;
     for (size_t n = 0; names[n] || n < targets->count; n++) {
         if (n >= targets->count || !names[n]) fail_msg("%s: %zu targets", query, targets->count);
         assert_string_equal(targets->items[n]->name, names[n]);
@@ -116,16 +134,17 @@ static void test_targets_named_twice(void **state)
 static void test_labels_and_ports_of_targets(void **state)
 {
     struct fixture *fixture = *state;
-    struct options options = fixture->manager.options;
+    struct options *options = &manager_generation(fixture->manager.manager)->settings.options;
     char other[] = "server";
-    options.target_label = other;
-    fixture->rules.options = &options;
-    const struct target_list *targets = &take(fixture, "target=a&target=b:5")->targets;
+    const char *label = options->target_label;
+    options->target_label = other;
+    const struct target_list *targets = &take(fixture, "target=a&target=b:5")->url_targets;
     assert_string_equal(targets->items[0]->labels, "server=\"a\"");
     assert_string_equal(targets->items[0]->client->key.name, "a:11211");
     assert_string_equal(targets->items[1]->labels, "server=\"b:5\"");
     assert_string_equal(targets->items[1]->client->key.name, "b:5");
     clear(fixture);
+    options->target_label = label;
 }
 
 static void test_without_target(void **state)
@@ -144,9 +163,9 @@ static void test_path_without_targets(void **state)
     struct fixture *fixture = *state;
     static const char *const queries[] = {
         "", "target=", "target=a", "target=a:b:c", "target=/run/x", "target=a&target=b&target=c&target=d"};
-    fixture->rules.takes_targets = false;
+    fixture->takes_targets = false;
     for (size_t n = 0; n < ARRAY_LEN(queries); n++) {
-        assert_int_equal(take(fixture, queries[n])->targets.count, 0);
+        assert_int_equal(take(fixture, queries[n])->url_targets.count, 0);
         clear(fixture);
     }
     refuse(fixture, "target=%", 400, "malformed query", NULL,
@@ -193,21 +212,13 @@ static void test_unix_sockets(void **state)
     refuse(fixture, "target=/run/../run/m.sock", 403, "target", "/run/../run/m.sock", why);
 }
 
-/* Gives the rules a policy of one rule each, or NULL. */
+/* Puts a policy of one rule each in force, or NULL. */
 static void set_policy(struct fixture *fixture, const char *allow, const char *deny)
 {
-    struct policy *policy = policy_new();
-    struct policy_rule rule;
-    if (allow) {
-        assert_null(policy_rule_parse(&rule, slice_of(allow)));
-        assert_true(policy_add(&policy->allow, &rule));
-    }
-    if (deny) {
-        assert_null(policy_rule_parse(&rule, slice_of(deny)));
-        assert_true(policy_add(&policy->deny, &rule));
-    }
-    policy_release(fixture->rules.policy);
-    fixture->rules.policy = policy;
+    char text[256];
+    snprintf(text, sizeof(text), "scrape_policy: {allow: [%s%s%s], deny: [%s%s%s]}", allow ? "'" : "",
+             allow ? allow : "", allow ? "'" : "", deny ? "'" : "", deny ? deny : "", deny ? "'" : "");
+    manager_world_set(&fixture->manager, text);
 }
 
 static void test_policy(void **state)
@@ -227,7 +238,6 @@ static void test_policy(void **state)
     EXPECT_TARGETS(fixture, "target=/run/m.sock", "/run/m.sock");
     refuse(fixture, "target=cache-1", 403, "target", "cache-1",
            "no rule of scrape_policy allows cache-1:11211");
-    policy_release(fixture->rules.policy);
 }
 
 /* A server that is configured may be named, however it is written, as long as it is configured. */
@@ -243,13 +253,12 @@ static void test_policy_leaves_configured_servers_alone(void **state)
     refuse(fixture, "target=8.8.8.8:80", 403, "target", "8.8.8.8:80",
            "scrape_policy denies any, and this is 8.8.8.8:80");
     /* Someone who was let in does not let others in. */
-    assert_int_equal(take(fixture, "target=8.8.8.8")->targets.count, 1);
-    struct parameters holding = fixture->parameters;
+    assert_int_equal(take(fixture, "target=8.8.8.8")->url_targets.count, 1);
+    struct scrape_request *holding = fixture->scrape;
     target_list_clear(&fixture->manager.fleet.targets);
     refuse(fixture, "target=8.8.8.8", 403, "target", "8.8.8.8",
            "scrape_policy denies any, and this is 8.8.8.8:11211");
-    parameters_clear(&holding);
-    policy_release(fixture->rules.policy);
+    scrape_request_release(holding);
 }
 
 /* --- Shards --- */
@@ -262,10 +271,10 @@ static void test_shard(void **state)
         "be a pod's name that ends in -I";
     refuse(fixture, "target=a&shard=0/2", 400, "shard", "0/2",
            "only configured targets are divided into shards");
-    fixture->rules.takes_targets = false;
-    const struct parameters *parameters = take(fixture, "shard=1/3");
-    assert_int_equal(parameters->shard.index, 1);
-    assert_int_equal(parameters->shard.count, 3);
+    fixture->takes_targets = false;
+    const struct scrape_request *scrape = take(fixture, "shard=1/3");
+    assert_int_equal(scrape->shard.index, 1);
+    assert_int_equal(scrape->shard.count, 3);
     clear(fixture);
     assert_int_equal(take(fixture, "")->shard.count, 0);
     clear(fixture);
@@ -294,7 +303,7 @@ static void test_collectors(void **state)
     expect_commands(fixture, "target=a&collect[]=items&collect[]=slabs&collect[]=items",
                     stats | items | slabs);
     expect_commands(fixture, "target=a&collect=items", stats | items | slabs);
-    fixture->rules.takes_targets = false;
+    fixture->takes_targets = false;
     expect_commands(fixture, "", stats | items | slabs);
     expect_commands(fixture, "collect[]=slabs", stats | slabs);
 }
@@ -305,25 +314,23 @@ static void test_own_collectors(void **state)
     struct fixture *fixture = *state;
     unsigned stats = COMMAND_BIT(COMMAND_STATS);
     char query[128];
-    fixture->rules.takes_targets = false;
-    const struct parameters *parameters = take(fixture, "");
-    assert_false(parameters->narrowed);
+    fixture->takes_targets = false;
+    const struct scrape_request *scrape = take(fixture, "");
+    assert_int_equal(scrape->own_collectors, own_collectors(&fixture->manager.options));
     clear(fixture);
-    parameters = take(fixture, "collect[]=items");
-    assert_true(parameters->narrowed);
-    assert_int_equal(parameters->own_collectors, 0);
+    scrape = take(fixture, "collect[]=items");
+    assert_int_equal(scrape->own_collectors, 0);
     clear(fixture);
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
         snprintf(query, sizeof(query), "collect[]=%s", own_collector(own)->name);
-        parameters = take(fixture, query);
-        assert_true(parameters->narrowed);
-        assert_int_equal(parameters->own_collectors, OWN_BIT(own));
-        assert_int_equal(parameters->commands, stats);
+        scrape = take(fixture, query);
+        assert_int_equal(scrape->own_collectors, OWN_BIT(own));
+        assert_int_equal(scrape->commands, stats);
         clear(fixture);
     }
-    parameters = take(fixture, "collect[]=build&collect[]=items&collect[]=process");
-    assert_int_equal(parameters->own_collectors, OWN_BIT(OWN_BUILD) | OWN_BIT(OWN_PROCESS));
-    assert_int_equal(parameters->commands, stats | COMMAND_BIT(COMMAND_ITEMS));
+    scrape = take(fixture, "collect[]=build&collect[]=items&collect[]=process");
+    assert_int_equal(scrape->own_collectors, OWN_BIT(OWN_BUILD) | OWN_BIT(OWN_PROCESS));
+    assert_int_equal(scrape->commands, stats | COMMAND_BIT(COMMAND_ITEMS));
     clear(fixture);
 }
 
@@ -384,25 +391,23 @@ static void test_modules_of_a_file(void **state)
     struct fixture *fixture = *state;
     unsigned stats = COMMAND_BIT(COMMAND_STATS), sizes = COMMAND_BIT(COMMAND_SIZES);
     manager_world_set(&fixture->manager, "modules: {m: {timeout: 100ms, collectors: [sizes]}}");
-    fixture->rules.generation = manager_generation(fixture->manager.manager);
-    const struct parameters *parameters = take(fixture, "module=m&target=a");
-    assert_int_equal(parameters->commands, stats | sizes);
-    assert_int_equal(parameters->targets.items[0]->profile->timeout_ms, 100);
-    assert_int_equal(parameters->targets.items[0]->profile->commands, stats | sizes);
+    const struct scrape_request *scrape = take(fixture, "module=m&target=a");
+    assert_int_equal(scrape->commands, stats | sizes);
+    assert_int_equal(scrape->url_targets.items[0]->profile->timeout_ms, 100);
+    assert_int_equal(scrape->url_targets.items[0]->profile->commands, stats | sizes);
     clear(fixture);
-    assert_int_equal(take(fixture, "target=a")->targets.items[0]->profile->timeout_ms, 2000);
+    assert_int_equal(take(fixture, "target=a")->url_targets.items[0]->profile->timeout_ms, 2000);
     clear(fixture);
-    assert_int_equal(take(fixture, "target=a&module=m")->targets.items[0]->profile->timeout_ms, 100);
+    assert_int_equal(take(fixture, "target=a&module=m")->url_targets.items[0]->profile->timeout_ms, 100);
     clear(fixture);
     expect_commands(fixture, "collect[]=sizes&target=a&module=m", stats | sizes);
     expect_commands(fixture, "collect[]=stats&target=a&module=m", stats);
     refuse(fixture, "target=a&collect[]=items&module=m", 400, "collector", "items",
            "it is not enabled, see --collector.*");
     refuse(fixture, "target=a&module=M", 400, "unknown module", "M", "");
-    fixture->rules.takes_targets = false;
+    fixture->takes_targets = false;
     refuse(fixture, "module=m", 400, "module", "m", "configured targets have the module of their group");
-    fixture->rules.commands = stats | sizes;
-    expect_commands(fixture, "", stats | sizes);
+    expect_commands(fixture, "", fixture->manager.options.collectors | sizes);
     expect_commands(fixture, "collect[]=sizes", stats | sizes);
 }
 
@@ -429,9 +434,96 @@ static void test_longest_query(void **state)
     static char query[REQUEST_HEAD_MAX + 1];
     memset(query, 'x', REQUEST_HEAD_MAX);
     memcpy(query, "target=a&name[]=", 16);
-    const struct parameters *parameters = take(fixture, query);
-    assert_int_equal(parameters->names.len, REQUEST_HEAD_MAX - 16 + 1);
+    const struct scrape_request *scrape = take(fixture, query);
+    assert_int_equal(scrape->names.len, REQUEST_HEAD_MAX - 16 + 1);
     clear(fixture);
+}
+
+/* --- Headers --- */
+
+static void test_formats(void **state)
+{
+    static const struct {
+        const char *accept;
+        enum format format;
+        const char *content_type;
+    } rows[] = {
+        {"", FORMAT_TEXT, "text/plain; version=0.0.4; charset=utf-8"},
+        {"text/html", FORMAT_TEXT, "text/plain; version=0.0.4; charset=utf-8"},
+        {"text/plain;version=0.0.4;escaping=dots", FORMAT_TEXT,
+         "text/plain; version=0.0.4; charset=utf-8; escaping=dots"},
+        {"text/plain;escaping=nobody-knows", FORMAT_TEXT, "text/plain; version=0.0.4; charset=utf-8"},
+        {"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.1",
+         FORMAT_OPENMETRICS,
+         "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"},
+        {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;"
+         "escaping=underscores",
+         FORMAT_PROTOBUF,
+         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; "
+         "escaping=underscores"},
+    };
+    struct fixture *fixture = *state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct request request = {.query = SLICE("target=a"),
+                                  .headers[HEADER_ACCEPT] = slice_of(rows[n].accept)};
+        const struct scrape_request *scrape = take_request(fixture, &request);
+        assert_int_equal(scrape->format, rows[n].format);
+        assert_string_equal(scrape->content_type, rows[n].content_type);
+        clear(fixture);
+    }
+}
+
+/* What Prometheus gives, less the offset of a quarter of a second; a target's own time is in its profile. */
+static void test_timeouts(void **state)
+{
+    static const struct {
+        const char *header;
+        uint64_t timeout_ms;
+    } rows[] = {
+        {"", SCRAPE_NO_TIMEOUT},
+        {"10", 9750},
+        {"1", 750},
+        {"0.25", 125},
+        {"0.001", 1},
+        {"1e1", 9750},
+        {"0", SCRAPE_NO_TIMEOUT},
+        {"-1", SCRAPE_NO_TIMEOUT},
+        {"ten", SCRAPE_NO_TIMEOUT},
+    };
+    struct fixture *fixture = *state;
+    log_configure(LOG_ERROR, LOG_LOGFMT, 2);
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct request request = {.query = SLICE("target=a"),
+                                  .headers[HEADER_SCRAPE_TIMEOUT] = slice_of(rows[n].header)};
+        for (unsigned url = 0; url < 2; url++) {
+            fixture->takes_targets = url;
+            uint64_t timeout_ms = take_request(fixture, &request)->timeout_ms;
+            if (timeout_ms != rows[n].timeout_ms)
+                fail_msg("\"%s\": %ju", rows[n].header, (uintmax_t) timeout_ms);
+            clear(fixture);
+        }
+    }
+}
+
+/* Anybody can send such headers as fast as they like. */
+static void test_malformed_timeouts_are_logged_once_a_minute(void **state)
+{
+    struct fixture *fixture = *state;
+    struct request request = {.query = SLICE("target=a"), .headers[HEADER_SCRAPE_TIMEOUT] = SLICE("soon")};
+    char text[4096];
+    int log = memfd_create("log", 0);
+    assert_true(log >= 0);
+    log_configure(LOG_WARN, LOG_LOGFMT, log);
+    for (unsigned n = 0; n < 100; n++) {
+        take_request(fixture, &request);
+        clear(fixture);
+    }
+    ssize_t len = pread(log, text, sizeof(text), 0);
+    assert_true(len > 0 && len < 1000);
+    assert_int_equal(memchr(text, '\n', (size_t) len), text + len - 1);
+    assert_non_null(memmem(text, (size_t) len, "value=soon", strlen("value=soon")));
+    log_configure(LOG_ERROR, LOG_LOGFMT, 2);
+    close(log);
 }
 
 int main(void)
@@ -459,6 +551,9 @@ int main(void)
         TEST(test_what_is_not_there_yet),
         TEST(test_malformed_escapes),
         TEST(test_longest_query),
+        TEST(test_formats),
+        TEST(test_timeouts),
+        TEST(test_malformed_timeouts_are_logged_once_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,137 @@
+#include "gather/expose.h"
+
+#include "base/container.h"
+#include "collectors/build.h"
+#include "collectors/fleet.h"
+#include "collectors/process.h"
+#include "collectors/targets.h"
+#include "metrics/registry.h"
+
+#include <stdlib.h>
+
+struct exposure {
+    struct source source;
+    struct gather *gather;          /* held */
+    struct scrape_request *request; /* held */
+    struct exposition exposition;
+    struct fleet_walk fleet; /* of a gather that asked somebody */
+    struct process_walk process, memcached_process;
+    struct telemetry_walk telemetry;
+    struct manager_walk manager;
+    struct walk build;
+    gather_fn on_end;
+    void *context;
+};
+
+/* --- The collectors of the exporter itself --- */
+
+const struct collector *own_collector(enum own_collector own)
+{
+    static const struct collector *const collectors[] = {
+        [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
+        [OWN_BUILD] = &build_collector,
+        [OWN_TELEMETRY] = &telemetry_collector,
+        [OWN_TARGETS] = &targets_collector,
+        [OWN_PROCESS] = &process_collector,
+    };
+    return collectors[own];
+}
+
+unsigned own_collectors(const struct options *options)
+{
+    unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS);
+    if (options->disable_exporter_metrics) return set;
+    if (options->collect_build) set |= OWN_BIT(OWN_BUILD);
+    if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY) | OWN_BIT(OWN_TARGETS);
+    if (options->collect_process) set |= OWN_BIT(OWN_PROCESS);
+    return set;
+}
+
+/* Starts the walk over one of them; NULL when it has nothing to say. */
+static struct walk *start_own_walk(struct exposure *exposure, enum own_collector own)
+{
+    const char *pid_file = exposure->request->pid_file;
+    struct telemetry *telemetry = exposure->gather->telemetry;
+    switch (own) {
+    case OWN_MEMCACHED_PROCESS:
+        if (!pid_file || !pid_file[0]) return NULL;
+        process_walk_pid_file(&exposure->memcached_process, pid_file);
+        return &exposure->memcached_process.walk;
+    case OWN_BUILD:
+        build_walk(&exposure->build);
+        return &exposure->build;
+    case OWN_TELEMETRY:
+        telemetry_walk_init(&exposure->telemetry, telemetry);
+        return &exposure->telemetry.walk;
+    case OWN_TARGETS:
+        if (!telemetry->manager) return NULL;
+        manager_walk_init(&exposure->manager, telemetry->manager, telemetry->reload);
+        return &exposure->manager.walk;
+    case OWN_PROCESS:
+        process_walk_self(&exposure->process);
+        return &exposure->process.walk;
+    case OWN_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+int expose_check(struct buffer *error)
+{
+    struct registry registry;
+    registry_init(&registry);
+    int result = registry_add(&registry, fleet_collector(), error);
+    for (enum own_collector own = 0; own < OWN_COUNT && result == 0; own++)
+        result = registry_add(&registry, own_collector(own), error);
+    return result;
+}
+
+/* --- The exposition --- */
+
+static bool exposure_fill(struct source *source, struct buffer *out, size_t want)
+{
+    struct exposure *exposure = container_of(source, struct exposure, source);
+    return exposition_fill(&exposure->exposition, out, want);
+}
+
+static void exposure_free(struct exposure *exposure)
+{
+    fleet_walk_deinit(&exposure->fleet);
+    exposition_deinit(&exposure->exposition);
+    gather_release(exposure->gather);
+    scrape_request_release(exposure->request);
+    free(exposure);
+}
+
+static void exposure_release(struct source *source)
+{
+    struct exposure *exposure = container_of(source, struct exposure, source);
+    gather_fn on_end = exposure->on_end;
+    void *context = exposure->context;
+    exposure_free(exposure);
+    if (on_end) on_end(context);
+}
+
+struct source *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end, void *context)
+{
+    struct exposure *exposure = calloc(1, sizeof(*exposure));
+    if (!exposure) return NULL;
+    exposure->source = (struct source){.fill = exposure_fill, .release = exposure_release};
+    exposure->gather = gather_hold(gather);
+    exposure->request = scrape_request_hold(request);
+    exposure->on_end = on_end;
+    exposure->context = context;
+    exposition_init(&exposure->exposition, request->format, buffer_slice(&request->names));
+    if (gather->fan_out) {
+        if (fleet_walk_init(&exposure->fleet, gather->fan_out, request->commands, request->with_labels) < 0) {
+            exposure_free(exposure);
+            return NULL;
+        }
+        exposition_add(&exposure->exposition, &exposure->fleet.walk);
+    }
+    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
+        struct walk *walk = request->own_collectors & OWN_BIT(own) ? start_own_walk(exposure, own) : NULL;
+        if (walk) exposition_add(&exposure->exposition, walk);
+    }
+    return &exposure->source;
+}
