@@ -88,20 +88,25 @@ static void append_subject(const struct address *address, const union endpoint *
     buffer_append_char(out, ')');
 }
 
-/* By a rule that denies it, or by none that allows it: NULL. */
-static enum policy_verdict forbid(const struct policy_rule *rule, const struct address *address,
+/* `reason` begins the line: "scrape_policy denies private, and this is ". */
+static enum policy_verdict forbid(const char *reason, const struct address *address,
                                   const union endpoint *endpoint, char *why)
 {
     struct buffer line;
     buffer_init(&line, 1024);
-    if (rule)
-        buffer_printf(&line, "scrape_policy denies %s, and this is ", rule->text);
-    else
-        buffer_append_string(&line, "no rule of scrape_policy allows ");
+    buffer_append_string(&line, reason);
     append_subject(address, endpoint, &line);
     snprintf(why, POLICY_WHY_MAX, "%.*s", SLICE_ARG(buffer_slice(&line)));
     buffer_deinit(&line);
     return POLICY_FORBIDDEN;
+}
+
+static enum policy_verdict forbid_by_rule(const struct policy_rule *rule, const struct address *address,
+                                          const union endpoint *endpoint, char *why)
+{
+    char reason[2 * ADDRESS_HOST_MAX];
+    snprintf(reason, sizeof(reason), "scrape_policy denies %s, and this is ", rule->text);
+    return forbid(reason, address, endpoint, why);
 }
 
 /* Whether a part of the path is "." or "..": such a path leads elsewhere than a pattern can tell. */
@@ -119,7 +124,7 @@ static enum policy_verdict check_path(const struct policy *policy, const struct 
     const struct policy_rule *rule = NULL;
     const char *reason = NULL;
     if (match_any(&policy->deny, address, NULL, &rule) == POLICY_MATCH)
-        return forbid(rule, address, NULL, why);
+        return forbid_by_rule(rule, address, NULL, why);
     if (match_any(&policy->allow, address, NULL, &rule) != POLICY_MATCH)
         reason = unix_forbidden;
     else if (has_dots(slice_of(address->host)))
@@ -129,16 +134,47 @@ static enum policy_verdict check_path(const struct policy *policy, const struct 
     return POLICY_FORBIDDEN;
 }
 
+/* What is allowed where the policy does not say it. */
+static const struct policy_rules *default_allow(void)
+{
+    static struct policy_rule private;
+    static const struct policy_rules rules = {&private, 1};
+    if (!private.list) policy_rule_parse(&private, SLICE("private"));
+    return &rules;
+}
+
+/* Whether a special address is meant by one of the rules. */
+static bool is_meant(const struct policy_rules *allow, const struct address *address,
+                     const union endpoint *endpoint)
+{
+    for (size_t n = 0; n < allow->count; n++) {
+        if (policy_rule_means_special(&allow->items[n], address, endpoint)) return true;
+    }
+    return false;
+}
+
 enum policy_verdict policy_check(const struct policy *policy, const struct address *address,
                                  const union endpoint *endpoint, char why[POLICY_WHY_MAX])
 {
+    const struct policy_rules *allow = policy->allow.count ? &policy->allow : default_allow();
     const struct policy_rule *rule = NULL;
     if (address->kind == ADDRESS_UNIX) return check_path(policy, address, why);
     enum policy_match denied = match_any(&policy->deny, address, endpoint, &rule);
-    if (denied == POLICY_MATCH) return forbid(rule, address, endpoint, why);
-    enum policy_match allowed =
-        policy->allow.count ? match_any(&policy->allow, address, endpoint, &rule) : POLICY_MATCH;
-    if (allowed == POLICY_NO_MATCH) return forbid(NULL, address, endpoint, why);
-    bool later = denied == POLICY_MATCH_LATER || allowed == POLICY_MATCH_LATER;
-    return later ? POLICY_UNRESOLVED : POLICY_ALLOWED;
+    if (denied == POLICY_MATCH) return forbid_by_rule(rule, address, endpoint, why);
+    const char *special = policy_special_name(address, endpoint);
+    if (special && !is_meant(allow, address, endpoint)) {
+        char reason[128];
+        snprintf(reason, sizeof(reason),
+                 "unless scrape_policy allows just that, %s may not be scraped by URL: ", special);
+        return forbid(reason, address, endpoint, why);
+    }
+    enum policy_match allowed = match_any(allow, address, endpoint, &rule);
+    if (allowed == POLICY_NO_MATCH)
+        return forbid(policy->allow.count ? "no rule of scrape_policy allows "
+                                          : "only private addresses may be scraped by URL, not ",
+                      address, endpoint, why);
+    /* What a name leads to may be special, whatever allows the name. */
+    bool later = address->kind == ADDRESS_NAME && !endpoint;
+    return later || denied == POLICY_MATCH_LATER || allowed == POLICY_MATCH_LATER ? POLICY_UNRESOLVED
+                                                                                  : POLICY_ALLOWED;
 }

@@ -1,13 +1,14 @@
 /*
- * Which servers may be scraped by those who name them in a URL: lists of rules, of what is allowed and what
- * is denied. Pure: resolves nothing, but judges what names were resolved to.
+ * Which servers may be scraped by those who name them in a URL: lists of rules, of what is allowed and what is
+ * denied. Pure: resolves nothing, but judges what names were resolved to.
  *
- * What is denied is denied whatever allows it. Where something is allowed, all else is forbidden; without an
- * allow rule everything is allowed that is not denied, but for unix sockets: those need a rule that names
- * them. So does a policy without any rule, which is that of an exporter that was given none.
+ * Without an allow rule, `private` is allowed: the private networks and this machine. What is denied is denied
+ * whatever allows it. Addresses that are of no use to a scrape, and of much use to an attacker (metadata of clouds,
+ * link-local, multicast, broadcast, unspecified), are denied unless a rule means just them: see
+ * policy_rule_means_special. A unix socket needs a rule that names its path.
  *
  * It says nothing of the servers that are configured, which may be scraped anyhow, nor of what is behind an
- * address: a proxy or a translator (NAT64) may lead anywhere.
+ * address: a proxy may lead anywhere.
  */
 #ifndef NET_POLICY_H
 #define NET_POLICY_H
@@ -41,7 +42,7 @@ enum policy_verdict {
 /* Without rules, and with one reference. NULL when out of memory. */
 struct policy *policy_new(void);
 
-/* The one without rules that is always there; holding and releasing it is harmless. */
+/* The one without rules, which is the default, and always there; holding and releasing it is harmless. */
 struct policy *policy_none(void);
 
 /* Appends a copy of the rule to policy->allow or policy->deny. False when out of memory. */

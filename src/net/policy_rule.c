@@ -6,8 +6,8 @@
 
 #include <arpa/inet.h>
 
-static const char expected_rule[] =
-    "any, private, a network such as 10.0.0.0/8, a host such as *.example.com:11211, or unix:/path";
+static const char expected_rule[] = "any, private, loopback, link-local, metadata, a network such as "
+                                    "10.0.0.0/8, a host such as *.example.com:11211, or unix:/path";
 static const char expected_clean[] = "a rule without blanks and control characters";
 static const char expected_short[] = "a rule of at most 253 bytes";
 static const char expected_path[] = "an absolute path after unix:";
@@ -17,35 +17,7 @@ static const char expected_v6[] =
     "an IPv6 network such as fd00::/8, in brackets if a port follows: [fd00::/8]:11211";
 static const char expected_host[] = "a host of letters, digits, '-', '_', '.' and the wildcards * and ?";
 
-/* IPv4 addresses are ::ffff:a.b.c.d, below these bits. */
-#define MAPPED_BITS 96
-
-#define MAPPED(a, b, c, d, len)                                                                              \
-    {                                                                                                        \
-        {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}}}, MAPPED_BITS + (len)                      \
-    }
-
-static const struct network private_networks[] = {
-    MAPPED(10, 0, 0, 0, 8),       MAPPED(172, 16, 0, 0, 12), MAPPED(192, 168, 0, 0, 16),
-    MAPPED(100, 64, 0, 0, 10),    MAPPED(127, 0, 0, 0, 8),   {{{{0xfc}}}, 7},
-    {IN6ADDR_LOOPBACK_INIT, 128},
-};
-
-/* Where clouds answer with credentials, in the midst of private networks. */
-static const struct network metadata_networks[] = {
-    MAPPED(100, 100, 100, 200, 32),
-    {{{{0xfd, 0x00, 0x0e, 0xc2}}}, 32},
-    {{{{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, 0x54}}}, 128},
-};
-
 /* --- Reading --- */
-
-static struct in6_addr map_v4(struct in_addr v4)
-{
-    struct in6_addr v6 = {.s6_addr = {[10] = 0xff, 0xff}};
-    memcpy(&v6.s6_addr[12], &v4, sizeof(v4));
-    return v6;
-}
 
 /* The text fits, since no rule is longer than the longest host. */
 static void set_pattern(struct policy_rule *rule, enum policy_rule_kind kind, struct slice text)
@@ -94,8 +66,8 @@ static const char *read_network(struct policy_rule *rule, struct slice text)
         len = longest;
     else if (!number_parse_u64(bits, &len) || len > longest)
         return expected;
-    if (!is_v6) rule->network.prefix = map_v4(v4);
-    rule->network.bits = (unsigned) len + (is_v6 ? 0 : MAPPED_BITS);
+    if (!is_v6) rule->network.prefix = network_map_v4(v4);
+    rule->network.bits = (unsigned) len + (is_v6 ? 0 : NETWORK_MAPPED_BITS);
     rule->kind = POLICY_NETWORK;
     return NULL;
 }
@@ -107,8 +79,9 @@ static const char *read_host(struct policy_rule *rule, struct slice host)
         rule->kind = POLICY_ANY;
         return NULL;
     }
-    if (slice_is(host, "private")) {
-        rule->kind = POLICY_PRIVATE;
+    rule->list = network_list_find(host);
+    if (rule->list) {
+        rule->kind = POLICY_LIST;
         return NULL;
     }
     if (host.len && (memchr(host.data, '/', host.len) || consists_of(host, "0123456789.")))
@@ -196,39 +169,18 @@ static bool matches_pattern(const char *pattern, struct slice text, char fence)
     return *pattern == '\0';
 }
 
-static bool is_v4(const struct in6_addr *bytes)
-{
-    return IN6_IS_ADDR_V4MAPPED(bytes);
-}
-
-/* An IPv6 network such as ::/0 has no part of the IPv4 addresses. */
-static bool is_in(const struct network *network, const struct in6_addr *bytes)
-{
-    unsigned whole = network->bits / 8, rest = network->bits % 8;
-    if (network->bits < MAPPED_BITS && is_v4(bytes)) return false;
-    if (memcmp(&network->prefix, bytes, whole) != 0) return false;
-    return rest == 0 || (network->prefix.s6_addr[whole] ^ bytes->s6_addr[whole]) >> (8 - rest) == 0;
-}
-
-static bool is_in_any(const struct network *networks, size_t count, const struct in6_addr *bytes)
-{
-    for (size_t n = 0; n < count; n++) {
-        if (is_in(&networks[n], bytes)) return true;
-    }
-    return false;
-}
-
 static bool matches_bytes(const struct policy_rule *rule, const struct in6_addr *bytes)
 {
     char text[INET_ADDRSTRLEN];
     switch (rule->kind) {
-    case POLICY_PRIVATE:
-        return is_in_any(private_networks, ARRAY_LEN(private_networks), bytes) &&
-               !is_in_any(metadata_networks, ARRAY_LEN(metadata_networks), bytes);
+    case POLICY_ANY:
+        return true;
+    case POLICY_LIST:
+        return network_list_has(rule->list, bytes);
     case POLICY_NETWORK:
-        return is_in(&rule->network, bytes);
+        return network_has(&rule->network, bytes);
     case POLICY_LITERAL:
-        if (!is_v4(bytes)) return false;
+        if (!network_is_v4(bytes)) return false;
         inet_ntop(AF_INET, &bytes->s6_addr[12], text, sizeof(text));
         return matches_pattern(rule->pattern, slice_of(text), '\0');
     default:
@@ -236,25 +188,13 @@ static bool matches_bytes(const struct policy_rule *rule, const struct in6_addr 
     }
 }
 
-static struct in6_addr bytes_of(const union endpoint *endpoint)
-{
-    return endpoint->any.sa_family == AF_INET ? map_v4(endpoint->v4.sin_addr) : endpoint->v6.sin6_addr;
-}
-
-/* The address that the unspecified one leads to; any other is itself. */
-static struct in6_addr this_machine(struct in6_addr bytes)
-{
-    static const struct in6_addr nowhere = {.s6_addr = {[10] = 0xff, 0xff}};
-    if (IN6_IS_ADDR_UNSPECIFIED(&bytes)) return in6addr_loopback;
-    if (memcmp(&bytes, &nowhere, sizeof(bytes)) == 0) return map_v4((struct in_addr){htonl(INADDR_LOOPBACK)});
-    return bytes;
-}
-
 static bool matches_endpoint(const struct policy_rule *rule, const union endpoint *endpoint)
 {
-    struct in6_addr bytes = bytes_of(endpoint);
-    struct in6_addr meant = this_machine(bytes);
-    return matches_bytes(rule, &bytes) || matches_bytes(rule, &meant);
+    struct meanings all = meanings_of(endpoint);
+    for (size_t n = 0; n < all.count; n++) {
+        if (matches_bytes(rule, &all.items[n])) return true;
+    }
+    return false;
 }
 
 static bool matches_name(const struct policy_rule *rule, struct slice name)
@@ -285,4 +225,60 @@ enum policy_match policy_rule_match(const struct policy_rule *rule, const struct
         return POLICY_MATCH_LATER;
     }
     return matches ? POLICY_MATCH : POLICY_NO_MATCH;
+}
+
+/* --- Special addresses --- */
+
+/* Of a name, what it was resolved to; of a literal, itself. NULL for all others. */
+static const union endpoint *place_of(const struct address *address, const union endpoint *endpoint,
+                                      union endpoint *literal)
+{
+    if (endpoint) return endpoint;
+    return address->kind == ADDRESS_IP && address_endpoint(address, literal) ? literal : NULL;
+}
+
+const char *policy_special_name(const struct address *address, const union endpoint *endpoint)
+{
+    union endpoint literal;
+    const union endpoint *place = place_of(address, endpoint, &literal);
+    if (!place) return NULL;
+    struct meanings meanings = meanings_of(place);
+    const struct network_list *special = network_list_special(&meanings);
+    return special ? special->of : NULL;
+}
+
+bool policy_rule_means_special(const struct policy_rule *rule, const struct address *address,
+                               const union endpoint *endpoint)
+{
+    union endpoint literal;
+    const union endpoint *place = place_of(address, endpoint, &literal);
+    if (!place) return false;
+    struct meanings meanings = meanings_of(place);
+    const struct network_list *special = network_list_special(&meanings);
+    if (!special || policy_rule_match(rule, address, place) != POLICY_MATCH) return false;
+    if (rule->kind == POLICY_ANY || rule->list == special) return true;
+    if (rule->kind != POLICY_NETWORK) return false;
+    for (size_t n = 0; n < special->count; n++) {
+        if (rule->network.bits >= special->networks[n].bits &&
+            network_has(&special->networks[n], &rule->network.prefix))
+            return true;
+    }
+    return false;
+}
+
+/* --- Doubts --- */
+
+const char *policy_rule_doubt(const struct policy_rule *rule, const struct policy_rule *others, size_t count)
+{
+    if (rule->kind == POLICY_NAME && !strpbrk(rule->pattern, ".*?"))
+        return "is taken for the name of a host; the words are any, private, loopback, link-local and "
+               "metadata";
+    const struct network *other = rule->kind == POLICY_NETWORK ? network_counterpart(&rule->network) : NULL;
+    for (size_t n = 0; other && n < count; n++) {
+        if (others[n].kind == POLICY_NETWORK && network_equal(&others[n].network, other)) return NULL;
+    }
+    if (!other) return NULL;
+    return rule->network.bits >= NETWORK_MAPPED_BITS && network_is_v4(&rule->network.prefix)
+               ? "denies IPv4 addresses alone, not the IPv6 ones of the same kind"
+               : "denies IPv6 addresses alone, not the IPv4 ones of the same kind";
 }

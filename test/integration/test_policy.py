@@ -247,6 +247,18 @@ def test_odd_spellings_of_an_address(started_with, fake, target):
 def test_metadata_services_are_not_private(started_with):
     started = started_with({"allow": ["private"]})
     port = free_port()
-    assert_forbidden(started, f"169.254.169.254:{port}", "no rule of scrape_policy allows")
+    assert_forbidden(started, f"169.254.169.254:{port}", "a metadata address of a cloud may not be scraped by URL")
     assert_forbidden(started, f"8.8.8.8:{port}", "no rule of scrape_policy allows")
     assert started.scrape(f"127.0.0.1:{port}").state() == "refused"
+
+
+def test_without_a_policy_private_addresses_alone(exporter):
+    started = exporter(targets=None)
+    port = free_port()
+    assert_forbidden(started, f"8.8.8.8:{port}", "only private addresses may be scraped by URL")
+    for target in ("169.254.169.254", "[fe80::1%25lo]", "224.0.0.1", "255.255.255.255", "0.0.0.0", "[::]", "[64:ff9b::a9fe:a9fe]",
+                   "[2002:a9fe:a9fe::]", "[::ffff:169.254.169.254]", "100.100.100.200", "[fd00:ec2::254]"):
+        assert_forbidden(started, f"{target}:{port}", "may not be scraped by URL")
+    assert_forbidden(started, "unix:/run/m.sock", "unix socket")
+    assert started.scrape(f"127.0.0.1:{port}").state() == "refused"
+    assert started.scrape(f"localhost:{port}").state() == "refused"

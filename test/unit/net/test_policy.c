@@ -60,19 +60,102 @@ static void expect(const struct policy *policy, const char *asked, const char *l
 #define UNIX_FORBIDDEN                                                                                       \
     "a unix socket may be scraped by URL only if it is configured or scrape_policy allows its path"
 
-static void test_without_rules_all_but_unix_sockets(void **state)
+static void test_without_rules_private_addresses_alone(void **state)
 {
+    static const char *const allowed[] = {
+        "10.1.2.3",        "172.16.0.1", "192.168.1.1", "100.64.0.1",        "127.0.0.1",
+        "127.1.2.3:22122", "[::1]",      "[fd12::1]",   "[::ffff:10.0.0.1]",
+    };
+    static const char *const forbidden[][2] = {
+        {"8.8.8.8:53", "only private addresses may be scraped by URL, not 8.8.8.8:53"},
+        {"[2001:db8::1]", "only private addresses may be scraped by URL, not [2001:db8::1]:11211"},
+        {"169.254.169.254:80", "a metadata address of a cloud"},
+        {"169.254.170.2:80", "a metadata address of a cloud"},
+        {"100.100.100.200:80", "a metadata address of a cloud"},
+        {"[fd00:ec2::254]:80", "a metadata address of a cloud"},
+        {"169.254.1.1", "a link-local address"},
+        {"[fe80::1%lo]", "a link-local address"},
+        {"224.0.0.1", "a multicast address"},
+        {"[ff02::1]", "a multicast address"},
+        {"255.255.255.255", "the broadcast address"},
+        {"0.0.0.0", "the unspecified address"},
+        {"0.1.2.3", "the unspecified address"},
+        {"[::]", "the unspecified address"},
+        /* The same in the forms that tunnels and translators take apart. */
+        {"[::ffff:169.254.169.254]:80", "a metadata address of a cloud"},
+        {"[::169.254.169.254]:80", "a metadata address of a cloud"},
+        {"[64:ff9b::169.254.169.254]:80", "a metadata address of a cloud"},
+        {"[64:ff9b:1::169.254.169.254]:80", "a metadata address of a cloud"},
+        {"[2002:a9fe:a9fe::1]:80", "a metadata address of a cloud"},
+        {"[2001:0:1::5601:5601]:80", "a metadata address of a cloud"},
+        {"[::ffff:0.0.0.0]", "the unspecified address"},
+        {"[64:ff9b::e000:1]", "a multicast address"},
+        {"/run/m.sock", UNIX_FORBIDDEN},
+    };
     struct policy *empty = make_policy("", "");
     struct policy *const policies[] = {policy_none(), empty};
+    char why[POLICY_WHY_MAX];
     (void) state;
-    for (size_t n = 0; n < ARRAY_LEN(policies); n++) {
-        expect(policies[n], "cache-1", NULL, POLICY_ALLOWED, NULL);
-        expect(policies[n], "cache-1", "169.254.169.254", POLICY_ALLOWED, NULL);
-        expect(policies[n], "8.8.8.8:53", NULL, POLICY_ALLOWED, NULL);
-        expect(policies[n], "[::1]", NULL, POLICY_ALLOWED, NULL);
-        expect(policies[n], "/run/m.sock", NULL, POLICY_FORBIDDEN, UNIX_FORBIDDEN);
+    for (size_t p = 0; p < ARRAY_LEN(policies); p++) {
+        for (size_t n = 0; n < ARRAY_LEN(allowed); n++)
+            expect(policies[p], allowed[n], NULL, POLICY_ALLOWED, NULL);
+        for (size_t n = 0; n < ARRAY_LEN(forbidden); n++) {
+            if (check(policies[p], forbidden[n][0], NULL, why) != POLICY_FORBIDDEN ||
+                !strstr(why, forbidden[n][1]))
+                fail_msg("%s: %s", forbidden[n][0], why);
+        }
+        expect(policies[p], "cache-1", NULL, POLICY_UNRESOLVED, NULL);
+        expect(policies[p], "cache-1", "10.0.0.1", POLICY_ALLOWED, NULL);
+        expect(policies[p], "cache-1", "8.8.8.8", POLICY_FORBIDDEN,
+               "only private addresses may be scraped by URL, not cache-1:11211 (8.8.8.8:11211)");
+        expect(
+            policies[p], "cache-1:80", "169.254.169.254", POLICY_FORBIDDEN,
+            "unless scrape_policy allows just that, a metadata address of a cloud may not be scraped by URL: "
+            "cache-1:80 (169.254.169.254:80)");
     }
     policy_release(empty);
+}
+
+/* A range that has special addresses among others does not mean them. */
+static void test_special_addresses_are_meant_or_denied(void **state)
+{
+    static const struct {
+        const char *allow, *asked;
+        bool allowed;
+    } rows[] = {
+        {"100.64.0.0/10", "100.100.100.201", true},
+        {"100.64.0.0/10", "100.100.100.200", false},
+        {"fd00::/8", "[fd00:ec2::254]", false},
+        {"0.0.0.0/0", "169.254.169.254", false},
+        {"169.254.0.0/16", "169.254.1.1", true},
+        {"169.254.0.0/16", "169.254.169.254", false},
+        {"169.254.169.254", "169.254.169.254", true},
+        {"metadata", "169.254.169.254", true},
+        {"metadata", "100.100.100.200", true},
+        {"metadata", "169.254.1.1", false},
+        {"link-local", "169.254.1.1", true},
+        {"link-local", "[fe80::1%lo]", true},
+        {"link-local", "169.254.169.254", false},
+        {"any", "169.254.169.254", true},
+        {"any", "224.0.0.1", true},
+        {"any", "0.0.0.0", true},
+        {"169.254.*", "169.254.1.1", false},
+        {"loopback", "127.0.0.1", true},
+        {"loopback", "10.0.0.1", false},
+        {"loopback", "0.0.0.0", false},
+        {"224.0.0.0/8", "224.0.0.1", true},
+        {"private", "[64:ff9b::10.0.0.1]", true},
+        {"::/0", "[64:ff9b::169.254.169.254]", false},
+    };
+    char why[POLICY_WHY_MAX];
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct policy *policy = make_policy(rows[n].allow, "");
+        enum policy_verdict verdict = check(policy, rows[n].asked, NULL, why);
+        if (verdict != (rows[n].allowed ? POLICY_ALLOWED : POLICY_FORBIDDEN))
+            fail_msg("%s: %s: %s", rows[n].allow, rows[n].asked, why);
+        policy_release(policy);
+    }
 }
 
 static void test_allow(void **state)
@@ -81,24 +164,28 @@ static void test_allow(void **state)
     (void) state;
     expect(policy, "10.0.0.1", NULL, POLICY_ALLOWED, NULL);
     expect(policy, "8.8.8.8", NULL, POLICY_FORBIDDEN, "no rule of scrape_policy allows 8.8.8.8:11211");
-    expect(policy, "a.example.com", NULL, POLICY_ALLOWED, NULL);
+    expect(policy, "a.example.com", NULL, POLICY_UNRESOLVED, NULL);
     expect(policy, "a.example.com", "8.8.8.8", POLICY_ALLOWED, NULL);
+    expect(policy, "a.example.com", "169.254.169.254", POLICY_FORBIDDEN,
+           "unless scrape_policy allows just that, a metadata address of a cloud may not be scraped by URL: "
+           "a.example.com:11211 (169.254.169.254:11211)");
     expect(policy, "a.example.com:80", NULL, POLICY_UNRESOLVED, NULL);
     expect(policy, "a.example.com:80", "8.8.8.8", POLICY_FORBIDDEN,
            "no rule of scrape_policy allows a.example.com:80 (8.8.8.8:80)");
     expect(policy, "other", NULL, POLICY_UNRESOLVED, NULL);
     expect(policy, "other", "192.168.0.1", POLICY_ALLOWED, NULL);
     expect(policy, "other", "169.254.169.254", POLICY_FORBIDDEN,
-           "no rule of scrape_policy allows other:11211 (169.254.169.254:11211)");
+           "unless scrape_policy allows just that, a metadata address of a cloud may not be scraped by URL: "
+           "other:11211 (169.254.169.254:11211)");
     expect(policy, "/run/m.sock", NULL, POLICY_FORBIDDEN, UNIX_FORBIDDEN);
     policy_release(policy);
 }
 
-static void test_names_alone_need_no_look_up(void **state)
+static void test_names_that_no_rule_allows_need_no_look_up(void **state)
 {
     struct policy *policy = make_policy("*.example.com", "bad.example.com");
     (void) state;
-    expect(policy, "a.example.com", NULL, POLICY_ALLOWED, NULL);
+    expect(policy, "a.example.com", NULL, POLICY_UNRESOLVED, NULL);
     expect(policy, "other", NULL, POLICY_FORBIDDEN, "no rule of scrape_policy allows other:11211");
     expect(policy, "10.0.0.1", NULL, POLICY_FORBIDDEN, "no rule of scrape_policy allows 10.0.0.1:11211");
     expect(policy, "BAD.example.com.", NULL, POLICY_FORBIDDEN,
@@ -132,7 +219,9 @@ static void test_deny_alone_leaves_the_rest(void **state)
 {
     struct policy *policy = make_policy("", "127.0.0.0/8");
     (void) state;
-    expect(policy, "8.8.8.8", NULL, POLICY_ALLOWED, NULL);
+    expect(policy, "10.0.0.1", NULL, POLICY_ALLOWED, NULL);
+    expect(policy, "8.8.8.8", NULL, POLICY_FORBIDDEN,
+           "only private addresses may be scraped by URL, not 8.8.8.8:11211");
     expect(policy, "0.0.0.0", NULL, POLICY_FORBIDDEN,
            "scrape_policy denies 127.0.0.0/8, and this is 0.0.0.0:11211");
     expect(policy, "cache-1", NULL, POLICY_UNRESOLVED, NULL);
@@ -217,9 +306,10 @@ static void test_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_rules_all_but_unix_sockets),
+        cmocka_unit_test(test_without_rules_private_addresses_alone),
+        cmocka_unit_test(test_special_addresses_are_meant_or_denied),
         cmocka_unit_test(test_allow),
-        cmocka_unit_test(test_names_alone_need_no_look_up),
+        cmocka_unit_test(test_names_that_no_rule_allows_need_no_look_up),
         cmocka_unit_test(test_deny_wins),
         cmocka_unit_test(test_deny_alone_leaves_the_rest),
         cmocka_unit_test(test_unix_sockets),

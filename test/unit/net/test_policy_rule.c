@@ -98,8 +98,15 @@ static void test_mapped_addresses_are_ipv4(void **state)
         {"::ffff:10.0.0.0/104", "10.200.0.1", true},
         {"::ffff:10.0.0.0/104", "11.0.0.1", false},
         {"::ffff:10.0.0.1", "10.0.0.1", true},
-        /* Not mapped: another address altogether. */
-        {"10.0.0.0/8", "[::10.0.0.1]", false},
+        /* Compatible, translated, and in tunnels. */
+        {"10.0.0.0/8", "[::10.0.0.1]", true},
+        {"10.0.0.0/8", "[64:ff9b::10.0.0.1]", true},
+        {"10.0.0.0/8", "[64:ff9b:1::a00:1]", true},
+        {"10.0.0.0/8", "[64:ff9c::10.0.0.1]", false},
+        {"10.0.0.0/8", "[2002:a00:1::5]", true},
+        {"10.0.0.0/8", "[2003:a00:1::5]", false},
+        {"10.0.0.0/8", "[2001:0:1:2:3:4:f5ff:fffe]", true},
+        {"64:ff9b::/96", "[64:ff9b::10.0.0.1]", true},
     };
     (void) state;
     check_addresses(rows, ARRAY_LEN(rows));
@@ -150,6 +157,46 @@ static void test_private(void **state)
         check_addresses(&(struct row){"private", inside[n], true}, 1);
     for (size_t n = 0; n < ARRAY_LEN(outside); n++)
         check_addresses(&(struct row){"private", outside[n], false}, 1);
+}
+
+static void test_words(void **state)
+{
+    static const struct row rows[] = {
+        {"loopback", "127.0.0.1", true},         {"loopback", "[::1]", true},
+        {"loopback", "10.0.0.1", false},         {"loopback", "0.0.0.0", true},
+        {"link-local", "169.254.1.1", true},     {"link-local", "[fe80::1%lo]", true},
+        {"link-local", "169.254.169.254", true}, {"link-local", "10.0.0.1", false},
+        {"metadata", "169.254.169.254", true},   {"metadata", "[fd00:ec2::254]", true},
+        {"metadata", "168.63.129.16", true},     {"metadata", "169.254.1.1", false},
+        {"loopback:11211", "127.0.0.1", true},   {"loopback:22", "127.0.0.1", false},
+    };
+    (void) state;
+    check_addresses(rows, ARRAY_LEN(rows));
+}
+
+static const char *doubt(const char *rule, const char *other)
+{
+    struct policy_rule rules[2];
+    assert_null(policy_rule_parse(&rules[0], slice_of(rule)));
+    assert_null(policy_rule_parse(&rules[1], slice_of(other)));
+    return policy_rule_doubt(&rules[0], rules, 2);
+}
+
+static void test_rules_that_may_not_do_what_is_meant(void **state)
+{
+    (void) state;
+    assert_non_null(doubt("linklocal", "any"));
+    assert_non_null(doubt("localhost", "any"));
+    assert_null(doubt("link-local", "any"));
+    assert_null(doubt("db.example.com", "any"));
+    assert_null(doubt("secret-*", "any"));
+    assert_non_null(doubt("127.0.0.0/8", "any"));
+    assert_null(doubt("127.0.0.0/8", "::1"));
+    assert_non_null(doubt("::1", "10.0.0.0/8"));
+    assert_non_null(doubt("0.0.0.0/0", "any"));
+    assert_null(doubt("0.0.0.0/0", "::/0"));
+    assert_non_null(doubt("fe80::/10", "::/0"));
+    assert_null(doubt("10.0.0.0/8", "any"));
 }
 
 static void test_any(void **state)
@@ -360,6 +407,8 @@ int main(void)
         cmocka_unit_test(test_mapped_addresses_are_ipv4),
         cmocka_unit_test(test_unspecified_addresses_are_this_machine),
         cmocka_unit_test(test_private),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_rules_that_may_not_do_what_is_meant),
         cmocka_unit_test(test_any),
         cmocka_unit_test(test_patterns_on_addresses),
         cmocka_unit_test(test_names),

@@ -231,7 +231,8 @@ static void test_policy(void **state)
     refuse(fixture, "target=10.0.0.1&target=10.9.0.1:80", 403, "target", "10.9.0.1:80",
            "scrape_policy denies 10.9.0.0/16, and this is 10.9.0.1:80");
     refuse(fixture, "target=169.254.169.254:80", 403, "target", "169.254.169.254:80",
-           "no rule of scrape_policy allows 169.254.169.254:80");
+           "unless scrape_policy allows just that, a metadata address of a cloud may not be scraped by URL: "
+           "169.254.169.254:80");
     /* What a name is resolved to will tell. */
     EXPECT_TARGETS(fixture, "target=cache-1", "cache-1");
     set_policy(fixture, "unix:/run/*", NULL);
