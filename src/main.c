@@ -39,19 +39,24 @@
  * descriptors, listen and turns are parts of the exporter's start.
  */
 #include "base/buffer.h"
+#include "base/version.h"
 #include "cli/options.h"
 #include "exporter.h"
 #include "settings/check.h"
 #include "settings/descriptors.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 extern char **environ;
 
 static int print(FILE *file, const struct buffer *text, int code)
 {
-    fwrite(text->data, 1, text->len, file);
-    return code;
+    bool written = fwrite(text->data, 1, text->len, file) == text->len;
+    if (fflush(file) == 0 && written) return code;
+    if (file == stdout) fprintf(stderr, PROGRAM_NAME ": standard output: %s\n", strerror(errno));
+    return 1;
 }
 
 static int check(const struct options *options)

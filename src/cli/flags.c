@@ -28,12 +28,30 @@ const struct flag flags[] = {
      .help = "Show the manual page.",
      .print = options_print_manual,
      .hidden = true},
+    {.name = "help-long",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show this help.",
+     .print = options_print_help,
+     .hidden = true},
+    {.name = "completion-script-bash",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show a script that completes the flags in bash.",
+     .print = options_print_bash_completion,
+     .hidden = true},
+    {.name = "completion-script-zsh",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show a script that completes the flags in zsh.",
+     .print = options_print_zsh_completion,
+     .hidden = true},
 
     {FLAG("config.file", string, config_file, ""),
-     .help = "File that says what is scraped and how, in YAML; what it names wins over the flags, and it is "
-             "read again on SIGHUP."},
+     .help =
+         "YAML file that says what to scrape and how. Its values win over the flags. SIGHUP reads it again."},
     {FLAG("config.check", switch, config_check, "false"),
-     .help = "Check --config.file, show what it means, and exit: 0 if it is right, 1 if not."},
+     .help = "Check --config.file, print what would be scraped, and exit: 0 if the file is valid, 1 if not."},
 
     {FLAG("memcached.address", list, addresses, "localhost:11211"),
      .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; dns+host:port for all "
@@ -71,6 +89,9 @@ const struct flag flags[] = {
 
     {FLAG("collector.settings", collector, collectors, "true"),
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
+    {FLAG("collector.slab", switch, collect_slab, "true"),
+     .help = "Ask the servers for \"stats items\" and \"stats slabs\"; --collector.items and "
+             "--collector.slabs, where they are given, say it for each of them."},
     {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
      COLLECTOR(COMMAND_ITEMS)},
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
@@ -104,11 +125,12 @@ const struct flag flags[] = {
      .help = "Ask the servers for \"stats proxybe\": backends of a proxy that are bad.",
      COLLECTOR(COMMAND_PROXYBE)},
 
-    {FLAG("collector.build", switch, collect_build, "true"), .help = "Tell the build of the exporter."},
+    {FLAG("collector.build", switch, collect_build, "true"),
+     .help = "Serve the build of the exporter: memcached_exporter_build_info."},
     {FLAG("collector.telemetry", switch, collect_telemetry, "true"),
-     .help = "Tell how the exporter's own work goes: memcached_exporter_*."},
+     .help = "Serve metrics of the exporter's own work: memcached_exporter_*."},
     {FLAG("collector.process", switch, collect_process, "true"),
-     .help = "Tell what the system knows of the exporter's process: process_*."},
+     .help = "Serve metrics of the exporter's process: process_*."},
 
     {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
      .help = "Addresses to serve HTTP on; repeatable, also with commas between them."},
@@ -118,8 +140,10 @@ const struct flag flags[] = {
      .help = "TLS and authentication of the web endpoints; not supported yet, so anything but the default is "
              "refused.",
      NO_WEB_CONFIG},
-    {FLAG("web.telemetry-path", path, telemetry_path, "/metrics"),
-     .help = "Path of the metrics of all configured servers and of the exporter itself."},
+    {FLAG("web.telemetry-path", path_or_root, telemetry_path, "/metrics"),
+     .help = "Path of the metrics of all configured servers and of the exporter itself; / takes the place of "
+             "the page for "
+             "people."},
     {FLAG("web.scrape-path", path, scrape_path, "/scrape"),
      .help = "Path that scrapes the servers named by its target parameters."},
     {FLAG("web.target-label", label, target_label, "instance"),
@@ -144,7 +168,7 @@ const struct flag flags[] = {
          "name of a pod that ends in -I."},
 
     {FLAG("web", switch, web, "true"),
-     .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url has to say what for."},
+     .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url is required."},
     {FLAG("once", switch, once, "false"),
      .help =
          "Collect once, to --output.textfile or to standard output, and exit: 0 if every server was up, 3 if "
@@ -160,13 +184,16 @@ const struct flag flags[] = {
                                                  "flags of their own."},
     {FLAG("push.job", string, push.job, "memcached"), .help = "Value of the label job of what is pushed."},
     {FLAG("push.grouping", labels, push.grouping, ""),
-     .help = "Further labels that tell what is pushed from what others push, as label=value; repeatable."},
-    {FLAG("push.interval", positive_duration, push.interval_ns, "15s"), .help = "How often it is pushed."},
+     .help = "Further labels of the group at the Pushgateway, as label=value; repeatable. The samples must "
+             "not have these "
+             "labels themselves."},
+    {FLAG("push.interval", positive_duration, push.interval_ns, "15s"),
+     .help = "How often the metrics are pushed."},
     {FLAG("push.timeout", positive_duration, push.timeout_ns, "10s"), .help = "How long one push may take."},
     {FLAG("push.method", push_method, push.post, "put"),
-     .help = "put replaces all that was pushed with these labels, post only the metrics of the same names."},
+     .help = "put replaces the whole group at the Pushgateway, post only the metrics of the same names."},
     {FLAG("push.delete-on-exit", switch, push.delete_on_exit, "false"),
-     .help = "Delete from the Pushgateway what was pushed when the exporter stops."},
+     .help = "Delete the group from the Pushgateway when the exporter stops."},
     {FLAG("push.username", string, push.username, ""),
      .help = "User for basic authentication at the Pushgateway."},
     {FLAG("push.password-file", string, push.password_file, ""),

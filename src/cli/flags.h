@@ -38,6 +38,7 @@ extern const char flag_out_of_memory[];
 
 /* cli/values.c */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
+extern const struct flag_type flag_path_or_root;
 extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes;
 extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
@@ -78,5 +79,7 @@ void flag_append_spelling(const struct flag *flag, bool variable, struct buffer 
 void options_print_help(struct buffer *text);
 void options_print_manual(struct buffer *text);
 void options_print_version(struct buffer *text);
+void options_print_bash_completion(struct buffer *text);
+void options_print_zsh_completion(struct buffer *text);
 
 #endif

@@ -109,6 +109,48 @@ void options_print_version(struct buffer *text)
     buffer_printf(text, "  platform:         %s/%s\n", build->os, build->arch);
 }
 
+/* --- Completion --- */
+
+/* "--once --no-once ...", all that --help names. */
+static void append_spellings(struct buffer *text)
+{
+    for (size_t i = 0; i < flags_count; i++) {
+        if (flags[i].hidden) continue;
+        buffer_printf(text, "%s--%s", i ? " " : "", flags[i].name);
+        if (flags[i].type->shape == FLAG_SWITCH) buffer_printf(text, " --no-%s", flags[i].name);
+    }
+}
+
+void options_print_bash_completion(struct buffer *text)
+{
+    buffer_append_string(text, "_" PROGRAM_NAME "() {\n"
+                               "    local word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+                               "    COMPREPLY=()\n"
+                               "    [[ $word == -* ]] && COMPREPLY=($(compgen -W '");
+    append_spellings(text);
+    buffer_append_string(text,
+                         "' -- \"$word\"))\n"
+                         "}\n"
+                         "complete -o default -F _" PROGRAM_NAME " " PROGRAM_NAME " memcached_exporter\n");
+}
+
+void options_print_zsh_completion(struct buffer *text)
+{
+    buffer_append_string(text, "#compdef " PROGRAM_NAME " memcached_exporter\n"
+                               "_" PROGRAM_NAME "() {\n"
+                               "    if [[ $PREFIX == -* ]]; then\n"
+                               "        compadd -- ");
+    append_spellings(text);
+    buffer_append_string(text, "\n"
+                               "    else\n"
+                               "        _files\n"
+                               "    fi\n"
+                               "}\n"
+                               "compdef _" PROGRAM_NAME " " PROGRAM_NAME " memcached_exporter\n");
+}
+
+/* --- The manual page --- */
+
 /* A hyphen would be printed as a typographic one, which nobody can paste into a shell. */
 static void append_roff(struct buffer *text, struct slice words)
 {

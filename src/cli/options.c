@@ -10,7 +10,9 @@
 
 #include "base/utf8.h"
 #include "base/version.h"
+#include "cli/arguments.h"
 #include "cli/flags.h"
+#include "memcached/stats.h"
 
 #include <assert.h>
 
@@ -192,6 +194,24 @@ static enum options_outcome read_arguments(struct parser *parser, char *const *a
     return outcome;
 }
 
+static enum options_outcome read_command_line(struct parser *parser, char *const *argv)
+{
+    struct arguments arguments;
+    enum options_outcome outcome = OPTIONS_FAILED;
+    buffer_clear(parser->text);
+    buffer_append_string(parser->text, PROGRAM_NAME ": ");
+    size_t prefix = parser->text->len;
+    int result = arguments_expand(&arguments, argv, parser->text);
+    if (result == 0)
+        outcome = read_arguments(parser, arguments.items);
+    else if (parser->text->len == prefix)
+        buffer_append_string(parser->text, "out of memory\n");
+    else
+        buffer_append_char(parser->text, '\n');
+    arguments_deinit(&arguments);
+    return outcome;
+}
+
 /* What stands behind the first `word`; data is NULL when it is not there. */
 static struct slice behind(struct slice text, const char *word)
 {
@@ -246,11 +266,14 @@ static enum options_outcome read_environment(struct parser *parser, char *const 
     return outcome;
 }
 
-/* A file says itself what is scraped. Its flag stands before the other in the table, hence has its value. */
+/* Two defaults hang on flags that stand before theirs in the table, and so have their values. */
 static const char *default_of(const struct parser *parser, const struct flag *flag)
 {
+    const struct options *options = parser->options;
     bool addresses = flag->place == offsetof(struct options, addresses);
-    return addresses && parser->options->config_file[0] ? "" : flag->fallback;
+    bool slabs = flag->bit & (COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS));
+    if (addresses && options->config_file[0]) return ""; /* the file says itself what is scraped */
+    return slabs && !options->collect_slab ? "false" : flag->fallback;
 }
 
 static enum options_outcome read_defaults(struct parser *parser)
@@ -322,7 +345,7 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
 {
     struct parser parser = {.options = options, .text = text};
     *options = (struct options){0};
-    enum options_outcome outcome = *argv ? read_arguments(&parser, argv + 1) : OPTIONS_RUN;
+    enum options_outcome outcome = *argv ? read_command_line(&parser, argv + 1) : OPTIONS_RUN;
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);

@@ -1,5 +1,6 @@
 /*
- * The command line and the environment to one struct. Pure but for reading argv and environ.
+ * The command line and the environment to one struct. Pure but for reading argv, with its @FILE arguments
+ * (cli/arguments.h), and environ.
  *
  * One table (cli/flags.c) names every flag, its default, its place in the struct and its help; it parses,
  * prints --help and the man page, and gives each flag its environment variable. A flag on the command line
@@ -45,6 +46,7 @@ struct options {
     unsigned max_connecting;
     uint64_t max_reply; /* bytes */
     unsigned max_prefixes;
+    bool collect_slab;   /* the default of the collectors items and slabs */
     unsigned collectors; /* set of commands, see memcached/stats.h; `stats` always in it */
 
     /* How it is served. */

@@ -99,6 +99,11 @@ bool options_label_reserved(struct slice name)
     return is_one_of(name, taken_labels, ARRAY_LEN(taken_labels));
 }
 
+static const char *read_path_or_root(const struct flag *flag, void *place, struct slice text)
+{
+    return slice_is(text, "/") ? read_string(flag, place, text) : read_path(flag, place, text);
+}
+
 static const char *read_label(const struct flag *flag, void *place, struct slice text)
 {
     if (!label_name_is_valid(text))
@@ -323,6 +328,7 @@ const struct flag_type flag_collector = {
     .shape = FLAG_SWITCH, .read = read_collector, .same = same_collector};
 STRING_TYPE(string);
 STRING_TYPE(path);
+STRING_TYPE(path_or_root);
 STRING_TYPE(label);
 STRING_TYPE(prom_file);
 LIST_TYPE(list, list);

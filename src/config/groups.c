@@ -78,7 +78,7 @@ static int add_target(struct reading *reading, const struct node *node, struct t
         targets->address.failed ? UV_ENOMEM : copy_text(reading, buffer_slice(&targets->address), &canonical);
     if (result < 0) return result;
     if (!set_add(&targets->known, slice_of(canonical), &is_new)) return UV_ENOMEM;
-    if (!is_new) return reading_warn(reading, node, "is there already in this group, kept once");
+    if (!is_new) return reading_warn(reading, node, "is listed twice in this group and scraped once");
     targets->items[targets->group->target_count++] = *target;
     reading->config->target_count++;
     return 0;

@@ -4,7 +4,7 @@
  *
  * What can go wrong: the password cannot be read (nothing starts); the source breaks (on_body aborts); the
  * name, the connection, TLS or the time-out fail (libcurl says which); the gateway refuses (its status, and
- * the first line of its answer, where Pushgateway explains a 400). Each ends in on_transfer.
+ * its answer, where Pushgateway explains a 400, or where it redirects to). Each ends in on_transfer.
  */
 #include "outputs/gateway.h"
 
@@ -29,7 +29,8 @@
 /* A source makes this format alone. */
 #define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
 
-#define ANSWER_MAX   256
+/* A gateway explains itself in some lines; the log takes little more as one value. */
+#define ANSWER_MAX   960
 #define PASSWORD_MAX 1024
 
 struct gateway {
@@ -49,9 +50,8 @@ struct gateway {
     struct buffer piece; /* as the source gave it */
     size_t taken;        /* bytes of it that libcurl has */
 
-    char answer[ANSWER_MAX]; /* the first line, cut */
+    char answer[ANSWER_MAX]; /* as one line, cut */
     size_t answer_len;
-    bool answer_whole; /* its end was seen */
     char curl_error[CURL_ERROR_SIZE];
     char error[CURL_ERROR_SIZE + ANSWER_MAX];
 };
@@ -102,16 +102,12 @@ static size_t on_body(char *to, size_t size, size_t count, void *context)
     return len;
 }
 
-/* Keeps the first line, with blanks for what does not print, and drops the rest. */
+/* Keeps the beginning, with a blank for each end of a line and each character that does not print. */
 static size_t on_answer(char *data, size_t size, size_t count, void *context)
 {
     struct gateway *gateway = context;
-    for (size_t n = 0; n < size * count && !gateway->answer_whole; n++) {
-        if (data[n] == '\n' || gateway->answer_len == sizeof(gateway->answer))
-            gateway->answer_whole = true;
-        else
-            gateway->answer[gateway->answer_len++] = (unsigned char) data[n] < ' ' ? ' ' : data[n];
-    }
+    for (size_t n = 0; n < size * count && gateway->answer_len < sizeof(gateway->answer); n++)
+        gateway->answer[gateway->answer_len++] = (unsigned char) data[n] < ' ' ? ' ' : data[n];
     return size * count;
 }
 
@@ -119,14 +115,21 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
 static const char *judge(struct gateway *gateway, CURLcode result)
 {
     long status = 0;
+    const char *location = NULL;
     if (result == CURLE_ABORTED_BY_CALLBACK) return "the exposition could not be made";
     if (result != CURLE_OK)
         return gateway->curl_error[0] ? gateway->curl_error : libcurl.easy_strerror(result);
     libcurl.easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300) return NULL;
+    if (status >= 300 && status < 400) libcurl.easy_getinfo(gateway->easy, CURLINFO_REDIRECT_URL, &location);
     struct slice answer = slice_trim((struct slice){gateway->answer, gateway->answer_len});
-    snprintf(gateway->error, sizeof(gateway->error), "HTTP status %ld%s%.*s", status, answer.len ? ": " : "",
-             SLICE_ARG(answer));
+    if (location) {
+        snprintf(gateway->error, sizeof(gateway->error),
+                 "HTTP status %ld, a redirect to %s, which is not followed", status, location);
+    } else {
+        snprintf(gateway->error, sizeof(gateway->error), "HTTP status %ld%s%.*s", status,
+                 answer.len ? ": " : "", SLICE_ARG(answer));
+    }
     return gateway->error;
 }
 
@@ -183,7 +186,6 @@ static const char *start(struct gateway *gateway, bool upload, const char *metho
     const char *error = set_password(gateway);
     if (error) return error;
     gateway->answer_len = 0;
-    gateway->answer_whole = false;
     gateway->curl_error[0] = '\0';
     if (libcurl.easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
         libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||

@@ -37,10 +37,21 @@ static int reject_setting(const struct fault *fault, enum push_setting setting, 
     return UV_EINVAL;
 }
 
+/* "http://gateway:9091/metrics", and what people copy from the address of a group: ".../metrics/job/x". */
+static bool names_metrics(const char *url)
+{
+    static const char metrics[] = "/metrics";
+    size_t len = strlen(url);
+    while (len && url[len - 1] == '/') len--;
+    bool ends = len >= strlen(metrics) && memcmp(url + len - strlen(metrics), metrics, strlen(metrics)) == 0;
+    return ends || strstr(url, "/metrics/job");
+}
+
 static int check_url(const char *url, const struct fault *fault)
 {
     const char *expected = libcurl_url_fault(url);
     if (!expected && strpbrk(url, "?#")) expected = "a URL without query and fragment";
+    if (!expected && names_metrics(url)) expected = "a URL without /metrics, which the push adds itself";
     if (!expected && strlen(url) > PUSH_URL_MAX / 8) expected = "a shorter URL";
     return expected ? reject_setting(fault, PUSH_URL, expected) : 0;
 }

@@ -33,7 +33,7 @@ static void print_overruled(const struct settings *settings, const struct option
     settings_append_overruled(settings, flags, &overruled);
     for (struct slice rest = buffer_slice(&overruled); rest.len;) {
         struct slice flag = slice_cut(&rest, '\n');
-        buffer_printf(out, "%.*s gives way to the file\n", SLICE_ARG(flag));
+        buffer_printf(out, "the file overrides %.*s\n", SLICE_ARG(flag));
     }
     if (overruled.failed) out->failed = true;
     buffer_deinit(&overruled);

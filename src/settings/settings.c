@@ -43,6 +43,39 @@ static void append_push_setting(struct buffer *error, const struct config *confi
     buffer_printf(error, ":%u:%u: outputs.push.%s: ", place->line, place->column, push_settings[setting].key);
 }
 
+/* One address that stands alone needs no label, as long as no other can come: see generation_needs_labels. */
+static bool has_target_label(const struct config *config)
+{
+    return config->file || config->groups[0].sources || config->target_count > 1 || config->shard.count > 1;
+}
+
+/* Whether samples of servers have a label of that name. */
+static bool samples_have(const struct config *config, const char *name)
+{
+    if (options_label_reserved(slice_of(name))) return true;
+    if (has_target_label(config) && strcmp(name, config->target_label) == 0) return true;
+    for (size_t n = 0; n < config->group_count; n++) {
+        for (size_t l = 0; l < config->groups[n].label_count; l++) {
+            if (strcmp(name, config->groups[n].labels[l].name) == 0) return true;
+        }
+    }
+    return false;
+}
+
+/* Pushgateway would put the value of the grouping in the place of the samples' own. */
+static int check_grouping(const struct config *config, enum push_setting *setting, struct buffer *reason)
+{
+    const struct push_labels *grouping = &config->push.grouping;
+    for (size_t n = 0; n < grouping->count; n++) {
+        if (!samples_have(config, grouping->items[n].name)) continue;
+        *setting = PUSH_GROUPING;
+        buffer_printf(reason, "expected labels that the samples do not have themselves, as they have %s",
+                      grouping->items[n].name);
+        return UV_EINVAL;
+    }
+    return 0;
+}
+
 static int check_push(const struct config *config, struct buffer *error)
 {
     enum push_setting setting;
@@ -50,6 +83,7 @@ static int check_push(const struct config *config, struct buffer *error)
     if (!push_is_given(config->push.url)) return 0;
     buffer_init(&reason, OPTIONS_TEXT_MAX);
     int result = push_config_check(&config->push, &setting, &reason);
+    if (result == 0) result = check_grouping(config, &setting, &reason);
     if (result < 0) {
         append_push_setting(error, config, setting);
         buffer_append_slice(error, buffer_slice(&reason));

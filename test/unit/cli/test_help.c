@@ -21,7 +21,7 @@ static void shows_help(void **state)
         "Scrapes a whole fleet of memcached servers in one answer for Prometheus.\n\n"
         "Flags:\n"
         "  -h, --help                     Show this help.\n"
-        "      --config.file=\"\"           File that says what is scraped and how, in\n";
+        "      --config.file=\"\"           YAML file that says what to scrape and how. Its\n";
     static const char address[] =
         "\n      --memcached.address=localhost:11211 ...\n"
         "                                 Servers that /metrics asks: host:port, host,\n";
@@ -47,10 +47,12 @@ static void shows_help(void **state)
     assert_int_equal(outcome.text.data[outcome.text.len - 1], '\n');
     assert_null(memmem(outcome.text.data, outcome.text.len, "help-man", 8));
 
-    parse(&other, ARGUMENTS("--help"), NO_ENVIRONMENT);
-    assert_int_equal(other.code, OPTIONS_TEXT);
-    assert_true(slice_equal(buffer_slice(&outcome.text), buffer_slice(&other.text)));
-    release(&other);
+    for (unsigned n = 0; n < 2; n++) {
+        parse(&other, ARGUMENTS(n ? "--help-long" : "--help"), NO_ENVIRONMENT);
+        assert_int_equal(other.code, OPTIONS_TEXT);
+        assert_true(slice_equal(buffer_slice(&outcome.text), buffer_slice(&other.text)));
+        release(&other);
+    }
     release(&outcome);
 }
 
@@ -102,6 +104,25 @@ static void help_and_manual_name_every_flag(void **state)
     release(&manual);
 }
 
+/* For both names under which the program is run. What the scripts do is seen in the integration tests. */
+static void completes_every_flag(void **state)
+{
+    static const char *const scripts[] = {"--completion-script-bash", "--completion-script-zsh"};
+    (void) state;
+    for (size_t n = 0; n < 2; n++) {
+        struct outcome outcome;
+        parse(&outcome, ARGUMENTS(scripts[n]), NO_ENVIRONMENT);
+        assert_int_equal(outcome.code, OPTIONS_TEXT);
+        assert_holds(&outcome.text, " memcached_fleet_exporter memcached_exporter\n");
+        for (size_t i = 0; i < flags_count; i++) {
+            char name[64];
+            snprintf(name, sizeof(name), "--%s", flags[i].name);
+            if (!flags[i].hidden) assert_holds(&outcome.text, name);
+        }
+        release(&outcome);
+    }
+}
+
 static void shows_the_version(void **state)
 {
     struct outcome outcome;
@@ -131,6 +152,7 @@ int main(void)
         cmocka_unit_test(shows_help),
         cmocka_unit_test(wraps_help),
         cmocka_unit_test(help_and_manual_name_every_flag),
+        cmocka_unit_test(completes_every_flag),
         cmocka_unit_test(shows_the_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ static const struct {
     {BAD("--web.telemetry-path: \"metrics\": expected a path that begins with /, try --help\n",
          "--web.telemetry-path=metrics")},
     {BAD("--web.scrape-path: \"\": expected a path that begins with /, try --help\n", "--web.scrape-path=")},
-    {BAD("--web.telemetry-path: \"/\": " PATH_FIXED, "--web.telemetry-path=/")},
+    {BAD("--web.scrape-path: \"/\": " PATH_FIXED, "--web.scrape-path=/")},
     {BAD("--web.telemetry-path: \"/probe\": " PATH_FIXED, "--web.telemetry-path=/probe")},
     {BAD("--web.telemetry-path: \"/sd\": " PATH_FIXED, "--web.telemetry-path=/sd")},
     {BAD("--web.scrape-path: \"/-/healthy\": " PATH_FIXED, "--web.scrape-path=/-/healthy")},

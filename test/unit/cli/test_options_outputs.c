@@ -126,6 +126,39 @@ static void reads_the_prefixes(void **state)
     release(&outcome);
 }
 
+/* items and slabs follow slab, unless they are given themselves. */
+static void follows_the_official_switch(void **state)
+{
+    static const struct {
+        const char *arguments[ARGS_MAX + 1];
+        bool items, slabs;
+    } cases[] = {
+        {{NULL}, true, true},
+        {{"--no-collector.slab"}, false, false},
+        {{"--collector.slab=false"}, false, false},
+        {{"--collector.slab=true", "--no-collector.items"}, false, true},
+        {{"--collector.slabs", "--no-collector.slab"}, false, true},
+        {{"--no-collector.slab", "--collector.items=true", "--collector.slabs=false"}, true, false},
+    };
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        struct outcome outcome;
+        parse(&outcome, cases[n].arguments, NO_ENVIRONMENT);
+        assert_runs(&outcome);
+        unsigned collectors = outcome.options.collectors;
+        assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_ITEMS)), cases[n].items);
+        assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_SLABS)), cases[n].slabs);
+        assert_true(collectors & COMMAND_BIT(COMMAND_SETTINGS));
+        release(&outcome);
+    }
+    struct outcome outcome;
+    parse(&outcome, ARGUMENTS(NULL),
+          ENVIRONMENT(PREFIX "COLLECTOR_SLAB=false", PREFIX "COLLECTOR_ITEMS=true"));
+    assert_true(outcome.options.collectors & COMMAND_BIT(COMMAND_ITEMS));
+    assert_false(outcome.options.collectors & COMMAND_BIT(COMMAND_SLABS));
+    release(&outcome);
+}
+
 /* --- What goes together --- */
 
 static const struct {
@@ -224,6 +257,7 @@ int main(void)
         cmocka_unit_test(reads_the_push),
         cmocka_unit_test(switches_collectors),
         cmocka_unit_test(reads_the_prefixes),
+        cmocka_unit_test(follows_the_official_switch),
         cmocka_unit_test(knows_what_goes_together),
         cmocka_unit_test(no_label_of_a_family_names_the_target),
     };

@@ -92,8 +92,8 @@ static void test_targets_given_twice(void **unused)
     assert_string_equal(config->groups[0].targets[2].name, "[::1]");
     assert_int_equal(config->warning_count, 2);
     assert_string_equal(config->warnings->text,
-                        "/etc/exporter.yml:3:35: groups[0].targets[2]: \"CACHE\": is there "
-                        "already in this group, kept once");
+                        "/etc/exporter.yml:3:35: groups[0].targets[2]: \"CACHE\": is listed "
+                        "twice in this group and scraped once");
     assert_non_null(strstr(config->warnings->next->text, "targets[4]: \"::1\": "));
     assert_null(config->warnings->next->next);
     release_config(&outcome);

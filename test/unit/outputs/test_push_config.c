@@ -112,6 +112,12 @@ static void test_bad_urls(void **state)
     }
     config.url = "http://g/?x=1";
     assert_refused(&config, PUSH_URL, "a URL without query and fragment");
+    static const char *const doubled[] = {"http://g/metrics", "http://g/x/metrics//",
+                                          "http://g/metrics/job/x"};
+    for (size_t n = 0; n < ARRAY_LEN(doubled); n++) {
+        config.url = doubled[n];
+        assert_refused(&config, PUSH_URL, "a URL without /metrics, which the push adds itself");
+    }
     config.url = "http://g/#top";
     assert_refused(&config, PUSH_URL, "a URL without query and fragment");
 }

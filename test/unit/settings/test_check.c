@@ -96,7 +96,7 @@ static void test_flags_beside_the_file(void **unused)
 {
     (void) unused;
     expect_good("groups: [{name: a, targets: [h:1]}]", "--memcached.address=b",
-                "\n--memcached.address gives way to the file\n");
+                "\nthe file overrides --memcached.address\n");
     expect_good("modules: {m: {}}", "--memcached.address=b", "\n  target b\n");
     expect_bad("modules: {m: {}}", "--memcached.address=b:c",
                ": --memcached.address: \"b:c\": expected a port");

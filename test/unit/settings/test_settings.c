@@ -73,6 +73,38 @@ static void test_without_a_file(void **unused)
     release(&flags);
 }
 
+/* Without a file, samples have the target label only if there may be several servers. */
+static void test_grouping_by_the_target_label(void **unused)
+{
+    static const struct {
+        const char *arguments[ARGS_MAX + 1];
+        int result;
+    } cases[] = {
+        {{"--memcached.address=a"}, 0},
+        {{"--memcached.address=a", "--web.target-label=server"}, 0},
+        {{"--memcached.address=a,b"}, UV_EINVAL},
+        {{"--memcached.address=dns+a"}, UV_EINVAL},
+        {{"--memcached.address=a", "--shard=0/2"}, UV_EINVAL},
+        {{"--memcached.address=a,b", "--web.target-label=server"}, 0},
+    };
+    (void) unused;
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        const char *arguments[ARGS_MAX + 1] = {"--push.url=http://g", "--push.grouping=instance=x",
+                                               cases[n].arguments[0], cases[n].arguments[1]};
+        struct outcome flags;
+        struct config config;
+        struct settings settings;
+        struct buffer error;
+        parse(&flags, arguments, NO_ENVIRONMENT);
+        buffer_init(&error, 4096);
+        assert_int_equal(settings_read(&config, &flags.options, &error), 0);
+        assert_int_equal(settings_make(&settings, &flags.options, &config, &error), cases[n].result);
+        config_deinit(&config);
+        buffer_deinit(&error);
+        release(&flags);
+    }
+}
+
 static const char everything[] =
     "target_label: server\n"
     "shard: 1/2\n"
@@ -181,6 +213,8 @@ static void test_empty_and_off(void **unused)
 
 /* --- What cannot be --- */
 
+#define SAMPLES_HAVE "expected labels that the samples do not have themselves, as they have "
+
 static const struct {
     const char *arguments[ARGS_MAX + 1];
     const char *text;
@@ -216,6 +250,22 @@ static const struct {
      "outputs:\n  push: {url: 'http://g', username: u}",
      UV_EINVAL,
      "/etc/e.yml:2:37: outputs.push.username: expected a user name and a password file, or neither"},
+    {{NULL},
+     "outputs:\n  push: {url: 'http://g', grouping: {a: b, instance: x}}",
+     UV_EINVAL,
+     "/etc/e.yml:2:37: outputs.push.grouping: " SAMPLES_HAVE "instance"},
+    {{"--push.grouping=server=x"},
+     "{target_label: server, outputs: {push: {url: 'http://g'}}}",
+     UV_EINVAL,
+     "--push.grouping: " SAMPLES_HAVE "server"},
+    {{"--push.grouping=team=x", "--push.url=http://g"},
+     "groups: [{name: a, targets: [h]}, {name: b, targets: [i], labels: {team: web}}]",
+     UV_EINVAL,
+     "--push.grouping: " SAMPLES_HAVE "team"},
+    {{"--push.grouping=slab=1", "--push.url=http://g"},
+     "{}",
+     UV_EINVAL,
+     "--push.grouping: " SAMPLES_HAVE "slab"},
     {{"--once", "--config.file=e"},
      "outputs: {push: {url: 'http://g'}}",
      UV_EINVAL,
@@ -304,11 +354,11 @@ static void test_rules(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_a_file), cmocka_unit_test(test_file_wins),
-        cmocka_unit_test(test_credentials),    cmocka_unit_test(test_flags_stay),
-        cmocka_unit_test(test_empty_and_off),  cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_file_mends),     cmocka_unit_test(test_same_outputs),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_without_a_file), cmocka_unit_test(test_grouping_by_the_target_label),
+        cmocka_unit_test(test_file_wins),      cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_flags_stay),     cmocka_unit_test(test_empty_and_off),
+        cmocka_unit_test(test_faults),         cmocka_unit_test(test_file_mends),
+        cmocka_unit_test(test_same_outputs),   cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,96 @@
+#include "cli/arguments.h"
+
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+/* A file may name another one, but not for ever: one that names itself would. */
+#define DEEPEST      8
+#define MOST         10000
+#define LONGEST_LINE ((ssize_t) 64 * 1024)
+
+static int reject_file(const char *file, const char *why, int result, struct buffer *error)
+{
+    buffer_append_char(error, '@');
+    utf8_append_escaped(error, slice_of(file));
+    buffer_printf(error, ": %s", why);
+    return result;
+}
+
+/* One more argument, and the NULL behind it. */
+static int add_argument(struct arguments *arguments, const char *text)
+{
+    char **items = realloc(arguments->items, (arguments->count + 2) * sizeof(*items));
+    if (!items) return UV_ENOMEM;
+    arguments->items = items;
+    items[arguments->count] = strdup(text);
+    items[arguments->count + 1] = NULL;
+    return items[arguments->count] ? (arguments->count++, 0) : UV_ENOMEM;
+}
+
+static int add_file(struct arguments *arguments, const char *file, unsigned depth, struct buffer *error);
+
+static int add_expanded(struct arguments *arguments, const char *text, unsigned depth, struct buffer *error)
+{
+    return text[0] == '@' && text[1] ? add_file(arguments, text + 1, depth, error)
+                                     : add_argument(arguments, text);
+}
+
+static int add_lines(struct arguments *arguments, FILE *lines, const char *file, unsigned depth,
+                     struct buffer *error)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int result = 0;
+    for (ssize_t len; result == 0 && (len = getline(&line, &size, lines)) >= 0;) {
+        while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r')) line[--len] = '\0';
+        if (strlen(line) != (size_t) len || len > LONGEST_LINE || arguments->count > MOST)
+            result = reject_file(file, "expected lines of text, one for each argument", UV_EINVAL, error);
+        else if (len > 0 && line[0] != '#')
+            result = add_expanded(arguments, line, depth, error);
+    }
+    if (result == 0 && ferror(lines)) {
+        result = uv_translate_sys_error(errno);
+        reject_file(file, uv_strerror(result), result, error);
+    }
+    free(line);
+    return result;
+}
+
+static int add_file(struct arguments *arguments, const char *file, unsigned depth, struct buffer *error)
+{
+    if (depth == DEEPEST) return reject_file(file, "expected no file that names itself", UV_EINVAL, error);
+    FILE *lines = fopen(file, "re");
+    if (!lines) {
+        int result = uv_translate_sys_error(errno);
+        return reject_file(file, uv_strerror(result), result, error);
+    }
+    int result = add_lines(arguments, lines, file, depth + 1, error);
+    fclose(lines);
+    return result;
+}
+
+int arguments_expand(struct arguments *arguments, char *const *argv, struct buffer *error)
+{
+    int result = 0;
+    bool flags_ended = false;
+    *arguments = (struct arguments){calloc(1, sizeof(char *)), 0};
+    if (!arguments->items) result = UV_ENOMEM;
+    for (; *argv && result == 0; argv++) {
+        flags_ended |= strcmp(*argv, "--") == 0;
+        result = flags_ended ? add_argument(arguments, *argv) : add_expanded(arguments, *argv, 0, error);
+    }
+    return result;
+}
+
+void arguments_deinit(struct arguments *arguments)
+{
+    for (size_t n = 0; n < arguments->count; n++) free(arguments->items[n]);
+    free(arguments->items);
+    *arguments = (struct arguments){0};
+}

@@ -1,0 +1,67 @@
+"""Flags and arguments that the official exporter takes, and what it does with them."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from support.exporter import binary, run
+from support.process import free_port
+
+
+def slab_families(exposition):
+    return {name for name, labels in exposition.samples if "slab" in dict(labels)}
+
+
+def test_slab_switch_of_the_official_exporter(exporter, memcached):
+    server = memcached()
+    server.traffic()
+    with_slabs = slab_families(exporter(targets=[server.address]).exposition())
+    only_items = slab_families(exporter("--collector.slab=false", "--collector.items", targets=[server.address]).exposition())
+    assert len(with_slabs) > 20
+    assert not slab_families(exporter("--no-collector.slab", targets=[server.address]).exposition())
+    assert only_items and only_items < with_slabs
+
+
+def test_arguments_from_a_file(exporter, memcached, tmp_path):
+    file = tmp_path / "flags"
+    file.write_text(f"# where\n--memcached.address\n{memcached().address}\n\n--no-collector.settings\n")
+    started = exporter(f"@{file}", targets=None)
+    assert started.exposition().value("memcached_up") == "1"
+    process = run("@/nowhere/flags")
+    assert process.code == 1
+    assert process.stderr == "memcached_fleet_exporter: @/nowhere/flags: no such file or directory\n"
+
+
+def test_metrics_at_the_root(exporter, memcached):
+    started = exporter("--web.telemetry-path=/", targets=[memcached().address])
+    assert started.exposition("/").value("memcached_up") == "1"
+    assert started.get("/metrics").status == 404
+    assert started.get("/-/ready").status == 200
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help", "--help-man", "--completion-script-bash"])
+def test_output_that_cannot_be_written(flag):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        process = subprocess.run([binary(), flag], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert process.returncode == 1
+    assert process.stderr == "memcached_fleet_exporter: standard output: No space left on device\n"
+
+
+def test_completion_in_bash():
+    script = ("eval \"$(%s --completion-script-bash)\"; COMP_WORDS=(x --no-collector.s); COMP_CWORD=1; "
+              "_memcached_fleet_exporter; echo ${COMPREPLY[@]}" % shlex.quote(binary()))
+    words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert set(words) == {"--no-collector.settings", "--no-collector.slab", "--no-collector.slabs", "--no-collector.sizes"}
+
+
+@pytest.mark.parametrize("flags, expected", [
+    (["--push.url=http://gateway/metrics"], "--push.url: expected a URL without /metrics"),
+    (["--push.url=http://gateway", "--push.grouping=slab=1"], "--push.grouping: expected labels that the samples do not"),
+    (["--push.url=http://gateway", "--push.grouping=instance=a", "--memcached.address=a,b"], "--push.grouping: expected"),
+])
+def test_pushes_that_could_not_be_stored(flags, expected):
+    process = run(f"--web.listen-address=127.0.0.1:{free_port()}", *flags)
+    assert process.code == 2
+    assert process.stderr.startswith(f"memcached_fleet_exporter: {expected}")
+    assert process.stderr.count("\n") == 1
