@@ -1,42 +1,44 @@
 /*
  * memcached_fleet_exporter: the state of a fleet of memcached servers as Prometheus metrics.
  *
- * The map of the program, in the order of a scrape:
+ * The map of the program. A room (a folder) may use rooms above it, never those below; test/lint/lint.py has
+ * the exact table. Each header says what its file is for.
  *
- *     options     the command line and the environment; options_flags is the table of all flags
- *     check       --config.check: what a configuration file means
- *     exporter    starts and stops everything, in order
- *     http/       bytes to requests, answers to bytes, and the limits on both
- *     handlers    which path answers what, in which format
- *     parameters  an HTTP request as a scrape request: servers, stats commands, families, format, time
- *     scrape      a scrape request, what is gathered for it, and the exposition that answers it
- *     gather      polls the targets of a scrape request and holds what they said
- *     expose      what was gathered, and what the exporter says of itself, as bytes
- *     targets     what users wrote, as servers to ask
- *     sd          the configured targets, for Prometheus to discover
- *     memcached/  fleet: all servers; round: many targets, one deadline; client: one server; poll: who asks it;
- *                 session and reply: its protocol; snapshot: what it said;
- *                 stats and stats_*.inc: the table of all stats and the metrics that they become
- *     net/        addresses, names, connections
- *     collectors/ fleet and counts: snapshots to samples; telemetry, manager, build: the exporter's own
- *     metrics/    registry: which families there are; collector: the walk over their samples;
- *                 encoder, and for one of the formats protobuf and wire: samples to bytes;
- *                 histogram, native, summary, sketch, process: what is observed here; labels: rendered ones
- *     publisher    scrapes that nobody asked for: the textfile, the push, --once
- *     outputs/    bytes to a file or to a Pushgateway
- *     base/       what all of these stand on
+ *     base/        What any program needs: slices, buffers, sets, numbers, clock, log.
+ *     document/    Reads YAML and JSON into one tree of nodes.
+ *     net/         Addresses, names and connections: what two sides need to talk, whatever they say.
+ *     metrics/     A library of metrics that knows no memcached: families, samples, their formats.
+ *     memcached/   Asks memcached servers: the fleet, its clients, the protocol, the table of all stats.
+ *     http/        Serves HTTP: bytes to requests, answers to bytes, and the limits on both.
+ *     discovery/   Finds targets by DNS, in files, at a URL or at a cluster's endpoint.
+ *     outputs/     Carries finished bytes away: to a file, to a Pushgateway.
+ *     config/      Reads the configuration file into one struct, or says where it is wrong.
+ *     cli/         Reads the command line and the environment; cli/flags is the table of all flags.
+ *     settings/    Answers which value holds, the flag's or the file's; --config.check.
+ *     targets/     Decides which servers are scraped, and changes that while scrapes run.
+ *     collectors/  Turns snapshots, and what the exporter knows of itself, into samples.
+ *     gather/      Polls the targets of a scrape, holds what they said, and exposes it to whoever asked.
+ *     web/         The pages: which path answers what, and what a URL may ask for.
  *
- * And what is to be scraped, which changes while the program runs:
+ * At the top, exporter starts and stops everything in order; signals and sandbox are parts of its start.
  *
- *     config/     the configuration file: text to one struct; from_flags: the same of the flags alone
- *     reload      reads the file, at the start and when asked to
- *     settings    the flags with what the file says instead; terms: both, shared by who works by them
- *     discovery/  sources of targets, each with its own timer; providers: the sources in use
- *     generation  a configuration with its sources
- *     builder    makes a target_set, the list of targets, from what a generation knows
- *     manager   the generation and the target_set in force, and how the next ones come to be
+ * Two words stand for "ask once". A scrape is one asker's question to many targets: a request for /metrics, a
+ * write of the textfile, a push. A poll is one target asked once: its stats commands, over one connection.
+ * Scrapes that overlap share the polls of the targets that they have in common.
  *
- * descriptors, listen and turns are parts of the exporter's start.
+ * A scrape, from socket to socket:
+ *
+ *     http/connection -> web/handlers -> web/parameters: a scrape request -> gather/gather -> memcached/fan_out
+ *         -> for each target a poll: client -> net/dialer, session, reply, snapshot_builder -> snapshot
+ *         -> gather/expose -> collectors/ -> metrics/encoder -> http/exchange -> http/connection
+ *
+ * A reload, from file to fleet:
+ *
+ *     targets/reload -> config/ and settings/ -> targets/manager, which makes a generation: configuration,
+ *         options, providers -> discovery/ -> targets/target_set_builder
+ *         -> the target set that the next scrapes walk
+ *
+ * Why it is built like this, and what was tried instead: src/README.md.
  */
 #include "base/buffer.h"
 #include "base/version.h"
