@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "memcached/fleet.h"
 #include "net/resolver.h"
+#include "reserve.h"
 #include "settings/descriptors.h"
 #include "signals.h"
 #include "targets/manager.h"
@@ -39,6 +40,7 @@ enum exit_code { EXIT_CLEAN = 0, EXIT_START = 1, EXIT_USAGE = 2 };
 struct exporter {
     const struct options *options; /* the flags */
     uv_loop_t loop;
+    uv_work_t first_work; /* starts the threads of the pool */
     struct signals signals;
     struct resolver *resolver;
     struct fleet *fleet;
@@ -386,6 +388,7 @@ static enum exit_code run(struct exporter *exporter)
 {
     int result = uv_loop_init(&exporter->loop);
     if (result < 0) return fail("cannot start the loop", uv_strerror(result));
+    reserve_start_threads(&exporter->loop, &exporter->first_work);
     loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
     exporter->code = start(exporter);
     if (exporter->code != EXIT_CLEAN) stop(exporter);
@@ -422,7 +425,9 @@ int exporter_run(const struct options *options)
     if (code != EXIT_CLEAN) return code;
     int result = telemetry_init(&exporter.telemetry);
     if (result < 0) return fail("cannot start the telemetry", uv_strerror(result));
-    code = run(&exporter);
+    result = reserve_open();
+    code = result < 0 ? fail("cannot set memory and threads aside", uv_strerror(result)) : run(&exporter);
+    reserve_close();
     telemetry_deinit(&exporter.telemetry);
     return code;
 }
