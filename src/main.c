@@ -29,8 +29,8 @@
  *
  * A scrape, from socket to socket:
  *
- *     http/connection -> web/handlers -> web/parameters: a scrape request -> gather/gather -> memcached/fan_out
- *         -> for each target a poll: client -> net/dialer, session, reply, snapshot_builder -> snapshot
+ *     http/connection -> web/handlers -> web/parameters: a scrape request -> gather/gather
+ *         -> memcached/fan_out -> for each target a poll: client, session, reply, snapshot_builder -> snapshot
  *         -> gather/expose -> collectors/ -> metrics/encoder -> http/exchange -> http/connection
  *
  * A reload, from file to fleet:
