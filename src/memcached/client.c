@@ -82,6 +82,7 @@ static void dial(struct client *client)
 static void lose_connection(struct client *client, int status)
 {
     char error[96];
+    dialer_distrust(&client->dialer);
     if (client->snapshot->reused && client->received == 0) {
         close_connection(client);
         return;
@@ -150,6 +151,7 @@ void client_begin(struct client *client)
         dial(client);
     } else if (client->phase == CLIENT_KEPT) {
         client->snapshot->reused = true;
+        dialer_refresh(&client->dialer);
         client->shared->counts.reused++;
         ask(client);
     }
@@ -157,11 +159,14 @@ void client_begin(struct client *client)
 
 /* --- Reading --- */
 
-/* Every reply is in. Not kept is a connection with more bytes: they would answer the next poll. */
+/*
+ * Every reply is in. Not kept is a connection with more bytes, since they would answer the next poll, and one to an
+ * address that the name has no longer.
+ */
 static void complete(struct client *client, bool clean)
 {
     client_judge(client, TARGET_PROTOCOL_ERROR, "");
-    if (client->shared->keep && clean && !client->stream.writing) {
+    if (client->shared->keep && clean && !client->stream.writing && !dialer_has_moved(&client->dialer)) {
         client->phase = CLIENT_KEPT;
         report(client);
     } else {
@@ -219,6 +224,7 @@ static void on_read(struct stream *stream, ssize_t n)
     struct client *client = container_of(stream, struct client, stream);
     if (client->phase == CLIENT_KEPT) {
         /* It ended, or the server speaks unasked: either way it is of no more use. */
+        dialer_distrust(&client->dialer);
         close_connection(client);
     } else if (n < 0) {
         lose_connection(client, (int) n);

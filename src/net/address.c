@@ -13,6 +13,7 @@ static const char expected_clean[] = "an address without blanks and control char
 static const char expected_plain[] = "host:port without a scheme such as http://";
 static const char expected_no_discovery[] =
     "a plain host:port (dns+ and dnssrv+ are for configured addresses alone)";
+static const char expected_no_path[] = "host:port without a slash or a path behind it";
 static const char expected_host[] = "a host before the port";
 static const char expected_name[] =
     "a host name of letters, digits, '-', '_' and '.', at most 63 bytes between "
@@ -76,6 +77,7 @@ static const char *read_path(struct reader *reader, struct slice path)
 static const char *read_port(struct reader *reader, struct slice text)
 {
     uint64_t port;
+    if (memchr(text.data, '/', text.len)) return expected_no_path;
     if (!number_parse_u64(text, &port) || port > UINT16_MAX || (port == 0 && !reader->listen))
         return reader->listen ? expected_listen_port : expected_port;
     reader->address->port = (uint16_t) port;
@@ -112,6 +114,15 @@ static bool is_digits_and_dots(struct slice text)
     return true;
 }
 
+bool address_is_localhost(struct slice host)
+{
+    struct slice suffix = SLICE("localhost");
+    if (host.len && host.data[host.len - 1] == '.') host.len--;
+    if (host.len < suffix.len) return false;
+    size_t before = host.len - suffix.len;
+    return slice_equal(slice_from(host, before), suffix) && (before == 0 || host.data[before - 1] == '.');
+}
+
 /* A name or an IPv4 address. */
 static const char *read_name(struct reader *reader, struct slice name)
 {
@@ -125,6 +136,8 @@ static const char *read_name(struct reader *reader, struct slice name)
     if (!is_name(name)) return is_digits_and_dots(name) ? expected_v4 : expected_name;
     set_host(address, ADDRESS_NAME, name);
     for (char *c = address->host; *c; c++) *c = to_lower(*c);
+    if (name.data[name.len - 1] == '.' && address_is_localhost(slice_of(address->host)))
+        address->host[name.len - 1] = '\0';
     if (!is_digits_and_dots(name)) return NULL;
 
     /* No top-level domain is a number, so this is an address or a slip of the pen. */
@@ -194,13 +207,21 @@ static const char *read_host_and_port(struct reader *reader, struct slice text)
     return expected ? expected : read_port(reader, port);
 }
 
+/* "unix:11211" is how the address of a host of that name is printed, so it is read as that. */
+static bool is_port_of_unix(struct slice text)
+{
+    uint64_t port;
+    return number_parse_u64(slice_from(text, strlen("unix:")), &port);
+}
+
 static const char *read_address(struct reader *reader, struct slice text)
 {
     *reader->address = (struct address){.port = reader->default_port};
     if (text.len == 0) return expected_address;
     if (!is_clean(text)) return expected_clean;
     if (text.data[0] == '/') return read_path(reader, text);
-    if (slice_starts(text, "unix:")) return read_path(reader, slice_from(text, strlen("unix:")));
+    if (slice_starts(text, "unix:") && !is_port_of_unix(text))
+        return read_path(reader, slice_from(text, strlen("unix:")));
     if (slice_starts(text, "dns+") || slice_starts(text, "dnssrv+")) return expected_no_discovery;
     if (has_scheme(text)) return expected_plain;
     if (text.data[0] == '[') return read_bracketed(reader, slice_from(text, 1));

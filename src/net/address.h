@@ -2,9 +2,10 @@
  * Where a server listens, as text and as socket addresses. Pure: resolves nothing.
  *
  * Forms: "host:port", "host", "1.2.3.4:port", "[::1]:port", "[::1]", "::1",
- * "unix:/path" and "/path". Other schemes ("dns+...", "http://...") are refused.
- * A host name is one of RFC 1123, with '_' as container networks have it; a final dot
- * (an absolute name) is kept. A name of digits and dots alone must be an IPv4 address.
+ * "unix:/path" and "/path". "unix:11211" is a host of that name. Other schemes ("dns+...", "http://...") are refused.
+ * A host name is one of RFC 1123, with '_' as container networks have it. A final dot
+ * (an absolute name) is kept, except behind "localhost" and names below it, which mean the same with and without
+ * it. A name and the literals that it stands for remain different addresses: localhost is not 127.0.0.1. A name of digits and dots alone must be an IPv4 address.
  * More than one colon outside of brackets makes an IPv6 address without a port. An IPv6
  * address may have a zone: "fe80::1%eth0".
  */
@@ -68,6 +69,9 @@ void address_format(const struct address *address, struct buffer *out);
 
 /* The same as a string that the caller frees; NULL when out of memory. */
 char *address_text(const struct address *address);
+
+/* "localhost" and names below it (RFC 6761), also with a final dot. */
+bool address_is_localhost(struct slice host);
 
 /*
  * The endpoint of a literal or a path; false for a name. A zone that names no interface here makes an

@@ -51,6 +51,7 @@ struct dialer {
     union endpoint favourite; /* the first to try, if it is still among the endpoints */
     uint64_t admitted_ns;     /* uv_hrtime() when the limiter let the attempt through */
     int status;               /* of the endpoint that was tried last */
+    bool again;               /* the name was looked up a second time in this attempt */
     bool cancelled;
     dialer_fn on_done;
     dialer_cancel_fn on_cancelled;
@@ -67,5 +68,14 @@ void dialer_start(struct dialer *dialer, dialer_fn on_done);
  * endpoint that was being tried loses its first place: it may be the one that swallows packets.
  */
 void dialer_cancel(struct dialer *dialer, dialer_cancel_fn on_cancelled);
+
+/* The connection was lost: where it led may be the wrong place by now, so the next attempt asks for the name anew. */
+void dialer_distrust(struct dialer *dialer);
+
+/* For a connection that is in use: asks for the name in the background if its answer has expired. */
+void dialer_refresh(struct dialer *dialer);
+
+/* Whether the address of the connection that was made last is no longer among those of the name. */
+bool dialer_has_moved(const struct dialer *dialer);
 
 #endif

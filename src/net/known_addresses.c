@@ -6,7 +6,7 @@
 #define TTL_MIN_MS     1000 /* an answer that holds for no time would be asked for by each scrape of a second */
 #define TTL_MAX_MS     10000
 #define TTL_FAILURE_MS 1000
-#define DISTRUST_MS    100 /* so old an answer has to be before another one is worth the question */
+#define DISTRUST_MS    10 /* so old an answer has to be before another one is worth the question */
 #define GRACE_MS       (3600 * 1000)
 #define KNOWN_MAX      128 /* addresses of a name */
 

@@ -46,7 +46,7 @@ bool known_addresses_are_usable(const struct known_addresses *known, uint64_t no
 
 /*
  * An address has failed: the answer expires, and of very many addresses the next ones get their turn. True: to
- * ask anew may bring another answer. False: the answer is not older than 0.1 s, or nobody has to be asked.
+ * ask anew may bring another answer. False: the answer is not older than 10 ms, or nobody has to be asked.
  */
 bool known_addresses_distrust(struct known_addresses *known, uint64_t now_ms);
 

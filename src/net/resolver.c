@@ -130,16 +130,6 @@ static bool forget_oldest(struct resolver *resolver)
     return true;
 }
 
-/* "localhost" and "x.localhost", also as absolute names. */
-static bool is_localhost(const char *name)
-{
-    struct slice text = slice_of(name), suffix = SLICE("localhost");
-    if (text.len && text.data[text.len - 1] == '.') text.len--;
-    if (text.len < suffix.len) return false;
-    size_t before = text.len - suffix.len;
-    return slice_equal(slice_from(text, before), suffix) && (before == 0 || text.data[before - 1] == '.');
-}
-
 static struct record *record_new(struct resolver *resolver, const char *name)
 {
     if (resolver->name_count == NAMES_MAX && !forget_oldest(resolver)) return NULL;
@@ -153,7 +143,7 @@ static struct record *record_new(struct resolver *resolver, const char *name)
     delay_ticket_init(&record->grace);
     for (size_t i = 0; i < ARRAY_LEN(record->inquiries); i++) record->inquiries[i].record = record;
     memcpy(record->name, name, strlen(name) + 1);
-    if ((is_localhost(name) && !known_addresses_take_localhost(&record->known)) ||
+    if ((address_is_localhost(slice_of(name)) && !known_addresses_take_localhost(&record->known)) ||
         !tsearch(record->name, &resolver->names, compare_names)) {
         record_free(record);
         return NULL;

@@ -64,7 +64,7 @@ void lookup_cancel(struct lookup *lookup);
 /*
  * For a name of which an address has failed, or a connection was lost: what is known is no longer believed, and
  * the next look-up asks anew. True: a look-up may well bring another answer. False: the answer is not older than
- * 0.1 s, or nobody has to be asked.
+ * 10 ms, or nobody has to be asked.
  */
 bool resolver_distrust(struct resolver *resolver, const char *name);
 

@@ -54,6 +54,14 @@ static void test_forms(void **state)
         {"fe80::1%eth0", "[fe80::1%eth0]:11211"},
         {"[FE80::1%Eth-0]:6", "[fe80::1%Eth-0]:6"},
         {"unix:/run/a.sock", "unix:/run/a.sock"},
+        {"unix", "unix:11211"},
+        {"unix:11211", "unix:11211"},
+        {"unix:1", "unix:1"},
+        {"localhost.", "localhost:11211"},
+        {"LocalHost.:1", "localhost:1"},
+        {"a.localhost.:1", "a.localhost:1"},
+        {"cache.:1", "cache.:1"},
+        {"notlocalhost.:1", "notlocalhost.:1"},
         {"/run/a.sock", "unix:/run/a.sock"},
         {"/run/\xc3\xa4:1", "unix:/run/\xc3\xa4:1"},
     };
@@ -146,6 +154,9 @@ static void test_refused(void **state)
         {SLICE("dns+x:1"), "dns+ and dnssrv+ are for configured addresses alone"},
         {SLICE("dnssrv+_memcached._tcp.x"), "dns+ and dnssrv+ are for configured addresses alone"},
         {SLICE("unix:"), "an absolute path"},
+        {SLICE("unix:99999"), "a port from 1 to 65535"},
+        {SLICE("cache:11211/"), "a slash"},
+        {SLICE("[::1]:11211/x"), "a slash"},
         {SLICE("unix:relative"), "an absolute path"},
     };
     struct address address;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "dns_server.h"
 #include "fake_server.h"
 #include "loop.h"
 #include "net/dialer.h"
@@ -243,6 +244,103 @@ static void test_cancel_at_every_turn(void **state)
     policy_release(forbids);
 }
 
+static struct dns_server names;
+
+/* From here on the world has a name server; "cache.test" is 127.0.0.<octet>. */
+static void serve_names(struct world *world, unsigned octet)
+{
+    char servers[32];
+    resolver_close(world->resolver, on_resolver_closed, &world->resolver_closed);
+    loop_run_until(&world->loop, &world->resolver_closed);
+    world->resolver_closed = false;
+    dns_server_start(&names, &world->loop, "127.0.0.1", 0);
+    names.last_octet = octet;
+    names.ttl = 3600;
+    snprintf(servers, sizeof(servers), "127.0.0.1:%d", names.port);
+    assert_int_equal(resolver_new(&world->resolver, &world->loop, servers), 0);
+    make_dialer(world, "cache.test", world->server.port);
+}
+
+static void on_known(struct lookup *lookup, const union endpoint *endpoints, size_t count, const char *error)
+{
+    (void) endpoints;
+    (void) error;
+    assert_int_equal(count, 1);
+    lookup->on_done = NULL;
+}
+
+/* Nobody listens at 127.0.0.7. Makes the resolver know an address of the name that is dead by now. */
+static void know_the_old_address(struct world *world)
+{
+    struct lookup lookup;
+    lookup_init(&lookup);
+    assert_int_equal(resolver_lookup(world->resolver, &lookup, "cache.test", on_known), 0);
+    while (lookup.on_done) loop_run_for(&world->loop, 1);
+    loop_run_for(&world->loop, 150);
+}
+
+static void test_a_dead_address_is_asked_for_in_the_same_attempt(void **state)
+{
+    struct world *world = *state;
+    serve_names(world, 7);
+    know_the_old_address(world);
+    names.last_octet = 1;
+    assert_int_equal(dial(world), 0);
+    assert_int_equal(names.packets, 4);
+    assert_false(dialer_has_moved(&world->dialer));
+    hang_up(world);
+    dns_server_stop(&names);
+}
+
+static void test_a_dead_address_that_is_all_there_is(void **state)
+{
+    struct world *world = *state;
+    serve_names(world, 7);
+    know_the_old_address(world);
+    assert_int_equal(dial(world), UV_ECONNREFUSED);
+    assert_int_equal(names.packets, 4);
+    dns_server_stop(&names);
+}
+
+/* The connection is well, but the name leads elsewhere. */
+static void test_a_connected_name_moves(void **state)
+{
+    struct world *world = *state;
+    serve_names(world, 1);
+    names.ttl = 1;
+    assert_int_equal(dial(world), 0);
+    names.last_octet = 7;
+    dialer_refresh(&world->dialer);
+    loop_run_for(&world->loop, 1100);
+    assert_int_equal(names.packets, 2);
+    assert_false(dialer_has_moved(&world->dialer));
+    dialer_refresh(&world->dialer);
+    loop_run_until_count(&world->loop, &names.packets, 4);
+    for (int n = 0; n < 1000 && !dialer_has_moved(&world->dialer); n++) loop_run_for(&world->loop, 5);
+    assert_true(dialer_has_moved(&world->dialer));
+    hang_up(world);
+    dns_server_stop(&names);
+}
+
+static void test_cancel_while_looking_up_again(void **state)
+{
+    struct world *world = *state;
+    serve_names(world, 7);
+    for (unsigned turns = 0; turns < 12; turns++) {
+        know_the_old_address(world);
+        world->done = world->cancelled = false;
+        names.silent_name = "cache";
+        dialer_start(&world->dialer, on_done);
+        loop_turn(&world->loop, turns);
+        if (!world->done) {
+            dialer_cancel(&world->dialer, on_cancelled);
+            loop_run_until(&world->loop, &world->cancelled);
+        }
+        names.silent_name = NULL;
+    }
+    dns_server_stop(&names);
+}
+
 static void on_other_enters(struct limiter_ticket *ticket)
 {
     (void) ticket;
@@ -276,6 +374,10 @@ int main(void)
         TEST(test_missing_socket_file),
         TEST(test_cancel_at_every_turn),
         TEST(test_cancel_while_waiting_at_the_limiter),
+        TEST(test_a_dead_address_is_asked_for_in_the_same_attempt),
+        TEST(test_a_dead_address_that_is_all_there_is),
+        TEST(test_a_connected_name_moves),
+        TEST(test_cancel_while_looking_up_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

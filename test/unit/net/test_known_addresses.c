@@ -93,10 +93,10 @@ static void test_distrust(void **state)
 {
     (void) state;
     take(1, HOUR_MS, 1000);
-    assert_false(known_addresses_distrust(&known, 1099));
-    assert_true(known_addresses_are_fresh(&known, 1099));
-    assert_false(known_addresses_are_fresh(&known, 1100));
-    assert_true(known_addresses_distrust(&known, 1100));
+    assert_false(known_addresses_distrust(&known, 1009));
+    assert_true(known_addresses_are_fresh(&known, 1009));
+    assert_false(known_addresses_are_fresh(&known, 1010));
+    assert_true(known_addresses_distrust(&known, 1010));
     known_addresses_deinit(&known);
     assert_true(known_addresses_take_localhost(&known));
     assert_false(known_addresses_distrust(&known, 5000));
