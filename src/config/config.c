@@ -107,13 +107,14 @@ int config_init(struct config *config, const struct config_rules *rules)
 int config_read(struct config *config, const char *file, struct slice text, const struct config_rules *rules,
                 struct buffer *error)
 {
-    struct reading reading = {config, rules, error};
+    struct reading reading = {.arena = &config->arena, .config = config, .rules = rules, .error = error};
     int result = config_init(config, rules);
     buffer_clear(error);
     utf8_append_escaped(error, slice_of(file));
     buffer_append_char(error, ':');
     size_t prefix = error->len;
     if (result == 0) result = set_names(config, slice_of(file), text);
+    reading.directory = config->directory;
     if (result == 0) result = read_document(&reading, text);
     if (result == 0) buffer_clear(error);
     if (result == UV_ENOMEM) {

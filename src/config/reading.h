@@ -12,7 +12,9 @@
 #include "document/document.h"
 
 struct reading {
-    struct config *config;
+    struct arena *arena;   /* takes what is kept */
+    const char *directory; /* of the file, for paths */
+    struct config *config; /* NULL for another file than the configuration */
     const struct config_rules *rules;
     struct buffer *error; /* has the file's name already */
 };
@@ -95,5 +97,20 @@ int read_elasticache(struct reading *reading, const struct node *node, void *pla
 
 /* The source that a target of the group stands for. */
 int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group);
+
+/* --- The web configuration file: web_config.c and web_config_tls.c. Values are as the Go library takes them --- */
+
+/* "key:", "key: ~": leaves what was there. */
+bool node_is_nothing(const struct node *node);
+int read_any_text(struct reading *reading, const struct node *node,
+                  void *place);                                                 /* const char *, any scalar */
+int read_secret(struct reading *reading, const struct node *node, void *place); /* the same, never shown */
+int read_file_name(struct reading *reading, const struct node *node,
+                   void *place); /* const char *, maybe empty */
+int read_yaml_bool(struct reading *reading, const struct node *node, void *place); /* bool */
+int read_texts(struct reading *reading, const struct node *node, const struct slice **texts, size_t *count);
+
+/* The place is a struct web_config_tls. */
+int read_web_tls(struct reading *reading, const struct node *node, void *place);
 
 #endif

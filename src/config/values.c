@@ -21,7 +21,7 @@ bool node_is_text(const struct node *node)
 
 int copy_text(struct reading *reading, struct slice text, const char **place)
 {
-    *place = arena_copy(&reading->config->arena, text);
+    *place = arena_copy(reading->arena, text);
     return *place ? 0 : UV_ENOMEM;
 }
 
@@ -34,13 +34,12 @@ int read_text(struct reading *reading, const struct node *node, void *place)
 /* As Prometheus has it, so that a folder with all its files can be moved. */
 int read_path(struct reading *reading, const struct node *node, void *place)
 {
-    const struct config *config = reading->config;
     int result = read_text(reading, node, place);
-    if (result < 0 || slice_starts(node->text, "/") || strcmp(config->directory, ".") == 0) return result;
+    if (result < 0 || slice_starts(node->text, "/") || strcmp(reading->directory, ".") == 0) return result;
 
     struct buffer joined;
     buffer_init(&joined, SIZE_MAX / 2);
-    buffer_printf(&joined, "%s/", config->directory);
+    buffer_printf(&joined, "%s/", reading->directory);
     buffer_append_slice(&joined, node->text);
     result = joined.failed ? UV_ENOMEM : copy_text(reading, buffer_slice(&joined), place);
     buffer_deinit(&joined);

@@ -4,16 +4,15 @@
  */
 #include "web/password.h"
 
+#include "base/bcrypt.h"
 #include "base/container.h"
 #include "base/list.h"
 
 #include <assert.h>
-#include <crypt.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define REMEMBERED_MAX 100
@@ -22,10 +21,6 @@
 
 /* bcrypt takes no notice of what is behind this, and no password of a web configuration is longer. */
 #define PASSWORD_MAX 1024
-
-/* "$2b$10$", 22 characters of salt, 31 of hash. */
-#define SALT_LEN   22
-#define HASHED_LEN 31
 
 /* Of no password that anybody knows: what unknown users are compared with. */
 static const char nobody[] = "$2b$10$abcdefghijklmnopqrstuu5LoO.5dPPkOBRZSPqiI.6VZoC0eeiUq";
@@ -36,7 +31,7 @@ struct password_job {
     unsigned char digest[DIGEST_LEN];
     bool unknown; /* no such user: never good */
     bool good;
-    char hash[80];
+    char hash[BCRYPT_HASH_MAX + 1];
     char password[PASSWORD_MAX + 1];
 };
 
@@ -58,51 +53,6 @@ struct password_checker {
     password_close_fn on_close;
     void *on_close_context;
 };
-
-/* --- Hashes --- */
-
-/* The cost and salt behind "$2", a letter or none, and "$"; NULL if it has not that form. */
-static const char *skip_version(struct slice hash)
-{
-    if (hash.len < 59 || hash.data[0] != '$' || hash.data[1] != '2') return NULL;
-    const char *at = hash.data + 2;
-    if (*at != '$') at++;
-    return *at == '$' ? at + 1 : NULL;
-}
-
-const char *password_check_hash(struct slice hash)
-{
-    if (hash.len < 59)
-        return "a bcrypt hash of at least 59 characters (hashedSecret too short to be a bcrypted password)";
-    const char *at = skip_version(hash);
-    if (!at) return "a bcrypt hash, which begins with $2a$, $2b$ or $2y$";
-    bool digits = at[0] >= '0' && at[0] <= '9' && at[1] >= '0' && at[1] <= '9' && at[2] == '$';
-    int cost = digits ? (at[0] - '0') * 10 + at[1] - '0' : 0;
-    if (cost < 4 || cost > 31) return "a bcrypt hash with a cost from 04 to 31";
-    return hash.len > sizeof(((struct password_job *) 0)->hash) - 2 ? "a bcrypt hash of at most 78 characters"
-                                                                    : NULL;
-}
-
-/*
- * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an old
- * fault, is hashed without that fault.
- */
-static bool matches(const char *hash, const char *password)
-{
-    const char *at = skip_version(slice_of(hash));
-    char setting[8 + SALT_LEN];
-    struct crypt_data *data = calloc(1, sizeof(*data));
-    bool good = false;
-    if (at && data && strlen(at) == 3 + SALT_LEN + HASHED_LEN) {
-        snprintf(setting, sizeof(setting), "$2b$%.*s", 3 + SALT_LEN, at);
-        const char *hashed = crypt_rn(password, setting, data, sizeof(*data));
-        good = hashed && strlen(hashed) == 4 + 3 + SALT_LEN + HASHED_LEN &&
-               CRYPTO_memcmp(hashed + 4 + 3 + SALT_LEN, at + 3 + SALT_LEN, HASHED_LEN) == 0;
-    }
-    if (data) explicit_bzero(data, sizeof(*data));
-    free(data);
-    return good;
-}
 
 /* --- The thread --- */
 
@@ -139,7 +89,7 @@ static void work(void *context)
         }
         uv_mutex_unlock(&checker->lock);
         struct password_job *job = container_of(link, struct password_job, link);
-        job->good = matches(job->hash, job->password) && !job->unknown;
+        job->good = bcrypt_matches(job->hash, job->password) && !job->unknown;
         explicit_bzero(job->password, sizeof(job->password));
         uv_mutex_lock(&checker->lock);
         list_append(&checker->done, &job->link);
@@ -224,8 +174,7 @@ enum password_result password_check(struct password_checker *checker, struct pas
     assert(!query->job);
     bool unknown = !hash;
     if (unknown) hash = nobody;
-    if (password.len > PASSWORD_MAX || strlen(hash) >= sizeof(((struct password_job *) 0)->hash))
-        return PASSWORD_BAD;
+    if (password.len > PASSWORD_MAX || strlen(hash) > BCRYPT_HASH_MAX) return PASSWORD_BAD;
     if (password.len && memchr(password.data, '\0', password.len)) return PASSWORD_BAD;
     if (!digest_of(checker, digest, user, unknown ? SLICE("") : slice_of(hash), password))
         return PASSWORD_BAD;

@@ -9,8 +9,6 @@
  * Results are remembered, good and bad ones, up to a hundred: a Prometheus that scrapes each ten seconds must not
  * cost a hash each time. What is remembered is a keyed digest of user, hash and password, never the password; the
  * key is drawn at the start and told to nobody. A changed hash is another entry.
- *
- * libxcrypt hashes: it is in every distribution, maintained, and takes all forms of bcrypt.
  */
 #ifndef WEB_PASSWORD_H
 #define WEB_PASSWORD_H
@@ -37,9 +35,6 @@ struct password_query {
     struct password_job *job; /* the checker's; NULL when nothing is under way */
     password_fn on_done;
 };
-
-/* NULL, or what was expected of a hash: "a bcrypt hash such as $2b$10$..., which has at least 59 characters". */
-const char *password_check_hash(struct slice hash);
 
 /* 0 or a negative libuv code. Starts the thread. */
 int password_checker_new(struct password_checker **checker, uv_loop_t *loop);

@@ -39,7 +39,7 @@ PLACES = {
     "jansson.h": "src/document/json.",
     "curl/": "src/net/",
     "openssl/": ("src/net/tls", "src/web/password."),
-    "crypt.h": "src/web/password.",
+    "crypt.h": "src/base/bcrypt.",
     "seccomp.h": "src/sandbox.",
 }
 GENERATED = {"revision.h"}

@@ -1,0 +1,60 @@
+#include "base/bcrypt.h"
+
+#include <crypt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "$2b$10$", 22 characters of salt, 31 of hash. */
+#define SALT_LEN   22
+#define HASHED_LEN 31
+
+/* In a time that does not tell how many bytes are equal. */
+static bool equal(const char *a, const char *b, size_t len)
+{
+    unsigned char different = 0;
+    for (size_t n = 0; n < len; n++) different |= (unsigned char) (a[n] ^ b[n]);
+    return different == 0;
+}
+
+/* The cost and salt behind "$2", a letter or none, and "$"; NULL if it has not that form. */
+static const char *skip_version(struct slice hash)
+{
+    if (hash.len < 59 || hash.data[0] != '$' || hash.data[1] != '2') return NULL;
+    const char *at = hash.data + 2;
+    if (*at != '$') at++;
+    return *at == '$' ? at + 1 : NULL;
+}
+
+const char *bcrypt_check_hash(struct slice hash)
+{
+    if (hash.len < 59)
+        return "a bcrypt hash of at least 59 characters (hashedSecret too short to be a bcrypted password)";
+    const char *at = skip_version(hash);
+    if (!at) return "a bcrypt hash, which begins with $2a$, $2b$ or $2y$";
+    bool digits = at[0] >= '0' && at[0] <= '9' && at[1] >= '0' && at[1] <= '9' && at[2] == '$';
+    int cost = digits ? (at[0] - '0') * 10 + at[1] - '0' : 0;
+    if (cost < 4 || cost > 31) return "a bcrypt hash with a cost from 04 to 31";
+    return hash.len > BCRYPT_HASH_MAX ? "a bcrypt hash of at most 78 characters" : NULL;
+}
+
+/*
+ * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an old
+ * fault, is hashed without that fault.
+ */
+bool bcrypt_matches(const char *hash, const char *password)
+{
+    const char *at = skip_version(slice_of(hash));
+    char setting[8 + SALT_LEN];
+    struct crypt_data *data = calloc(1, sizeof(*data));
+    bool good = false;
+    if (at && data && strlen(at) == 3 + SALT_LEN + HASHED_LEN) {
+        snprintf(setting, sizeof(setting), "$2b$%.*s", 3 + SALT_LEN, at);
+        const char *hashed = crypt_rn(password, setting, data, sizeof(*data));
+        good = hashed && strlen(hashed) == 4 + 3 + SALT_LEN + HASHED_LEN &&
+               equal(hashed + 4 + 3 + SALT_LEN, at + 3 + SALT_LEN, HASHED_LEN);
+    }
+    if (data) explicit_bzero(data, sizeof(*data));
+    free(data);
+    return good;
+}

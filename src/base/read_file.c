@@ -1,0 +1,59 @@
+#include "base/read_file.h"
+
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEP (64 * 1024)
+#define MIB  ((size_t) 1024 * 1024)
+
+static int open_regular(const char *path, const char **expected)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return -errno;
+    int result = fstat(fd, &status) < 0 ? -errno : 0;
+    if (result == 0 && S_ISREG(status.st_mode)) return fd;
+    if (result == 0) *expected = S_ISDIR(status.st_mode) ? "a file, not a directory" : "a regular file";
+    close(fd);
+    return result < 0 ? result : -EINVAL;
+}
+
+/* Up to one byte more than there may be, which shows that there are too many. */
+static int read_bytes(int fd, size_t most, struct buffer *text)
+{
+    for (size_t count = 0; count <= most;) {
+        size_t step = most + 1 - count < STEP ? most + 1 - count : STEP;
+        char *at = buffer_reserve(text, step);
+        if (!at) return -ENOMEM;
+        ssize_t len = read(fd, at, step);
+        if (len < 0 && errno == EINTR) continue;
+        if (len < 0) return -errno;
+        if (len == 0) return 0;
+        text->len += (size_t) len;
+        count += (size_t) len;
+    }
+    return -EFBIG;
+}
+
+int read_file(const char *path, size_t most, struct buffer *text, struct buffer *error)
+{
+    const char *expected = NULL;
+    int fd = open_regular(path, &expected);
+    int result = fd < 0 ? fd : read_bytes(fd, most, text);
+    if (fd >= 0) close(fd);
+    if (result == 0) return 0;
+    utf8_append_escaped(error, slice_of(path));
+    if (expected)
+        buffer_printf(error, ": expected %s", expected);
+    else if (result == -EFBIG && most % MIB == 0)
+        buffer_printf(error, ": expected at most %zu MiB", most / MIB);
+    else if (result == -EFBIG)
+        buffer_printf(error, ": expected at most %zu bytes", most);
+    else
+        buffer_printf(error, ": %s", strerror(-result));
+    return result == -EFBIG ? -EINVAL : result;
+}
