@@ -230,8 +230,11 @@ static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct exporter *exporter = context;
     const struct generation *generation = manager_generation(exporter->manager);
-    if (!exporter->serving) serve(exporter);
     exporter->telemetry.targets = target_set->targets.count;
+    if (!exporter->serving) serve(exporter);
+    if (exporter->server)
+        server_limit_connections(exporter->server,
+                                 descriptors_for_clients(exporter->options, target_set->targets.count));
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
     if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
@@ -298,9 +301,11 @@ static enum exit_code start_server(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
     struct server_limits limits = {
-        .max_connections = options->max_connections,
+        .max_connections = descriptors_for_clients(options, exporter->telemetry.targets),
+        .max_waiting = options->max_requests,
         .head_timeout_ms = 8000,
         .idle_timeout_ms = 60000,
+        .answer_timeout_ms = 120000,
     };
     enum exit_code code = EXIT_CLEAN;
     struct buffer error;

@@ -194,9 +194,9 @@ static const struct family requests_family = {
     PREFIX "http_requests_total",
     "HTTP requests by handler and status code; without a handler if none saw it.", METRIC_COUNTER,
     "handler,code"};
-static const struct family rejected_family = {PREFIX "http_requests_rejected_total",
-                                              "HTTP requests that were turned away, by reason.",
-                                              METRIC_COUNTER, "reason"};
+static const struct family rejected_family = {
+    PREFIX "http_requests_rejected_total",
+    "HTTP requests and connections that were turned away or cut off, by reason.", METRIC_COUNTER, "reason"};
 static const struct family sizes_family = {PREFIX "http_response_size_bytes",
                                            "Size of HTTP answers as sent, head included; quantiles of the "
                                            "last ten minutes within one percent (DDSketch).",
@@ -270,6 +270,9 @@ static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
     write_labelled(encoder, "reason", "max_requests", telemetry->scrapes_rejected);
     write_labelled(encoder, "reason", "max_connections", counts.rejected);
     write_labelled(encoder, "reason", "bad_request", counts.refused);
+    write_labelled(encoder, "reason", "displaced", counts.displaced);
+    write_labelled(encoder, "reason", "stalled", counts.stalled);
+    write_labelled(encoder, "reason", "accept_failed", counts.failed);
 }
 
 static void write_answers(struct telemetry *telemetry, struct encoder *encoder)

@@ -74,7 +74,7 @@ int compressor_init(struct compressor *compressor, enum coding coding)
     return result;
 }
 
-static int write_gzip(z_stream *stream, struct slice in, bool last, struct buffer *out)
+static int write_gzip(z_stream *stream, struct slice in, int flush, struct buffer *out)
 {
     int result;
     assert(in.len <= UINT_MAX);
@@ -87,15 +87,15 @@ static int write_gzip(z_stream *stream, struct slice in, bool last, struct buffe
         if (!at) return UV_ENOMEM;
         stream->next_out = (Bytef *) at;
         stream->avail_out = STEP;
-        result = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
+        result = deflate(stream, flush);
         assert(result != Z_STREAM_ERROR);
         out->len += STEP - stream->avail_out;
     } while (stream->avail_out == 0);
-    assert(stream->avail_in == 0 && (!last || result == Z_STREAM_END));
+    assert(stream->avail_in == 0 && (flush != Z_FINISH || result == Z_STREAM_END));
     return 0;
 }
 
-static int write_zstd(ZSTD_CCtx *zstd, struct slice in, bool last, struct buffer *out)
+static int write_zstd(ZSTD_CCtx *zstd, struct slice in, ZSTD_EndDirective end, struct buffer *out)
 {
     ZSTD_inBuffer input = {in.data, in.len, 0};
     size_t left;
@@ -103,17 +103,25 @@ static int write_zstd(ZSTD_CCtx *zstd, struct slice in, bool last, struct buffer
         char *at = buffer_reserve(out, STEP);
         if (!at) return UV_ENOMEM;
         ZSTD_outBuffer output = {at, STEP, 0};
-        left = ZSTD_compressStream2(zstd, &output, &input, last ? ZSTD_e_end : ZSTD_e_continue);
+        left = ZSTD_compressStream2(zstd, &output, &input, end);
         if (ZSTD_isError(left)) return UV_ENOMEM; /* all that can fail with valid parameters */
         out->len += output.pos;
-    } while (last ? left > 0 : input.pos < input.size);
+    } while (end == ZSTD_e_continue ? input.pos < input.size : left > 0);
     return 0;
 }
 
 int compressor_write(struct compressor *compressor, struct slice in, bool last, struct buffer *out)
 {
-    return compressor->coding == CODING_GZIP ? write_gzip(&compressor->gzip, in, last, out)
-                                             : write_zstd(compressor->zstd, in, last, out);
+    return compressor->coding == CODING_GZIP
+               ? write_gzip(&compressor->gzip, in, last ? Z_FINISH : Z_NO_FLUSH, out)
+               : write_zstd(compressor->zstd, in, last ? ZSTD_e_end : ZSTD_e_continue, out);
+}
+
+int compressor_flush(struct compressor *compressor, struct buffer *out)
+{
+    struct slice nothing = {NULL, 0};
+    return compressor->coding == CODING_GZIP ? write_gzip(&compressor->gzip, nothing, Z_SYNC_FLUSH, out)
+                                             : write_zstd(compressor->zstd, nothing, ZSTD_e_flush, out);
 }
 
 void compressor_deinit(struct compressor *compressor)

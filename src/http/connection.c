@@ -1,6 +1,6 @@
 /*
- * The happy path: connection_accept -> on_read* -> look -> the handler -> on_exchange_end -> look -> ...
- * -> linger -> on_drained* -> connection_close -> on_closed.
+ * The happy path: connection_accept -> on_read* -> look_at_bytes -> the handler -> on_exchange_end ->
+ * look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
  *
  * What can go wrong: the head is bad or late (refuse: an answer, then linger); the client ends or breaks
  * between two requests (close, nothing is owed); it breaks or stops reading while it is answered (the
@@ -16,30 +16,39 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 #define LINGER_MS    2000
 #define LINGER_BYTES (1024 * 1024)
 
-/* So many clients at once are told that there are too many; more than these are closed without a word. */
+/*
+ * So many clients at once are told that there are too many: an eighth of those that there may be, and no more
+ * than this. Others are closed without a word.
+ */
 #define REJECTING_MAX 64
+
+/* This part of the time for a head is enough for its first bytes, when others wait for the place. */
+#define FIRST_WORD 8
+
+#define UNSENT_MAX (128 * 1024)
 
 static void on_closed(struct stream *stream);
 static void on_exchange_end(struct exchange *exchange, int status);
 
 /* --- The end --- */
 
-/* The thread pool or a handler may still hold the exchange when the stream is closed, and the other way
- * fan_out.
- */
+/* A handler may still hold the exchange when the stream is closed, or the other way round. */
 static void free_if_over(struct connection *connection)
 {
-    struct connections *shared = connection->shared;
+    struct connection_pool *pool = connection->pool;
     if (!connection->closed || exchange_is_busy(&connection->exchange)) return;
     request_reader_reset(&connection->reader);
+    if (connection->peer) peers_leave(&pool->peers, connection->peer);
     free(connection);
-    shared->allocated--;
-    shared->on_gone(shared);
+    pool->allocated--;
+    pool->on_gone(pool);
 }
 
 static void on_closed(struct stream *stream)
@@ -54,8 +63,8 @@ void connection_close(struct connection *connection)
     assert(connection->phase != CONNECTION_CLOSING);
     connection->phase = CONNECTION_CLOSING;
     link_remove(&connection->link);
-    connection->shared->open_count--;
-    if (connection->rejected) connection->shared->rejecting--;
+    connection->pool->open_count--;
+    if (connection->rejected) connection->pool->rejecting--;
     stream_close(&connection->stream, on_closed);
     exchange_cancel(&connection->exchange);
 }
@@ -63,7 +72,7 @@ void connection_close(struct connection *connection)
 static void enter(struct connection *connection, enum connection_phase phase)
 {
     connection->phase = phase;
-    connection->since_ms = uv_now(connection->shared->loop);
+    connection->since_ms = uv_now(connection->pool->loop);
 }
 
 static void stop_reading(struct connection *connection)
@@ -96,30 +105,36 @@ static void linger(struct connection *connection)
 
 /* --- Requests --- */
 
-static void refuse(struct connection *connection, int status, const char *why)
+/* One line, in place of the handler's answer. */
+static void respond_line(struct connection *connection, int status, const char *why)
 {
-    struct request request = {.method = METHOD_OTHER, .minor = 1};
-    struct response response = {.status = status, .content_type = "text/plain; charset=utf-8"};
+    struct response response = {
+        .status = status, .content_type = "text/plain; charset=utf-8", .retry_after = status == 503};
     struct buffer body;
-    log_line_limited(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
-    if (!connection->rejected) connection->shared->refused++;
-    response.retry_after = status == 503;
     buffer_init(&body, 1024);
     buffer_printf(&body, "%s\n", why);
-
-    enter(connection, CONNECTION_ANSWERING);
-    exchange_begin(&connection->exchange, &request);
     exchange_respond(&connection->exchange, &response, buffer_slice(&body));
     buffer_deinit(&body);
 }
 
+/* For what no handler sees. */
+static void refuse_request(struct connection *connection, int status, const char *why)
+{
+    struct request request = {.method = METHOD_OTHER, .minor = 1};
+    log_line_limited(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
+    if (!connection->rejected) connection->pool->counts.refused++;
+    enter(connection, CONNECTION_ANSWERING);
+    exchange_begin(&connection->exchange, &request);
+    respond_line(connection, status, why);
+}
+
 static void handle(struct connection *connection, const struct request *request)
 {
-    struct connections *shared = connection->shared;
+    struct connection_pool *pool = connection->pool;
     struct exchange *exchange = &connection->exchange;
     enter(connection, CONNECTION_ANSWERING);
     exchange_begin(exchange, request);
-    shared->handler(shared->handler_context, exchange, &exchange->request);
+    pool->handler(pool->handler_context, exchange, &exchange->request);
 }
 
 static uv_buf_t on_lend(struct stream *stream);
@@ -133,9 +148,8 @@ static void read_more(struct connection *connection)
     if (result < 0) connection_close(connection);
 }
 
-/* Looks at what has arrived. Never comes back here from inside: an answer ends on another turn of the loop.
- */
-static void look(struct connection *connection)
+/* Never comes back here from inside: an answer ends on another turn of the loop. */
+static void look_at_bytes(struct connection *connection)
 {
     struct request request;
     struct request_refusal refusal;
@@ -150,7 +164,7 @@ static void look(struct connection *connection)
         break;
     case REQUEST_REFUSED:
         stop_reading(connection);
-        refuse(connection, refusal.status, refusal.why);
+        refuse_request(connection, refusal.status, refusal.why);
         break;
     }
 }
@@ -172,7 +186,7 @@ static void on_read(struct stream *stream, ssize_t n)
     }
     if (connection->len == 0) enter(connection, CONNECTION_READING); /* the head's time runs from here */
     connection->len += (size_t) n;
-    look(connection);
+    look_at_bytes(connection);
 }
 
 /* Pipelined requests move to the front only now: the last one's slices had to stay good. */
@@ -181,7 +195,10 @@ static void on_exchange_end(struct exchange *exchange, int status)
     struct connection *connection = container_of(exchange, struct connection, exchange);
     if (connection->phase == CONNECTION_CLOSING) {
         free_if_over(connection);
-    } else if (status < 0) {
+        return;
+    }
+    if (status == 0 && exchange->streamed) peers_trust(&connection->pool->peers, connection->peer);
+    if (status < 0) {
         connection_close(connection);
     } else if (!exchange->keep_alive) {
         linger(connection);
@@ -192,42 +209,84 @@ static void on_exchange_end(struct exchange *exchange, int status)
         connection->used = 0;
         connection->served = true;
         enter(connection, CONNECTION_READING);
-        look(connection);
+        look_at_bytes(connection);
     }
 }
 
 /* --- The beginning --- */
 
-static struct connection *connection_new(struct connections *shared)
+static struct connection *connection_new(struct connection_pool *pool)
 {
     struct connection *connection = malloc(sizeof(*connection) + REQUEST_HEAD_MAX);
     if (!connection) return NULL;
-    *connection = (struct connection){.shared = shared};
+    *connection = (struct connection){.pool = pool};
     request_reader_init(&connection->reader);
-    stream_init(&connection->stream, shared->loop);
-    exchange_init(&connection->exchange, &connection->stream, &shared->observer, on_exchange_end);
+    stream_init(&connection->stream, pool->loop);
+    exchange_init(&connection->exchange, &connection->stream, &pool->exchanges, on_exchange_end);
     enter(connection, CONNECTION_READING);
-    list_append(&shared->open, &connection->link);
-    shared->open_count++;
-    shared->allocated++;
+    list_append(&pool->open, &connection->link);
+    pool->open_count++;
+    pool->allocated++;
     return connection;
 }
 
-int connection_accept(struct connections *shared, uv_stream_t *listener, bool reject)
+/*
+ * What a client does not read lies in the kernel, some megabytes of it for each connection. So the kernel
+ * takes no more than this beyond what is on its way to the client.
+ */
+static void limit_unsent(int descriptor)
 {
-    struct connection *connection = connection_new(shared);
+    int bytes = UNSENT_MAX;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes,
+               sizeof(bytes)); /* a unix socket has a cap */
+}
+
+/* Who is at the other end. 0 or a negative libuv code. */
+static int find_peer(struct connection *connection)
+{
+    union endpoint endpoint;
+    socklen_t len = sizeof(endpoint);
+    uv_os_fd_t descriptor;
+    memset(&endpoint, 0, sizeof(endpoint));
+    int result = uv_fileno(&connection->stream.handle, &descriptor);
+    if (result < 0) return result;
+    limit_unsent(descriptor);
+    /* One that has hung up already has no address any more. It is read and closed like any other. */
+    if (getpeername(descriptor, &endpoint.any, &len) < 0) endpoint.any.sa_family = AF_UNIX;
+    connection->peer = peers_enter(&connection->pool->peers, &endpoint);
+    return connection->peer ? 0 : UV_ENOMEM;
+}
+
+static void reject(struct connection *connection)
+{
+    struct connection_pool *pool = connection->pool;
+    unsigned most = pool->limits.max_connections / 8 + 1;
+    pool->counts.rejected++;
+    if (pool->rejecting >= (most < REJECTING_MAX ? most : REJECTING_MAX)) {
+        connection_close(connection);
+        return;
+    }
+    connection->rejected = true;
+    pool->rejecting++;
+    refuse_request(connection, 503, "too many connections, see --web.max-connections");
+}
+
+int connection_accept(struct connection_pool *pool, uv_stream_t *listener)
+{
+    struct connection *connection = connection_new(pool);
     if (!connection) return UV_ENOMEM;
     int result = stream_accept(&connection->stream, listener);
-    if (result < 0 || (reject && shared->rejecting == REJECTING_MAX)) {
-        connection_close(connection);
-    } else if (reject) {
-        connection->rejected = true;
-        shared->rejecting++;
-        refuse(connection, 503, "too many connections, see --web.max-connections");
-    } else {
-        read_more(connection);
+    if (result == 0) {
+        pool->counts.accepted++;
+        result = find_peer(connection);
     }
-    return result;
+    if (result < 0)
+        connection_close(connection);
+    else if (connection_pool_admit(pool, connection))
+        read_more(connection);
+    else
+        reject(connection);
+    return 0;
 }
 
 /* --- From outside --- */
@@ -238,24 +297,42 @@ void connection_finish(struct connection *connection)
     if (connection->phase == CONNECTION_READING) connection_close(connection);
 }
 
+void connection_expire(struct connection *connection)
+{
+    if (connection->phase != CONNECTION_ANSWERING || !exchange_take_over(&connection->exchange)) {
+        connection_close(connection);
+        return;
+    }
+    respond_line(connection, 503, "the exporter is stopping");
+}
+
+/* A scrape that the handler works on has its own deadline. */
+static bool answer_is_late(struct connection *connection)
+{
+    const struct server_limits *limits = &connection->pool->limits;
+    struct exchange *exchange = &connection->exchange;
+    uint64_t now = uv_now(connection->pool->loop);
+    if (exchange->phase != EXCHANGE_SENDING) return false;
+    exchange_look(exchange);
+    return now - exchange->progress_ms >= limits->idle_timeout_ms ||
+           now - exchange->sending_ms >= limits->answer_timeout_ms;
+}
+
 void connection_sweep(struct connection *connection)
 {
-    const struct server_limits *limits = &connection->shared->limits;
-    uint64_t now = uv_now(connection->shared->loop), lasted = now - connection->since_ms;
+    const struct server_limits *limits = &connection->pool->limits;
+    uint64_t lasted = uv_now(connection->pool->loop) - connection->since_ms;
     switch (connection->phase) {
     case CONNECTION_READING:
         if (connection->len && lasted >= limits->head_timeout_ms) {
             stop_reading(connection);
-            refuse(connection, 408, "the request head did not arrive in time");
+            refuse_request(connection, 408, "the request head did not arrive in time");
         } else if (connection->len == 0 && lasted >= limits->idle_timeout_ms) {
             connection_close(connection);
         }
         break;
     case CONNECTION_ANSWERING:
-        if (connection->stream.writing &&
-            now - connection->exchange.write_started_ms >= limits->idle_timeout_ms) {
-            connection_close(connection);
-        }
+        if (answer_is_late(connection)) connection_close(connection);
         break;
     case CONNECTION_LINGERING:
         if (lasted >= LINGER_MS) connection_close(connection);
@@ -265,10 +342,15 @@ void connection_sweep(struct connection *connection)
     }
 }
 
-bool connection_is_spare(const struct connection *connection)
+bool connection_waits(const struct connection *connection)
 {
-    const struct connections *shared = connection->shared;
-    return connection->phase == CONNECTION_READING && connection->len == 0 &&
-           (connection->served ||
-            uv_now(shared->loop) - connection->since_ms >= shared->limits.head_timeout_ms);
+    return connection->phase == CONNECTION_READING || connection->phase == CONNECTION_LINGERING;
+}
+
+bool connection_had_its_time(const struct connection *connection)
+{
+    uint64_t lasted = uv_now(connection->pool->loop) - connection->since_ms;
+    if (connection->phase == CONNECTION_LINGERING || (connection->served && connection->len == 0))
+        return true;
+    return lasted >= connection->pool->limits.head_timeout_ms / FIRST_WORD;
 }

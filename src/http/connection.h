@@ -6,29 +6,14 @@
 #define HTTP_CONNECTION_H
 
 #include "base/list.h"
+#include "http/connection_pool.h"
 #include "http/exchange.h"
 #include "http/request.h"
-#include "http/server.h"
 #include "net/stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
-
-/* What the connections of one server share; part of the server. */
-struct connections {
-    uv_loop_t *loop;
-    struct server_limits limits;
-    server_handler_fn handler;
-    void *handler_context;
-    struct exchange_observer observer;
-    uint64_t refused;                                 /* requests that no handler saw */
-    struct list open;                                 /* those that are not closing */
-    unsigned open_count;                              /* how many are in that list */
-    unsigned rejecting;                               /* how many of these are being told 503 */
-    unsigned allocated;                               /* the open ones, and those whose close is under way */
-    void (*on_gone)(struct connections *connections); /* the memory of one has been freed */
-};
 
 enum connection_phase {
     CONNECTION_READING,   /* idle, or waiting for the rest of a head */
@@ -38,8 +23,9 @@ enum connection_phase {
 };
 
 struct connection {
-    struct connections *shared; /* borrowed */
-    struct link link;           /* in shared->open */
+    struct connection_pool *pool; /* borrowed */
+    struct link link;             /* in pool->open */
+    struct peer *peer;            /* where it comes from; NULL until that is known */
     struct stream stream;
     struct request_reader reader; /* of the request at the front of head */
     struct exchange exchange;
@@ -47,7 +33,7 @@ struct connection {
     uint64_t since_ms; /* loop time: idle since; if bytes are there, since the first one; lingering since */
     bool reading;      /* the stream lends memory and reports */
     bool served;       /* has had an answer */
-    bool rejected;     /* counted in shared->rejecting */
+    bool rejected;     /* counted in pool->rejecting */
     bool closed;
     size_t drained; /* bytes thrown away */
     size_t len;     /* bytes in head */
@@ -56,10 +42,10 @@ struct connection {
 };
 
 /*
- * Accepts the connection that waits at the listener. With `reject` it is told 503 instead of being listened
- * to. UV_ENOMEM: it still waits, and nothing has changed. Any other failure ends in on_gone.
+ * Accepts the connection that waits at the listener, and makes room for it or tells it 503. UV_ENOMEM: it
+ * still waits, and nothing has changed. Any other failure ends in on_gone.
  */
-int connection_accept(struct connections *shared, uv_stream_t *listener, bool reject);
+int connection_accept(struct connection_pool *pool, uv_stream_t *listener);
 
 /* Closes at once; aborts what was under way. Once, for one that is open. */
 void connection_close(struct connection *connection);
@@ -67,13 +53,22 @@ void connection_close(struct connection *connection);
 /* Lets an answer that is due be the last one; closes a connection that waits for a request. */
 void connection_finish(struct connection *connection);
 
+/*
+ * When the server's grace is over: a request that was not answered yet is told 503, any other connection is
+ * closed. One that is told has a moment to take it.
+ */
+void connection_expire(struct connection *connection);
+
 /* Ends whatever has taken longer than its limit. */
 void connection_sweep(struct connection *connection);
 
+/* Nothing is owed on either side: it waits for a head or for the rest of one, or for the client's end. */
+bool connection_waits(const struct connection *connection);
+
 /*
- * Whether it may be closed to make room: it waits between requests, or has not sent a byte for longer than a
- * whole head may take. A client that has just come is not sent away before it could speak.
+ * Of one that waits: whether it may be closed for any newcomer. It was served and is idle, or has had time
+ * enough to send a head.
  */
-bool connection_is_spare(const struct connection *connection);
+bool connection_had_its_time(const struct connection *connection);
 
 #endif

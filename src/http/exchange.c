@@ -1,16 +1,16 @@
 /*
- * The happy path of a short answer: exchange_respond -> on_written -> on_end. Of a body:
+ * The happy path of a short answer: exchange_respond -> write_piece -> on_written -> [on_end]. Of a body:
  *
- *     exchange_stream -> pull -> [squeeze -> on_squeezed] -> write_piece -> on_written -> pull -> ... ->
- * on_end
+ *     exchange_stream -> make_piece -> write_piece -> on_written -> make_piece -> ... -> [on_end]
  *
- * A body that ends in its first piece is compressed here and now and gets a Content-Length. Of a larger one
- * each piece is compressed on the thread pool and sent as a chunk; the next one is asked for when that has
- * been written, so that a slow client holds one piece of memory, not the answer.
+ * A body that ends in its first piece gets a Content-Length, a larger one is sent in chunks. Each piece is
+ * made and compressed on the loop, in a millisecond or two, and the loop turns before the next one: the
+ * thread pool belongs to files, which may hang. The next piece is made when the last one has been written, so
+ * that a slow client holds one piece of memory, not the answer.
  *
  * What can go wrong: no memory, or the client is gone (on_end with the reason, and the connection closes);
- * the connection is closed from outside (exchange_cancel). What runs on the thread pool cannot be stopped, so
- * that the end is then reported from on_squeezed.
+ * the client takes nothing (the sweep of the pool, or another answer that needs its place, closes the
+ * connection); the connection is closed from outside (exchange_cancel).
  */
 #include "http/exchange.h"
 
@@ -19,22 +19,25 @@
 
 #include <assert.h>
 
-/* Each piece wakes the reader and passes through the loop once: of a fleet's answer, pieces of 64 KiB take 7
- * % more of all CPU time. To make one takes a tenth of a millisecond. */
+/*
+ * Each piece wakes the reader and passes through the loop once: of a fleet's answer, pieces of 64 KiB take 7 %
+ * more of all CPU time. Making one takes a tenth of a millisecond.
+ */
 #define PIECE (256 * 1024)
+
+/* Up to here zlib takes a millisecond or two even on a slow machine, which the loop can spare. */
+#define PIECE_PACKED (128 * 1024)
 
 /* A body may overshoot a piece by what it cannot divide, a line or a family; this is far beyond. */
 #define PIECE_CAP (8 * PIECE)
 
-/* Up to here zlib takes a millisecond or two even on a slow machine, which the loop can spare. */
-#define INLINE_MAX (128 * 1024)
-
 #define HEAD_CAP 4096
 
-void exchange_init(struct exchange *exchange, struct stream *stream, const struct exchange_observer *observer,
+void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
                    exchange_end_fn on_end)
 {
-    *exchange = (struct exchange){.stream = stream, .observer = observer, .on_end = on_end};
+    *exchange = (struct exchange){.stream = stream, .shared = shared, .on_end = on_end};
+    link_init(&exchange->waiting);
     stream->context = exchange;
 }
 
@@ -65,6 +68,39 @@ void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context
     exchange->abort_context = context;
 }
 
+/* --- Who waits for the client --- */
+
+static void set_waiting(struct exchange *exchange, bool waiting)
+{
+    struct exchange_shared *shared = exchange->shared;
+    if (link_is_linked(&exchange->waiting)) {
+        link_remove(&exchange->waiting);
+        shared->waiting_count--;
+    }
+    if (!waiting) return;
+    list_append(&shared->waiting, &exchange->waiting);
+    shared->waiting_count++;
+}
+
+static void note_progress(struct exchange *exchange)
+{
+    exchange->left = stream_unwritten(exchange->stream);
+    exchange->progress_ms = uv_now(exchange->stream->loop);
+    set_waiting(exchange, exchange->left > 0);
+}
+
+void exchange_look(struct exchange *exchange)
+{
+    if (link_is_linked(&exchange->waiting) && stream_unwritten(exchange->stream) != exchange->left) {
+        note_progress(exchange);
+    }
+}
+
+bool exchange_displace_stalled(struct exchange *exchange)
+{
+    return exchange->shared->shed(exchange->shared);
+}
+
 /* --- The end --- */
 
 static void release_body(struct exchange *exchange)
@@ -74,19 +110,16 @@ static void release_body(struct exchange *exchange)
     if (body) body->release(body);
 }
 
-static void tell_observer(struct exchange *exchange)
-{
-    const struct exchange_observer *observer = exchange->observer;
-    if (!exchange->answer.status || !observer->call) return;
-    exchange->answer.duration_ns = uv_hrtime() - exchange->begun_ns;
-    observer->call(observer->context, &exchange->answer);
-    exchange->answer.status = 0;
-}
-
 /* Back to what exchange_init left: an idle connection holds nothing of its last answer. */
 static void drop_answer(struct exchange *exchange)
 {
-    tell_observer(exchange);
+    struct exchange_shared *shared = exchange->shared;
+    if (exchange->answer.status && shared->observer) {
+        exchange->answer.duration_ns = uv_hrtime() - exchange->begun_ns;
+        shared->observer(shared->observer_context, &exchange->answer);
+    }
+    exchange->answer.status = 0;
+    set_waiting(exchange, false);
     release_body(exchange);
     buffer_deinit(&exchange->head);
     buffer_deinit(&exchange->piece);
@@ -96,38 +129,46 @@ static void drop_answer(struct exchange *exchange)
     exchange->phase = EXCHANGE_NONE;
 }
 
-static void end(struct exchange *exchange, int status)
+static void end_answer(struct exchange *exchange, int status)
 {
     drop_answer(exchange);
     exchange->on_end(exchange, status);
 }
 
-void exchange_cancel(struct exchange *exchange)
+bool exchange_take_over(struct exchange *exchange)
 {
     void (*on_abort)(void *) = exchange->on_abort;
+    if (exchange->phase != EXCHANGE_OWED || !on_abort) return false;
     exchange->on_abort = NULL;
-    if (exchange->phase == EXCHANGE_SENDING && !exchange->working) {
-        drop_answer(exchange);
-    } else if (exchange->phase == EXCHANGE_OWED && on_abort) {
-        exchange->phase = EXCHANGE_NONE;
-        on_abort(exchange->abort_context);
-    }
+    on_abort(exchange->abort_context);
+    return true;
 }
 
-/* --- The beginning --- */
-
-/* False when nobody is left to answer. */
-static bool take_answer(struct exchange *exchange)
+void exchange_cancel(struct exchange *exchange)
 {
-    assert(exchange->phase == EXCHANGE_OWED);
-    exchange->on_abort = NULL;
-    exchange->phase = EXCHANGE_SENDING;
-    return !exchange->stream->closing;
+    if (exchange->phase == EXCHANGE_SENDING)
+        drop_answer(exchange);
+    else if (exchange_take_over(exchange))
+        exchange->phase = EXCHANGE_NONE;
 }
+
+/* --- The answer --- */
 
 static bool is_packed(const struct exchange *exchange)
 {
     return exchange->compressor.coding != CODING_IDENTITY;
+}
+
+/* False when nobody is left to answer. */
+static bool begin_answer(struct exchange *exchange, size_t head_cap)
+{
+    assert(exchange->phase == EXCHANGE_OWED);
+    exchange->on_abort = NULL;
+    exchange->phase = EXCHANGE_SENDING;
+    exchange->streamed = false;
+    exchange->sending_ms = uv_now(exchange->stream->loop);
+    buffer_init(&exchange->head, head_cap);
+    return !exchange->stream->closing;
 }
 
 static void append_head(struct exchange *exchange, const struct response *response,
@@ -145,179 +186,143 @@ static void append_head(struct exchange *exchange, const struct response *respon
     response_append_head(&exchange->head, response, &transfer);
 }
 
+/* The next piece of the body, compressed if it is to be. 0 or UV_ENOMEM. */
+static int make_piece(struct exchange *exchange)
+{
+    struct buffer *piece = &exchange->piece;
+    bool packed = is_packed(exchange);
+    buffer_clear(piece);
+    buffer_clear(&exchange->packed);
+    exchange->last = !exchange->body->fill(exchange->body, piece, packed ? PIECE_PACKED : PIECE);
+    assert(exchange->last || piece->len || piece->failed);
+    if (piece->failed) return UV_ENOMEM;
+    if (exchange->last) release_body(exchange);
+    if (!packed) return 0;
+    int result =
+        compressor_write(&exchange->compressor, buffer_slice(piece), exchange->last, &exchange->packed);
+    /* An empty chunk would end the body, and making piece after piece until there is one would take long. */
+    if (result == 0 && exchange->packed.len == 0)
+        result = compressor_flush(&exchange->compressor, &exchange->packed);
+    return result;
+}
+
 static void on_written(struct stream *stream, int status);
 
-static void write_buffers(struct exchange *exchange, const uv_buf_t *buffers, unsigned count)
-{
-    bool failed = exchange->head.failed || exchange->piece.failed || exchange->packed.failed;
-    if (failed) log_line_limited(LOG_ERROR, "an answer is cut", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
-    int result = failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
-    exchange->write_started_ms = uv_now(exchange->stream->loop);
-    for (unsigned n = 0; result == 0 && n < count; n++) exchange->answer.bytes += buffers[n].len;
-    if (result < 0) end(exchange, result);
-}
-
-static void write_head(struct exchange *exchange)
-{
-    uv_buf_t buffer = uv_buf_init(exchange->head.data, (unsigned) exchange->head.len);
-    exchange->last = true;
-    write_buffers(exchange, &buffer, 1);
-}
-
-void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body)
-{
-    if (!take_answer(exchange)) {
-        end(exchange, UV_ECANCELED);
-        return;
-    }
-    buffer_init(&exchange->head, HEAD_CAP + body.len);
-    append_head(exchange, response, FRAMING_LENGTH, body.len);
-    if (exchange->request.method != METHOD_HEAD) buffer_append_slice(&exchange->head, body);
-    write_head(exchange);
-}
-
-/* --- Pieces --- */
-
-static void pull(struct exchange *exchange)
-{
-    buffer_clear(&exchange->piece);
-    buffer_clear(&exchange->packed);
-    exchange->last = !exchange->body->fill(exchange->body, &exchange->piece, PIECE);
-    assert(exchange->last || exchange->piece.len || exchange->piece.failed);
-    if (exchange->last) release_body(exchange);
-}
-
-static void send_piece(struct exchange *exchange);
-
-/* The piece at hand, and around it what frames a chunk (RFC 9112, 7.1) if this is one. */
+/* What is at hand: the head, the piece, and around that what frames a chunk (RFC 9112, 7.1) if it is one. */
 static void write_piece(struct exchange *exchange)
 {
     static char tail[] = "\r\n0\r\n\r\n"; /* the end of a chunk, and then of the body */
-    struct buffer *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
+    struct exchange_shared *shared = exchange->shared;
+    struct buffer *head = &exchange->head, *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
     uv_buf_t buffers[3];
     unsigned count = 0;
 
-    if (exchange->chunked && data->len) buffer_printf(&exchange->head, "%zx\r\n", data->len);
-    if (exchange->head.len)
-        buffers[count++] = uv_buf_init(exchange->head.data, (unsigned) exchange->head.len);
+    if (exchange->chunked && data->len) buffer_printf(head, "%zx\r\n", data->len);
+    if (head->len) buffers[count++] = uv_buf_init(head->data, (unsigned) head->len);
     if (data->len) buffers[count++] = uv_buf_init(data->data, (unsigned) data->len);
     if (exchange->chunked) {
         size_t from = data->len ? 0 : 2, to = exchange->last ? sizeof(tail) - 1 : 2;
         buffers[count++] = uv_buf_init(tail + from, (unsigned) (to - from));
     }
-    if (count)
-        write_buffers(exchange, buffers, count);
-    else
-        end(exchange, 0); /* only closing says that such a body is over */
+    if (count == 0) {
+        end_answer(exchange, 0); /* only closing says that such a body is over */
+        return;
+    }
+    int result = head->failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
+    if (result < 0) {
+        end_answer(exchange, result);
+        return;
+    }
+    for (unsigned n = 0; n < count; n++) exchange->answer.bytes += buffers[n].len;
+    note_progress(exchange);
+    /* Not for a line: whoever ends many exchanges with one each walks over the connections. */
+    if (exchange->streamed && shared->waiting_count > shared->max_waiting) shared->shed(shared);
 }
 
 static void on_written(struct stream *stream, int status)
 {
     struct exchange *exchange = stream->context;
+    set_waiting(exchange, false);
     if (status < 0 || exchange->last) {
-        end(exchange, status);
+        end_answer(exchange, status);
         return;
     }
     buffer_clear(&exchange->head);
-    pull(exchange);
-    send_piece(exchange);
-}
-
-/* On a thread of the pool; nothing else touches these members until on_squeezed. */
-static void squeeze(uv_work_t *work)
-{
-    struct exchange *exchange = container_of(work, struct exchange, work);
-    exchange->work_result = compressor_write(&exchange->compressor, buffer_slice(&exchange->piece),
-                                             exchange->last, &exchange->packed);
-}
-
-static void on_squeezed(uv_work_t *work, int status)
-{
-    struct exchange *exchange = container_of(work, struct exchange, work);
-    exchange->working = false;
-    if (status == 0) status = exchange->stream->closing ? UV_ECANCELED : exchange->work_result;
-    if (status < 0) {
-        end(exchange, status);
-    } else if (exchange->packed.len) {
-        write_piece(exchange);
+    int result = make_piece(exchange);
+    if (result < 0) {
+        log_line_limited(LOG_ERROR, "an answer is cut off in the middle",
+                         LOG_FIELD("err", uv_strerror(result)));
+        end_answer(exchange, result);
     } else {
-        /* zlib waits for more, and an empty chunk would end the body. */
-        pull(exchange);
-        send_piece(exchange);
+        write_piece(exchange);
     }
 }
 
-static void send_piece(struct exchange *exchange)
+void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body)
 {
-    if (!is_packed(exchange) || exchange->piece.failed) {
-        write_piece(exchange);
+    if (!begin_answer(exchange, HEAD_CAP + body.len)) {
+        end_answer(exchange, UV_ECANCELED);
         return;
     }
-    int result = uv_queue_work(exchange->stream->loop, &exchange->work, squeeze, on_squeezed);
-    exchange->working = result == 0;
-    if (result < 0) end(exchange, result);
-}
-
-/* --- Bodies --- */
-
-/* The whole body is in the first piece. */
-static void send_whole(struct exchange *exchange, const struct response *response)
-{
-    struct buffer *data = &exchange->piece;
-    if (is_packed(exchange)) {
-        data = &exchange->packed;
-        int result = compressor_write(&exchange->compressor, buffer_slice(&exchange->piece), true, data);
-        if (result < 0) data->failed = true;
-    }
-    append_head(exchange, response, FRAMING_LENGTH, data->len);
+    exchange->last = true;
+    append_head(exchange, response, FRAMING_LENGTH, body.len);
+    if (exchange->request.method != METHOD_HEAD) buffer_append_slice(&exchange->head, body);
     write_piece(exchange);
 }
 
-static void send_first(struct exchange *exchange, const struct response *response)
-{
-    exchange->chunked = exchange->request.minor > 0;
-    if (!exchange->chunked) exchange->keep_alive = false;
-    append_head(exchange, response, exchange->chunked ? FRAMING_CHUNKED : FRAMING_CLOSE, 0);
-    send_piece(exchange);
-}
-
 /* Nothing has been sent yet, so that the client can be told. */
-static void send_failure(struct exchange *exchange)
+static void respond_failure(struct exchange *exchange)
 {
     struct response failure = {.status = 500, .content_type = "text/plain; charset=utf-8"};
     log_line_limited(LOG_ERROR, "an answer cannot be made", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
     release_body(exchange);
     compressor_deinit(&exchange->compressor);
     buffer_clear(&exchange->piece);
+    exchange->last = true;
     append_head(exchange, &failure, FRAMING_LENGTH, 0);
-    write_head(exchange);
+    write_piece(exchange);
+}
+
+/* How long the body is, only making it would tell: to HEAD neither length nor coding is named. */
+static void respond_head(struct exchange *exchange, const struct response *response)
+{
+    release_body(exchange);
+    exchange->last = true;
+    append_head(exchange, response, FRAMING_CLOSE, 0);
+    write_piece(exchange);
+}
+
+static void send_first(struct exchange *exchange, const struct response *response)
+{
+    const struct buffer *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
+    enum response_framing framing = FRAMING_LENGTH;
+    if (!exchange->last) {
+        framing = exchange->request.minor > 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+        exchange->chunked = framing == FRAMING_CHUNKED;
+        if (!exchange->chunked) exchange->keep_alive = false;
+    }
+    append_head(exchange, response, framing, data->len);
+    write_piece(exchange);
 }
 
 void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body)
 {
-    int result = take_answer(exchange) ? 0 : UV_ECANCELED;
+    bool alive = begin_answer(exchange, HEAD_CAP), head = exchange->request.method == METHOD_HEAD;
+    struct slice accepted = exchange->request.headers[HEADER_ACCEPT_ENCODING];
+    enum coding coding = head ? CODING_IDENTITY : coding_choose(accepted);
+    int result = alive ? 0 : UV_ECANCELED;
     exchange->body = body;
-    buffer_init(&exchange->head, HEAD_CAP);
     buffer_init(&exchange->piece, PIECE_CAP);
     buffer_init(&exchange->packed, PIECE_CAP);
-    bool head = exchange->request.method == METHOD_HEAD;
-    enum coding coding =
-        head ? CODING_IDENTITY : coding_choose(exchange->request.headers[HEADER_ACCEPT_ENCODING]);
     if (result == 0 && coding != CODING_IDENTITY) result = compressor_init(&exchange->compressor, coding);
     if (result < 0) {
-        end(exchange, result);
+        end_answer(exchange, result);
     } else if (head) {
-        /* How long the body would be, only making it would tell: neither length nor coding is named. */
-        release_body(exchange);
-        append_head(exchange, response, FRAMING_CLOSE, 0);
-        write_head(exchange);
+        respond_head(exchange, response);
+    } else if (make_piece(exchange) < 0) {
+        respond_failure(exchange);
     } else {
-        pull(exchange);
-        if (exchange->piece.failed)
-            send_failure(exchange);
-        else if (exchange->last && exchange->piece.len <= INLINE_MAX)
-            send_whole(exchange, response);
-        else
-            send_first(exchange, response);
+        exchange->streamed = true;
+        send_first(exchange, response);
     }
 }

@@ -10,6 +10,7 @@
 #define HTTP_EXCHANGE_H
 
 #include "base/buffer.h"
+#include "base/list.h"
 #include "http/compressor.h"
 #include "http/request.h"
 #include "http/server.h"
@@ -22,53 +23,72 @@
 enum exchange_phase {
     EXCHANGE_NONE,
     EXCHANGE_OWED,    /* the handler has not answered yet */
-    EXCHANGE_SENDING, /* a piece is being written or compressed */
+    EXCHANGE_SENDING, /* a piece is being written */
 };
 
 /* The answer is sent (0), or cannot be (negative): the connection must then be closed. */
 typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 
-/* Who is told of answers; shared by all exchanges of a server. */
-struct exchange_observer {
-    server_observer_fn call; /* NULL for nobody */
-    void *context;
+/* What the exchanges of one server share. */
+struct exchange_shared {
+    server_observer_fn observer; /* told of each answer; NULL for nobody */
+    void *observer_context;
+    struct list waiting; /* exchanges whose client has not taken all that was written; the one that has waited
+                            longest for any progress is the first */
+    unsigned waiting_count;
+    unsigned max_waiting; /* one more, and `shed` is called */
+
+    /* Closes the connection of the first one that waits, if it has waited long enough. False if not. */
+    bool (*shed)(struct exchange_shared *shared);
 };
 
 struct exchange {
     enum exchange_phase phase;
-    struct stream *stream; /* borrowed; its context is this exchange */
+    struct stream *stream;          /* borrowed; its context is this exchange */
+    struct exchange_shared *shared; /* borrowed */
     exchange_end_fn on_end;
     void (*on_abort)(void *context); /* or NULL */
     void *abort_context;
     struct request request;
-    bool keep_alive;           /* the connection is to live on after this answer */
-    uint64_t write_started_ms; /* the last one, in loop time */
+    bool keep_alive; /* the connection is to live on after this answer */
     uint64_t begun_ns;
-    const struct exchange_observer *observer; /* borrowed */
-    struct answer_report answer;              /* status 0 until it is begun */
+    struct answer_report answer; /* status 0 until it is begun */
+
+    /* How fast the client takes it. */
+    struct link waiting;  /* in shared->waiting */
+    size_t left;          /* bytes that the kernel had not taken at that time: */
+    uint64_t progress_ms; /* loop time; the last write, or when the client was last seen to take something */
+    uint64_t sending_ms;  /* loop time; the answer's first write */
 
     /* The answer; nothing of it is there between two. */
     struct source *body; /* taken over; NULL once it is released */
     bool last;           /* no piece follows the one at hand */
     bool chunked;
-    bool working;         /* the thread pool has compressor, piece and packed */
+    bool streamed;        /* it is a body that exchange_stream has sent, not a line */
     struct buffer head;   /* goes before the piece: the answer's head, the chunk's size */
     struct buffer piece;  /* as the body gave it */
     struct buffer packed; /* the same, compressed */
     struct compressor compressor;
-    uv_work_t work;
-    int work_result;
 };
 
-void exchange_init(struct exchange *exchange, struct stream *stream, const struct exchange_observer *observer,
+void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
                    exchange_end_fn on_end);
 
 /* An answer is owed from here on. The request's slices stay good until on_end. */
 void exchange_begin(struct exchange *exchange, const struct request *request);
 
+/* Looks how far the client has come since the last look or write. For a sweep, now and then. */
+void exchange_look(struct exchange *exchange);
+
+/*
+ * Takes the request away from a handler that has not answered and can be aborted; the caller then answers in
+ * its place. False when there is no such handler.
+ */
+bool exchange_take_over(struct exchange *exchange);
+
 /*
  * For a connection whose stream is closing: aborts, or stops sending. on_end still comes, later, if the
- * thread pool is at work or if the handler has set no abort callback and may therefore still answer.
+ * handler has set no abort callback and may therefore still answer.
  */
 void exchange_cancel(struct exchange *exchange);
 

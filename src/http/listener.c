@@ -3,7 +3,6 @@
 #include "http/listener.h"
 
 #include "base/container.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -12,13 +11,15 @@
 /* Connections that the kernel holds for us; it cuts this at its own limit. */
 #define BACKLOG 511
 
-void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection, void *context)
+void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection,
+                   listener_failed_fn on_failed, void *context)
 {
-    *listener = (struct listener){.loop = loop, .on_connection = on_connection, .context = context};
+    *listener = (struct listener){
+        .loop = loop, .on_connection = on_connection, .on_failed = on_failed, .context = context};
     link_init(&listener->link);
 }
 
-/* --- Where to --- */
+/* --- The address --- */
 
 /* A kernel without IPv6 makes no such socket; one where it is switched off has no such address. */
 static bool has_ipv6(void)
@@ -88,8 +89,7 @@ static void on_waiting(uv_stream_t *stream, int status)
 {
     struct listener *listener = container_of(stream, struct listener, stream);
     if (status < 0)
-        log_line_limited(LOG_WARN, "a connection could not be accepted",
-                         LOG_FIELD("err", uv_strerror(status)));
+        listener->on_failed(listener, status);
     else
         listener->on_connection(listener);
 }

@@ -12,6 +12,7 @@
 struct listener;
 
 typedef void (*listener_fn)(struct listener *listener);
+typedef void (*listener_failed_fn)(struct listener *listener, int status);
 
 struct listener {
     struct link link; /* the owner's */
@@ -25,11 +26,16 @@ struct listener {
         uv_pipe_t pipe;
     };
     listener_fn on_connection;
+    listener_failed_fn on_failed;
     listener_fn on_close;
 };
 
-/* on_connection: a connection waits, which the owner accepts from `stream`. */
-void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection, void *context);
+/*
+ * on_connection: a connection waits, which the owner accepts from `stream`. on_failed: one could not be taken
+ * from the system, with a negative libuv code; the listener goes on.
+ */
+void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection,
+                   listener_failed_fn on_failed, void *context);
 
 /*
  * Binds and listens; see server_listen. 0 or a negative libuv code. After either, listener_close is the only

@@ -2,14 +2,16 @@
  * server_listen -> on_connection -> connection_accept; the rest of a connection's life is in connection.c.
  *
  * server_close closes the listeners and the connections that wait for a request; each one that is gone, the
- * last answer's included, calls on_gone. When none is left, or on_grace_over has closed the rest, the timers
- * are closed too. The last handle's callback frees the server and says so.
+ * last answer's included, calls on_gone. on_grace_over tells 503 to those whose handler still works, and
+ * on_last_words_over closes the rest. When none is left, the timers are closed too. The last handle's callback frees the server and says so.
  */
 #include "http/server.h"
 
 #include "base/container.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "http/connection.h"
+#include "http/connection_pool.h"
 #include "http/listener.h"
 
 #include <assert.h>
@@ -17,10 +19,12 @@
 
 #define SWEEP_MS 500
 
+/* For the last 503 to reach its client. */
+#define LAST_WORDS_MS 500
+
 struct server {
-    struct connections connections;
+    struct connection_pool pool;
     struct list listeners;
-    uint64_t accepted, rejected;
     uv_timer_t sweep; /* runs while there are connections: an idle process sleeps */
     uv_timer_t grace;
     unsigned handles; /* listeners and timers that are not closed yet */
@@ -29,21 +33,17 @@ struct server {
     void *close_context;
 };
 
-static void on_gone(struct connections *connections);
+static void on_gone(struct connection_pool *pool);
 
 int server_new(struct server **server, uv_loop_t *loop, const struct server_limits *limits,
                server_handler_fn handler, void *context)
 {
     struct server *new = calloc(1, sizeof(*new));
     if (!new) return UV_ENOMEM;
-    new->connections = (struct connections){
-        .loop = loop,
-        .limits = *limits,
-        .handler = handler,
-        .handler_context = context,
-        .on_gone = on_gone,
-    };
-    list_init(&new->connections.open);
+    connection_pool_init(&new->pool, loop, limits);
+    new->pool.handler = handler;
+    new->pool.handler_context = context;
+    new->pool.on_gone = on_gone;
     list_init(&new->listeners);
     uv_timer_init(loop, &new->sweep);
     uv_timer_init(loop, &new->grace);
@@ -54,71 +54,58 @@ int server_new(struct server **server, uv_loop_t *loop, const struct server_limi
 
 struct server_counts server_counts(const struct server *server)
 {
-    return (struct server_counts){
-        .open = server->connections.open_count,
-        .refused = server->connections.refused,
-        .accepted = server->accepted,
-        .rejected = server->rejected,
-    };
+    struct server_counts counts = server->pool.counts;
+    counts.open = server->pool.open_count;
+    return counts;
+}
+
+void server_limit_connections(struct server *server, unsigned max_connections)
+{
+    server->pool.limits.max_connections = max_connections;
 }
 
 void server_observe(struct server *server, server_observer_fn observer, void *context)
 {
-    server->connections.observer = (struct exchange_observer){observer, context};
+    server->pool.exchanges.observer = observer;
+    server->pool.exchanges.observer_context = context;
 }
 
 /* --- Connections --- */
-
-/* Sorted by nothing, so all are looked at; this only happens when the server is full. */
-static struct connection *find_longest_spare(struct connections *connections)
-{
-    struct connection *longest = NULL;
-    list_each (&connections->open, at, after) {
-        struct connection *connection = container_of(at, struct connection, link);
-        if (!connection_is_spare(connection)) continue;
-        if (!longest || connection->since_ms < longest->since_ms) longest = connection;
-    }
-    return longest;
-}
-
-static bool make_room(struct connections *connections)
-{
-    if (connections->open_count - connections->rejecting < connections->limits.max_connections) return true;
-    struct connection *spare = find_longest_spare(connections);
-    if (spare) connection_close(spare);
-    return spare != NULL;
-}
 
 static void on_sweep(uv_timer_t *timer);
 
 static void on_connection(struct listener *listener)
 {
     struct server *server = listener->context;
-    struct connections *connections = &server->connections;
-    bool reject = !make_room(connections);
     if (!uv_is_active((uv_handle_t *) &server->sweep)) {
         uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     }
-    int result = connection_accept(connections, &listener->stream, reject);
+    int result = connection_accept(&server->pool, &listener->stream);
+    if (result < 0 && !listener->stalled) server->pool.counts.failed++;
     listener->stalled = result == UV_ENOMEM;
-    if (result < 0) return;
-    server->accepted++;
-    if (reject) server->rejected++;
+}
+
+/* Mostly for lack of descriptors: the next one shall find a free one. */
+static void on_accept_failed(struct listener *listener, int status)
+{
+    struct server *server = listener->context;
+    server->pool.counts.failed++;
+    connection_pool_free_descriptor(&server->pool);
+    log_line_limited(LOG_WARN, "an HTTP connection could not be accepted, an idle one is closed to make room",
+                     LOG_FIELD("err", uv_strerror(status)));
 }
 
 static void on_sweep(uv_timer_t *timer)
 {
     struct server *server = container_of(timer, struct server, sweep);
     bool stalled = false;
-    list_each (&server->connections.open, at, after) {
-        connection_sweep(container_of(at, struct connection, link));
-    }
+    connection_pool_sweep(&server->pool);
     list_each (&server->listeners, at, after) {
         struct listener *listener = container_of(at, struct listener, link);
         if (listener->stalled && !server->closing) on_connection(listener);
         stalled |= listener->stalled;
     }
-    if (server->connections.open_count == 0 && !stalled) uv_timer_stop(timer);
+    if (server->pool.open_count == 0 && !stalled) uv_timer_stop(timer);
 }
 
 /* --- Listeners --- */
@@ -137,7 +124,7 @@ static struct listener *listener_new(struct server *server)
 {
     struct listener *listener = malloc(sizeof(*listener));
     if (!listener) return NULL;
-    listener_init(listener, server->connections.loop, on_connection, server);
+    listener_init(listener, server->pool.loop, on_connection, on_accept_failed, server);
     server->handles++;
     return listener;
 }
@@ -184,6 +171,7 @@ static void on_handle_gone(struct server *server)
     if (--server->handles > 0) return;
     server_close_fn on_close = server->on_close;
     void *context = server->close_context;
+    connection_pool_deinit(&server->pool);
     free(server);
     on_close(context);
 }
@@ -200,22 +188,31 @@ static void on_grace_closed(uv_handle_t *handle)
 
 static void close_timers_if_over(struct server *server)
 {
-    if (!server->closing || server->connections.allocated > 0) return;
+    if (!server->closing || server->pool.allocated > 0) return;
     if (uv_is_closing((uv_handle_t *) &server->sweep)) return;
     uv_close((uv_handle_t *) &server->sweep, on_sweep_closed);
     uv_close((uv_handle_t *) &server->grace, on_grace_closed);
 }
 
-static void on_gone(struct connections *connections)
+static void on_gone(struct connection_pool *pool)
 {
-    close_timers_if_over(container_of(connections, struct server, connections));
+    close_timers_if_over(container_of(pool, struct server, pool));
+}
+
+static void on_last_words_over(uv_timer_t *timer)
+{
+    struct server *server = container_of(timer, struct server, grace);
+    list_each (&server->pool.open, at, after) {
+        connection_close(container_of(at, struct connection, link));
+    }
 }
 
 static void on_grace_over(uv_timer_t *timer)
 {
     struct server *server = container_of(timer, struct server, grace);
-    list_each (&server->connections.open, at, after) {
-        connection_close(container_of(at, struct connection, link));
+    uv_timer_start(timer, on_last_words_over, LAST_WORDS_MS, 0);
+    list_each (&server->pool.open, at, after) {
+        connection_expire(container_of(at, struct connection, link));
     }
 }
 
@@ -228,7 +225,7 @@ void server_close(struct server *server, unsigned grace_ms, server_close_fn on_c
     list_each (&server->listeners, at, after) {
         listener_close(container_of(at, struct listener, link), on_listener_closed);
     }
-    list_each (&server->connections.open, at, after) {
+    list_each (&server->pool.open, at, after) {
         connection_finish(container_of(at, struct connection, link));
     }
     uv_timer_start(&server->grace, on_grace_over, grace_ms, 0);

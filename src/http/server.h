@@ -38,16 +38,21 @@ struct exchange;
 typedef void (*server_handler_fn)(void *context, struct exchange *exchange, const struct request *request);
 
 struct server_limits {
-    unsigned max_connections; /* one more is answered 503 and closed, unless an idle one can make room */
-    unsigned head_timeout_ms; /* from the first byte of a head to its last: 408 */
-    unsigned idle_timeout_ms; /* between requests; also for a client to take one piece of its answer */
+    unsigned max_connections;   /* one more is answered 503 and closed, unless another one can make room */
+    unsigned max_waiting;       /* answers whose clients do not read; one more, and the oldest of them goes */
+    unsigned head_timeout_ms;   /* from the first byte of a head to its last: 408 */
+    unsigned idle_timeout_ms;   /* between requests; also while a client takes nothing of its answer */
+    unsigned answer_timeout_ms; /* from the first byte of an answer to its last, however slowly it is taken */
 };
 
 struct server_counts {
-    unsigned open;     /* connections now */
-    uint64_t refused;  /* requests that no handler saw: malformed, too large, too slow, with a body */
-    uint64_t accepted; /* ever, the rejected ones included */
-    uint64_t rejected; /* for max_connections */
+    unsigned open;      /* connections now */
+    uint64_t refused;   /* requests that no handler saw: malformed, too large, too slow, with a body */
+    uint64_t accepted;  /* ever, the rejected ones included */
+    uint64_t rejected;  /* for max_connections */
+    uint64_t displaced; /* connections that were closed to make room for another one */
+    uint64_t stalled;   /* answers that were cut off to make room, since their clients did not read */
+    uint64_t failed;    /* that could not be accepted, for lack of descriptors or memory */
 };
 
 /* What became of one answer that was begun. */
@@ -85,6 +90,9 @@ bool server_listener_name(const struct server *server, unsigned n, struct buffer
 
 struct server_counts server_counts(const struct server *server);
 
+/* Lowers or raises limits.max_connections, when the descriptors allow another number. */
+void server_limit_connections(struct server *server, unsigned max_connections);
+
 /* Calls `observer` at the end of each answer. Both are borrowed for the life of the server. */
 void server_observe(struct server *server, server_observer_fn observer, void *context);
 
@@ -98,15 +106,20 @@ void exchange_respond(struct exchange *exchange, const struct response *response
 
 /*
  * Answers with a body that is asked for as it is sent; taken over, also when the exchange has been aborted.
- * Compressed when the client likes that: pieces of a large body are compressed on the thread pool. An answer
- * that fits into one piece gets a Content-Length. For HEAD nothing is asked for and the body is released at
+ * Compressed when the client likes that. An answer that fits into one piece gets a Content-Length. For HEAD nothing is asked for and the body is released at
  * once.
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body);
 
 /*
+ * For a handler that has no place for its work: cuts off the answer that has waited longest for its client to
+ * read, if that is more than an instant, and so ends what was done for it. False when there is none.
+ */
+bool exchange_displace_stalled(struct exchange *exchange);
+
+/*
  * Sets what is called when the exchange ends before it is answered (the server was told to stop and its grace
- * is over): the handler must then drop what it was doing and never answer. Not called once exchange_respond
+ * is over, and the client is told 503): the handler must then drop what it was doing and never answer. Not called once exchange_respond
  * or exchange_stream was. A handler that answers later and has set none must still answer, into the void: the
  * server's close waits for it.
  */
@@ -114,7 +127,7 @@ void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context
 
 /*
  * Stops listening at once, closes idle connections, lets answers that are due be sent for up to `grace_ms`,
- * then closes what is left, frees the server and calls on_close once, from the loop.
+ * tells 503 to those that the handler still works for, closes what is left a moment later, frees the server and calls on_close once, from the loop.
  */
 void server_close(struct server *server, unsigned grace_ms, server_close_fn on_close, void *context);
 

@@ -150,6 +150,11 @@ int stream_write(struct stream *stream, const uv_buf_t *buffers, unsigned count,
     return 0;
 }
 
+size_t stream_unwritten(const struct stream *stream)
+{
+    return stream->open ? uv_stream_get_write_queue_size(&stream->stream) : 0;
+}
+
 static void on_shut_down(uv_shutdown_t *request, int status)
 {
     (void) request, (void) status;

@@ -100,6 +100,9 @@ ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len);
  */
 int stream_write(struct stream *stream, const uv_buf_t *buffers, unsigned count, stream_write_fn on_write);
 
+/* How many bytes of the write under way the kernel has not taken yet. */
+size_t stream_unwritten(const struct stream *stream);
+
 /*
  * Ends our direction once everything is written, so that the peer reads an end; may be called once. Reports
  * nothing: what comes of it shows in what the peer does. 0 or a negative libuv code.

@@ -55,3 +55,14 @@ unsigned descriptors_spare(const struct options *options, size_t targets)
     size_t spare = (limit.rlim_cur - used) / 2;
     return spare < options->max_targets ? (unsigned) spare : options->max_targets;
 }
+
+unsigned descriptors_for_clients(const struct options *options, size_t targets)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return options->max_connections;
+    size_t others = targets + OTHER_DESCRIPTORS;
+    size_t left = limit.rlim_cur > others ? limit.rlim_cur - others : 0;
+    if (left < limit.rlim_cur / 4) left = limit.rlim_cur / 4;
+    left -= left / 8; /* for those that are told that there are too many */
+    return left < options->max_connections ? (unsigned) left : options->max_connections;
+}

@@ -24,4 +24,10 @@ void descriptors_check(const struct options *options, size_t targets);
  */
 unsigned descriptors_spare(const struct options *options, size_t targets);
 
+/*
+ * How many HTTP clients may be connected at once: as many as the options allow, or as the limit of open files
+ * leaves beside so many targets; then at least a quarter of it, since without clients no target is of use.
+ */
+unsigned descriptors_for_clients(const struct options *options, size_t targets);
+
 #endif

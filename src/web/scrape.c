@@ -107,6 +107,15 @@ static int scrape_start(struct handlers *handlers, struct exchange *exchange, st
     return status;
 }
 
+/* Whether one more scrape may run. An answer that its client does not read gives way to it. */
+static bool find_place(const struct telemetry *telemetry, unsigned max_requests, struct exchange *exchange)
+{
+    while (telemetry->scrapes_running >= max_requests) {
+        if (!exchange_displace_stalled(exchange)) return false;
+    }
+    return true;
+}
+
 void scrape_answer(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                    bool takes_targets)
 {
@@ -120,7 +129,7 @@ void scrape_answer(struct handlers *handlers, struct exchange *exchange, const s
         answer_refusal(exchange, &refusal);
     } else if (request->method == METHOD_HEAD) {
         answer_head(exchange, scrape);
-    } else if (telemetry->scrapes_running >= max_requests) {
+    } else if (!find_place(telemetry, max_requests, exchange)) {
         telemetry->scrapes_rejected++;
         answer_line(exchange, 503, "too many scrapes at once, see --web.max-requests");
     } else if (scrape_start(handlers, exchange, scrape) < 0) {

@@ -77,7 +77,10 @@ static void test_plain_numbers(void **state)
     EXPECT(telemetry, P "targets 7", P "http_requests_in_flight 3",
            P "http_requests_rejected_total{reason=\"max_requests\"} 5",
            P "http_requests_rejected_total{reason=\"max_connections\"} 0",
-           P "http_requests_rejected_total{reason=\"bad_request\"} 0");
+           P "http_requests_rejected_total{reason=\"bad_request\"} 0",
+           P "http_requests_rejected_total{reason=\"displaced\"} 0",
+           P "http_requests_rejected_total{reason=\"stalled\"} 0",
+           P "http_requests_rejected_total{reason=\"accept_failed\"} 0");
 }
 
 /* 2 ms complete, 20 ms partial, 20 s down; without targets nothing is missing. */

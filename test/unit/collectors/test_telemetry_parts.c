@@ -137,8 +137,11 @@ static int open_client(const struct server *server, const char *text)
 /* One client is served, one sends nonsense, one too many waits for the first to go. */
 static void test_server(void **state)
 {
-    static const struct server_limits limits = {
-        .max_connections = 2, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+    static const struct server_limits limits = {.max_connections = 2,
+                                                .head_timeout_ms = 8000,
+                                                .idle_timeout_ms = 60000,
+                                                .max_waiting = 16,
+                                                .answer_timeout_ms = 120000};
     struct fleet_world *world = *state;
     struct address address;
     struct server *server;

@@ -5,7 +5,7 @@
  *     /short        "hello\n" at once             /noise/N   a body of N bytes that is hard to compress
  *     /later        when the test says so         /same/N    N times the same byte
  *     /forgetful    the same, without on_abort    /broken    a body that runs out of memory in its 2nd piece
- *     /broken/at/once    in its first
+ *     /broken/at/once    in its first          /displace  "yes" if another answer had to go for it
  *     anything else: 404 with the target as the body
  */
 #ifndef TEST_SERVER_FIXTURE_H
@@ -47,8 +47,11 @@ struct fixture {
 
 static struct fixture fixture;
 
-static const struct server_limits lenient_limits = {
-    .max_connections = 16, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+static const struct server_limits lenient_limits = {.max_connections = 16,
+                                                    .max_waiting = 16,
+                                                    .head_timeout_ms = 8000,
+                                                    .idle_timeout_ms = 60000,
+                                                    .answer_timeout_ms = 120000};
 
 /* --- The handler --- */
 
@@ -116,6 +119,9 @@ static inline void handle(void *context, struct exchange *exchange, const struct
     } else if (slice_is(request->path, "/later") || slice_is(request->path, "/forgetful")) {
         fixture.waiting = exchange;
         if (slice_is(request->path, "/later")) exchange_on_abort(exchange, on_aborted, &fixture);
+    } else if (slice_is(request->path, "/displace")) {
+        exchange_respond(exchange, &response,
+                         exchange_displace_stalled(exchange) ? SLICE("yes\n") : SLICE("no\n"));
     } else if (slice_starts(request->path, "/noise/")) {
         exchange_stream(exchange, &response, test_body_new(size, true, false));
     } else if (slice_starts(request->path, "/same/")) {

@@ -104,6 +104,24 @@ static void test_in_pieces(void **state)
     }
 }
 
+/* Texts that repeat give nothing for long, unless it is asked for. */
+static void test_flush(void **state)
+{
+    (void) state;
+    static char same[512 * 1024];
+    struct compressor compressor;
+    memset(same, 's', sizeof(same));
+    buffer_clear(&packed);
+    assert_int_equal(compressor_init(&compressor, coding), 0);
+    size_t half = sizeof(same) / 2;
+    assert_int_equal(compressor_write(&compressor, (struct slice){same, half}, false, &packed), 0);
+    assert_int_equal(compressor_flush(&compressor, &packed), 0);
+    assert_true(packed.len > 0);
+    assert_int_equal(compressor_write(&compressor, (struct slice){same, half}, true, &packed), 0);
+    compressor_deinit(&compressor);
+    expect_unpacked((struct slice){same, sizeof(same)});
+}
+
 static void test_empty(void **state)
 {
     (void) state;
@@ -183,8 +201,13 @@ int main(void)
 #name " zstd", name, setup_zstd, teardown, NULL                                                      \
     }
     const struct CMUnitTest tests[] = {
-        BOTH(test_whole), BOTH(test_in_pieces), BOTH(test_empty),
-        BOTH(test_noise), BOTH(test_no_room),   cmocka_unit_test(test_choice),
+        BOTH(test_whole),
+        BOTH(test_in_pieces),
+        BOTH(test_flush),
+        BOTH(test_empty),
+        BOTH(test_noise),
+        BOTH(test_no_room),
+        cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

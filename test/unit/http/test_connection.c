@@ -1,8 +1,11 @@
 /* One connection: several requests on it, requests that are refused, clients that are slow or gone. */
 #include "server_fixture.h"
 
-static const struct server_limits hasty_limits = {
-    .max_connections = 16, .head_timeout_ms = 100, .idle_timeout_ms = 300};
+static const struct server_limits hasty_limits = {.max_connections = 16,
+                                                  .head_timeout_ms = 100,
+                                                  .idle_timeout_ms = 300,
+                                                  .max_waiting = 16,
+                                                  .answer_timeout_ms = 120000};
 
 static int start(void **state)
 {
@@ -246,8 +249,11 @@ static void test_late_head(void **state)
 static void test_a_pause_before_the_head_is_no_delay_of_it(void **state)
 {
     (void) state;
-    static const struct server_limits limits = {
-        .max_connections = 16, .head_timeout_ms = 1000, .idle_timeout_ms = 60000};
+    static const struct server_limits limits = {.max_connections = 16,
+                                                .head_timeout_ms = 1000,
+                                                .idle_timeout_ms = 60000,
+                                                .max_waiting = 16,
+                                                .answer_timeout_ms = 120000};
     struct client client;
     fixture_start(&limits);
     client_open(&client);

@@ -168,8 +168,11 @@ static void test_refused_heads(void **state)
 
 static void test_slow_head(void **state)
 {
-    static const struct server_limits hasty = {
-        .max_connections = 16, .head_timeout_ms = 20, .idle_timeout_ms = 60000};
+    static const struct server_limits hasty = {.max_connections = 16,
+                                               .head_timeout_ms = 20,
+                                               .idle_timeout_ms = 60000,
+                                               .max_waiting = 16,
+                                               .answer_timeout_ms = 120000};
     (void) state;
     start_with(&hasty);
     size_t got = exchange_text("GET / HT");
@@ -180,8 +183,11 @@ static void test_slow_head(void **state)
 
 static void test_one_connection_too_many(void **state)
 {
-    static const struct server_limits narrow = {
-        .max_connections = 1, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+    static const struct server_limits narrow = {.max_connections = 1,
+                                                .head_timeout_ms = 8000,
+                                                .idle_timeout_ms = 60000,
+                                                .max_waiting = 16,
+                                                .answer_timeout_ms = 120000};
     struct client busy;
     (void) state;
     start_with(&narrow);
@@ -246,7 +252,8 @@ static void test_aborted_request(void **state)
     client_wait(&client, fixture.waiting != NULL);
     fixture_stop(0);
     assert_int_equal(fixture.aborted, 1);
-    assert_int_equal(reports.count, 0);
+    assert_int_equal(reports.count, 1);
+    expect_report(0, "named", 503, reports.items[0].bytes);
     client_close(&client);
 }
 

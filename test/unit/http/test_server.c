@@ -1,8 +1,11 @@
 /* Many connections: the limit and who makes room, and the ways to stop. */
 #include "server_fixture.h"
 
-static const struct server_limits narrow_limits = {
-    .max_connections = 2, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+static const struct server_limits narrow_limits = {.max_connections = 2,
+                                                   .head_timeout_ms = 8000,
+                                                   .idle_timeout_ms = 60000,
+                                                   .max_waiting = 16,
+                                                   .answer_timeout_ms = 120000};
 
 static unsigned count_open(void)
 {
@@ -85,8 +88,11 @@ static void test_one_too_many(void **state)
 static void test_half_a_head_makes_no_room(void **state)
 {
     (void) state;
-    static const struct server_limits one = {
-        .max_connections = 1, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+    static const struct server_limits one = {.max_connections = 1,
+                                             .head_timeout_ms = 8000,
+                                             .idle_timeout_ms = 60000,
+                                             .max_waiting = 16,
+                                             .answer_timeout_ms = 120000};
     struct client first, second;
     fixture_start(&one);
     client_open(&first);
@@ -104,8 +110,11 @@ static void test_half_a_head_makes_no_room(void **state)
 static void test_a_silent_connection_makes_room_after_a_while(void **state)
 {
     (void) state;
-    static const struct server_limits one = {
-        .max_connections = 1, .head_timeout_ms = 50, .idle_timeout_ms = 60000};
+    static const struct server_limits one = {.max_connections = 1,
+                                             .head_timeout_ms = 50,
+                                             .idle_timeout_ms = 60000,
+                                             .max_waiting = 16,
+                                             .answer_timeout_ms = 120000};
     struct client silent, second;
     fixture_start(&one);
     client_open(&silent);
@@ -125,8 +134,11 @@ static void test_a_flood_is_bounded(void **state)
 {
     (void) state;
     enum { FLOOD = 100 };
-    static const struct server_limits none = {
-        .max_connections = 0, .head_timeout_ms = 8000, .idle_timeout_ms = 60000};
+    static const struct server_limits none = {.max_connections = 0,
+                                              .head_timeout_ms = 8000,
+                                              .idle_timeout_ms = 60000,
+                                              .max_waiting = 16,
+                                              .answer_timeout_ms = 120000};
     struct client clients[FLOOD];
     fixture_start(&none);
     for (int n = 0; n < FLOOD; n++) client_open(&clients[n]);
@@ -220,6 +232,7 @@ static void test_stop_sends_a_body_to_its_end(void **state)
     loop_close(&fixture.loop);
 }
 
+/* The client is told, and has a moment to take it. */
 static void test_stop_aborts_when_the_grace_is_over(void **state)
 {
     (void) state;
@@ -229,11 +242,18 @@ static void test_stop_aborts_when_the_grace_is_over(void **state)
     client_ask(&client, REQUEST("/later"));
     client_wait(&client, fixture.waiting != NULL);
     uint64_t start = uv_hrtime();
-    fixture_stop(100);
+    server_close(fixture.server, 100, on_server_closed, &fixture);
+    struct answer answer = client_take(&client, false);
     assert_true(uv_hrtime() - start >= 90000000u);
+    assert_int_equal(answer.status, 503);
+    assert_true(answer_says(&answer, "Connection: close\r\n"));
+    assert_true(answer_says(&answer, "Retry-After: 1\r\n"));
     assert_int_equal(fixture.aborted, 1);
     client_expect_end(&client);
+    answer_deinit(&answer);
     client_close(&client);
+    loop_run_until(&fixture.loop, &fixture.closed);
+    loop_close(&fixture.loop);
 }
 
 /* Without an abort callback the exchange stays until it is answered, though nobody hears the answer. That an

@@ -1,0 +1,116 @@
+/* Who is one peer, how many connections it has, and who is remembered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http/peers.h"
+
+#include "base/container.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static struct peers peers;
+
+static int start(void **state)
+{
+    (void) state;
+    peers_init(&peers);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void) state;
+    peers_deinit(&peers);
+    return 0;
+}
+
+static struct peer *enter(const char *address)
+{
+    union endpoint endpoint;
+    memset(&endpoint, 0, sizeof(endpoint));
+    if (address[0] == '/') {
+        endpoint.any.sa_family = AF_UNIX;
+    } else if (strchr(address, ':')) {
+        endpoint.any.sa_family = AF_INET6;
+        assert_int_equal(inet_pton(AF_INET6, address, &endpoint.v6.sin6_addr), 1);
+    } else {
+        endpoint.any.sa_family = AF_INET;
+        assert_int_equal(inet_pton(AF_INET, address, &endpoint.v4.sin_addr), 1);
+    }
+    return peers_enter(&peers, &endpoint);
+}
+
+static void test_who_is_one_peer(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } rows[] = {
+        {"10.0.0.1", "10.0.0.1", true},
+        {"10.0.0.1", "10.0.0.2", false},
+        {"10.0.0.1", "::ffff:10.0.0.1", true},
+        {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+        {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+        {"/run/one", "/run/other", true},
+        {"/run/one", "10.0.0.1", false},
+        {"::", "0.0.0.0", false},
+        {"::", "/run/one", false},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct peer *one = enter(rows[n].one), *other = enter(rows[n].other);
+        if ((one == other) != rows[n].same) fail_msg("row %zu", n);
+        assert_int_equal(one->open, rows[n].same ? 2 : 1);
+        peers_leave(&peers, one);
+        peers_leave(&peers, other);
+    }
+}
+
+/* Only those that were given a scrape last are remembered when they are gone. */
+static void test_trust(void **state)
+{
+    (void) state;
+    char address[32];
+    struct peer *first = enter("10.0.0.0"), *second = enter("10.0.0.1");
+    assert_false(peer_is_trusted(first));
+    peers_trust(&peers, first);
+    peers_trust(&peers, second);
+    peers_trust(&peers, first); /* now the later one */
+    peers_leave(&peers, first);
+    peers_leave(&peers, second);
+    assert_ptr_equal(enter("10.0.0.0"), first);
+    assert_true(peer_is_trusted(first));
+    for (unsigned n = 2; n <= PEERS_TRUSTED_MAX; n++) {
+        snprintf(address, sizeof(address), "10.0.0.%u", n);
+        struct peer *peer = enter(address);
+        peers_trust(&peers, peer);
+        peers_leave(&peers, peer);
+    }
+    assert_int_equal(peers.trusted_count, PEERS_TRUSTED_MAX);
+    assert_true(peer_is_trusted(first));
+    peers_leave(&peers, first);
+
+    second = enter("10.0.0.1");
+    assert_false(peer_is_trusted(second)); /* forgotten */
+    peers_trust(&peers, second);
+    peers_leave(&peers, second);
+    first = enter("10.0.0.0");
+    assert_false(peer_is_trusted(first));
+    peers_leave(&peers, first);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_who_is_one_peer),
+        TEST(test_trust),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
