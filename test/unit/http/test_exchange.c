@@ -267,9 +267,53 @@ static void test_body_that_fails_at_once(void **state)
     client_close(&client);
 }
 
+/* --- The thread pool --- */
+
+enum { POOL_THREADS = 4 };
+
+static uv_sem_t held;
+
+static void hold_thread(uv_work_t *work)
+{
+    (void) work;
+    uv_sem_wait(&held);
+}
+
+static void on_let_go(uv_work_t *work, int status)
+{
+    (void) status;
+    ++*(unsigned *) work->data;
+}
+
+/* As a file on a mount that hangs does. No answer waits for it. */
+static void test_a_pool_that_hangs_holds_up_nothing(void **state)
+{
+    (void) state;
+    uv_work_t works[POOL_THREADS];
+    unsigned let_go = 0;
+    struct client client;
+    assert_int_equal(uv_sem_init(&held, 0), 0);
+    for (unsigned n = 0; n < POOL_THREADS; n++) {
+        works[n].data = &let_go;
+        assert_int_equal(uv_queue_work(&fixture.loop, &works[n], hold_thread, on_let_go), 0);
+    }
+    client_open(&client);
+    for (int zstd = 0; zstd < 2; zstd++) {
+        struct answer answer =
+            ask(&client, "/noise/2000000", zstd ? "Accept-Encoding: zstd\r\n" : "Accept-Encoding: gzip\r\n");
+        assert_int_equal(answer.status, 200);
+        answer_deinit(&answer);
+    }
+    client_close(&client);
+    assert_int_equal(let_go, 0);
+    for (unsigned n = 0; n < POOL_THREADS; n++) uv_sem_post(&held);
+    loop_run_until_count(&fixture.loop, &let_go, POOL_THREADS);
+    uv_sem_destroy(&held);
+}
+
 /* --- The end in the middle --- */
 
-/* Stopped after so many turns of the loop: while the thread pool is at work, while a piece is written. */
+/* Stopped after so many turns of the loop, while a piece is written. */
 static void test_stopped_at_every_turn(void **state)
 {
     (void) state;
@@ -304,6 +348,7 @@ int main(void)
         TEST(test_client_is_lost_within_a_compressed_body),
         TEST(test_body_that_fails),
         TEST(test_body_that_fails_at_once),
+        TEST(test_a_pool_that_hangs_holds_up_nothing),
         cmocka_unit_test(test_stopped_at_every_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
