@@ -247,7 +247,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
     }
 }
 
-/* With flags alone, what is wrong is wrong in one of them. */
+/* Without a configuration file, a bad value is one of a flag. */
 static enum exit_code code_of(const struct exporter *exporter, int result)
 {
     return exporter->options->config_file[0] || result != UV_EINVAL ? EXIT_START : EXIT_USAGE;
@@ -324,7 +324,7 @@ static enum exit_code start_server(struct exporter *exporter)
     return code;
 }
 
-/* When there are targets to scrape: who came before would find none. */
+/* Starts to listen once the first target set exists. An earlier scrape would see an empty fleet. */
 static void serve(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
@@ -379,8 +379,8 @@ static enum exit_code start(struct exporter *exporter)
 }
 
 /*
- * The loop allocates, and the thread pool only compresses now and then: an arena of malloc's for each of its
- * threads would be memory that is never given back.
+ * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory that
+ * is never given back.
  */
 static void bound_memory(void)
 {

@@ -1,7 +1,7 @@
 /*
  * Log lines for people and machines: logfmt or JSON, on stderr.
  *
- *     time=2026-11-21T13:17:10.123Z level=warn msg="target is down" target=cache-1:11211 err="connection refused"
+ *     time=2026-11-21T13:17:10.123Z level=warn msg="target is down" target=a:11211 err="connection refused"
  *
  * Level, format and descriptor are set once at the start and hold for the whole program. Values may hold any
  * bytes: they are quoted, escaped, made valid UTF-8 and cut at 1,024 bytes.

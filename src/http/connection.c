@@ -2,9 +2,10 @@
  * The happy path: connection_accept -> on_read* -> look_at_bytes -> the handler -> on_exchange_end ->
  * look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
  *
- * What can go wrong: the head is bad or late (refuse: an answer, then linger); the client ends or breaks
- * between two requests (close, nothing is owed); it breaks or stops reading while it is answered (the
- * exchange says so, or the sweep finds it); the server stops (connection_finish, then connection_close).
+ * What can go wrong: the head is bad or late (refuse_request, then linger); the client ends or breaks between
+ * two requests (close, nothing is owed); it breaks or stops reading while it is answered (the exchange says
+ * so, or the sweep finds it); others need the place (see connection_pool.h); the server stops
+ * (connection_finish, then connection_expire, then connection_close).
  *
  * Lingering: closing a socket while bytes from the client are unread makes the kernel send a reset, and that
  * can overtake and destroy the answer (RFC 9112, 9.6). So we close our direction first and throw away what
@@ -189,7 +190,7 @@ static void on_read(struct stream *stream, ssize_t n)
     look_at_bytes(connection);
 }
 
-/* Pipelined requests move to the front only now: the last one's slices had to stay good. */
+/* Pipelined requests move to the front only now: until here the slices of the last one had to stay good. */
 static void on_exchange_end(struct exchange *exchange, int status)
 {
     struct connection *connection = container_of(exchange, struct connection, exchange);
@@ -231,14 +232,13 @@ static struct connection *connection_new(struct connection_pool *pool)
 }
 
 /*
- * What a client does not read lies in the kernel, some megabytes of it for each connection. So the kernel
- * takes no more than this beyond what is on its way to the client.
+ * Else the kernel would keep up to some megabytes for each client that does not read. With this it takes
+ * little more than what it can send. On a unix socket the call fails, but there the kernel keeps less.
  */
 static void limit_unsent(int descriptor)
 {
     int bytes = UNSENT_MAX;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes,
-               sizeof(bytes)); /* a unix socket has a cap */
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 /* Who is at the other end. 0 or a negative libuv code. */

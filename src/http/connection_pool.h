@@ -2,9 +2,9 @@
  * All connections of one server: who may come in when there are too many, and who has taken too long. Private
  * to http/.
  *
- * When the pool is full, a newcomer takes the place of another connection that owes nothing and is owed
- * nothing. That is one of the peer that has most connections, if these are more than the newcomer's own peer
- * has. Among equals, the newcomer's own peer included, a connection is not closed in its first second: it
+ * When the pool is full, a newcomer takes the place of another connection that waits: no request is being
+ * answered on it. It is taken from the peer that has most connections, if it has more than the newcomer's own
+ * peer. Among equals, the newcomer's own peer included, a connection is not closed in its first second: it
  * could not speak yet. Of several, one that never sent a whole request goes before one that did, and then the
  * one that has waited longest. A newcomer that finds no place is told 503.
  *

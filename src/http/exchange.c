@@ -20,8 +20,8 @@
 #include <assert.h>
 
 /*
- * Each piece wakes the reader and passes through the loop once: of a fleet's answer, pieces of 64 KiB take 7 %
- * more of all CPU time. Making one takes a tenth of a millisecond.
+ * Each piece wakes the reader and passes through the loop once: pieces of 64 KiB take 7 % more of all CPU
+ * time. Making one takes a tenth of a millisecond.
  */
 #define PIECE (256 * 1024)
 
@@ -208,7 +208,7 @@ static int make_piece(struct exchange *exchange)
 
 static void on_written(struct stream *stream, int status);
 
-/* What is at hand: the head, the piece, and around that what frames a chunk (RFC 9112, 7.1) if it is one. */
+/* Writes the head, if it was not sent yet, and the piece, framed if it is a chunk (RFC 9112, 7.1). */
 static void write_piece(struct exchange *exchange)
 {
     static char tail[] = "\r\n0\r\n\r\n"; /* the end of a chunk, and then of the body */

@@ -1,5 +1,7 @@
-/* listener_open -> on_waiting* -> listener_close -> on_handle_closed. Everything up to listening is
- * synchronous: it happens once, at start, when nothing else is to be done. */
+/*
+ * listener_open -> on_waiting* -> listener_close -> on_handle_closed. Everything up to listening is
+ * synchronous: it happens once, at the start, when there is nothing else to do.
+ */
 #include "http/listener.h"
 
 #include "base/container.h"
@@ -21,7 +23,7 @@ void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_co
 
 /* --- The address --- */
 
-/* A kernel without IPv6 makes no such socket; one where it is switched off has no such address. */
+/* A kernel without IPv6 makes no such socket. Where IPv6 is switched off, the socket cannot be bound. */
 static bool has_ipv6(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
@@ -37,7 +39,7 @@ static int resolve(uv_loop_t *loop, const char *name, union endpoint *endpoint)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     uv_getaddrinfo_t lookup;
-    /* A bare container has no /etc/hosts to say so. */
+    /* A bare container has no /etc/hosts to resolve this name. */
     if (strcmp(name, "localhost") == 0) return uv_ip4_addr("127.0.0.1", 0, &endpoint->v4);
     int result = uv_getaddrinfo(loop, &lookup, NULL, name, NULL, &hints);
     if (result < 0) return result;
@@ -67,8 +69,7 @@ static int find_endpoint(uv_loop_t *loop, const struct address *address, union e
 
 /*
  * A server that died without cleaning up leaves its socket's file behind, and nobody could bind there again.
- * Only a socket that refuses connections is such a one; of anything else bind says that the address is in
- * use.
+ * Only a socket that refuses connections is removed. For anything else bind fails: the address is in use.
  */
 static void remove_stale(const union endpoint *endpoint)
 {
@@ -147,7 +148,7 @@ void listener_close(struct listener *listener, listener_fn on_close)
 {
     listener->on_close = on_close;
 
-    /* One that failed before it had a handle reports from the loop like any other: a pipe takes it there. */
+    /* One that failed before it had a handle also reports from the loop: an unused pipe takes it there. */
     if (listener->handle.type == UV_UNKNOWN_HANDLE) uv_pipe_init(listener->loop, &listener->pipe, 0);
     uv_close(&listener->handle, on_handle_closed);
 }

@@ -1,9 +1,10 @@
 /*
  * server_listen -> on_connection -> connection_accept; the rest of a connection's life is in connection.c.
  *
- * server_close closes the listeners and the connections that wait for a request; each one that is gone, the
- * last answer's included, calls on_gone. on_grace_over tells 503 to those whose handler still works, and
- * on_last_words_over closes the rest. When none is left, the timers are closed too. The last handle's callback frees the server and says so.
+ * server_close closes the listeners and the connections that wait for a request. The others may finish their
+ * answer. on_grace_over then tells 503 to those whose handler still works, and on_last_words_over closes the
+ * rest. Each connection that is gone calls on_gone. When none is left, the timers are closed too, and the
+ * last handle's callback frees the server and calls on_close.
  */
 #include "http/server.h"
 

@@ -80,12 +80,10 @@ int server_new(struct server **server, uv_loop_t *loop, const struct server_limi
  */
 int server_listen(struct server *server, const struct address *address);
 
-/* Takes over a listening socket that systemd (or a test) has opened, also on failure. 0 or a negative libuv
- * code. */
+/* Takes over a listening socket that systemd has opened, also on failure. 0 or a negative libuv code. */
 int server_listen_descriptor(struct server *server, int descriptor);
 
-/* The text of the n-th listener's address, with the port that it got; false when there is no such listener.
- */
+/* Appends the n-th listener's address with the port that it got. False when there is no such listener. */
 bool server_listener_name(const struct server *server, unsigned n, struct buffer *out);
 
 struct server_counts server_counts(const struct server *server);
@@ -99,35 +97,35 @@ void server_observe(struct server *server, server_observer_fn observer, void *co
 /* Names the handler, for the observer; the text lives as long as the server. */
 void exchange_set_handler(struct exchange *exchange, const char *handler);
 
-/*
- * Answers with a short body, copied before the call returns. HEAD gets the head alone.
- */
+/* Answers with a short body, copied before the call returns. HEAD gets the head alone. */
 void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body);
 
 /*
- * Answers with a body that is asked for as it is sent; taken over, also when the exchange has been aborted.
- * Compressed when the client likes that. An answer that fits into one piece gets a Content-Length. For HEAD nothing is asked for and the body is released at
- * once.
+ * Answers with a body that is asked for piece by piece as it is sent, and compressed when the client likes
+ * that. The body is taken over, also when the client is gone. An answer that fits into one piece gets a
+ * Content-Length. For HEAD nothing is asked for, and the body is released at once.
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body);
 
 /*
- * For a handler that has no place for its work: cuts off the answer that has waited longest for its client to
- * read, if that is more than an instant, and so ends what was done for it. False when there is none.
+ * For a handler that has no place for its work. Closes the connection whose client has not read for longest,
+ * if that is more than an instant; its answer's body is released before the call returns. False when there is
+ * no such connection.
  */
 bool exchange_displace_stalled(struct exchange *exchange);
 
 /*
- * Sets what is called when the exchange ends before it is answered (the server was told to stop and its grace
- * is over, and the client is told 503): the handler must then drop what it was doing and never answer. Not called once exchange_respond
- * or exchange_stream was. A handler that answers later and has set none must still answer, into the void: the
- * server's close waits for it.
+ * Sets what is called when the exchange ends before it is answered: the server was told to stop, its grace is
+ * over, and the server tells the client 503. The handler must then drop its work and never answer. It is not
+ * called any more after exchange_respond or exchange_stream. A handler that answers later and has set no
+ * callback must answer even then, though nobody hears it: the server's close waits for that.
  */
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
 
 /*
- * Stops listening at once, closes idle connections, lets answers that are due be sent for up to `grace_ms`,
- * tells 503 to those that the handler still works for, closes what is left a moment later, frees the server and calls on_close once, from the loop.
+ * Stops listening and closes idle connections at once. Answers that are due may be sent for up to `grace_ms`.
+ * Then the clients that the handler still works for are told 503, and a moment later everything is closed.
+ * Frees the server and calls on_close once, from the loop.
  */
 void server_close(struct server *server, unsigned grace_ms, server_close_fn on_close, void *context);
 

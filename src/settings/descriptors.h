@@ -1,4 +1,4 @@
-/* How many files this process may have open, and how many connections that leaves. */
+/* The limit of open files: how many connections it allows to whom. */
 #ifndef SETTINGS_DESCRIPTORS_H
 #define SETTINGS_DESCRIPTORS_H
 
@@ -19,14 +19,14 @@ void descriptors_raise(void);
 void descriptors_check(const struct options *options, size_t targets);
 
 /*
- * How many servers that were scraped by URL may keep their connections: half of what so many targets leave,
- * and no more than a request may name.
+ * Upper bound for idle connections to targets of URLs: half of the descriptors that `targets` configured ones
+ * leave free, and no more than a request may name.
  */
 unsigned descriptors_spare(const struct options *options, size_t targets);
 
 /*
- * How many HTTP clients may be connected at once: as many as the options allow, or as the limit of open files
- * leaves beside so many targets; then at least a quarter of it, since without clients no target is of use.
+ * Upper bound for HTTP connections: what the options allow, or less when `targets` targets leave fewer
+ * descriptors free. Even many targets leave about a quarter of all descriptors to clients.
  */
 unsigned descriptors_for_clients(const struct options *options, size_t targets);
 
