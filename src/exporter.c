@@ -1,6 +1,6 @@
 /*
- * Start: file limit, telemetry, loop, signals, resolver, fleet, manager, configuration; from on_target_set the
- * server, when there are targets, and the publisher, when the configuration is in force, and again when a
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, manager, configuration; from on_target_set
+ * the server, when there are targets, and the publisher, when the configuration is in force, and again when a
  * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
  * Stop, from a signal, from --once or from a start that failed: server, publisher and reload end at the same
@@ -379,8 +379,8 @@ static enum exit_code start(struct exporter *exporter)
 }
 
 /*
- * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory that
- * is never given back.
+ * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory
+ * that is never given back.
  */
 static void bound_memory(void)
 {

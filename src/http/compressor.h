@@ -35,7 +35,7 @@ int compressor_init(struct compressor *compressor, enum coding coding);
  */
 int compressor_write(struct compressor *compressor, struct slice in, bool last, struct buffer *out);
 
-/* Appends all that was kept so far; that costs a little of the ratio. 0, or UV_ENOMEM when `out` has failed. */
+/* Appends all that was kept so far, at some cost of the ratio. 0, or UV_ENOMEM when `out` has failed. */
 int compressor_flush(struct compressor *compressor, struct buffer *out);
 
 void compressor_deinit(struct compressor *compressor);

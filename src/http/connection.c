@@ -125,7 +125,7 @@ static void refuse_request(struct connection *connection, int status, const char
     log_line_limited(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
     if (!connection->rejected) connection->pool->counts.refused++;
     enter(connection, CONNECTION_ANSWERING);
-    exchange_begin(&connection->exchange, &request);
+    exchange_begin(&connection->exchange, &request, false);
     respond_line(connection, status, why);
 }
 
@@ -134,7 +134,7 @@ static void handle(struct connection *connection, const struct request *request)
     struct connection_pool *pool = connection->pool;
     struct exchange *exchange = &connection->exchange;
     enter(connection, CONNECTION_ANSWERING);
-    exchange_begin(exchange, request);
+    exchange_begin(exchange, request, peer_is_trusted(connection->peer));
     pool->handler(pool->handler_context, exchange, &exchange->request);
 }
 

@@ -17,7 +17,7 @@
 /* From so many connections on it is a crowd, which leaves memory behind worth giving back. */
 #define CROWD 32
 
-static bool shed_stalled(struct exchange_shared *shared);
+static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker);
 
 void connection_pool_init(struct connection_pool *pool, uv_loop_t *loop, const struct server_limits *limits)
 {
@@ -38,16 +38,20 @@ void connection_pool_deinit(struct connection_pool *pool)
 
 /* --- Answers that wait for their clients --- */
 
-static bool shed_stalled(struct exchange_shared *shared)
+/* Strangers yield to a trusted asker at once: they could ask again and again. */
+static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker)
 {
     struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
-    struct link *first = list_first(&shared->waiting);
-    if (!first) return false;
-    struct exchange *exchange = container_of(first, struct exchange, waiting);
-    if (uv_now(pool->loop) - exchange->progress_ms < STALLED_MS) return false;
-    pool->counts.stalled++;
-    connection_close(container_of(exchange, struct connection, exchange));
-    return true;
+    uint64_t now = uv_now(pool->loop);
+    list_each (&shared->waiting, at, after) {
+        struct exchange *exchange = container_of(at, struct exchange, waiting);
+        bool yields = asker && asker->trusted && !exchange->trusted;
+        if (!yields && now - exchange->progress_ms < STALLED_MS) continue;
+        pool->counts.stalled++;
+        connection_close(container_of(exchange, struct connection, exchange));
+        return true;
+    }
+    return false;
 }
 
 /* --- Room --- */
@@ -122,6 +126,6 @@ void connection_pool_sweep(struct connection_pool *pool)
 {
     struct exchange_shared *exchanges = &pool->exchanges;
     list_each (&pool->open, at, after) connection_sweep(container_of(at, struct connection, link));
-    while (exchanges->waiting_count > exchanges->max_waiting && shed_stalled(exchanges)) continue;
+    while (exchanges->waiting_count > exchanges->max_waiting && shed_stalled(exchanges, NULL)) continue;
     give_memory_back(pool);
 }

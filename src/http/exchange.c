@@ -41,7 +41,7 @@ void exchange_init(struct exchange *exchange, struct stream *stream, struct exch
     stream->context = exchange;
 }
 
-void exchange_begin(struct exchange *exchange, const struct request *request)
+void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted)
 {
     assert(!exchange_is_busy(exchange));
     exchange->phase = EXCHANGE_OWED;
@@ -49,6 +49,7 @@ void exchange_begin(struct exchange *exchange, const struct request *request)
     exchange->answer = (struct answer_report){0};
     exchange->request = *request;
     exchange->keep_alive = request->keep_alive;
+    exchange->trusted = trusted;
 }
 
 void exchange_set_handler(struct exchange *exchange, const char *handler)
@@ -96,9 +97,14 @@ void exchange_look(struct exchange *exchange)
     }
 }
 
+bool exchange_is_trusted(const struct exchange *exchange)
+{
+    return exchange->trusted;
+}
+
 bool exchange_displace_stalled(struct exchange *exchange)
 {
-    return exchange->shared->shed(exchange->shared);
+    return exchange->shared->shed(exchange->shared, exchange);
 }
 
 /* --- The end --- */
@@ -236,7 +242,7 @@ static void write_piece(struct exchange *exchange)
     for (unsigned n = 0; n < count; n++) exchange->answer.bytes += buffers[n].len;
     note_progress(exchange);
     /* Not for a line: whoever ends many exchanges with one each walks over the connections. */
-    if (exchange->streamed && shared->waiting_count > shared->max_waiting) shared->shed(shared);
+    if (exchange->streamed && shared->waiting_count > shared->max_waiting) shared->shed(shared, NULL);
 }
 
 static void on_written(struct stream *stream, int status)

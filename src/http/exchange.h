@@ -38,8 +38,11 @@ struct exchange_shared {
     unsigned waiting_count;
     unsigned max_waiting; /* one more, and `shed` is called */
 
-    /* Closes the connection of the first one that waits, if it has waited long enough. False if not. */
-    bool (*shed)(struct exchange_shared *shared);
+    /*
+     * Closes the connection of the first one that has waited long enough to lose its place to `asker` (NULL: to
+     * anybody). False when there is none.
+     */
+    bool (*shed)(struct exchange_shared *shared, const struct exchange *asker);
 };
 
 struct exchange {
@@ -51,6 +54,7 @@ struct exchange {
     void *abort_context;
     struct request request;
     bool keep_alive; /* the connection is to live on after this answer */
+    bool trusted;    /* the client's peer was given a scrape lately, see peers.h */
     uint64_t begun_ns;
     struct answer_report answer; /* status 0 until it is begun */
 
@@ -75,7 +79,7 @@ void exchange_init(struct exchange *exchange, struct stream *stream, struct exch
                    exchange_end_fn on_end);
 
 /* An answer is owed from here on. The request's slices stay good until on_end. */
-void exchange_begin(struct exchange *exchange, const struct request *request);
+void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted);
 
 /* Looks how far the client has come since the last look or write. For a sweep, now and then. */
 void exchange_look(struct exchange *exchange);

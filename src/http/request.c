@@ -1,8 +1,8 @@
 /*
  * request_read -> check_lines, as bytes arrive -> check_body -> read_head -> split_target
  *
- * check_lines checks each line once, strictly, whatever the version of llhttp. When the head is whole and good
- * so far, llhttp reads it and hands out the target and the headers that somebody asks for.
+ * check_lines checks each line once, strictly, whatever the version of llhttp. When the head is whole and
+ * good so far, llhttp reads it and hands out the target and the headers that somebody asks for.
  */
 #include "http/request.h"
 

@@ -107,10 +107,13 @@ void exchange_respond(struct exchange *exchange, const struct response *response
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body);
 
+/* Whether the client comes from one of the few addresses that were given a whole body lately. */
+bool exchange_is_trusted(const struct exchange *exchange);
+
 /*
  * For a handler that has no place for its work. Closes the connection whose client has not read for longest,
- * if that is more than an instant; its answer's body is released before the call returns. False when there is
- * no such connection.
+ * if that is more than an instant; for a trusted client, at once if the other is a stranger. The body of its
+ * answer is released before the call returns. False when there is no such connection.
  */
 bool exchange_displace_stalled(struct exchange *exchange);
 

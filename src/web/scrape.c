@@ -107,11 +107,15 @@ static int scrape_start(struct handlers *handlers, struct exchange *exchange, st
     return status;
 }
 
+/* How many scrapes of trusted clients may run beyond the limit, so that strangers cannot take all places. */
+#define RESERVE 8
+
 /* Whether one more scrape may run. An answer that its client does not read gives way to it. */
 static bool find_place(const struct telemetry *telemetry, unsigned max_requests, struct exchange *exchange)
 {
     while (telemetry->scrapes_running >= max_requests) {
-        if (!exchange_displace_stalled(exchange)) return false;
+        if (exchange_displace_stalled(exchange)) continue;
+        return exchange_is_trusted(exchange) && telemetry->scrapes_running < max_requests + RESERVE;
     }
     return true;
 }

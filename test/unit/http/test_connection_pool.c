@@ -209,6 +209,22 @@ static void test_a_handler_takes_the_place_of_who_stalls(void **state)
     close_all(clients, 3);
 }
 
+/* Strangers that stall again and again would hold all places otherwise. */
+static void test_strangers_yield_to_a_scraper_at_once(void **state)
+{
+    (void) state;
+    struct client stranger, scraper;
+    fixture_start(&four);
+    open_from(&scraper, 9);
+    scrape(&scraper);
+    ask_and_stall(&stranger, 2, 2);
+    client_ask(&scraper, REQUEST("/displace"));
+    client_expect(&scraper, 200, "yes\n");
+    assert_int_equal(count_stalled(), 1);
+    client_close(&scraper);
+    close_all(&stranger, 1);
+}
+
 static void test_an_answer_has_a_total_time(void **state)
 {
     (void) state;
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_strangers_leave_a_scraper_alone),
         cmocka_unit_test(test_answers_that_nobody_reads_are_limited),
         cmocka_unit_test(test_a_handler_takes_the_place_of_who_stalls),
+        cmocka_unit_test(test_strangers_yield_to_a_scraper_at_once),
         cmocka_unit_test(test_an_answer_has_a_total_time),
         cmocka_unit_test(test_the_kernel_holds_little),
     };
