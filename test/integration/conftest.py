@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 from support.exporter import Exporter  # noqa: E402  (needs the path above)
 from support.fake import DeafListener, FakeMemcached  # noqa: E402
 from support.memcached import Memcached  # noqa: E402
+from support.network import Network, unavailable  # noqa: E402
 from support.process import free_port  # noqa: E402
 from support.scripted import ScriptedServers  # noqa: E402
 
@@ -47,6 +48,21 @@ def fake():
 @pytest.fixture
 def deaf():
     yield from starter(DeafListener, DeafListener.close)
+
+
+@pytest.fixture(scope="session")
+def no_network():
+    return unavailable()
+
+
+@pytest.fixture
+def network(no_network):
+    """Two network namespaces; a test that asks for them is skipped where there can be none."""
+    if no_network:
+        pytest.skip(no_network)
+    made = Network()
+    yield made
+    made.close()
 
 
 @pytest.fixture

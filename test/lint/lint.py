@@ -44,8 +44,53 @@ PLACES = {
 }
 GENERATED = {"revision.h"}
 LONGEST_FILE = 450
+LONGEST_LINE = 110
+
+# Sources without a test of their name, each with what tests it instead. The list only gets shorter.
+UNTESTED = {
+    "src/main.c": "the integration tests run it",
+    "src/exporter.c": "it puts the parts together; integration/test_lifecycle.py",
+    "src/base/version.c": "it holds what the build knows; collectors/test_build.c, integration/test_single.py",
+    "src/cli/flags.c": "a table; cli/test_options.c and cli/test_help.c read it",
+    "src/cli/values.c": "cli/test_options.c and cli/test_options_errors.c",
+    "src/collectors/loop_lag.c": "collectors/test_telemetry_parts.c",
+    "src/collectors/outcome.c": "collectors/test_fleet.c",
+    "src/config/groups.c": "a part of the schema; config/test_config.c and config/test_errors.c",
+    "src/config/modules.c": "a part of the schema; config/test_config.c and config/test_errors.c",
+    "src/config/outputs.c": "a part of the schema; config/test_config.c and config/test_errors.c",
+    "src/config/reading.c": "config/test_errors.c",
+    "src/config/references.c": "config/test_config.c and config/test_errors.c",
+    "src/config/sources.c": "a part of the schema; config/test_config.c and config/test_errors.c",
+    "src/config/web_config_tls.c": "config/test_web_config.c",
+    "src/config/values.c": "config/test_config.c and config/test_errors.c",
+    "src/memcached/snapshot_builder.c": "memcached/test_snapshot.c",
+    "src/memcached/target_state.c": "memcached/test_client.c, integration/test_faults.py",
+    "src/memcached/value.c": "memcached/test_snapshot.c, with every value of data/stat-values.tsv",
+    "src/net/curl_loop.c": "outputs/test_push.c and discovery/test_http_sd.c",
+    "src/net/dns_channel.c": "net/test_dns.c and net/test_resolver.c",
+    "src/net/libcurl.c": "outputs/test_push_config.c and discovery/test_discovery_config.c",
+    "src/outputs/gateway.c": "outputs/test_push.c",
+    "src/settings/from_flags.c": "settings/test_settings.c and config/test_config.c",
+    "src/web/answer.c": "web/test_handlers.c",
+}
+# Headers and structs whose name is there twice, each with the reason. The list only gets shorter.
+SAME_NAME = {
+    "fleet.h": "memcached/ asks the fleet, collectors/ tells of it",
+    "record": "a record of DNS in net/resolver.c, a stored stat in memcached/snapshot.h",
+    "source": "where a flag has its value from in cli/options.c, what bytes come from in base/source.h",
+    "reading": "private to each of the files that have one",
+    "watch": "private to each of the files that have one",
+    "reader": "private to each of the files that have one",
+    "phase": "private to each of the files that have one",
+}
+# Static helpers whose name is in more files than three, so that nobody finds the one that is meant. These numbers of
+# files only get smaller, and no name is added.
+REPEATED_IN_MOST = 3
+REPEATED = {"fail": 6, "find": 6, "finish": 7, "make_room": 5, "read_file": 5, "refuse": 6, "report": 4, "step": 5, "take": 4}
 
 INCLUDE = re.compile(r'\s*#\s*include\s+([<"])([^>"]+)[>"]')
+STRUCT = re.compile(r"(?:struct|enum|union) (\w+) \{")
+HELPER = re.compile(r"^static [^;={}]*?\b(\w+)\([^;{}]*\)\n\{", re.M)
 UNFINISHED = re.compile(r"\b(TO" "DO|FIX" "ME|X" r"XX)\b")
 TEXT = {".c", ".h", ".inc", ".py", ".build", ".txt", ".yml", ".yaml", ".md", ".wrap", ".service", ""}
 
@@ -184,7 +229,66 @@ def check_length(root):
             yield f"{path.relative_to(root)}: {count} lines, more than {LONGEST_FILE}"
 
 
-RULES = [check_arrows, check_rooms, check_guards, check_finished, check_version, check_listed, check_length]
+def check_tests(root):
+    """Every source has its test, or a place in the table that says where its tests are."""
+    for path in sources(root):
+        name = path.relative_to(root).as_posix()
+        test = root / "test/unit" / path.parent.relative_to(root / "src") / f"test_{path.name}"
+        if path.suffix == ".c" and not test.is_file() and name not in UNTESTED:
+            yield f"{name}: no {test.relative_to(root)}, and not in the table UNTESTED of test/lint/lint.py"
+        elif test.is_file() and name in UNTESTED:
+            yield f"{name}: has a test, and no need of the table UNTESTED of test/lint/lint.py"
+    for name in UNTESTED:
+        if not (root / name).is_file():
+            yield f"{name}: in the table UNTESTED of test/lint/lint.py, but gone"
+
+
+def check_names(root):
+    """A header or a struct is found by its name alone."""
+    places = {}
+    for path in sources(root):
+        if path.suffix == ".h":
+            places.setdefault(path.name, []).append(path.relative_to(root).as_posix())
+        for where, line in lines(root, path):
+            if struct := STRUCT.match(line):
+                places.setdefault(struct[1], []).append(where)
+    for name, found in places.items():
+        if len(found) > 1 and name not in SAME_NAME:
+            yield f"{found[-1]}: {name} is the name of another one in {found[0]}"
+    for name in SAME_NAME:
+        if len(places.get(name, [])) < 2:
+            yield f"test/lint/lint.py: {name} is not there twice any more, take it out of SAME_NAME"
+
+
+def check_helpers(root):
+    """A static helper is found by its name, too. Callbacks are named after their event, which may be the same."""
+    places = {}
+    for path in sources(root):
+        for name in set(HELPER.findall(path.read_text(encoding="utf-8"))):
+            if not name.startswith("on_"):
+                places.setdefault(name, []).append(path.relative_to(root).as_posix())
+    for name, found in sorted(places.items()):
+        if len(found) > REPEATED.get(name, REPEATED_IN_MOST):
+            yield f"{found[-1]}: {name}() is a helper in {len(found)} files: {', '.join(found)}"
+
+
+def check_lines(root):
+    """Lines fit the window, and a comment of one line ends on it. The formatter leaves comments alone."""
+    for folder in ("src", "test"):
+        for path in sources(root, folder):
+            before = ""
+            for where, line in lines(root, path):
+                if len(line) > LONGEST_LINE:
+                    yield f"{where}: {len(line)} columns, more than {LONGEST_LINE}"
+                if line.strip() == "*/" and re.match(r"\s*/\*+\s*\w", before):
+                    yield f"{where}: the comment of one line ends on the next"
+                before = line
+
+
+RULES = [
+    check_arrows, check_rooms, check_guards, check_finished, check_version, check_listed, check_length, check_tests, check_names,
+    check_helpers,
+]
 
 
 def main(root, *compiler):

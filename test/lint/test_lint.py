@@ -4,10 +4,17 @@ import pathlib
 import sys
 import tempfile
 import traceback
+from unittest import mock
 
 import lint
 
 UNFINISHED = "TO" "DO"
+
+# The tables of the lint that name files, as they are for the small tree.
+TABLES = {"UNTESTED": {"src/main.c": "the tests run it"}, "SAME_NAME": {}, "REPEATED": {}}
+STRUCT = "struct twice {\n    int i;\n};\n"
+HELPER = "static void help(void)\n{\n}\n"
+IN_FOUR = {f"src/net/h{n}.c": HELPER for n in range(4)}
 
 
 def tree(files):
@@ -31,7 +38,7 @@ def tree(files):
 
 
 CASES = [
-    # rule, what is wrong, the file that the complaint must name
+    # rule, what is wrong (files, or in capitals a table of the lint), the file that the complaint must name
     (lint.check_arrows, {"src/base/b.c": '#include "net/a.h"\n'}, "src/base/b.c:1"),
     (lint.check_arrows, {"src/net/a.c": '#include "net/a.h"\n#include "http/h.h"\n', "src/http/h.h": ""}, "src/net/a.c:2"),
     (lint.check_arrows, {"src/http/h.c": '#include "memcached/m.h"\n', "src/memcached/m.h": ""}, "src/http/h.c:1"),
@@ -50,6 +57,8 @@ CASES = [
     (lint.check_arrows, {"src/collectors/c.c": '#include "web/w.h"\n', "src/web/w.h": ""}, "src/collectors/c.c:1"),
     (lint.check_arrows, {"src/http/server.c": "#include <openssl/ssl.h>\n"}, "src/http/server.c:1"),
     (lint.check_rooms, {"src/odd/o.h": ""}, "src/odd"),
+    (lint.check_rooms, {"ROOMS": {"base": set(), "net": {"base", "http"}, "http": {"net"}}}, "test/lint/lint.py: net may"),
+    (lint.check_rooms, {"ROOMS": {"base": {"net/a.h"}, "net": {"base"}}}, "test/lint/lint.py: base may"),
     (lint.check_guards, {"src/net/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "src/net/a.h"),
     (lint.check_finished, {"src/net/a.c": f"/* {UNFINISHED}: more */\n"}, "src/net/a.c:1"),
     (lint.check_version, {"src/main.c": 'const char *version = "1.2.3";\n'}, "src/main.c:1"),
@@ -58,13 +67,26 @@ CASES = [
     (lint.check_listed, {"src/net/new.inc": ""}, "src/net/new.inc"),
     (lint.check_listed, {"test/unit/net/test_new.c": ""}, "test/unit/net/test_new.c"),
     (lint.check_length, {"src/net/a.c": "\n" * (lint.LONGEST_FILE + 1)}, "src/net/a.c"),
+    (lint.check_tests, {"src/net/new.c": ""}, "src/net/new.c"),
+    (lint.check_tests, {"test/unit/test_main.c": ""}, "src/main.c"),
+    (lint.check_tests, {"UNTESTED": {"src/main.c": "", "src/net/old.c": ""}}, "src/net/old.c"),
+    (lint.check_names, {"src/net/b.h": ""}, "src/net/b.h"),
+    (lint.check_names, {"src/net/c.c": STRUCT, "src/net/d.c": STRUCT}, "src/net/d.c:1"),
+    (lint.check_names, {"src/net/c.c": STRUCT, "src/net/d.c": "enum twice { A };\n"}, "src/net/d.c:1"),
+    (lint.check_names, {"SAME_NAME": {"b.h": ""}}, "test/lint/lint.py"),
+    (lint.check_helpers, IN_FOUR, "src/net/h3.c"),
+    (lint.check_helpers, {**IN_FOUR, "src/net/h4.c": HELPER, "REPEATED": {"help": 4}}, "src/net/h4.c"),
+    (lint.check_lines, {"src/net/a.c": f"/* {'x ' * 60}*/\n"}, "src/net/a.c:1"),
+    (lint.check_lines, {"test/unit/net/test_a.c": f"/* {'x ' * 60}*/\n"}, "test/unit/net/test_a.c:1"),
+    (lint.check_lines, {"src/net/a.c": "/* Short.\n */\n"}, "src/net/a.c:2"),
     (lint.check_headers, {"src/net/c.h": "struct c {\n    struct b b;\n};\n"}, "src/net/c.h"),
 ]
 
 
-def faults(rule, files, compiler):
-    place, root = tree(files)
-    with place:
+def faults(rule, wrong, compiler):
+    tables = {**TABLES, **{name: value for name, value in wrong.items() if name.isupper()}}
+    place, root = tree({name: text for name, text in wrong.items() if not name.isupper()})
+    with place, mock.patch.multiple(lint, **tables):
         return list(rule(root, compiler) if rule is lint.check_headers else rule(root))
 
 

@@ -27,19 +27,20 @@ class Answer:
 class ScriptedServers:
     """`addresses`: how the exporter reaches each. `answers[n]`: what the n-th has answered, in order."""
 
-    def __init__(self, count=1):
+    def __init__(self, count=1, first=None):
         self.count = count
         self.answers = [[] for _ in range(count)]
         self.bad = []
         self._followed, self._followed_at, self._sent = 0, 0.0, 0
         self._ready = threading.Event()
         self._lock = threading.Lock()
-        self._start()
+        self._start(first)
 
-    def _start(self):
-        """A stretch of addresses is chosen at random; where another run has it, the next is tried."""
+    def _start(self, wish):
+        """Without a wish, a stretch of addresses is chosen at random; where another run has it, the next is tried."""
         for _ in range(20):
-            first = ipaddress.ip_address(0x7F000000 | (64 + os.urandom(1)[0] % 128) << 16 | os.urandom(1)[0] << 8 | 1)
+            first = 0x7F000000 | (64 + os.urandom(1)[0] % 128) << 16 | os.urandom(1)[0] << 8 | 1
+            first = ipaddress.ip_address(wish or first)
             program = os.path.join(os.path.dirname(binary()), "test", "scripted_servers")
             self._popen = subprocess.Popen([program, str(self.count), str(first), str(PORT)], stdin=subprocess.PIPE,
                                            stdout=subprocess.PIPE, text=True)
