@@ -11,7 +11,7 @@ import lint
 UNFINISHED = "TO" "DO"
 
 # The tables of the lint that name files, as they are for the small tree.
-TABLES = {"UNTESTED": {"src/main.c": "the tests run it"}, "SAME_NAME": {}, "REPEATED": {}}
+TABLES = {"UNTESTED": {"src/main.c": "the tests run it"}, "SAME_NAME": {}, "REPEATED": {}, "UNWRAPPED": {"src/net/long.c"}}
 STRUCT = "struct twice {\n    int i;\n};\n"
 HELPER = "static void help(void)\n{\n}\n"
 IN_FOUR = {f"src/net/h{n}.c": HELPER for n in range(4)}
@@ -76,10 +76,25 @@ CASES = [
     (lint.check_names, {"SAME_NAME": {"b.h": ""}}, "test/lint/lint.py"),
     (lint.check_helpers, IN_FOUR, "src/net/h3.c"),
     (lint.check_helpers, {**IN_FOUR, "src/net/h4.c": HELPER, "REPEATED": {"help": 4}}, "src/net/h4.c"),
-    (lint.check_lines, {"src/net/a.c": f"/* {'x ' * 60}*/\n"}, "src/net/a.c:1"),
+    (lint.check_lines, {"src/net/a.c": f"int {'x' * 110};\n", "src/net/long.c": f"int {'x' * 110};\n"}, "src/net/a.c:1"),
     (lint.check_lines, {"test/unit/net/test_a.c": f"/* {'x ' * 60}*/\n"}, "test/unit/net/test_a.c:1"),
-    (lint.check_lines, {"src/net/a.c": "/* Short.\n */\n"}, "src/net/a.c:2"),
+    (lint.check_lines, {"src/net/a.c": "/* Short.\n */\n"}, "src/net/a.c"),
+    (lint.check_lines, {"src/net/a.c": f"/*\n * {'x ' * 60}\n *\n * y\n */\n"}, "src/net/a.c:2"),
     (lint.check_headers, {"src/net/c.h": "struct c {\n    struct b b;\n};\n"}, "src/net/c.h"),
+]
+
+
+WORDS = " ".join(["word"] * 30)
+LINES = [" * " + " ".join(["word"] * 21), " * " + " ".join(["word"] * 9)]
+WRAPPED = [
+    # a comment, and how it is wrapped
+    (f"/* {WORDS} */", "\n".join(["/*", *LINES, " */"])),
+    (f"/* {WORDS}\n */", "\n".join(["/*", *LINES, " */"])),
+    ("    /* A word.\n     */", "    /* A word. */"),
+    ("/* A word.\n * Another. */", "/* A word.\n * Another. */"),
+    (f"/*\n * {WORDS}\n *\n *     kept: {WORDS}\n * - {WORDS}\n */",
+     "\n".join(["/*", *LINES, f" *\n *     kept: {WORDS}\n * - {WORDS}\n */"])),
+    (f'text("{WORDS}{WORDS}");', f'text("{WORDS}{WORDS}");'),
 ]
 
 
@@ -96,8 +111,15 @@ def check(rule, files, named, compiler):
     assert len(found) == 1 and found[0].startswith(named), f"{found} should be one complaint about {named}"
 
 
+def check_wrapped():
+    for text, want in WRAPPED:
+        got = lint.comments.rewrite(text)
+        assert got == want, f"{text}\nbecame\n{got}"
+        assert lint.comments.rewrite(got) == got, f"{got}\nis not wrapped for good"
+
+
 def main(*compiler):
-    print(f"1..{len(CASES)}")
+    print(f"1..{len(CASES) + 1}")
     failed = False
     for number, (rule, files, named) in enumerate(CASES, 1):
         try:
@@ -107,6 +129,13 @@ def main(*compiler):
             failed = True
             print(f"not ok {number} - {rule.__name__} finds {named}")
             traceback.print_exc()
+    try:
+        check_wrapped()
+        print(f"ok {len(CASES) + 1} - comments are wrapped")
+    except AssertionError:
+        failed = True
+        print(f"not ok {len(CASES) + 1} - comments are wrapped")
+        traceback.print_exc()
     return failed
 
 
