@@ -89,7 +89,7 @@ class Oracle:
         elif said["up"] == "1":
             yield from self._judge_up(scrape, number, said, what)
             settled = self.histories[number].during(scrape.begin - self.timeout - YOUNG_S, scrape.end)
-            if settled and not settled.healthy:
+            if settled and not settled.healthy and scrape.slack < CALM_S:
                 yield f"up while {settled.name}", what
         elif behaviour and behaviour.healthy:
             yield from self._judge_down(scrape, number, said, behaviour, what)
