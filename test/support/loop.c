@@ -10,6 +10,8 @@
 /* Far more than any test needs: only a busy machine comes near it. */
 #define LONGEST_MS 60000
 
+#define REPEAT_MS 10
+
 static void on_timer(uv_timer_t *timer)
 {
     *(bool *) timer->data = true;
@@ -20,14 +22,19 @@ static void on_timer_closed(uv_handle_t *handle)
     *(bool *) handle->data = true;
 }
 
-/* Runs turns until one of the two holds; the timer is closed before it returns. Whether `done` held. */
+/*
+ * Runs turns until one of the two holds; the timer is closed before it returns. Whether `done` held. The
+ * timer repeats: a turn sees to timers before it waits for events, and would wait for ever if the last timer
+ * was due by then.
+ */
 static bool run(uv_loop_t *loop, const bool *done, const unsigned *count, unsigned n, unsigned ms)
 {
     uv_timer_t timer;
     bool over = false, closed = false;
     uv_timer_init(loop, &timer);
     timer.data = &over;
-    uv_timer_start(&timer, on_timer, ms, 0);
+    uv_update_time(loop);
+    uv_timer_start(&timer, on_timer, ms, REPEAT_MS);
     while (!over && !(done && *done) && !(count && *count >= n)) uv_run(loop, UV_RUN_ONCE);
     timer.data = &closed;
     uv_close((uv_handle_t *) &timer, on_timer_closed);
