@@ -119,7 +119,7 @@ static void ask(struct client *client)
     client->phase = CLIENT_ASKING;
     client->asked_ns = uv_hrtime();
     session_init(&client->session, client->snapshot, client->commands);
-    if (!client->snapshot->reused) stream_share(&client->stream, &client->shared->budget);
+    stream_share(&client->stream, &client->shared->budget);
     int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
     if (result < 0)
         lose_connection(client, result);

@@ -4,40 +4,57 @@
 
 #include <assert.h>
 
-/* Whose reads, if each is some kilobytes, are about one budget: more would only have to wait again. */
-#define TICKETS_A_TURN 64
+/* Waking more readers than this would exceed the budget and put them straight back in line. One that is in its
+ * first share reads some kilobytes, any other a whole share. */
+#define READERS_A_TURN 64
+#define LOUD_WEIGHT    4
 
 /* Runs in each turn before the loop looks at what is ready. */
 static void on_turn(uv_prepare_t *turn)
 {
     struct read_budget *budget = container_of(turn, struct read_budget, turn);
-    struct link *link;
+    unsigned readers = 0;
     budget->used = 0;
-    for (unsigned n = 0; n < TICKETS_A_TURN && (link = list_pop(&budget->line)); n++) {
-        struct read_budget_ticket *ticket = container_of(link, struct read_budget_ticket, link);
-        ticket->on_turn(ticket);
+    for (unsigned n = 0; n < READ_BUDGET_LINES; n++) {
+        for (struct link *link; readers < READERS_A_TURN && (link = list_pop(&budget->lines[n]));) {
+            struct read_budget_ticket *ticket = container_of(link, struct read_budget_ticket, link);
+            readers += n ? LOUD_WEIGHT : 1;
+            ticket->on_turn(ticket);
+        }
     }
 }
 
 void read_budget_init(struct read_budget *budget, uv_loop_t *loop, size_t size)
 {
     *budget = (struct read_budget){.size = size};
-    list_init(&budget->line);
+    for (unsigned n = 0; n < READ_BUDGET_LINES; n++) list_init(&budget->lines[n]);
     uv_prepare_init(loop, &budget->turn);
     uv_prepare_start(&budget->turn, on_turn);
+}
+
+void read_budget_ticket_renew(struct read_budget_ticket *ticket)
+{
+    ticket->left = READ_BUDGET_SHARE;
+    ticket->shares = 0;
 }
 
 void read_budget_ticket_init(struct read_budget_ticket *ticket)
 {
     *ticket = (struct read_budget_ticket){0};
     link_init(&ticket->link);
+    read_budget_ticket_renew(ticket);
 }
 
 void read_budget_wait(struct read_budget *budget, struct read_budget_ticket *ticket,
                       read_budget_fn on_turn_of_ticket)
 {
     ticket->on_turn = on_turn_of_ticket;
-    list_append(&budget->line, &ticket->link);
+    if (ticket->left == 0) {
+        ticket->left = READ_BUDGET_SHARE;
+        ticket->shares++;
+    }
+    unsigned line = ticket->shares < READ_BUDGET_LINES ? ticket->shares : READ_BUDGET_LINES - 1;
+    list_append(&budget->lines[line], &ticket->link);
 }
 
 void read_budget_leave(struct read_budget_ticket *ticket)
@@ -53,7 +70,7 @@ static void on_closed(uv_handle_t *handle)
 
 void read_budget_close(struct read_budget *budget, read_budget_close_fn on_close)
 {
-    assert(list_is_empty(&budget->line));
+    for (unsigned n = 0; n < READ_BUDGET_LINES; n++) assert(list_is_empty(&budget->lines[n]));
     budget->on_close = on_close;
     uv_close((uv_handle_t *) &budget->turn, on_closed);
 }

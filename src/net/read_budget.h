@@ -1,9 +1,13 @@
 /*
  * How much may be read in one turn of the loop, so that a burst of answers holds nobody else for more than
- * some milliseconds: who finds the budget spent waits in line for a later turn, and what has arrived
+ * some milliseconds: a reader that finds the budget spent waits in line for a later turn, and what has arrived
  * waits in the kernel.
  *
- * The loop handles all that is ready before it comes fan_out, and with it what is due to others. Budgets bound
+ * The budget is shared by reader. Each may read one share; then it waits in line for the next one. The line
+ * serves those first that have had the fewest shares, so that readers whose peers send without end get what
+ * the others leave.
+ *
+ * The loop handles all that is ready before it comes round, and with it what is due to others. Budgets bound
  * that by bytes; time would do as well, but bytes are the same on every machine, and in every test.
  */
 #ifndef NET_READ_BUDGET_H
@@ -13,10 +17,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 /* What a read takes off the budget beside its bytes: to find the end of a connection is work, too. */
 #define READ_BUDGET_READ_COST 4096
+
+/* Bytes that a reader may read before it has to wait in line. */
+#define READ_BUDGET_SHARE (64 * 1024)
+
+/* Readers that have had so many shares and more are served alike. */
+#define READ_BUDGET_LINES 8
 
 struct read_budget;
 struct read_budget_ticket;
@@ -24,37 +35,53 @@ struct read_budget_ticket;
 typedef void (*read_budget_fn)(struct read_budget_ticket *ticket);
 typedef void (*read_budget_close_fn)(struct read_budget *budget);
 
-/* One who waits; embedded in the owner, who keeps it until it has left. */
+/* One reader; embedded in the owner, who keeps it until it has left. */
 struct read_budget_ticket {
     struct link link; /* in line */
+    uint32_t left;    /* bytes of its share */
+    uint32_t shares;  /* that it has read to the end */
     read_budget_fn on_turn;
 };
 
 struct read_budget {
     uv_prepare_t turn;
-    size_t size, used; /* bytes */
-    struct list line;
+    size_t size, used;                    /* bytes */
+    struct list lines[READ_BUDGET_LINES]; /* by the shares that a reader has had */
     read_budget_close_fn on_close;
 };
 
 /* `size` bytes in each turn, 0 for no bound. Keeps the loop alive until it is closed. */
 void read_budget_init(struct read_budget *budget, uv_loop_t *loop, size_t size);
 
-/* Whether nothing more should be read in this turn. */
-static inline bool read_budget_is_spent(const struct read_budget *budget)
+/* Gives it a whole share, as one that has not read yet; it stays in line if it waits there. */
+void read_budget_ticket_renew(struct read_budget_ticket *ticket);
+
+/* As renewed, and not in line. */
+void read_budget_ticket_init(struct read_budget_ticket *ticket);
+
+/* Whether that reader should read nothing more in this turn. */
+static inline bool read_budget_is_spent(const struct read_budget *budget,
+                                        const struct read_budget_ticket *ticket)
 {
-    return budget->size && budget->used >= budget->size;
+    return budget->size && (budget->used >= budget->size || ticket->left == 0);
+}
+
+/* Work of other kinds that belongs to this turn, as if so many bytes had been read. */
+static inline void read_budget_charge(struct read_budget *budget, size_t bytes)
+{
+    budget->used += bytes;
 }
 
 /* A read of n bytes, or of an end or an error (n < 0). */
-static inline void read_budget_take(struct read_budget *budget, ssize_t n)
+static inline void read_budget_take(struct read_budget *budget, struct read_budget_ticket *ticket, ssize_t n)
 {
-    budget->used += READ_BUDGET_READ_COST + (n > 0 ? (size_t) n : 0);
+    uint32_t bytes = n > 0 ? (uint32_t) n : 0;
+    read_budget_charge(budget, READ_BUDGET_READ_COST + bytes);
+    ticket->left -= bytes < ticket->left ? bytes : ticket->left;
 }
 
-void read_budget_ticket_init(struct read_budget_ticket *ticket);
-
-/* Calls on_turn once, at the beginning of a later turn, unless the ticket leaves before. */
+/* Calls on_turn once, at the beginning of a later turn, unless the ticket leaves before. A reader that has
+ * read its share has a new one then. */
 void read_budget_wait(struct read_budget *budget, struct read_budget_ticket *ticket, read_budget_fn on_turn);
 
 /* Harmless for one who does not wait. */

@@ -69,7 +69,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     struct stream *stream = container_of(handle, struct stream, handle);
     (void) suggested;
     *buffer = uv_buf_init(NULL, 0);
-    if (stream->budget && read_budget_is_spent(stream->budget)) return;
+    if (stream->budget && read_budget_is_spent(stream->budget, &stream->ticket)) return;
     *buffer = stream->on_lend(stream);
     assert(buffer->base && buffer->len > 0);
 }
@@ -93,7 +93,7 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
         wait_for_budget(stream);
         return;
     }
-    if (stream->budget) read_budget_take(stream->budget, n);
+    if (stream->budget) read_budget_take(stream->budget, &stream->ticket, n);
     if (n < 0) uv_read_stop(handle);
     stream->on_read(stream, n);
 }
@@ -108,6 +108,7 @@ static void on_budget(struct read_budget_ticket *ticket)
 void stream_share(struct stream *stream, struct read_budget *budget)
 {
     stream->budget = budget;
+    read_budget_ticket_renew(&stream->ticket);
 }
 
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read)

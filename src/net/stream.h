@@ -79,7 +79,8 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
  */
 int stream_accept(struct stream *stream, uv_stream_t *listener);
 
-/* From now on shares a budget with other streams, until stream_init. To be called before stream_read. */
+/* From now on shares a budget with other streams, until stream_init, and has a new share of it. To be called
+ * before stream_read, and later when an answer of another size is due. */
 void stream_share(struct stream *stream, struct read_budget *budget);
 
 /* Reads until stream_read_stop, an error or the end. */

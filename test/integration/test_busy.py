@@ -83,3 +83,20 @@ def test_who_waits_for_a_place_keeps_its_own_time(exporter, fake, deaf):
     started = exporter("--memcached.max-connecting=1", "--memcached.timeout=600ms", targets=[*holes, *addresses])
     got = started.exposition(headers=HEADER)
     assert sorted(where for where, _ in down(got)) == sorted(holes)
+
+
+def test_floods_do_not_starve_the_quiet(exporter, fake):
+    """Twice as many servers that send without end as servers that answer."""
+
+    def flood(connection):
+        connection.line()
+        while True:
+            connection.send(lines)
+
+    lines = b"".join(b"STAT new_thing_%d 12345\r\n" % n for n in range(5000))
+    _, floods = many(fake, 100, flood)
+    _, good = many(fake, 50)
+    started = exporter("--memcached.timeout=2s", "--memcached.max-reply=64MiB", targets=[*floods, *good])
+    for _ in range(3):
+        got = started.exposition(headers=HEADER)
+        assert sorted(where for where, _ in down(got)) == sorted(floods)

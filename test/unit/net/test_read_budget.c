@@ -9,6 +9,7 @@
 #include "net/read_budget.h"
 
 static bool closed;
+static struct read_budget_ticket reader;
 
 static void on_close(struct read_budget *budget)
 {
@@ -30,14 +31,15 @@ static void test_each_turn_has_its_own(void **unused)
     struct read_budget budget;
     uv_loop_t loop;
     (void) unused;
+    read_budget_ticket_init(&reader);
     loop_open(&loop);
     read_budget_init(&budget, &loop, 10000 + READ_BUDGET_READ_COST);
     for (unsigned turn = 0; turn < 3; turn++) {
-        assert_false(read_budget_is_spent(&budget));
-        read_budget_take(&budget, 9999);
-        assert_false(read_budget_is_spent(&budget));
-        read_budget_take(&budget, 1);
-        assert_true(read_budget_is_spent(&budget));
+        assert_false(read_budget_is_spent(&budget, &reader));
+        read_budget_take(&budget, &reader, 9999);
+        assert_false(read_budget_is_spent(&budget, &reader));
+        read_budget_take(&budget, &reader, 1);
+        assert_true(read_budget_is_spent(&budget, &reader));
         loop_turn(&loop, 1);
     }
     close_budget(&loop, &budget);
@@ -49,22 +51,23 @@ static void test_ends_are_not_free(void **unused)
     struct read_budget budget;
     uv_loop_t loop;
     (void) unused;
+    read_budget_ticket_init(&reader);
     loop_open(&loop);
     read_budget_init(&budget, &loop, 10 * READ_BUDGET_READ_COST);
     for (unsigned n = 0; n < 10; n++) {
-        assert_false(read_budget_is_spent(&budget));
-        read_budget_take(&budget, UV_EOF);
+        assert_false(read_budget_is_spent(&budget, &reader));
+        read_budget_take(&budget, &reader, UV_EOF);
     }
-    assert_true(read_budget_is_spent(&budget));
+    assert_true(read_budget_is_spent(&budget, &reader));
     close_budget(&loop, &budget);
 }
 
-static unsigned loop_lag_had;
+static unsigned served;
 
 static void on_ticket(struct read_budget_ticket *ticket)
 {
     (void) ticket;
-    loop_lag_had++;
+    served++;
 }
 
 /* Not all in one turn, and those who have left not at all. */
@@ -76,7 +79,7 @@ static void test_some_have_their_turn(void **unused)
     (void) unused;
     loop_open(&loop);
     read_budget_init(&budget, &loop, 1);
-    loop_lag_had = 0;
+    served = 0;
     for (unsigned n = 0; n < 100; n++) {
         read_budget_ticket_init(&tickets[n]);
         read_budget_leave(&tickets[n]);
@@ -84,11 +87,88 @@ static void test_some_have_their_turn(void **unused)
     }
     read_budget_leave(&tickets[0]);
     read_budget_leave(&tickets[99]);
-    assert_int_equal(loop_lag_had, 0);
+    assert_int_equal(served, 0);
     loop_turn(&loop, 1);
-    assert_in_range(loop_lag_had, 1, 97);
+    assert_in_range(served, 1, 97);
     loop_turn(&loop, 100);
-    assert_int_equal(loop_lag_had, 98);
+    assert_int_equal(served, 98);
+    close_budget(&loop, &budget);
+}
+
+/* Reads as much as it may; the loop then finds it in line. */
+static void read_share(struct read_budget *budget, struct read_budget_ticket *ticket, read_budget_fn on_turn)
+{
+    assert_false(read_budget_is_spent(budget, ticket));
+    read_budget_take(budget, ticket, READ_BUDGET_SHARE);
+    assert_true(read_budget_is_spent(budget, ticket));
+    read_budget_wait(budget, ticket, on_turn);
+}
+
+static struct read_budget_ticket floods[100], quiet[50];
+static struct read_budget *shared;
+static unsigned flooded, turns_of_quiet;
+
+static void on_flood(struct read_budget_ticket *ticket)
+{
+    flooded++;
+    read_share(shared, ticket, on_flood);
+}
+
+/* Has little to read, and waits for more. */
+static void on_quiet(struct read_budget_ticket *ticket)
+{
+    turns_of_quiet++;
+    read_budget_take(shared, ticket, 1000);
+    assert_false(read_budget_is_spent(shared, ticket));
+}
+
+/* Readers without end wait behind those that have read little, and have what is left of each turn. */
+static void test_the_quiet_are_served_first(void **unused)
+{
+    struct read_budget budget;
+    uv_loop_t loop;
+    (void) unused;
+    loop_open(&loop);
+    read_budget_init(&budget, &loop, 100 * 1024 * 1024);
+    shared = &budget;
+    flooded = turns_of_quiet = 0;
+    for (unsigned n = 0; n < 100; n++) {
+        read_budget_ticket_init(&floods[n]);
+        read_share(&budget, &floods[n], on_flood);
+    }
+    for (unsigned n = 0; n < 50; n++) {
+        read_budget_ticket_init(&quiet[n]);
+        read_budget_wait(&budget, &quiet[n], on_quiet);
+    }
+    loop_turn(&loop, 1);
+    assert_int_equal(turns_of_quiet, 50);
+    assert_in_range(flooded, 1, 10);
+    loop_turn(&loop, 20);
+    assert_true(flooded >= 100);
+    for (unsigned n = 0; n < 100; n++) {
+        assert_true(floods[n].shares >= 2);
+        read_budget_leave(&floods[n]);
+    }
+    close_budget(&loop, &budget);
+}
+
+/* What had many shares begins as one of the quiet again, when its owner says so. */
+static void test_a_share_is_renewed(void **unused)
+{
+    struct read_budget budget;
+    uv_loop_t loop;
+    (void) unused;
+    loop_open(&loop);
+    read_budget_init(&budget, &loop, 100 * 1024 * 1024);
+    shared = &budget;
+    read_budget_ticket_init(&reader);
+    read_share(&budget, &reader, on_flood);
+    loop_turn(&loop, 20);
+    assert_true(reader.shares > READ_BUDGET_LINES);
+    read_budget_leave(&reader);
+    read_budget_ticket_renew(&reader);
+    assert_int_equal(reader.shares, 0);
+    assert_false(read_budget_is_spent(&budget, &reader));
     close_budget(&loop, &budget);
 }
 
@@ -96,17 +176,17 @@ static void test_no_bound(void **unused)
 {
     struct read_budget budget = {0};
     (void) unused;
-    read_budget_take(&budget, 1 << 30);
-    assert_false(read_budget_is_spent(&budget));
+    read_budget_ticket_init(&reader);
+    read_budget_take(&budget, &reader, 1 << 30);
+    assert_false(read_budget_is_spent(&budget, &reader));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_turn_has_its_own),
-        cmocka_unit_test(test_ends_are_not_free),
-        cmocka_unit_test(test_some_have_their_turn),
-        cmocka_unit_test(test_no_bound),
+        cmocka_unit_test(test_each_turn_has_its_own), cmocka_unit_test(test_ends_are_not_free),
+        cmocka_unit_test(test_some_have_their_turn),  cmocka_unit_test(test_the_quiet_are_served_first),
+        cmocka_unit_test(test_a_share_is_renewed),    cmocka_unit_test(test_no_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
