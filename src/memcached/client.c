@@ -20,7 +20,6 @@
 #include "memcached/target_state.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static void on_dialed(struct dialer *dialer, int status, const char *why);
@@ -81,17 +80,13 @@ static void dial(struct client *client)
 /* The connection has ended under a poll. One that was kept and has not answered yet gets a second chance. */
 static void lose_connection(struct client *client, int status)
 {
-    char error[96];
+    char error[TARGET_ERROR_MAX];
     dialer_distrust(&client->dialer);
     if (client->snapshot->reused && client->received == 0) {
         close_connection(client);
         return;
     }
-    snprintf(error, sizeof(error),
-             client->received ? "the connection ended in the middle of the answer: %s"
-                              : "the connection ended without an answer: %s",
-             uv_strerror(status));
-    fail(client, TARGET_PROTOCOL_ERROR, error);
+    fail(client, target_state_of_end(status, client->received, error), error);
 }
 
 /*

@@ -90,6 +90,9 @@ void conn_stats_add(struct conn_stats *connections, struct slice key, struct sli
         current->listener = name_set_place(&connections->listeners, value);
     } else if (slice_is(what, "UDP")) {
         current->udp = true;
+    } else if (slice_is(what, "addr")) {
+        /* Servers before 1.5.13 name UDP sockets by their address alone. */
+        current->udp |= slice_starts(value, "udp");
     } else {
         take_number(connections, what, value, wrong);
     }

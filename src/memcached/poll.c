@@ -146,7 +146,8 @@ static struct snapshot *leave_current(struct client *client)
 {
     const char *error;
     bool dialing = client->phase == CLIENT_DIALING;
-    enum target_state state = target_state_when_late(dialing ? client->dialer.phase : DIALER_IDLE, &error);
+    enum target_state state =
+        target_state_when_late(dialing ? client->dialer.phase : DIALER_IDLE, client->received, &error);
     struct snapshot *snapshot;
     if (list_is_empty(&client->polls)) {
         client_judge(client, state, error);

@@ -88,6 +88,22 @@ static void split(struct reply_line *reply, enum reply_form form, struct slice l
     }
 }
 
+/* Whether it is the value that makes a line so long, of which `line` is the beginning. The keys of other forms
+ * than pairs may hold blanks: one blank behind the word has to do. */
+static bool has_long_value(struct slice line, enum reply_form form)
+{
+    if (form == REPLY_PREFIXES) return slice_starts(line, "PREFIX ");
+    if (!slice_starts(line, "STAT ")) return false;
+    return memchr(line.data + strlen("STAT "), ' ', line.len - strlen("STAT ")) != NULL;
+}
+
+bool reply_skip_line(struct slice *input)
+{
+    const char *newline = input->len ? memchr(input->data, '\n', input->len) : NULL;
+    *input = slice_from(*input, newline ? (size_t) (newline - input->data) + 1 : input->len);
+    return newline != NULL;
+}
+
 bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value)
 {
     const size_t head = strlen("STAT ");
@@ -120,12 +136,13 @@ struct reply_line reply_next(struct slice *input, enum reply_form form)
     }
 
     reply.kind = line_kind(line, form, newline != NULL);
-    if (reply.kind == REPLY_MORE && line.len == REPLY_LINE_MAX) reply.kind = REPLY_MALFORMED;
+    if (reply.kind == REPLY_MORE && line.len == REPLY_LINE_MAX)
+        reply.kind = has_long_value(line, form) ? REPLY_LONG : REPLY_MALFORMED;
     if (reply.kind == REPLY_STAT)
         split(&reply, form, line);
     else if (reply.kind == REPLY_REFUSED || reply.kind == REPLY_MALFORMED)
         reply.value = line;
-    if (reply.kind == REPLY_MORE || reply.kind == REPLY_MALFORMED) return reply;
+    if (reply.kind != REPLY_STAT && reply.kind != REPLY_END && reply.kind != REPLY_REFUSED) return reply;
     *input = slice_from(*input, (size_t) (newline - input->data) + 1);
     return reply;
 }

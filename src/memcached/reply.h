@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 
-/* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); a longer one
- * is a fault. */
+/* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); the value of a
+ * longer one is not taken. */
 #define REPLY_LINE_MAX 2048
 
 /* Where the key of a line ends. */
@@ -27,6 +27,7 @@ enum reply_form {
 enum reply_kind {
     REPLY_MORE,      /* no whole line yet; nothing was taken */
     REPLY_STAT,      /* key and value; the value may be empty */
+    REPLY_LONG,      /* a stat that is longer than REPLY_LINE_MAX: nothing was taken, see reply_skip_line */
     REPLY_END,       /* the reply is whole */
     REPLY_REFUSED,   /* the reply is whole and is a refusal: value is the line */
     REPLY_MALFORMED, /* no stats reply: value is the line, or its first REPLY_LINE_MAX bytes */
@@ -44,10 +45,13 @@ struct reply_line {
 bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value);
 
 /*
- * Takes one line off `input`. On REPLY_MORE and REPLY_MALFORMED the input is left as it was. The key is never
- * empty but in REPLY_PREFIXES, where a line of less than eight words is all key.
+ * Takes one line off `input`. On REPLY_MORE, REPLY_LONG and REPLY_MALFORMED the input is left as it was. The
+ * key is never empty but in REPLY_PREFIXES, where a line of less than eight words is all key.
  */
 struct reply_line reply_next(struct slice *input, enum reply_form form);
+
+/* Takes the rest of a line, with its newline, off `input`; false, with all taken, when its end is not there. */
+bool reply_skip_line(struct slice *input);
 
 /* What a refusal means to the one who asked. */
 enum refusal {

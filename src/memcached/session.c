@@ -2,6 +2,7 @@
 
 #include "base/number.h"
 #include "memcached/reply.h"
+#include "memcached/target_state.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -90,7 +91,10 @@ static bool counts_sizes(struct slice version)
 static void learn(struct session *session, struct slice key, struct slice value)
 {
     if (key.data[0] == 'e' && slice_is(key, "extstore_limit_maxbytes")) session->has_storage = true;
-    if (key.data[0] == 'v' && slice_is(key, "version")) session->has_size_counts = counts_sizes(value);
+    if (key.data[0] == 'v' && slice_is(key, "version"))
+        session->has_size_counts = counts_sizes(value);
+    else
+        session->has_stats = true;
 }
 
 /* --- Listening --- */
@@ -116,9 +120,12 @@ static enum command current_command(const struct session *session)
 /* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
 static void take_refusal(struct session *session, enum command command, struct slice line)
 {
-    char error[96];
-    snprintf(error, sizeof(error), "the server said: %.*s", (int) (line.len > 64 ? 64 : line.len), line.data);
-    switch (reply_refusal(line)) {
+    char error[128];
+    enum refusal refusal = reply_refusal(line);
+    snprintf(error, sizeof(error), "%s%.*s",
+             refusal == REFUSAL_UNAUTHENTICATED ? "the server wants a login, it said: " : "the server said: ",
+             (int) (line.len > 64 ? 64 : line.len), line.data);
+    switch (refusal) {
     case REFUSAL_OVERLOADED:
         fail(session, TARGET_OVERLOADED, error);
         break;
@@ -151,24 +158,51 @@ static bool take_pairs(struct session *session, enum command command, struct sli
     return true;
 }
 
+/* Bytes that no memcached sends. At the beginning they tell what has sent them. */
+static void take_nonsense(struct session *session, struct slice bytes)
+{
+    const char *error = "the answer is not in the memcached protocol";
+    enum target_state state = TARGET_PROTOCOL_ERROR;
+    if (!session->replied && !session->has_stats) state = target_state_of_stranger(bytes, &error);
+    fail(session, state, error);
+}
+
+/* A server that says nothing of itself is none that could be told to be up. */
+static void take_end(struct session *session, enum command command)
+{
+    session->replied |= COMMAND_BIT(command);
+    if (command == COMMAND_STATS && !session->has_stats)
+        fail(session, TARGET_PROTOCOL_ERROR, "the answer to stats is empty, or holds a version alone");
+    else
+        session->snapshot->answered |= COMMAND_BIT(command);
+}
+
 /* Takes some lines off the input; false when there is no whole one, or no more is wanted. */
 static bool take_line(struct session *session, struct slice *input)
 {
     enum command command = current_command(session);
+    if (session->skips) {
+        session->skips = !reply_skip_line(input);
+        return !session->skips;
+    }
     if (!take_pairs(session, command, input)) return false;
     struct reply_line line = reply_next(input, command_info(command)->form);
     switch (line.kind) {
     case REPLY_MORE:
         return false;
     case REPLY_MALFORMED:
-        fail(session, TARGET_PROTOCOL_ERROR, "the answer is not in the memcached protocol");
+        take_nonsense(session, line.value);
         break;
     case REPLY_STAT:
         take_stat(session, command, line.key, line.value);
         break;
+    case REPLY_LONG:
+        session->skips = true;
+        session->snapshot->builder.parse_errors++;
+        if (command == COMMAND_STATS) session->has_stats = true;
+        break;
     case REPLY_END:
-        session->snapshot->answered |= COMMAND_BIT(command);
-        session->replied |= COMMAND_BIT(command);
+        take_end(session, command);
         break;
     case REPLY_REFUSED:
         take_refusal(session, command, line.value);

@@ -20,8 +20,10 @@ struct session {
     unsigned replied;          /* set of commands whose reply, or refusal, is whole */
     bool has_storage;          /* `stats` says that there is external storage */
     bool has_size_counts;      /* `stats` says that the version counts sizes as it goes */
+    bool has_stats;            /* `stats` says more than the version */
+    bool skips;                /* the rest of a line that is too long to be kept */
     enum target_state failure; /* of SESSION_FAILED, with why */
-    char error[128];
+    char error[TARGET_ERROR_MAX];
 };
 
 /* Begins anew, on a new connection or for a new poll; nothing is sent yet. */

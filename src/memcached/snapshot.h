@@ -35,6 +35,9 @@ enum target_state {
     TARGET_STATE_COUNT,
 };
 
+/* Longer than what is said of a target that is not up, with its NUL. */
+#define TARGET_ERROR_MAX 160
+
 /* "up", "refused", ...: the values of memcached_target_state. */
 const char *target_state_name(enum target_state state);
 
@@ -51,10 +54,10 @@ struct record {
 struct snapshot {
     unsigned references;
     enum target_state state;
-    char error[128];       /* why it is not up, for people; "" when it is */
-    uint64_t duration_ns;  /* from the start of the poll to its end */
-    unsigned asked;        /* set of commands; grows when the answers allow to ask more */
-    unsigned answered;     /* set of commands whose reply arrived whole and was not a refusal */
+    char error[TARGET_ERROR_MAX]; /* why it is not up, for people; "" when it is */
+    uint64_t duration_ns;         /* from the start of the poll to its end */
+    unsigned asked;               /* set of commands; grows when the answers allow to ask more */
+    unsigned answered;            /* set of commands whose reply arrived whole and was not a refusal */
     unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
     bool reused;           /* the connection was kept from an earlier poll */
     bool finished;

@@ -207,7 +207,7 @@ static void take_double(struct snapshot_builder *builder, struct snapshot_builde
                         const struct snapshot_builder_entry *entry)
 {
     bool named = entry->row != STAT_UNMAPPED && stats_row(entry->row)->scope == SCOPE_NAME;
-    if (!named || !add_up(builder, first, entry)) builder->parse_errors++;
+    if (named && !add_up(builder, first, entry)) builder->parse_errors++;
 }
 
 /* Brings the entries of one row into order and appends them to the `kept` first ones. */

@@ -55,7 +55,7 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
 
 /*
  * By row, then by number or name. Numbers of the same name are added up; of another stat given twice the
- * first stays and the others count as parse errors. False when out of memory. Nothing may be added
+ * first one counts (memcached 1.4.23 to 1.4.25 say number_cold twice). False when out of memory. Nothing may be added
  * afterwards.
  */
 bool snapshot_builder_sort(struct snapshot_builder *builder);

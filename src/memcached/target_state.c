@@ -1,6 +1,9 @@
 #include "memcached/target_state.h"
 
+#include "base/container.h"
 #include "base/log.h"
+
+#include <stdio.h>
 
 enum target_state target_state_of_failure(int status)
 {
@@ -18,7 +21,7 @@ enum target_state target_state_of_failure(int status)
     }
 }
 
-enum target_state target_state_when_late(enum dialer_phase phase, const char **error)
+enum target_state target_state_when_late(enum dialer_phase phase, size_t received, const char **error)
 {
     switch (phase) {
     case DIALER_RESOLVING:
@@ -31,10 +34,55 @@ enum target_state target_state_when_late(enum dialer_phase phase, const char **e
         *error = "no connection in time";
         break;
     case DIALER_IDLE:
-        *error = "no whole answer in time";
+        *error = received
+                     ? "no whole answer in time"
+                     : "no answer in time; a server that speaks the binary protocol alone (SASL) is silent";
         break;
     }
     return TARGET_TIMEOUT;
+}
+
+/* What other servers say first when they are asked for stats, or unasked. */
+static const struct {
+    const char *bytes;
+    enum target_state state;
+    const char *error;
+} strangers[] = {
+    {"\x15\x03", TARGET_TLS_ERROR, "the server wants TLS: it answered with a TLS alert"},
+    {"\x16\x03", TARGET_TLS_ERROR, "the server speaks TLS"},
+    {"\x81", TARGET_PROTOCOL_ERROR, "the server speaks the binary protocol of memcached alone"},
+    {"HTTP/", TARGET_PROTOCOL_ERROR, "the server speaks HTTP, it is no memcached"},
+    {"<", TARGET_PROTOCOL_ERROR, "the server sends HTML or XML, it is no memcached"},
+    {"-NOAUTH", TARGET_PROTOCOL_ERROR, "the server speaks the protocol of Redis and wants a login"},
+    {"-", TARGET_PROTOCOL_ERROR, "the server speaks the protocol of Redis, it is no memcached"},
+    {"SSH-", TARGET_PROTOCOL_ERROR, "the server speaks SSH, it is no memcached"},
+    {"220", TARGET_PROTOCOL_ERROR, "the server speaks SMTP or FTP, it is no memcached"},
+    {"AMQP", TARGET_PROTOCOL_ERROR, "the server speaks AMQP, it is no memcached"},
+};
+
+enum target_state target_state_of_stranger(struct slice bytes, const char **error)
+{
+    for (size_t n = 0; n < ARRAY_LEN(strangers); n++) {
+        if (!slice_starts(bytes, strangers[n].bytes)) continue;
+        *error = strangers[n].error;
+        return strangers[n].state;
+    }
+    *error = "the answer is not in the memcached protocol";
+    return TARGET_PROTOCOL_ERROR;
+}
+
+/* memcached resets a connection on which it expects TLS; twemproxy closes one on which it is asked for stats. */
+enum target_state target_state_of_end(int status, size_t received, char error[TARGET_ERROR_MAX])
+{
+    bool reset = status == UV_ECONNRESET || status == UV_EPIPE;
+    const char *what = "the connection ended in the middle of the answer";
+    if (!received && reset)
+        what = "the connection ended without an answer, as on a server that wants TLS";
+    else if (!received)
+        what =
+            "the connection ended without an answer, as on a proxy without stats or a server that wants TLS";
+    snprintf(error, TARGET_ERROR_MAX, "%s: %s", what, uv_strerror(status));
+    return !received && reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }
 
 void target_state_log(const struct snapshot *snapshot, const char *target, bool *down)

@@ -1,5 +1,6 @@
 """Servers that are broken, hostile or no memcached at all: the right state, one log line, and the loop goes on."""
 
+import subprocess
 import time
 
 import pytest
@@ -45,20 +46,19 @@ def good_scrape_follows(started, memcached):
 NO_MEMCACHED = {
     "HTTP": speaks(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
     "HTTP that waits": speaks(b"HTTP/1.1 400 Bad Request\r\n\r\n", then="wait"),
-    "TLS alert": speaks(b"\x15\x03\x01\x00\x02\x02\x46"),
-    "TLS with a line in it": speaks(b"\x16\x03\x03\x00\x7a\x02\n\x00\x00\x76\x03\x03", then="wait"),
     "garbage": speaks(bytes(range(256)) * 4, then="wait"),
     "SMTP banner": speaks(b"220 mail.example ESMTP\r\n", wait_for_request=False, then="wait"),
     "redis": speaks(b"-ERR unknown command 'stats'\r\n", then="wait"),
     "line without end": speaks(b"STAT " + b"x" * 5000, then="wait"),
-    "value without end": speaks(b"STAT x " + b"1" * 5000, then="wait"),
     "empty lines": speaks(b"\r\n\r\n\r\n", then="wait"),
+    "a value and no end": speaks(b"STAT x " + b"1" * 5000),
     "a STAT without key": speaks(b"STAT\r\nEND\r\n", then="wait"),
     "cut in the middle": speaks(STATS_CUT),
     "cut between two lines": speaks(b"STAT pid 1\r\nSTAT uptime 10\r\n"),
     "reset in the middle": speaks(STATS_CUT, then="reset"),
     "closed without a word": speaks(),
-    "reset without a word": speaks(then="reset"),
+    "END to stats": speaks(b"END\r\n" * 4, then="wait"),
+    "a version alone": speaks(b"STAT version 1.6.18\r\nEND\r\nEND\r\nEND\r\nEND\r\n", then="wait"),
     "ERROR to stats": speaks(b"ERROR\r\n", then="wait"),
     "SERVER_ERROR to stats": speaks(b"SERVER_ERROR out of memory\r\n", then="wait"),
 }
@@ -77,6 +77,52 @@ def test_what_is_no_memcached_is_a_protocol_error_at_once(exporter, fake, memcac
     lines = started.log_of(server.address)
     assert len(lines) == 1 and lines[0]["level"] == "warn" and lines[0]["err"], lines
     good_scrape_follows(started, memcached)
+
+
+@pytest.mark.parametrize("script, state, words", [
+    (speaks(b"\x15\x03\x01\x00\x02\x02\x46"), "tls_error", "wants TLS"),
+    (speaks(b"\x16\x03\x03\x00\x7a\x02\n\x00\x00\x76\x03\x03", then="wait"), "tls_error", "TLS"),
+    (speaks(then="reset"), "tls_error", "wants TLS"),
+    (speaks(), "protocol_error", "proxy without stats"),
+    (speaks(b"\x81\x00\x00\x00" + bytes(20), then="wait"), "protocol_error", "binary protocol"),
+    (speaks(then="wait"), "timeout", "binary protocol"),
+    (speaks(b"CLIENT_ERROR unauthenticated\r\n", then="wait"), "auth_failed", "login"),
+    (speaks(b"HTTP/1.0 400 Bad Request\r\n\r\n"), "protocol_error", "HTTP"),
+    (speaks(b"-ERR unknown command 'stats'\r\n", then="wait"), "protocol_error", "Redis"),
+])
+def test_what_a_server_seems_to_be(exporter, fake, script, state, words):
+    server = fake(script=script)
+    started = exporter("--memcached.timeout=700ms", targets=[server.address])
+    assert started.exposition().state() == state
+    assert words in started.log_of(server.address)[0]["err"]
+
+
+@pytest.mark.parametrize("flags, state, words", [
+    (["-B", "binary"], "timeout", "binary protocol"),
+    (["-Z", "-o", "ssl_chain_cert={cert},ssl_key={key}"], "tls_error", "wants TLS"),
+])
+def test_what_a_real_server_seems_to_be(exporter, memcached, tmp_path, flags, state, words):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    if "-Z" in flags:
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                               "-keyout", key, "-out", cert], capture_output=True, check=False)
+        if made.returncode:
+            pytest.skip("openssl makes no certificate here")
+    server = memcached(*(flag.format(cert=cert, key=key) for flag in flags))
+    started = exporter("--memcached.timeout=700ms", targets=[server.address])
+    assert started.exposition().state() == state
+    assert words in started.log_of(server.address)[0]["err"]
+
+
+def test_a_long_value_costs_its_sample_alone(exporter, fake):
+    server = fake({"stats": reply("new_thing " + "1" * 100000, "curr_items 5"),
+                   "stats settings": reply("maxconns 7", "inter " + "x" * 3000, "tcpport 11211")})
+    started = exporter(targets=[server.address])
+    for _ in range(2):
+        got = started.exposition()
+        assert (got.value("memcached_up"), got.value("memcached_current_items")) == ("1", "5")
+        assert (got.value("memcached_max_connections"), got.value("memcached_target_parse_errors")) == ("7", "2")
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("chunk", [
@@ -192,7 +238,7 @@ def test_a_stat_twice(exporter, fake):
     assert got.value("memcached_current_items") == "5"
     assert got.value("memcached_unmapped_stat", command="stats", stat="new_thing") == "1"
     assert [labels["version"] for labels, _ in got.find("memcached_version")] == ["1"]
-    assert got.value("memcached_target_parse_errors") == "3"
+    assert got.value("memcached_target_parse_errors") == "0"
 
 
 def test_quotes_backslashes_and_bad_utf8_in_labels(exporter, fake, memcached):

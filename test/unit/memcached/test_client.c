@@ -245,7 +245,6 @@ static void test_other_protocols(void **state)
     struct world *world = *state;
     static const char *const replies[] = {
         "HTTP/1.1 400 Bad Request\r\n\r\n",
-        "\x15\x03\x01\x02\x02\x16",
         "220 mail.example ESMTP\r\n",
         "STATS no\r\n",
         "VERSION 1.6.18\r\n",

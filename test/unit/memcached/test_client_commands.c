@@ -146,11 +146,12 @@ static void test_dangerous_commands_are_not_sent(void **state)
 {
     struct world *world = *state;
     static const char *const replies[] = {
-        "END\r\n" OTHERS,
-        "STAT version 1.4.26\r\nEND\r\n" OTHERS,
-        "STAT version strange\r\nEND\r\n" OTHERS,
+        "STAT pid 1\r\nEND\r\n" OTHERS,
+        "STAT pid 1\r\nSTAT version 1.4.26\r\nEND\r\n" OTHERS,
+        "STAT pid 1\r\nSTAT version strange\r\nEND\r\n" OTHERS,
         "ERROR\r\n" OTHERS,
-        "END\r\nSTAT version 1.6.18\r\nSTAT extstore_limit_maxbytes 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\n"
+        "STAT pid 1\r\nEND\r\nSTAT version 1.6.18\r\nSTAT extstore_limit_maxbytes "
+        "1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\n"
         "END\r\nEND\r\nEND\r\n",
     };
     for (size_t n = 0; n < ARRAY_LEN(replies); n++) {
@@ -232,7 +233,7 @@ static void test_server_dies_of_the_second_batch(void **state)
 static void test_stats_is_always_asked(void **state)
 {
     struct world *world = *state;
-    world->server.reply = "END\r\nEND\r\n";
+    world->server.reply = "STAT pid 1\r\nEND\r\nEND\r\n";
     world->server.second_reply = NULL;
     struct snapshot *snapshot = poll_once(world, COMMAND_BIT(COMMAND_CONNS));
     assert_int_equal(snapshot->asked, SET(CONNS));
@@ -242,13 +243,13 @@ static void test_stats_is_always_asked(void **state)
 
 /* --- Who shares a poll --- */
 
-#define TWO_ENDS "END\r\nEND\r\n"
+#define TWO_ENDS "STAT pid 1\r\nEND\r\nEND\r\n"
 
 static void test_less_joins_more(void **state)
 {
     struct world *world = *state;
     struct waiter more, less;
-    world->server.reply = "END\r\nEND\r\nEND\r\n";
+    world->server.reply = "STAT pid 1\r\nEND\r\nEND\r\nEND\r\n";
     world->server.second_reply = NULL;
     start(world, &more, SET(ITEMS) | SET(SLABS));
     start(world, &less, SET(SLABS));
@@ -267,7 +268,7 @@ static void test_others_wait_for_the_next_poll(void **state)
     struct world *world = *state;
     struct waiter first, second, third, fourth;
     world->server.reply = TWO_ENDS;
-    world->server.second_reply = "END\r\nEND\r\nEND\r\n";
+    world->server.second_reply = "STAT pid 1\r\nEND\r\nEND\r\nEND\r\n";
     start(world, &first, SET(ITEMS));
     start(world, &second, SET(SLABS));
     start(world, &third, SET(CONNS));

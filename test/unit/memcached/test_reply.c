@@ -127,13 +127,23 @@ static void test_line_without_end(void **state)
     memset(bytes, 'x', sizeof(bytes));
     memcpy(bytes, "STAT k ", 7);
     assert_int_equal(kind_of_piece((struct slice){bytes, REPLY_LINE_MAX - 1}), REPLY_MORE);
-    assert_int_equal(kind_of_piece((struct slice){bytes, REPLY_LINE_MAX}), REPLY_MALFORMED);
+    assert_int_equal(kind_of_piece((struct slice){bytes, REPLY_LINE_MAX}), REPLY_LONG);
 
     struct slice input = {bytes, sizeof(bytes)};
-    assert_int_equal(reply_next(&input, REPLY_PAIRS).value.len, REPLY_LINE_MAX);
 
     bytes[REPLY_LINE_MAX] = '\n'; /* one byte too late */
+    assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes)}), REPLY_LONG);
+    struct slice skipped = input;
+    assert_true(reply_skip_line(&skipped));
+    assert_int_equal(skipped.len, sizeof(bytes) - REPLY_LINE_MAX - 1);
+    assert_false(reply_skip_line(&skipped));
+    assert_int_equal(skipped.len, 0);
+
+    /* A key is never so long. */
+    bytes[6] = 'x';
     assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes)}), REPLY_MALFORMED);
+    assert_int_equal(reply_next(&input, REPLY_PAIRS).value.len, REPLY_LINE_MAX);
+    bytes[6] = ' ';
 
     bytes[REPLY_LINE_MAX - 1] = '\n';
     struct reply_line line = reply_next(&input, REPLY_PAIRS);
@@ -350,7 +360,7 @@ static void test_long_prefix(void **state)
 
     memset(bytes + 7, 'p', sizeof(bytes) - 7);
     input = (struct slice){bytes, sizeof(bytes)};
-    assert_int_equal(reply_next(&input, REPLY_PREFIXES).kind, REPLY_MALFORMED);
+    assert_int_equal(reply_next(&input, REPLY_PREFIXES).kind, REPLY_LONG);
 }
 
 int main(void)

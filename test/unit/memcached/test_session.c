@@ -18,7 +18,8 @@
 #define FIRST_BATCH                                                                                          \
     "stats\r\nstats settings\r\nstats items\r\nstats slabs\r\nstats conns\r\nstats detail dump\r\n"          \
     "stats proxy\r\nstats proxyfuncs\r\nstats proxybe\r\n"
-#define FIRST_REPLIES(stats) stats "END\r\nEND\r\nEND\r\nEND\r\nERROR\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n"
+#define FIRST_REPLIES(stats)                                                                                 \
+    "STAT pid 1\r\n" stats "END\r\nEND\r\nEND\r\nEND\r\nERROR\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n"
 
 static struct session session;
 static char request[COMMAND_REQUESTS_MAX];
@@ -134,10 +135,11 @@ static void test_only_stats_allows(void **state)
     (void) state;
     begin(ALL);
     session_ask(&session, request);
-    assert_int_equal(hear("END\r\nSTAT extstore_limit_maxbytes 1\r\nSTAT version 1.6.18\r\nEND\r\n"
-                          "STAT extstore_limit_maxbytes 1\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\n"
-                          "END\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\nEND\r\nEND\r\n"),
-                     SESSION_PAUSES);
+    assert_int_equal(
+        hear("STAT pid 1\r\nEND\r\nSTAT extstore_limit_maxbytes 1\r\nSTAT version 1.6.18\r\nEND\r\n"
+             "STAT extstore_limit_maxbytes 1\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\n"
+             "END\r\nEND\r\nSTAT version 1.6.18\r\nEND\r\nEND\r\nEND\r\n"),
+        SESSION_PAUSES);
     expect_request("");
 }
 
@@ -177,7 +179,7 @@ static void test_both_batches(void **state)
 
 static void test_bytes_behind_the_last_reply_are_left(void **state)
 {
-    struct slice input = SLICE("END\r\nSTAT a 1\r\n");
+    struct slice input = SLICE("STAT pid 1\r\nEND\r\nSTAT a 1\r\n");
     (void) state;
     begin(COMMAND_BIT(COMMAND_STATS));
     session_ask(&session, request);
@@ -194,8 +196,11 @@ static void test_failures(void **state)
         {"ERROR\r\n", TARGET_PROTOCOL_ERROR},
         {"ERROR Too many open connections\r\n", TARGET_OVERLOADED},
         {"CLIENT_ERROR unauthenticated\r\n", TARGET_AUTH_FAILED},
-        {"END\r\nEND\r\nEND\r\nEND\r\nPREFIX a get 1 hit 1 set 1 del 1\r\n", TARGET_PROTOCOL_ERROR},
-        {"END\r\nEND\r\nEND\r\nEND\r\nEND\r\nSTAT a 1\r\n", TARGET_PROTOCOL_ERROR},
+        {"STAT pid 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nPREFIX a get 1 hit 1 set 1 del 1\r\n",
+         TARGET_PROTOCOL_ERROR},
+        {"STAT pid 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nSTAT a 1\r\n", TARGET_PROTOCOL_ERROR},
+        {"END\r\n", TARGET_PROTOCOL_ERROR},
+        {"STAT version 1.6.18\r\nEND\r\n", TARGET_PROTOCOL_ERROR},
         {"HTTP/1.1", TARGET_PROTOCOL_ERROR},
     };
     for (size_t n = 0; n < ARRAY_LEN(failures); n++) {
@@ -205,6 +210,68 @@ static void test_failures(void **state)
         assert_int_equal(session.failure, failures[n].failure);
         assert_true(strlen(session.error) > 0);
         end(state);
+    }
+}
+
+/* What the first bytes of others tell of them, in the error and in the state. */
+static void test_strangers_are_named(void **state)
+{
+    static const struct {
+        const char *bytes, *word;
+        enum target_state failure;
+    } strangers[] = {
+        {"\x15\x03\x01", "TLS", TARGET_TLS_ERROR},
+        {"\x16\x03\x03", "TLS", TARGET_TLS_ERROR},
+        {"\x81\x10", "binary protocol", TARGET_PROTOCOL_ERROR},
+        {"HTTP/1.1 400 Bad Request\r\n", "HTTP", TARGET_PROTOCOL_ERROR},
+        {"<html>", "HTML", TARGET_PROTOCOL_ERROR},
+        {"-ERR unknown command\r\n", "Redis", TARGET_PROTOCOL_ERROR},
+        {"-NOAUTH Authentication required.\r\n", "login", TARGET_PROTOCOL_ERROR},
+        {"SSH-2.0-OpenSSH_9.2\r\n", "SSH", TARGET_PROTOCOL_ERROR},
+        {"220 mail.example ESMTP\r\n", "SMTP", TARGET_PROTOCOL_ERROR},
+        {"CLIENT_ERROR unauthenticated\r\n", "login", TARGET_AUTH_FAILED},
+        {"garbage\r\n", "not in the memcached protocol", TARGET_PROTOCOL_ERROR},
+        /* Not at the beginning they tell nothing. */
+        {"STAT pid 1\r\nHTTP/1.1", "not in the memcached protocol", TARGET_PROTOCOL_ERROR},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(strangers); n++) {
+        begin(ALL);
+        session_ask(&session, request);
+        assert_int_equal(hear(strangers[n].bytes), SESSION_FAILED);
+        assert_int_equal(session.failure, strangers[n].failure);
+        if (!strstr(session.error, strangers[n].word)) fail_msg("%s: %s", strangers[n].bytes, session.error);
+        end(state);
+    }
+}
+
+/* Of any command, in pieces of any size. */
+static void test_a_long_value_costs_its_sample_alone(void **state)
+{
+    static const enum command commands[] = {COMMAND_STATS, COMMAND_PROXYFUNCS, COMMAND_DETAIL};
+    for (size_t n = 0; n < ARRAY_LEN(commands); n++) {
+        unsigned set = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(commands[n]);
+        const char *word = commands[n] == COMMAND_DETAIL ? "PREFIX" : "STAT";
+        char replies[8192];
+        int len =
+            snprintf(replies, sizeof(replies), "STAT pid 1\r\n%s%s long %05000d\r\nSTAT uptime 2\r\nEND\r\n",
+                     commands[n] == COMMAND_STATS ? "" : "END\r\n", word, 1);
+        if (commands[n] == COMMAND_DETAIL) memcpy(strstr(replies, "STAT uptime 2"), "PREFIX a get2", 13);
+        for (size_t size = 1; size <= (size_t) len; size = 3 * size + 1) {
+            struct slice input = {replies, 0};
+            begin(set);
+            session_ask(&session, request);
+            for (size_t at = 0; at < (size_t) len; at += size) {
+                size_t arrived = at + size < (size_t) len ? at + size : (size_t) len;
+                input.len = (size_t) (replies + arrived - input.data);
+                assert_int_not_equal(session_take(&session, &input), SESSION_FAILED);
+                assert_true(input.len <= 2048);
+            }
+            assert_int_equal(session_status(&session), SESSION_PAUSES);
+            assert_int_equal(session.snapshot->answered, set);
+            unsigned wrong = commands[n] == COMMAND_DETAIL ? 2 : 1;
+            assert_int_equal(session.snapshot->builder.parse_errors, wrong);
+            end(state);
+        }
     }
 }
 
@@ -316,6 +383,8 @@ int main(void)
         TEST(test_both_batches),
         TEST(test_bytes_behind_the_last_reply_are_left),
         TEST(test_failures),
+        TEST(test_strangers_are_named),
+        TEST(test_a_long_value_costs_its_sample_alone),
         TEST(test_every_split_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
