@@ -28,14 +28,14 @@ const char *target_state_name(enum target_state state)
 
 /* --- Life --- */
 
-struct snapshot *snapshot_new(unsigned asked, size_t text_cap, size_t max_prefixes)
+struct snapshot *snapshot_new(unsigned asked, size_t max_reply, size_t max_prefixes)
 {
     struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
     if (!snapshot) return NULL;
     snapshot->references = 1;
     snapshot->state = TARGET_TIMEOUT;
     snapshot->asked = asked;
-    snapshot_builder_init(&snapshot->builder, text_cap);
+    snapshot_builder_init(&snapshot->builder, max_reply);
     sizes_init(&snapshot->sizes);
     prefixes_init(&snapshot->prefixes, max_prefixes);
     return snapshot;
@@ -217,7 +217,7 @@ static bool pack_all(struct snapshot *snapshot)
     return true;
 }
 
-void snapshot_finish(struct snapshot *snapshot)
+size_t snapshot_finish(struct snapshot *snapshot)
 {
     assert(!snapshot->finished);
     snapshot->finished = true;
@@ -225,10 +225,13 @@ void snapshot_finish(struct snapshot *snapshot)
         snapshot->answered = 0;
         snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "no memory for the answer");
     }
+    size_t sorted = snapshot->builder.sorted;
     snapshot->parse_errors = snapshot->builder.parse_errors;
+    snapshot->cut = snapshot->builder.cut;
     snapshot_builder_deinit(&snapshot->builder);
     if (snapshot->connections) conn_stats_finish(snapshot->connections);
     prefixes_finish(&snapshot->prefixes);
+    return sorted;
 }
 
 /* Of the commands that have answered; false when out of memory. */
@@ -255,7 +258,8 @@ static bool copy_contents(struct snapshot *copy, const struct snapshot *original
 
 struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 {
-    struct snapshot *copy = snapshot_new(snapshot->asked, snapshot->builder.text.cap, snapshot->prefixes.max);
+    struct snapshot *copy =
+        snapshot_new(snapshot->asked, snapshot->builder.max_reply, snapshot->prefixes.max);
     assert(!snapshot->finished);
     if (!copy) return NULL;
     if (!copy_contents(copy, snapshot)) {

@@ -36,7 +36,7 @@ enum target_state {
 };
 
 /* Longer than what is said of a target that is not up, with its NUL. */
-#define TARGET_ERROR_MAX 160
+#define TARGET_ERROR_MAX 192
 
 /* "up", "refused", ...: the values of memcached_target_state. */
 const char *target_state_name(enum target_state state);
@@ -58,6 +58,7 @@ struct snapshot {
     uint64_t duration_ns;         /* from the start of the poll to its end */
     unsigned asked;               /* set of commands; grows when the answers allow to ask more */
     unsigned answered;            /* set of commands whose reply arrived whole and was not a refusal */
+    unsigned cut;                 /* lines that are beyond the bounds of one server. Of a finished one */
     unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
     bool reused;           /* the connection was kept from an earlier poll */
     bool finished;
@@ -71,18 +72,18 @@ struct snapshot {
 };
 
 /*
- * NULL when out of memory; one reference. `text_cap` bounds the bytes kept, `max_prefixes` the key prefixes.
+ * NULL when out of memory; one reference. `max_reply` and `max_prefixes` bound what is kept, see
+ * snapshot_builder.h and prefixes.h.
  * State is TARGET_TIMEOUT until it is set.
  */
-struct snapshot *snapshot_new(unsigned asked, size_t text_cap, size_t max_prefixes);
+struct snapshot *snapshot_new(unsigned asked, size_t max_reply, size_t max_prefixes);
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 
 /* NULL is taken. */
 void snapshot_release(struct snapshot *snapshot);
 
-/* Keeps one line, as snapshot_builder_add does; sizes, connections and prefixes are counted. False when out of memory or
- * cap. */
+/* Keeps one line, as snapshot_builder_add does; sizes, connections and prefixes are counted. False when out of memory. */
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value);
 
 /* Forgets what a command said whose reply did not arrive whole. */
@@ -96,9 +97,10 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 
 /*
  * Sorts, see snapshot_builder_sort, and packs. Nothing may be added afterwards. Without memory for that, the target is
- * down for a protocol error that says so.
+ * down for a protocol error that says so. Returns how many lines had to be compared, which takes time: of a
+ * server that keeps to the order of memcached, none.
  */
-void snapshot_finish(struct snapshot *snapshot);
+size_t snapshot_finish(struct snapshot *snapshot);
 
 /*
  * A finished copy of an unfinished snapshot, for the one whose deadline is over while others wait on: the

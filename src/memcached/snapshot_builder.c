@@ -10,11 +10,13 @@
 /* A server of today says some 370 lines that become samples. */
 #define FIRST_ENTRIES 256
 
-void snapshot_builder_init(struct snapshot_builder *builder, size_t text_cap)
+/* Sums of numbers of the same name are written behind the lines, and may take as much room as those. */
+#define TEXT_CAP (2 * SNAPSHOT_TEXT_MAX)
+
+void snapshot_builder_init(struct snapshot_builder *builder, size_t max_reply)
 {
-    *builder = (struct snapshot_builder){.last_row = STAT_UNMAPPED};
-    /* Entries find their text by an offset of 32 bits. */
-    buffer_init(&builder->text, text_cap < UINT32_MAX ? text_cap : UINT32_MAX);
+    *builder = (struct snapshot_builder){.last_row = STAT_UNMAPPED, .max_reply = max_reply};
+    buffer_init(&builder->text, TEXT_CAP);
 }
 
 void snapshot_builder_deinit(struct snapshot_builder *builder)
@@ -27,10 +29,24 @@ void snapshot_builder_deinit(struct snapshot_builder *builder)
 
 /* --- Filling --- */
 
-static bool make_room(struct snapshot_builder *builder)
+/* A line of the shortest stats has as many bytes. */
+#define LINE_MIN 16
+
+static size_t max_entries(const struct snapshot_builder *builder)
 {
-    if (builder->count < builder->size) return true;
+    size_t lines = builder->max_reply / LINE_MIN + FIRST_ENTRIES;
+    return lines < SNAPSHOT_SERIES_MAX ? lines : SNAPSHOT_SERIES_MAX;
+}
+
+static size_t max_text(const struct snapshot_builder *builder)
+{
+    return builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;
+}
+
+static bool grow(struct snapshot_builder *builder)
+{
     size_t size = builder->size ? 2 * builder->size : FIRST_ENTRIES;
+    if (size > max_entries(builder)) size = max_entries(builder);
     struct snapshot_builder_entry *entries = realloc(builder->entries, size * sizeof(entries[0]));
     if (!entries) return false;
     builder->entries = entries;
@@ -51,12 +67,17 @@ static bool append_name(struct snapshot_builder *builder, struct snapshot_builde
     return builder->text.len - start <= UINT16_MAX;
 }
 
-/* Completes the entry behind the last one, and keeps it. */
-static bool append(struct snapshot_builder *builder, struct snapshot_builder_entry *entry, struct slice key,
-                   struct slice value)
+/* Completes the entry behind the last one, and keeps it, if there is room for its text. */
+static bool append_entry(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
+                         struct slice key, struct slice value)
 {
     entry->text = (uint32_t) builder->text.len;
     if (!append_name(builder, entry, key) || value.len > UINT16_MAX) return false;
+    if (builder->text.len + value.len > max_text(builder)) {
+        builder->text.len = entry->text;
+        builder->cut++;
+        return true;
+    }
     char *at = buffer_reserve(&builder->text, value.len);
     if (!at) return false;
     memcpy(at, value.data, value.len);
@@ -66,21 +87,39 @@ static bool append(struct snapshot_builder *builder, struct snapshot_builder_ent
     return true;
 }
 
+static bool append_unmapped(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
+                            struct slice key, struct slice value)
+{
+    if (!number_is_decimal(value)) return true;
+    if (builder->unmapped == max_entries(builder) / 2) {
+        builder->cut++;
+        return true;
+    }
+    builder->unmapped++;
+    return append_entry(builder, entry, key, value);
+}
+
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value)
 {
-    if (!make_room(builder)) return false;
+    if (builder->count == builder->size) {
+        if (builder->size && builder->size == max_entries(builder)) {
+            builder->cut++;
+            return true;
+        }
+        if (!grow(builder)) return false;
+    }
     struct snapshot_builder_entry *entry = &builder->entries[builder->count];
     if (builder->last_command != command) builder->last_row = STAT_UNMAPPED;
     builder->last_command = (uint8_t) command;
     entry->row = stats_find_after(builder->last_row, command, key, &entry->number);
     entry->command = (uint8_t) command;
-    if (entry->row == STAT_UNMAPPED) return !number_is_decimal(value) || append(builder, entry, key, value);
+    if (entry->row == STAT_UNMAPPED) return append_unmapped(builder, entry, key, value);
 
     builder->last_row = entry->row;
     switch (value_judge(stats_traits(entry->row)->form, value)) {
     case VALUE_KEEP:
-        return append(builder, entry, key, value);
+        return append_entry(builder, entry, key, value);
     case VALUE_WRONG:
         builder->parse_errors++;
         break;
@@ -102,6 +141,7 @@ void snapshot_builder_drop(struct snapshot_builder *builder, enum command comman
 bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_builder *original)
 {
     copy->parse_errors = original->parse_errors;
+    copy->cut = original->cut;
     buffer_append_slice(&copy->text, buffer_slice(&original->text));
     if (copy->text.failed) return false;
     if (original->count == 0) return true;
@@ -168,15 +208,19 @@ static bool sort_rows(struct snapshot_builder *builder)
     return true;
 }
 
-/* The end of the row that begins there; tells whether its entries are in order. */
-static size_t end_of_row(const struct snapshot_builder *builder, size_t at, bool *ordered)
+enum row_order { ROW_UNIQUE, ROW_WITH_DOUBLES, ROW_MIXED };
+
+/* The end of the row that begins there; tells in which order its entries are. */
+static size_t end_of_row(const struct snapshot_builder *builder, size_t at, enum row_order *row_order)
 {
     const struct snapshot_builder_entry *entry = &builder->entries[at],
                                         *end = &builder->entries[builder->count];
-    *ordered = true;
+    *row_order = ROW_UNIQUE;
     while (++entry < end && entry->row == entry[-1].row) {
-        bool greater = entry->number > entry[-1].number;
-        if (!greater && compare_stats(builder, entry - 1, entry) >= 0) *ordered = false;
+        if (entry->number > entry[-1].number || *row_order == ROW_MIXED) continue;
+        int order = compare_stats(builder, entry - 1, entry);
+        if (order > 0) *row_order = ROW_MIXED;
+        if (order == 0) *row_order = ROW_WITH_DOUBLES;
     }
     return (size_t) (entry - builder->entries);
 }
@@ -212,13 +256,17 @@ static void take_double(struct snapshot_builder *builder, struct snapshot_builde
 
 /* Brings the entries of one row into order and appends them to the `kept` first ones. */
 static size_t settle_row(struct snapshot_builder *builder, size_t kept, size_t begin, size_t end,
-                         bool ordered)
+                         enum row_order row_order)
 {
     struct snapshot_builder_entry *entries = builder->entries;
     size_t first = kept;
-    if (!ordered) qsort_r(&entries[begin], end - begin, sizeof(entries[0]), compare_entries, builder);
+    if (row_order == ROW_MIXED) {
+        qsort_r(&entries[begin], end - begin, sizeof(entries[0]), compare_entries, builder);
+        builder->sorted += end - begin;
+    }
     for (size_t at = begin; at < end; at++) {
-        if (!ordered && kept > first && compare_stats(builder, &entries[kept - 1], &entries[at]) == 0)
+        if (row_order != ROW_UNIQUE && kept > first &&
+            compare_stats(builder, &entries[kept - 1], &entries[at]) == 0)
             take_double(builder, &entries[kept - 1], &entries[at]);
         else
             entries[kept++] = entries[at];
@@ -236,12 +284,12 @@ bool snapshot_builder_sort(struct snapshot_builder *builder)
     if (builder->count == 0) return true;
     if (!sort_rows(builder)) return false;
     for (size_t at = 0; at < builder->count;) {
-        bool ordered;
-        size_t end = end_of_row(builder, at, &ordered);
-        if (ordered && kept == at)
+        enum row_order row_order;
+        size_t end = end_of_row(builder, at, &row_order);
+        if (row_order == ROW_UNIQUE && kept == at)
             kept = end;
         else
-            kept = settle_row(builder, kept, at, end, ordered);
+            kept = settle_row(builder, kept, at, end, row_order);
         at = end;
     }
     builder->count = kept;

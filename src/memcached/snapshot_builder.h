@@ -15,6 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What one server may add to an answer: so many series of its stats, of which half may be stats that the table
+ * does not know, and so many bytes of names and values. */
+#define SNAPSHOT_SERIES_MAX 20000
+#define SNAPSHOT_TEXT_MAX   (1024 * 1024)
+
 /* One STAT line. */
 struct snapshot_builder_entry {
     uint32_t text;    /* offset into the builder's text; the key, then the value */
@@ -29,20 +34,25 @@ struct snapshot_builder {
     struct buffer text;
     struct snapshot_builder_entry *entries; /* owned */
     size_t count, size;
+    size_t max_reply;      /* bytes that the server may send */
+    size_t unmapped;       /* entries that the table does not know */
+    size_t sorted;         /* entries that had to be compared to be brought into order */
+    unsigned cut;          /* lines that were not kept, for these bounds */
     unsigned parse_errors; /* values that could not be read; each costs its sample */
     uint16_t last_row;     /* of the last line of last_command */
     uint8_t last_command;
 };
 
-/* `text_cap` bounds the bytes kept. Allocates nothing. */
-void snapshot_builder_init(struct snapshot_builder *builder, size_t text_cap);
+/* `max_reply` is how much the server may send: what is kept takes no more, nor more than the bounds above.
+ * Allocates nothing. */
+void snapshot_builder_init(struct snapshot_builder *builder, size_t max_reply);
 
 void snapshot_builder_deinit(struct snapshot_builder *builder);
 
 /*
  * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
  * with a number. A known key whose value does not parse is counted in parse_errors; an unknown one without a
- * number is dropped. False when out of memory or cap.
+ * number is dropped. What exceeds the bounds is counted in `cut`. False when out of memory.
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);

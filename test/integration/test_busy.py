@@ -8,7 +8,6 @@ import time
 import pytest
 
 from support.fake import PLAIN
-from support.process import wait_until
 
 HEADER = {"X-Prometheus-Scrape-Timeout-Seconds": "10"}
 
@@ -100,3 +99,27 @@ def test_floods_do_not_starve_the_quiet(exporter, fake):
     for _ in range(3):
         got = started.exposition(headers=HEADER)
         assert sorted(where for where, _ in down(got)) == sorted(floods)
+
+
+@pytest.mark.parametrize("lines", [
+    [b"STAT same_thing 1\r\n"] * 200000,
+    [b"STAT pid 1\r\n"] * 200000,
+    [b"STAT thing_%d 1\r\n" % (n * 7919 % 150000) for n in range(150000)],
+], ids=["one unknown stat", "one known stat", "unknown stats"])
+def test_what_one_server_adds_is_bounded(exporter, fake, lines):
+    """Twenty servers with as many lines as one reply may have: each adds a bounded number of series, and says what was cut."""
+    body = PLAIN["stats"].removesuffix(b"END\r\n") + b"".join(lines) + b"END\r\n"
+
+    def script(connection):
+        while line := connection.line():
+            connection.send(body if line == "stats" else PLAIN[line])
+
+    _, addresses = many(fake, 20, script)
+    started = exporter("--memcached.timeout=20s", targets=addresses, release=True)
+    answer = started.get("/metrics", {"X-Prometheus-Scrape-Timeout-Seconds": "30"})
+    assert len(answer.body) < 20 * 2 << 20
+    got = started.exposition(headers={"X-Prometheus-Scrape-Timeout-Seconds": "30"})
+    assert down(got) == []
+    unknown = [labels for labels, _ in got.find("memcached_unmapped_stat", instance=addresses[0])]
+    assert len(unknown) <= 10000
+    assert int(got.value("memcached_target_truncated", instance=addresses[0])) > 100000

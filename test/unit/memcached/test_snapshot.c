@@ -270,8 +270,9 @@ static void test_text_is_bounded(void **state)
     (void) state;
     assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
     assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
-    assert_false(add(snapshot, COMMAND_STATS, "unknown", "12"));
+    assert_true(add(snapshot, COMMAND_STATS, "unknown", "12"));
     assert_int_equal(snapshot->builder.count, 1);
+    assert_int_equal(snapshot->builder.cut, 1);
     snapshot_release(snapshot);
 }
 
@@ -444,15 +445,89 @@ static void test_numbers_of_the_same_name_are_added_up(void **state)
     snapshot_release(snapshot);
 }
 
-static void test_no_room_to_add_up(void **state)
+/* --- What one server may add to an answer --- */
+
+#define LARGE (64 * 1024 * 1024)
+
+static void add_numbered(struct snapshot *snapshot, enum command command, const char *key, unsigned count)
 {
-    struct snapshot *snapshot = snapshot_new(ALL, 6, 0);
+    for (unsigned n = 0; n < count; n++) {
+        char name[512];
+        snprintf(name, sizeof(name), "%s%u", key, (n * 7919) % count);
+        assert_true(add(snapshot, command, name, "1"));
+    }
+}
+
+/* Stats that nobody knows leave room for those of the table. */
+static void test_unknown_stats_are_bounded(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, LARGE, 0);
     (void) state;
-    assert_true(add(snapshot, COMMAND_PROXY, "user_xx", "3"));
-    assert_true(add(snapshot, COMMAND_PROXY, "user_xx", "4"));
+    add_numbered(snapshot, COMMAND_STATS, "new_thing_", SNAPSHOT_SERIES_MAX);
+    add(snapshot, COMMAND_SETTINGS, "maxconns", "1024");
     snapshot_finish(snapshot);
-    assert_int_equal(snapshot->parse_errors, 1);
-    expect_entry(snapshot, 0, "memcached_proxy_user_total", "xx", "3");
+    assert_int_equal(snapshot->count, SNAPSHOT_SERIES_MAX / 2 + 1);
+    assert_int_equal(snapshot->cut, SNAPSHOT_SERIES_MAX / 2);
+    assert_int_equal(snapshot->parse_errors, 0);
+    assert_number(find(snapshot, COMMAND_SETTINGS, "maxconns"), "1024");
+    snapshot_release(snapshot);
+}
+
+static void test_series_are_bounded(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, LARGE, 0);
+    (void) state;
+    add_numbered(snapshot, COMMAND_PROXYFUNCS, "slots_", SNAPSHOT_SERIES_MAX + 5);
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->count, SNAPSHOT_SERIES_MAX);
+    assert_int_equal(snapshot->cut, 5);
+    snapshot_release(snapshot);
+}
+
+static void test_bytes_are_bounded(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, LARGE, 0);
+    char value[1001];
+    unsigned lines = 2 * SNAPSHOT_TEXT_MAX / 1000;
+    (void) state;
+    memset(value, 'x', 1000);
+    value[1000] = '\0';
+    for (unsigned n = 0; n < lines; n++) assert_true(add(snapshot, COMMAND_STATS, "version", value));
+    assert_true(snapshot->builder.text.len <= SNAPSHOT_TEXT_MAX);
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->count, 1);
+    assert_in_range(snapshot->cut, lines / 2 - 10, lines / 2 + 10);
+    snapshot_release(snapshot);
+}
+
+/* A small --memcached.max-reply bounds them, too. */
+static void test_the_reply_bounds_what_is_kept(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, 64 * 1024, 0);
+    (void) state;
+    add_numbered(snapshot, COMMAND_PROXYFUNCS, "slots_", SNAPSHOT_SERIES_MAX);
+    assert_true(snapshot->builder.size * sizeof(snapshot->builder.entries[0]) <= 128 * 1024);
+    snapshot_finish(snapshot);
+    assert_in_range(snapshot->count, 1000, 5000);
+    assert_int_equal(snapshot->count + snapshot->cut, SNAPSHOT_SERIES_MAX);
+    snapshot_release(snapshot);
+}
+
+/* What comes in order, with doubles or without, is not compared again and again. */
+static void test_only_what_is_mixed_is_sorted(void **state)
+{
+    struct snapshot *snapshot = snapshot_new(ALL, LARGE, 0);
+    (void) state;
+    for (unsigned n = 0; n < 5000; n++) add(snapshot, COMMAND_STATS, "new", "1");
+    for (unsigned n = 0; n < 5000; n++) add(snapshot, COMMAND_STATS, "pid", "1");
+    assert_int_equal(snapshot_finish(snapshot), 0);
+    assert_int_equal(snapshot->count, 2);
+    snapshot_release(snapshot);
+
+    snapshot = snapshot_new(ALL, LARGE, 0);
+    add(snapshot, COMMAND_STATS, "pid", "1");
+    add_numbered(snapshot, COMMAND_STATS, "new", 100);
+    assert_int_equal(snapshot_finish(snapshot), 100);
     snapshot_release(snapshot);
 }
 
@@ -634,7 +709,11 @@ int main(void)
         cmocka_unit_test(test_state_names),
         cmocka_unit_test(test_names_are_kept_and_sorted),
         cmocka_unit_test(test_numbers_of_the_same_name_are_added_up),
-        cmocka_unit_test(test_no_room_to_add_up),
+        cmocka_unit_test(test_unknown_stats_are_bounded),
+        cmocka_unit_test(test_series_are_bounded),
+        cmocka_unit_test(test_bytes_are_bounded),
+        cmocka_unit_test(test_the_reply_bounds_what_is_kept),
+        cmocka_unit_test(test_only_what_is_mixed_is_sorted),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_sizes_are_off),
