@@ -71,7 +71,10 @@ enum target_state target_state_of_stranger(struct slice bytes, const char **erro
     return TARGET_PROTOCOL_ERROR;
 }
 
-/* memcached resets a connection on which it expects TLS; twemproxy closes one on which it is asked for stats. */
+/*
+ * memcached resets a connection on which it expects TLS. It closes one, as twemproxy does, whose question it
+ * does not understand: of the text protocol, when it speaks the binary one alone.
+ */
 enum target_state target_state_of_end(int status, size_t received, char error[TARGET_ERROR_MAX])
 {
     bool reset = status == UV_ECONNRESET || status == UV_EPIPE;
@@ -79,8 +82,8 @@ enum target_state target_state_of_end(int status, size_t received, char error[TA
     if (!received && reset)
         what = "the connection ended without an answer, as on a server that wants TLS";
     else if (!received)
-        what =
-            "the connection ended without an answer, as on a proxy without stats or a server that wants TLS";
+        what = "the connection ended without an answer, as on a proxy without stats, or a server that wants "
+               "TLS or speaks the binary protocol alone";
     snprintf(error, TARGET_ERROR_MAX, "%s: %s", what, uv_strerror(status));
     return !received && reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }

@@ -98,7 +98,7 @@ def test_what_a_server_seems_to_be(exporter, fake, script, state, words):
 
 
 @pytest.mark.parametrize("flags, state, words", [
-    (["-B", "binary"], "timeout", "binary protocol"),
+    (["-B", "binary"], "protocol_error", "binary protocol"),
     (["-Z", "-o", "ssl_chain_cert={cert},ssl_key={key}"], "tls_error", "wants TLS"),
 ])
 def test_what_a_real_server_seems_to_be(exporter, memcached, tmp_path, flags, state, words):

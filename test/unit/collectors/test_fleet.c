@@ -280,7 +280,8 @@ static void test_every_command(void **state)
 static void test_commands_that_were_not_sent(void **state)
 {
     struct world *world = *state;
-    world->server.reply = "STAT pid 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n";
+    world->server.reply =
+        "STAT pid 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n";
     world->asked = world->shown = EVERY_COMMAND;
     char *text = collect(world, 2, true);
     expect_none(text, "collector=\"sizes\"");

@@ -276,6 +276,18 @@ static void test_reply_cut_at_every_byte(void **state)
     }
 }
 
+/* On a connection of its own, a server that ends it at once says what it may be. */
+static void test_end_without_an_answer(void **state)
+{
+    struct world *world = *state;
+    world->server.close_unanswered = 1;
+    struct snapshot *snapshot = poll_once(world);
+    assert_string_equal(target_state_name(snapshot->state), "protocol_error");
+    assert_non_null(strstr(snapshot->error, "TLS"));
+    assert_non_null(strstr(snapshot->error, "proxy"));
+    snapshot_release(snapshot);
+}
+
 static void test_reply_in_two_pieces(void **state)
 {
     struct world *world = *state;
@@ -456,6 +468,7 @@ int main(void)
         TEST(test_server_at_its_connection_limit),
         TEST(test_other_protocols),
         TEST(test_reply_cut_at_every_byte),
+        TEST(test_end_without_an_answer),
         TEST(test_reply_in_two_pieces),
         TEST(test_answer_without_end_is_cut),
         TEST(test_overlapping_polls_share_one),
