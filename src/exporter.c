@@ -20,6 +20,7 @@
 #include "net/resolver.h"
 #include "reserve.h"
 #include "settings/descriptors.h"
+#include "settings/memory_limit.h"
 #include "signals.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
@@ -198,6 +199,7 @@ static enum exit_code start_fleet(struct exporter *exporter)
         .max_connecting = options->max_connecting,
         .idle_timeout_ns = options->idle_timeout_ns,
         .max_reply = options->max_reply,
+        .max_memory = options->max_memory ? options->max_memory : memory_limit() / 2,
         .max_prefixes = options->max_prefixes,
         .on_poll = on_poll,
         .on_poll_context = &exporter->telemetry,

@@ -68,6 +68,10 @@ const struct flag flags[] = {
     {FLAG("memcached.max-reply", bytes, max_reply, "4MiB"),
      .help = "The most that a server may answer in one scrape: bytes, or with KiB, MiB, GiB (KB and the like "
              "mean the same)."},
+    {FLAG("memcached.max-memory", memory, max_memory, "auto"),
+     .help = "The most that the answers of all servers may take of memory while they are collected; auto for "
+             "half "
+             "of the limit of the cgroup, or of the machine."},
     {FLAG("memcached.tls.enable", switch, tls_enable, "false"),
      .help = "Speak TLS to memcached; not supported yet, so anything but the default is refused.", NO_TLS},
     {FLAG("memcached.tls.cert-file", string, tls_cert_file, ""),

@@ -44,7 +44,8 @@ struct options {
     const char *pid_file;     /* "" for none */
     uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
     unsigned max_connecting;
-    uint64_t max_reply; /* bytes */
+    uint64_t max_reply;  /* bytes */
+    uint64_t max_memory; /* bytes of all answers; 0: what the system's limit of memory allows */
     unsigned max_prefixes;
     bool collect_slab;   /* the default of the collectors items and slabs */
     unsigned collectors; /* set of commands, see memcached/stats.h; `stats` always in it */

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 /* Counts beyond this are a slip of the finger, and sums of them would no longer be safe. */
-#define LARGEST_COUNT 1000000
-#define LARGEST_REPLY (UINT64_C(1) << 30)
+#define LARGEST_COUNT  1000000
+#define LARGEST_REPLY  (UINT64_C(1) << 30)
+#define LARGEST_MEMORY (UINT64_C(1) << 50)
 
 const char flag_out_of_memory[] = "more memory";
 
@@ -232,29 +233,44 @@ static const char *read_count(const struct flag *flag, void *place, struct slice
 }
 
 /* As with the sizes that Prometheus itself takes, KB is 1,024 bytes and another way to write KiB. */
-static const char *read_bytes(const struct flag *flag, void *place, struct slice text)
+static bool read_size(struct slice text, uint64_t largest, uint64_t *bytes)
 {
-    static const char expected[] = "a size from 1 to 1GiB such as 65536, 512KiB or 4MiB";
     static const struct {
         const char *name;
         unsigned shift;
     } units[] = {{"", 0},    {"B", 0},    {"KB", 10},  {"MB", 20},
                  {"GB", 30}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
-    uint64_t value, *bytes = place;
+    uint64_t value;
     struct slice digits = text;
-    (void) flag;
 
     digits.len = 0;
     while (digits.len < text.len && text.data[digits.len] >= '0' && text.data[digits.len] <= '9')
         digits.len++;
-    if (!number_parse_u64(digits, &value) || value < 1 || value > LARGEST_REPLY) return expected;
+    if (!number_parse_u64(digits, &value) || value < 1) return false;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (!slice_is(slice_from(text, digits.len), units[i].name)) continue;
-        if (value > LARGEST_REPLY >> units[i].shift) return expected;
         *bytes = value << units[i].shift;
+        return value <= largest >> units[i].shift;
+    }
+    return false;
+}
+
+static const char *read_bytes(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return read_size(text, LARGEST_REPLY, place) ? NULL
+                                                 : "a size from 1 to 1GiB such as 65536, 512KiB or 4MiB";
+}
+
+static const char *read_memory(const struct flag *flag, void *place, struct slice text)
+{
+    uint64_t *bytes = place;
+    (void) flag;
+    if (slice_is(text, "auto")) {
+        *bytes = 0;
         return NULL;
     }
-    return expected;
+    return read_size(text, LARGEST_MEMORY, bytes) ? NULL : "auto, or a size such as 512MiB or 4GiB";
 }
 
 static const char *read_shard(const struct flag *flag, void *place, struct slice text)
@@ -338,6 +354,7 @@ VALUE_TYPE(duration, uint64_t);
 VALUE_TYPE(positive_duration, uint64_t);
 VALUE_TYPE(count, unsigned);
 VALUE_TYPE(bytes, uint64_t);
+VALUE_TYPE(memory, uint64_t);
 VALUE_TYPE(shard, struct shard);
 VALUE_TYPE(log_level, enum log_level);
 VALUE_TYPE(log_format, enum log_format);

@@ -190,7 +190,12 @@ static void keep_rest(struct client *client, struct slice rest)
 
 static void take_input(struct client *client, struct slice input)
 {
-    switch (session_take(&client->session, &input)) {
+    enum session_status status = session_take(&client->session, &input);
+    if (!snapshot_count_memory(client->snapshot)) {
+        fail(client, TARGET_OVERLOADED, "");
+        return;
+    }
+    switch (status) {
     case SESSION_FAILED:
         fail(client, client->session.failure, client->session.error);
         break;

@@ -43,10 +43,11 @@ struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
     struct limiter limiter;
-    struct read_budget budget; /* of all of them */
-    size_t max_reply;          /* bytes that a server may send in one poll */
-    size_t max_prefixes;       /* key prefixes that are told apart */
-    bool keep;                 /* keep connections between polls */
+    struct read_budget budget;  /* of all of them */
+    size_t max_reply;           /* bytes that a server may send in one poll */
+    size_t max_prefixes;        /* key prefixes that are told apart */
+    struct memory_pool *memory; /* of all snapshots; held; or NULL */
+    bool keep;                  /* keep connections between polls */
     struct client_counts counts;
     client_poll_fn on_poll; /* or NULL */
     void *on_poll_context;

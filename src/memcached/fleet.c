@@ -53,6 +53,7 @@ static void finish_close(struct fleet *fleet)
     if (!fleet->closing || fleet->alive || fleet->handles) return;
     fleet_close_fn on_close = fleet->on_close;
     void *context = fleet->context;
+    memory_pool_release(fleet->shared.memory);
     free(fleet);
     on_close(context);
 }
@@ -231,11 +232,17 @@ void target_release(struct target *target)
 int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config *config)
 {
     struct fleet *fleet = calloc(1, sizeof(*fleet));
-    if (!fleet) return UV_ENOMEM;
+    struct memory_pool *memory = memory_pool_new(config->max_memory);
+    if (!fleet || !memory) {
+        free(fleet);
+        memory_pool_release(memory);
+        return UV_ENOMEM;
+    }
     fleet->shared.loop = loop;
     fleet->shared.resolver = config->resolver;
     fleet->shared.max_reply = config->max_reply;
     fleet->shared.max_prefixes = config->max_prefixes;
+    fleet->shared.memory = memory;
     fleet->shared.keep = config->idle_timeout_ns > 0;
     limiter_init(&fleet->shared.limiter, config->max_connecting);
     fleet->idle_timeout_ns = config->idle_timeout_ns;

@@ -38,6 +38,7 @@ struct fleet_config {
     unsigned max_connecting;   /* connection attempts at once */
     uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: not beyond its poll */
     size_t max_reply;          /* bytes that a server may send in one poll */
+    uint64_t max_memory;       /* bytes that the snapshots of all servers may take; 0: no bound */
     size_t max_prefixes;       /* key prefixes that are told apart for each server */
     client_poll_fn on_poll;    /* told of every poll that has ended; or NULL */
     void *on_poll_context;

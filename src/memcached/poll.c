@@ -21,8 +21,11 @@ void poll_init(struct poll *poll)
 
 static struct snapshot *new_snapshot(const struct client *client, unsigned commands)
 {
-    return snapshot_new(commands & commands_harmless(), client->shared->max_reply,
-                        client->shared->max_prefixes);
+    const struct client_shared *shared = client->shared;
+    struct snapshot *snapshot =
+        snapshot_new(commands & commands_harmless(), shared->max_reply, shared->max_prefixes);
+    if (snapshot) snapshot_join(snapshot, shared->memory);
+    return snapshot;
 }
 
 /* Makes the poll ready to wait for the one after that which is under way. */

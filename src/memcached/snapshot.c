@@ -1,5 +1,6 @@
 #include "memcached/snapshot.h"
 
+#include "base/container.h"
 #include "base/number.h"
 #include "memcached/value.h"
 
@@ -34,6 +35,7 @@ struct snapshot *snapshot_new(unsigned asked, size_t max_reply, size_t max_prefi
     if (!snapshot) return NULL;
     snapshot->references = 1;
     snapshot->state = TARGET_TIMEOUT;
+    memory_share_init(&snapshot->memory);
     snapshot->asked = asked;
     snapshot_builder_init(&snapshot->builder, max_reply);
     sizes_init(&snapshot->sizes);
@@ -47,15 +49,48 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot)
     return snapshot;
 }
 
+static void free_contents(struct snapshot *snapshot)
+{
+    snapshot_builder_deinit(&snapshot->builder);
+    sizes_deinit(&snapshot->sizes);
+    free(snapshot->connections);
+    snapshot->connections = NULL;
+    prefixes_deinit(&snapshot->prefixes);
+}
+
 void snapshot_release(struct snapshot *snapshot)
 {
     if (!snapshot || --snapshot->references) return;
-    snapshot_builder_deinit(&snapshot->builder);
+    memory_share_leave(&snapshot->memory);
+    free_contents(snapshot);
     free(snapshot->records);
-    sizes_deinit(&snapshot->sizes);
-    free(snapshot->connections);
-    prefixes_deinit(&snapshot->prefixes);
     free(snapshot);
+}
+
+/* --- Memory --- */
+
+static void on_drop(struct memory_share *share)
+{
+    struct snapshot *snapshot = container_of(share, struct snapshot, memory);
+    free_contents(snapshot);
+    snapshot->dropped = true;
+    snapshot->answered = 0;
+}
+
+void snapshot_join(struct snapshot *snapshot, struct memory_pool *pool)
+{
+    memory_share_join(&snapshot->memory, pool, on_drop);
+}
+
+/* The names of prefixes and the bounds of sizes are small beside what is counted here. */
+bool snapshot_count_memory(struct snapshot *snapshot)
+{
+    const struct snapshot_builder *builder = &snapshot->builder;
+    size_t bytes = builder->text.size + builder->size * sizeof(builder->entries[0]) + snapshot->records_len +
+                   snapshot->prefixes.size * 2 * sizeof(snapshot->prefixes.items[0]) +
+                   (snapshot->connections ? sizeof(*snapshot->connections) : 0);
+    if (!snapshot->dropped) memory_share_resize(&snapshot->memory, bytes);
+    return !snapshot->dropped;
 }
 
 /* --- Filling --- */
@@ -113,7 +148,11 @@ void snapshot_drop_unanswered(struct snapshot *snapshot)
 
 void snapshot_judge(struct snapshot *snapshot, enum target_state state, const char *error)
 {
-    if (snapshot->answered & COMMAND_BIT(COMMAND_STATS)) {
+    if (snapshot->dropped) {
+        snapshot->state = TARGET_OVERLOADED;
+        snprintf(snapshot->error, sizeof(snapshot->error), "%s",
+                 "the answers of all servers exceed --memcached.max-memory, this was the largest one");
+    } else if (snapshot->answered & COMMAND_BIT(COMMAND_STATS)) {
         snapshot->state = TARGET_UP;
     } else {
         snapshot->state = state;
@@ -231,6 +270,8 @@ size_t snapshot_finish(struct snapshot *snapshot)
     snapshot_builder_deinit(&snapshot->builder);
     if (snapshot->connections) conn_stats_finish(snapshot->connections);
     prefixes_finish(&snapshot->prefixes);
+    memory_share_settle(&snapshot->memory);
+    snapshot_count_memory(snapshot);
     return sorted;
 }
 
@@ -252,6 +293,7 @@ static bool copy_contents(struct snapshot *copy, const struct snapshot *original
     memcpy(copy->error, original->error, sizeof(copy->error));
     copy->duration_ns = original->duration_ns;
     copy->answered = original->answered;
+    copy->dropped = original->dropped;
     copy->reused = original->reused;
     return snapshot_builder_copy(&copy->builder, &original->builder) && copy_counts(copy, original);
 }

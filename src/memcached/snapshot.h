@@ -10,6 +10,7 @@
 #define MEMCACHED_SNAPSHOT_H
 
 #include "base/buffer.h"
+#include "base/memory_pool.h"
 #include "base/slice.h"
 #include "memcached/conn_stats.h"
 #include "memcached/prefixes.h"
@@ -62,6 +63,8 @@ struct snapshot {
     unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
     bool reused;           /* the connection was kept from an earlier poll */
     bool finished;
+    bool dropped;                    /* the pool had no memory left for it */
+    struct memory_share memory;      /* its part of a pool, if it has joined one */
     struct snapshot_builder builder; /* until it is finished */
     char *records;                   /* of a finished one, packed, in the order of their rows; owned */
     size_t records_len;              /* bytes */
@@ -82,6 +85,15 @@ struct snapshot *snapshot_hold(struct snapshot *snapshot);
 
 /* NULL is taken. */
 void snapshot_release(struct snapshot *snapshot);
+
+/* Counts in the pool from now on, until it is released; once finished, it is not dropped. NULL is taken. */
+void snapshot_join(struct snapshot *snapshot, struct memory_pool *pool);
+
+/*
+ * Tells the pool how much it holds. False when it has been dropped, now or before: its contents are freed, and
+ * its target is overloaded, whatever is said afterwards.
+ */
+bool snapshot_count_memory(struct snapshot *snapshot);
 
 /* Keeps one line, as snapshot_builder_add does; sizes, connections and prefixes are counted. False when out of memory. */
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value);

@@ -123,3 +123,23 @@ def test_what_one_server_adds_is_bounded(exporter, fake, lines):
     unknown = [labels for labels, _ in got.find("memcached_unmapped_stat", instance=addresses[0])]
     assert len(unknown) <= 10000
     assert int(got.value("memcached_target_truncated", instance=addresses[0])) > 100000
+
+
+def test_all_answers_share_one_bound_of_memory(exporter, fake):
+    """Thirty servers fill 1 MiB each and wait; the bound is 8 MiB. The largest are given up, and the small ones are up."""
+
+    def fill(connection):
+        connection.line()
+        connection.send(lines)
+        connection.wait_for_end()
+
+    lines = b"".join(b"STAT funny_thing_%d 12345678901234\r\n" % n for n in range(10000))
+    _, large = many(fake, 30, fill)
+    _, small = many(fake, 50)
+    started = exporter("--memcached.timeout=2s", "--memcached.max-memory=8MiB", targets=[*large, *small])
+    for _ in range(2):
+        states = dict(down(started.exposition(headers=HEADER)))
+        assert sorted(states) == sorted(large)
+        given_up = sum(state == "overloaded" for state in states.values())
+        assert 5 <= given_up < 30
+        assert all(state in ("overloaded", "timeout") for state in states.values())

@@ -126,6 +126,8 @@ static const struct {
     {"web.max-connections", "1000000", NARROW(max_connections), 1000000},
     {"web.max-requests", "7", NARROW(max_requests), 7},
     {"scrape.max-targets", "8", NARROW(max_targets), 8},
+    {"memcached.max-memory", "auto", WIDE(max_memory), 0},
+    {"memcached.max-memory", "64GiB", WIDE(max_memory), UINT64_C(64) << 30},
     {"memcached.max-reply", "1", WIDE(max_reply), 1},
     {"memcached.max-reply", "65536B", WIDE(max_reply), 65536},
     {"memcached.max-reply", "3KiB", WIDE(max_reply), 3 << 10},

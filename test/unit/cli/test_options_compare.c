@@ -29,6 +29,7 @@ static const struct {
     {"collector.items", "true", "false"},
     {"collector.sizes", "false", "true"},
     {"memcached.max-reply", "4MiB", "5MiB"},
+    {"memcached.max-memory", "auto", "5MiB"},
     {"memcached.max-connecting", "256", "255"},
     {"shard", "0/1", "0/2"},
     {"log.level", "info", "warn"},

@@ -78,6 +78,8 @@ static const struct {
     {BAD("--memcached.max-connecting: \"1e3\": " COUNT, "--memcached.max-connecting=1e3")},
     {BAD("--scrape.max-targets: \"99999999999999999999\": " COUNT,
          "--scrape.max-targets=99999999999999999999")},
+    {BAD("--memcached.max-memory: \"0\": expected auto, or a size such as 512MiB or 4GiB, try --help\n",
+         "--memcached.max-memory=0")},
     {BAD("--memcached.max-reply: \"0\": " SIZE, "--memcached.max-reply=0")},
     {BAD("--memcached.max-reply: \"MiB\": " SIZE, "--memcached.max-reply=MiB")},
     {BAD("--memcached.max-reply: \"4 MiB\": " SIZE, "--memcached.max-reply=4 MiB")},
