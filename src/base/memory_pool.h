@@ -2,8 +2,8 @@
  * One bound of memory for many who fill theirs bit by bit, and by how much is not known before. Pure.
  *
  * Each has a share, whose size its owner tells. When all shares together exceed the bound, the largest of
- * those that are still being filled is dropped, of equal ones the newest. A share that is full is counted, and
- * never dropped.
+ * those that are still being filled is dropped, of equal ones the newest. A share that is full is counted,
+ * and never dropped.
  */
 #ifndef BASE_MEMORY_POOL_H
 #define BASE_MEMORY_POOL_H
