@@ -88,9 +88,8 @@ static void split(struct reply_line *reply, enum reply_form form, struct slice l
     }
 }
 
-/* Whether it is the value that makes a line so long, of which `line` is the beginning.
- * The keys of other forms
- * than pairs may hold blanks: one blank behind the word has to do. */
+/* Whether it is the value that makes a line so long, of which `line` is the beginning. The keys of other
+ * forms than pairs may hold blanks: one blank behind the word has to do. */
 static bool has_long_value(struct slice line, enum reply_form form)
 {
     if (form == REPLY_PREFIXES) return slice_starts(line, "PREFIX ");

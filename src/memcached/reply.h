@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 
-/* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); the value of a
- * longer one is not taken. */
+/* No line of a stats reply of any version is longer (keys and values are cut at 128 bytes each); the value
+ * of a longer one is not taken. */
 #define REPLY_LINE_MAX 2048
 
 /* Where the key of a line ends. */
@@ -50,7 +50,8 @@ bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value
  */
 struct reply_line reply_next(struct slice *input, enum reply_form form);
 
-/* Takes the rest of a line, with its newline, off `input`; false, with all taken, when its end is not there. */
+/* Takes the rest of a line, with its newline, off `input`; false, with all taken, when its end is not
+ * there. */
 bool reply_skip_line(struct slice *input);
 
 /* What a refusal means to the one who asked. */

@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-/* Waking more readers than this would exceed the budget and put them straight back in line. One that is in its
- * first share reads some kilobytes, any other a whole share. */
+/* Waking more readers than this would exceed the budget and put them straight back in line. One that is in
+ * its first share reads some kilobytes, any other a whole share. */
 #define READERS_A_TURN 64
 #define LOUD_WEIGHT    4
 

@@ -1,7 +1,7 @@
 /*
  * /proc/self/cgroup has a line for each hierarchy of cgroups: "0::/path" for version 2, "4:memory:/path" for
- * version 1. Within a container the path is often "/", and the limit lies in the root of what is mounted; where
- * the path leads nowhere, the root is looked at as well (cgroups(7)).
+ * version 1. Within a container the path is often "/", and the limit lies in the root of what is mounted;
+ * where the path leads nowhere, the root is looked at as well (cgroups(7)).
  */
 #include "settings/memory_limit.h"
 
