@@ -37,6 +37,7 @@ struct flag_type {
 extern const char flag_out_of_memory[];
 
 /* cli/values.c */
+extern const char *const flag_taken_labels[]; /* of the samples of a server; NULL behind the last */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_path_or_root;
 extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_shard;

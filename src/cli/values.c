@@ -88,16 +88,16 @@ static const char *read_path(const struct flag *flag, void *place, struct slice 
     return read_string(flag, place, text);
 }
 
-/* Labels that the samples of a server have of themselves. */
-static const char *const taken_labels[] = {
+/* A test compares them with the families that have them. */
+const char *const flag_taken_labels[] = {
     "backend", "collector", "command", "le",      "listener", "lru",  "memcached_target_state",
     "name",    "page",      "prefix",  "queue",   "setting",  "slab", "stat",
-    "state",   "status",    "value",   "version",
+    "state",   "status",    "value",   "version", NULL,
 };
 
 bool options_label_reserved(struct slice name)
 {
-    return is_one_of(name, taken_labels, ARRAY_LEN(taken_labels));
+    return is_one_of(name, flag_taken_labels, ARRAY_LEN(flag_taken_labels) - 1);
 }
 
 static const char *read_path_or_root(const struct flag *flag, void *place, struct slice text)

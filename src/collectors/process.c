@@ -1,6 +1,7 @@
 #include "collectors/process.h"
 
 #include "base/container.h"
+#include "base/log.h"
 #include "base/number.h"
 
 #include <dirent.h>
@@ -278,24 +279,48 @@ static void write_network(struct process_walk *process, struct encoder *encoder)
     }
 }
 
-/* Whether there is a process to tell of. */
-static bool find_process(struct process_walk *process)
+/* The log hears when the pid file begins to name no process, when the reason is another, and when it names one
+ * again: not at each scrape. `fault` is a constant, NULL for none. */
+static void log_pid_file(const char *file, const char *fault)
+{
+    static const char *logged;
+    if (fault == logged) return;
+    logged = fault;
+    if (fault)
+        log_line(LOG_WARN, "the pid file names no process, memcached_process_* is left out until it does",
+                 LOG_FIELD("file", file), LOG_FIELD("err", fault));
+    else
+        log_line(LOG_INFO, "the pid file names a process again", LOG_FIELD("file", file));
+}
+
+/* NULL, or why there is no process to tell of. */
+static const char *read_pid_file(struct process_walk *process)
 {
     char bytes[64];
     uint64_t pid;
-    if (!process->pid_file) return true;
     struct slice text = read_file(process->pid_file, bytes, sizeof(bytes));
+    if (text.len == 0) return "it cannot be read or is empty";
     text = slice_trim(slice_cut(&text, '\n'));
-    if (!number_parse_u64(text, &pid) || pid == 0 || pid > INT32_MAX) return false;
+    if (!number_parse_u64(text, &pid) || pid == 0 || pid > INT32_MAX) return "it does not hold a process id";
     process->pid = (pid_t) pid;
-    return true;
+    return NULL;
+}
+
+/* Whether there is a process to tell of. */
+static bool find_process(struct process_walk *process, uint64_t fields[25])
+{
+    if (!process->pid_file) return read_stat(process->pid, fields);
+    const char *fault = read_pid_file(process);
+    if (!fault && !read_stat(process->pid, fields)) fault = "there is no process of that id";
+    log_pid_file(process->pid_file, fault);
+    return !fault;
 }
 
 static bool step(struct walk *walk, struct encoder *encoder)
 {
     struct process_walk *process = container_of(walk, struct process_walk, walk);
     uint64_t fields[25];
-    if (!find_process(process) || !read_stat(process->pid, fields)) return false;
+    if (!find_process(process, fields)) return false;
     write_stat(process, encoder, fields);
     write_open_fds(process, encoder);
     if (process->pid)

@@ -81,7 +81,8 @@ int config_add_dns_target(struct config *config, struct config_group *group, str
     struct slice host = slice_from(text, strlen(is_srv ? "dnssrv+" : "dns+"));
     *expected = is_srv ? check_name(host) : NULL;
     if (!*expected) *expected = address_parse(&address, host, MEMCACHED_PORT);
-    if (!*expected && address.kind != ADDRESS_NAME) *expected = "a host name behind dns+";
+    if (!*expected && (address.kind != ADDRESS_NAME || slice_starts(host, ":")))
+        *expected = "a host name behind dns+";
     if (*expected) return UV_EINVAL;
     struct discovery_config *source = add_source(config, group, DISCOVERY_DNS);
     if (!source) return UV_ENOMEM;

@@ -241,7 +241,7 @@ static bool set_request(struct http_sd *sd)
     CURL *easy = sd->easy;
     uint64_t timeout_ms = sd->config->http_sd.timeout_ms;
     if (timeout_ms == 0) timeout_ms = HTTP_SD_TIMEOUT_MS;
-    return set_headers(sd) && libcurl.easy_setopt(easy, CURLOPT_URL, sd->config->http_sd.url) == CURLE_OK &&
+    return set_headers(sd) && libcurl_set_url(easy, sd->config->http_sd.url) &&
            libcurl.easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_MAXREDIRS, (long) REDIRECTS_MAX) == CURLE_OK &&

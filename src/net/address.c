@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <netdb.h>
 #include <stdio.h>
 
 static const char expected_address[] = "an address such as host:port, [::1]:port or unix:/path";
@@ -14,14 +15,13 @@ static const char expected_plain[] = "host:port without a scheme such as http://
 static const char expected_no_discovery[] =
     "a plain host:port (dns+ and dnssrv+ are for configured addresses alone)";
 static const char expected_no_path[] = "host:port without a slash or a path behind it";
-static const char expected_host[] = "a host before the port";
 static const char expected_name[] =
     "a host name of letters, digits, '-', '_' and '.', at most 63 bytes between "
     "dots and 253 in all";
 static const char expected_v4[] = "an IPv4 address such as 192.0.2.1";
 static const char expected_v6[] = "an IPv6 address such as ::1, in brackets if a port follows: [::1]:port";
 static const char expected_bracket[] = "nothing or a port after the brackets: [::1]:port";
-static const char expected_absolute[] = "an absolute path after unix:";
+static const char expected_path[] = "a path after unix:";
 static const char expected_short_path[] = "a socket path of at most 107 bytes";
 static const char expected_port[] = "a port from 1 to 65535";
 static const char expected_listen_port[] = "a port from 0 to 65535";
@@ -67,18 +67,42 @@ static void set_host(struct address *address, enum address_kind kind, struct sli
 
 static const char *read_path(struct reader *reader, struct slice path)
 {
-    if (!slice_starts(path, "/")) return expected_absolute;
+    if (path.len == 0) return expected_path;
     if (path.len >= sizeof((struct sockaddr_un){0}.sun_path)) return expected_short_path;
     set_host(reader->address, ADDRESS_UNIX, path);
     reader->address->port = 0;
     return NULL;
 }
 
+/*
+ * The port of a service in /etc/services; a container has none, hence the one that is asked for. 0: unknown.
+ */
+static uint64_t find_service(struct slice name)
+{
+    char text[16], bytes[1024];
+    struct servent service, *found = NULL;
+    if (name.len == 0 || name.len >= sizeof(text)) return 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_alphanumeric(name.data[i]) && name.data[i] != '-') return 0;
+        text[i] = to_lower(name.data[i]);
+    }
+    text[name.len] = '\0';
+    if (strcmp(text, "memcache") == 0) return MEMCACHED_PORT;
+    getservbyname_r(text, "tcp", &service, bytes, sizeof(bytes), &found);
+    return found ? ntohs((uint16_t) found->s_port) : 0;
+}
+
+static bool is_number(struct slice text)
+{
+    return text.len && is_digit(text.data[0]);
+}
+
 static const char *read_port(struct reader *reader, struct slice text)
 {
     uint64_t port;
     if (memchr(text.data, '/', text.len)) return expected_no_path;
-    if (!number_parse_u64(text, &port) || port > UINT16_MAX || (port == 0 && !reader->listen))
+    bool found = is_number(text) ? number_parse_u64(text, &port) : (port = find_service(text)) > 0;
+    if (!found || port > UINT16_MAX || (port == 0 && !reader->listen))
         return reader->listen ? expected_listen_port : expected_port;
     reader->address->port = (uint16_t) port;
     return NULL;
@@ -129,8 +153,8 @@ static const char *read_name(struct reader *reader, struct slice name)
     struct address *address = reader->address;
     struct in_addr ignored;
     if (name.len == 0) {
-        if (!reader->listen) return expected_host;
-        set_host(address, ADDRESS_NAME, name);
+        /* As Go has it: ":11211" is this machine, and to listen, every interface. */
+        set_host(address, ADDRESS_NAME, reader->listen ? name : SLICE("localhost"));
         return NULL;
     }
     if (!is_name(name)) return is_digits_and_dots(name) ? expected_v4 : expected_name;
@@ -214,6 +238,15 @@ static bool is_port_of_unix(struct slice text)
     return number_parse_u64(slice_from(text, strlen("unix:")), &port);
 }
 
+/* "run/memcached.sock", but neither "host:1/", nor "host/", nor "10.0.0.0/8", which are slips. */
+static bool is_relative_path(struct slice text)
+{
+    struct slice rest = text;
+    struct slice first = slice_cut(&rest, '/');
+    if (!rest.data || rest.len == 0 || memchr(first.data, ':', first.len)) return false;
+    return !is_digits_and_dots(first) || slice_is(first, ".") || slice_is(first, "..");
+}
+
 static const char *read_address(struct reader *reader, struct slice text)
 {
     *reader->address = (struct address){.port = reader->default_port};
@@ -224,6 +257,7 @@ static const char *read_address(struct reader *reader, struct slice text)
         return read_path(reader, slice_from(text, strlen("unix:")));
     if (slice_starts(text, "dns+") || slice_starts(text, "dnssrv+")) return expected_no_discovery;
     if (has_scheme(text)) return expected_plain;
+    if (!reader->listen && is_relative_path(text)) return read_path(reader, text);
     if (text.data[0] == '[') return read_bracketed(reader, slice_from(text, 1));
     return read_host_and_port(reader, text);
 }

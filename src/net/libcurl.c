@@ -1,6 +1,7 @@
 #include "net/libcurl.h"
 
 #include "base/container.h"
+#include "net/proxy.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -121,4 +122,41 @@ CURL *libcurl_transfer_new(void)
     if (!easy || set_transport(easy)) return easy;
     libcurl.easy_cleanup(easy);
     return NULL;
+}
+
+/* A part of the URL; NULL without memory. Freed by libcurl. */
+static char *url_part(CURLU *parsed, CURLUPart part)
+{
+    char *text = NULL;
+    return libcurl.url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
+}
+
+/*
+ * libcurl's own reading of the environment is switched off: it knows neither HTTP_PROXY nor Go's rules. A
+ * redirect of a request that goes through a proxy may lead to the loopback, which is reached directly.
+ */
+static bool set_proxy(CURL *easy, const char *scheme, const char *host, const char *port)
+{
+    struct slice name = slice_of(host);
+    if (slice_starts(name, "[")) name = (struct slice){name.data + 1, name.len - 2};
+    const char *proxy = proxy_for(strcasecmp(scheme, "https") == 0, name, slice_of(port));
+    return libcurl.easy_setopt(easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,127.0.0.0/8,::1") == CURLE_OK;
+}
+
+bool libcurl_set_url(CURL *easy, const char *url)
+{
+    CURLU *parsed = libcurl.url();
+    if (!parsed) return false;
+    bool set = libcurl.url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+    char *scheme = set ? url_part(parsed, CURLUPART_SCHEME) : NULL;
+    char *host = set ? url_part(parsed, CURLUPART_HOST) : NULL;
+    char *port = set ? url_part(parsed, CURLUPART_PORT) : NULL;
+    set = scheme && host && port && set_proxy(easy, scheme, host, port) &&
+          libcurl.easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+    libcurl.free(scheme);
+    libcurl.free(host);
+    libcurl.free(port);
+    libcurl.url_cleanup(parsed);
+    return set;
 }

@@ -10,13 +10,14 @@
 #define NET_LIBCURL_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 #define LIBCURL_FUNCTIONS(each)                                                                              \
     each(easy_cleanup) each(easy_getinfo) each(easy_init) each(easy_setopt) each(easy_strerror)              \
         each(global_cleanup) each(global_init) each(multi_add_handle) each(multi_assign) each(multi_cleanup) \
             each(multi_info_read) each(multi_init) each(multi_remove_handle) each(multi_setopt)              \
-                each(multi_socket_action) each(slist_append) each(slist_free_all) each(url)                  \
-                    each(url_cleanup) each(url_set)
+                each(multi_socket_action) each(slist_append) each(slist_free_all) each(free) each(url)       \
+                    each(url_cleanup) each(url_get) each(url_set)
 
 /* libcurl.easy_init() is curl_easy_init(), and so on. */
 struct libcurl {
@@ -42,5 +43,9 @@ const char *libcurl_url_fault(const char *url);
 /* A handle with what all transfers share: http and https alone, HTTP/1.1, certificates verified. The caller's
  * to clean up; NULL when out of memory. */
 CURL *libcurl_transfer_new(void);
+
+/* Sets the URL of a transfer, which has been checked, and the proxy that net/proxy.h has for it. False when out of
+ * memory. */
+bool libcurl_set_url(CURL *easy, const char *url);
 
 #endif

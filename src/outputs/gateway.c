@@ -233,7 +233,7 @@ static bool set_url(CURL *easy, const struct push_config *config)
     buffer_init(&url, PUSH_URL_MAX);
     push_config_url(config, &url);
     buffer_append_char(&url, '\0');
-    bool set = !url.failed && libcurl.easy_setopt(easy, CURLOPT_URL, url.data) == CURLE_OK;
+    bool set = !url.failed && libcurl_set_url(easy, url.data);
     buffer_deinit(&url);
     return set;
 }

@@ -9,7 +9,7 @@
  * dead.
  *
  * Only http and https, HTTP/1.1, no redirects, certificates are always verified. The environment's
- * http_proxy, https_proxy and no_proxy are honoured, as curl does.
+ * HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured (net/proxy.h).
  */
 #ifndef OUTPUTS_GATEWAY_H
 #define OUTPUTS_GATEWAY_H

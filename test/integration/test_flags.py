@@ -1,6 +1,7 @@
 """Flags and arguments that the official exporter takes, and what it does with them."""
 
 import shlex
+import socket
 import subprocess
 
 import pytest
@@ -31,6 +32,24 @@ def test_arguments_from_a_file(exporter, memcached, tmp_path):
     process = run("@/nowhere/flags")
     assert process.code == 1
     assert process.stderr == "memcached_fleet_exporter: @/nowhere/flags: no such file or directory\n"
+
+
+def test_addresses_as_go_takes_them(exporter, memcached):
+    server = memcached()
+    port = server.address.rsplit(":", 1)[1]
+    started = exporter(targets=[f":{port}"])
+    assert started.exposition().value("memcached_up") == "1"
+    assert started.scrape(f":{port}").value("memcached_up") == "1"
+
+
+def test_socket_below_the_working_directory(exporter, tmp_path):
+    (tmp_path / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "run/m.sock"))
+        listener.listen()
+        started = exporter("--memcached.timeout=300ms", targets=["run/m.sock"], cwd=tmp_path)
+        # Nobody answers there, which is another state than that of a path where there is nothing.
+        assert started.exposition().state() == "timeout"
 
 
 def test_metrics_at_the_root(exporter, memcached):

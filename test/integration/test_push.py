@@ -328,6 +328,25 @@ def test_slow_memcached_delays_only_its_own_push(exporter, fake, scripted):
     assert Exposition(there.requests[0][3]).state() == "timeout"
 
 
+# Proxies
+
+def test_push_through_a_proxy(exporter, scripted):
+    proxy = scripted()
+    exporter(*pushing("http://gateway.invalid:9091"), env={"HTTP_PROXY": proxy.url, "NO_PROXY": "other.invalid"})
+    wait_until(lambda: proxy.requests, "a push by way of the proxy")
+    assert proxy.requests[0][1] == "http://gateway.invalid:9091/metrics/job/memcached"
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_loopback_is_never_reached_through_a_proxy(exporter, scripted, tmp_path, variable):
+    proxy, there = scripted(), scripted()
+    password = tmp_path / "password"
+    password.write_text("s3cret")
+    exporter(*pushing(there.url, "--push.username=u", f"--push.password-file={password}"), env={variable: proxy.url})
+    wait_until(lambda: there.requests, "a push to the gateway itself")
+    assert not proxy.requests
+
+
 # Credentials
 
 def test_basic_auth(exporter, scripted, tmp_path):

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "cli/flags.h"
 #include "collectors/fleet.h"
 #include "memcached/stats.h"
 #include "parsed_options.h"
@@ -249,6 +250,26 @@ static void no_label_of_a_family_names_the_target(void **state)
     assert_false(is_taken(SLICE("instance")));
 }
 
+static bool has_label(const struct collector *collector, const char *name)
+{
+    for (size_t n = 0; n < collector->count; n++) {
+        for (struct slice rest = slice_of(collector->families[n]->labels); rest.len;) {
+            if (slice_is(slice_cut(&rest, ','), name)) return true;
+        }
+    }
+    return false;
+}
+
+/* Nor is any label refused without need. */
+static void each_label_that_is_taken_belongs_to_a_family(void **state)
+{
+    (void) state;
+    for (const char *const *name = flag_taken_labels; *name; name++) {
+        if (strcmp(*name, "le") != 0 && !has_label(fleet_collector(), *name))
+            fail_msg("no family has the label %s", *name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +281,7 @@ int main(void)
         cmocka_unit_test(follows_the_official_switch),
         cmocka_unit_test(knows_what_goes_together),
         cmocka_unit_test(no_label_of_a_family_names_the_target),
+        cmocka_unit_test(each_label_that_is_taken_belongs_to_a_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,10 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
+
+#include <sys/mman.h>
+
 #include "collectors/process.h"
 
 #include <fcntl.h>
@@ -146,26 +150,56 @@ static void test_process_of_a_pid_file(void **unused)
     unlink(path);
 }
 
-/* No file, no number, no such process: no samples, and nothing worse. */
-static void test_pid_file_that_says_nothing(void **unused)
+static void expect_samples(const char *path, bool some)
 {
-    static const char *const texts[] = {"", "abc\n", "-5\n", "0\n", "99999999999999999999\n", "4194304999\n"};
-    char path[] = "/tmp/test_process_XXXXXX";
     struct process_walk process;
-    (void) unused;
-    close(mkstemp(path));
-    for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
-        write_pid_file(path, texts[n]);
-        process_walk_pid_file(&process, path);
-        char *text = collect(&process);
-        assert_string_equal(text, "");
-        free(text);
-    }
-    unlink(path);
     process_walk_pid_file(&process, path);
     char *text = collect(&process);
-    assert_string_equal(text, "");
+    assert_int_equal(text[0] != '\0', some);
     free(text);
+}
+
+static unsigned logged(int log, const char *words)
+{
+    char text[8192];
+    unsigned count = 0;
+    ssize_t len = pread(log, text, sizeof(text) - 1, 0);
+    assert_true(len >= 0);
+    text[len] = '\0';
+    for (const char *at = text; (at = strstr(at, words)); at++) count++;
+    return count;
+}
+
+/* No file, no number, no such process: no samples, and each reason is said once, as is the recovery. */
+static void test_pid_file_that_says_nothing(void **unused)
+{
+    static const char *const texts[] = {"abc\n", "-5\n", "0\n", "99999999999999999999\n", "4194304999\n"};
+    char path[] = "/tmp/test_process_XXXXXX", pid[32];
+    int log = memfd_create("log", MFD_CLOEXEC);
+    (void) unused;
+    log_configure(LOG_INFO, LOG_LOGFMT, log);
+    close(mkstemp(path));
+    for (size_t n = 0; n < 2; n++) expect_samples(path, false);
+    assert_int_equal(logged(log, "it cannot be read or is empty"), 1);
+    for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
+        write_pid_file(path, texts[n]);
+        expect_samples(path, false);
+    }
+    assert_int_equal(logged(log, "it does not hold a process id"), 1);
+    /* No process has the largest of all ids. */
+    write_pid_file(path, "2147483647\n");
+    for (size_t n = 0; n < 2; n++) expect_samples(path, false);
+    assert_int_equal(logged(log, "there is no process of that id"), 1);
+    unlink(path);
+    for (size_t n = 0; n < 2; n++) expect_samples(path, false);
+    assert_int_equal(logged(log, "level=warn"), 4);
+    snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
+    write_pid_file(path, pid);
+    for (size_t n = 0; n < 2; n++) expect_samples(path, true);
+    assert_int_equal(logged(log, "the pid file names a process again"), 1);
+    unlink(path);
+    log_configure(LOG_INFO, LOG_LOGFMT, STDERR_FILENO);
+    close(log);
 }
 
 int main(void)
