@@ -15,11 +15,51 @@
 #include "base/container.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+/* What libuv needs while it works for a stream. Most streams rest most of the time, and then have none. */
+struct stream_requests {
+    union {
+        uv_connect_t connect; /* before there is anything to write */
+        uv_write_t write;
+    };
+    uv_shutdown_t shutdown;
+    struct stream *stream;
+};
+
+/* A connection that rests is probed after so long, sooner than most firewalls forget it; then it has so many
+ * times so long to answer. */
+#define KEEP_ALIVE_S       30
+#define KEEP_ALIVE_RETRY_S 5
+#define KEEP_ALIVE_RETRIES 3
 
 void stream_init(struct stream *stream, uv_loop_t *loop)
 {
     *stream = (struct stream){.loop = loop};
     read_budget_ticket_init(&stream->ticket);
+}
+
+struct stream *stream_new(uv_loop_t *loop)
+{
+    struct stream *stream = malloc(sizeof(*stream));
+    if (stream) stream_init(stream, loop);
+    return stream;
+}
+
+static bool has_requests(struct stream *stream)
+{
+    if (stream->requests) return true;
+    stream->requests = malloc(sizeof(*stream->requests));
+    if (stream->requests) stream->requests->stream = stream;
+    return stream->requests;
+}
+
+static void release_requests(struct stream *stream)
+{
+    free(stream->requests);
+    stream->requests = NULL;
 }
 
 /*
@@ -38,21 +78,24 @@ static int open_handle(struct stream *stream, bool local)
 
 static void on_connected(uv_connect_t *request, int status)
 {
-    struct stream *stream = container_of(request, struct stream, connect_request);
+    struct stream *stream = container_of(request, struct stream_requests, connect)->stream;
     if (stream->closing) return;
+    release_requests(stream);
     stream->on_connect(stream, status);
 }
 
 int stream_connect(struct stream *stream, const union endpoint *endpoint, stream_connect_fn on_connect)
 {
     bool local = endpoint->any.sa_family == AF_UNIX;
+    if (!has_requests(stream)) return UV_ENOMEM;
+    uv_connect_t *request = &stream->requests->connect;
     int result = open_handle(stream, local);
     if (result < 0) return result;
     stream->on_connect = on_connect;
-    if (!local) return uv_tcp_connect(&stream->connect_request, &stream->tcp, &endpoint->any, on_connected);
+    if (!local) return uv_tcp_connect(request, &stream->tcp, &endpoint->any, on_connected);
 
     /* Tells of every failure in the callback. */
-    uv_pipe_connect(&stream->connect_request, &stream->pipe, endpoint->local.sun_path, on_connected);
+    uv_pipe_connect(request, &stream->pipe, endpoint->local.sun_path, on_connected);
     return 0;
 }
 
@@ -111,6 +154,39 @@ void stream_share(struct stream *stream, struct read_budget *budget)
     read_budget_ticket_renew(&stream->ticket);
 }
 
+static int descriptor_of(const struct stream *stream)
+{
+    uv_os_fd_t descriptor = -1;
+    uv_fileno(&stream->handle, &descriptor);
+    return descriptor;
+}
+
+void stream_keep_alive(struct stream *stream)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_RETRY_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_RETRIES},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * KEEP_ALIVE_RETRY_S * KEEP_ALIVE_RETRIES},
+    };
+    assert(stream->open && !stream->closing);
+    if (stream->handle.type != UV_TCP) return;
+    for (size_t n = 0; n < ARRAY_LEN(options); n++)
+        setsockopt(descriptor_of(stream), options[n].level, options[n].name, &options[n].value, sizeof(int));
+}
+
+bool stream_is_quiet(const struct stream *stream)
+{
+    char byte;
+    ssize_t n;
+    do n = recv(descriptor_of(stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read)
 {
     assert(stream->open && !stream->closing);
@@ -135,7 +211,7 @@ ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len)
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct stream *stream = container_of(request, struct stream, write_request);
+    struct stream *stream = container_of(request, struct stream_requests, write)->stream;
     stream->writing = false;
     if (stream->closing) return;
     stream->on_write(stream, status);
@@ -144,7 +220,8 @@ static void on_written(uv_write_t *request, int status)
 int stream_write(struct stream *stream, const uv_buf_t *buffers, unsigned count, stream_write_fn on_write)
 {
     assert(stream->open && !stream->closing && !stream->writing);
-    int result = uv_write(&stream->write_request, &stream->stream, buffers, count, on_written);
+    if (!has_requests(stream)) return UV_ENOMEM;
+    int result = uv_write(&stream->requests->write, &stream->stream, buffers, count, on_written);
     if (result < 0) return result;
     stream->on_write = on_write;
     stream->writing = true;
@@ -164,13 +241,15 @@ static void on_shut_down(uv_shutdown_t *request, int status)
 int stream_shutdown(struct stream *stream)
 {
     assert(stream->open && !stream->closing);
-    return uv_shutdown(&stream->shutdown_request, &stream->stream, on_shut_down);
+    if (!has_requests(stream)) return UV_ENOMEM;
+    return uv_shutdown(&stream->requests->shutdown, &stream->stream, on_shut_down);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct stream *stream = container_of(handle, struct stream, handle);
     stream->open = false;
+    release_requests(stream);
     stream->on_close(stream);
 }
 
@@ -184,4 +263,14 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
     stream->closing = true;
     stream->on_close = on_close;
     uv_close(&stream->handle, on_closed);
+}
+
+static void on_disposed(struct stream *stream)
+{
+    free(stream);
+}
+
+void stream_dispose(struct stream *stream)
+{
+    if (stream) stream_close(stream, on_disposed);
 }

@@ -52,10 +52,8 @@ struct stream {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     };
-    uv_connect_t connect_request;
-    uv_write_t write_request;
-    uv_shutdown_t shutdown_request;
-    struct read_budget *budget; /* of reading; borrowed; NULL for none */
+    struct stream_requests *requests; /* owned; NULL while none of them is in use */
+    struct read_budget *budget;       /* of reading; borrowed; NULL for none */
     struct read_budget_ticket ticket;
     stream_connect_fn on_connect;
     stream_lend_fn on_lend;
@@ -70,6 +68,12 @@ struct stream {
 /* Sets the fields; touches no loop. */
 void stream_init(struct stream *stream, uv_loop_t *loop);
 
+/* An initialised stream that stream_dispose frees; NULL when out of memory. */
+struct stream *stream_new(uv_loop_t *loop);
+
+/* Closes a stream of stream_new, and frees it from the loop. No callback runs any more. NULL is taken. */
+void stream_dispose(struct stream *stream);
+
 /* Connects; Nagle's delay is off on TCP. */
 int stream_connect(struct stream *stream, const union endpoint *endpoint, stream_connect_fn on_connect);
 
@@ -82,6 +86,15 @@ int stream_accept(struct stream *stream, uv_stream_t *listener);
 /* From now on shares a budget with other streams, until stream_init, and has a new share of it. To be called
  * before stream_read, and later when an answer of another size is due. */
 void stream_share(struct stream *stream, struct read_budget *budget);
+
+/*
+ * For a connection that will rest: lets the kernel find out when the peer is gone, or forgotten by what is
+ * between. Does nothing on a unix socket.
+ */
+void stream_keep_alive(struct stream *stream);
+
+/* Whether nothing waits to be read, not even the end; to be called where nothing is expected. */
+bool stream_is_quiet(const struct stream *stream);
 
 /* Reads until stream_read_stop, an error or the end. */
 int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on_read);
