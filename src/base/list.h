@@ -48,6 +48,15 @@ static inline void list_append(struct list *list, struct link *link)
     list->head.previous = link;
 }
 
+/* Puts a link that is in no list behind another one, or behind the head. */
+static inline void link_insert(struct link *before, struct link *link)
+{
+    link->previous = before;
+    link->next = before->next;
+    before->next->previous = link;
+    before->next = link;
+}
+
 static inline void link_remove(struct link *link)
 {
     link->previous->next = link->next;

@@ -1,15 +1,11 @@
 /*
- * The happy path: elasticache_ask -> (the dialer) -> on_dialed: send_command -> on_written -> on_read ... ->
- * hang_up -> on_hung_up: tell. A server that does not know the first command is sent the second one on the
- * same connection.
+ * The happy path: elasticache_ask -> (the dialer) -> on_dialed -> send_command -> on_written -> on_read ... -> end
+ *
+ * A server that does not know the first command is sent the second one on the same connection.
  *
  * What can go wrong: no connection (the dialer says why); the connection ends, or the reply is none (what was
  * found is said); nothing happens (on_deadline, which holds for the whole); the version is an old one. Every
- * way from a connected stream leads through hang_up, and the owner is told when the stream is closed, so that
- * the next question finds it free.
- *
- * Closing ends a question likewise; on_gone then tells nobody, and when the timer is closed too, all is
- * freed.
+ * question ends in end, which tells the owner. Closing ends a question without that.
  */
 #include "discovery/elasticache.h"
 
@@ -30,17 +26,18 @@
 
 #define ERROR_MAX 1024
 
-enum phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING, PHASE_ENDING };
+enum phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING };
 
 struct elasticache {
     struct discoverer discoverer;
     uv_loop_t *loop;                       /* borrowed */
     const struct discovery_config *config; /* borrowed */
     uint64_t timeout_ms, refresh_ms;
-    struct stream stream;
-    struct dialer dialer;
+    struct dial_plan dial;
+    struct dial_record record;
+    struct dialer *dialer; /* while it dials */
+    struct stream *stream; /* while it talks; owned */
     uv_timer_t deadline;
-    unsigned parts; /* once it is being closed: deadline and stream, until they are */
 
     /* The question that is under way. */
     enum phase phase;
@@ -82,49 +79,23 @@ static void tell(struct elasticache *elasticache)
     elasticache->discoverer.on_done(&elasticache->discoverer, &answer);
 }
 
-static void on_part_closed(struct elasticache *elasticache)
+/* Ends the question that is under way, if there is one. */
+static void hang_up(struct elasticache *elasticache)
 {
-    if (--elasticache->parts > 0) return;
-    elasticache->discoverer.on_close(&elasticache->discoverer);
-    results_deinit(&elasticache->found);
-    free(elasticache);
-}
-
-/* The stream is closed. */
-static void on_gone(struct elasticache *elasticache)
-{
+    if (elasticache->dialer) dialer_cancel(elasticache->dialer, true);
+    elasticache->dialer = NULL;
+    stream_dispose(elasticache->stream);
+    elasticache->stream = NULL;
     elasticache->phase = PHASE_IDLE;
     free(elasticache->reply);
     elasticache->reply = NULL;
-    if (elasticache->parts)
-        on_part_closed(elasticache);
-    else
-        tell(elasticache);
 }
 
-static void on_hung_up(struct stream *stream)
-{
-    on_gone(container_of(stream, struct elasticache, stream));
-}
-
-static void on_cancelled(struct dialer *dialer)
-{
-    on_gone(container_of(dialer, struct elasticache, dialer));
-}
-
-static void hang_up(struct elasticache *elasticache)
-{
-    elasticache->phase = PHASE_ENDING;
-    stream_close(&elasticache->stream, on_hung_up);
-}
-
-/* Ends what is under way, unless it is ending already; on_gone follows. */
+/* The question is over: its owner may ask the next one at once. */
 static void end(struct elasticache *elasticache)
 {
-    if (elasticache->phase == PHASE_TALKING) hang_up(elasticache);
-    if (elasticache->phase != PHASE_DIALING) return;
-    elasticache->phase = PHASE_ENDING;
-    dialer_cancel(&elasticache->dialer, on_cancelled);
+    hang_up(elasticache);
+    tell(elasticache);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -135,10 +106,11 @@ static void on_deadline(uv_timer_t *timer)
         [DIALER_RESOLVING] = "while its name was looked up",
         [DIALER_QUEUED] = "while it waited for other connections",
         [DIALER_CONNECTING] = "while it was connected to",
+        [DIALER_FULL] = "while its queue of connections was full",
     };
     char why[ERROR_MAX];
     snprintf(why, sizeof(why), "no answer within %" PRIu64 " ms, %s", elasticache->timeout_ms,
-             doings[elasticache->dialer.phase]);
+             doings[dialer_phase(elasticache->dialer)]);
     fail(elasticache, why);
     end(elasticache);
 }
@@ -203,7 +175,7 @@ static void take(struct elasticache *elasticache, const struct cluster *cluster)
 static void give_up(struct elasticache *elasticache, const char *why)
 {
     fail(elasticache, why);
-    hang_up(elasticache);
+    end(elasticache);
 }
 
 static void on_written(struct stream *stream, int status);
@@ -214,7 +186,7 @@ static void send_command(struct elasticache *elasticache, size_t command)
     uv_buf_t bytes = uv_buf_init((char *) (uintptr_t) text.data, (unsigned) text.len);
     elasticache->command = command;
     elasticache->reply_len = 0;
-    int status = stream_write(&elasticache->stream, &bytes, 1, on_written);
+    int status = stream_write(elasticache->stream, &bytes, 1, on_written);
     if (status < 0) give_up(elasticache, uv_strerror(status));
 }
 
@@ -223,14 +195,14 @@ static void on_read(struct stream *stream, ssize_t n);
 
 static void on_written(struct stream *stream, int status)
 {
-    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    struct elasticache *elasticache = stream->context;
     if (status == 0) status = stream_read(stream, on_lend, on_read);
     if (status < 0) give_up(elasticache, uv_strerror(status));
 }
 
 static uv_buf_t on_lend(struct stream *stream)
 {
-    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    struct elasticache *elasticache = stream->context;
     return uv_buf_init(elasticache->reply + elasticache->reply_len,
                        (unsigned) (REPLY_SIZE - elasticache->reply_len));
 }
@@ -243,7 +215,7 @@ static void try_next_command(struct elasticache *elasticache)
                 "expected a configuration endpoint, found a server without \"config get cluster\"");
         return;
     }
-    stream_read_stop(&elasticache->stream);
+    stream_read_stop(elasticache->stream);
     send_command(elasticache, elasticache->command + 1);
 }
 
@@ -256,7 +228,7 @@ static void read_reply(struct elasticache *elasticache)
     switch (cluster_read(&cluster, (struct slice){elasticache->reply, elasticache->reply_len}, &why)) {
     case CLUSTER_WHOLE:
         take(elasticache, &cluster);
-        hang_up(elasticache);
+        end(elasticache);
         break;
     case CLUSTER_PART:
         if (elasticache->reply_len == REPLY_SIZE) give_up(elasticache, "expected a reply of at most 64 KiB");
@@ -274,7 +246,7 @@ static void read_reply(struct elasticache *elasticache)
 
 static void on_read(struct stream *stream, ssize_t n)
 {
-    struct elasticache *elasticache = container_of(stream, struct elasticache, stream);
+    struct elasticache *elasticache = stream->context;
     if (n == UV_EOF) {
         give_up(elasticache, elasticache->reply_len ? "the connection ended within the reply"
                                                     : "the connection ended without a reply");
@@ -288,16 +260,17 @@ static void on_read(struct stream *stream, ssize_t n)
 
 /* --- The question --- */
 
-/* After a failure the dialer has closed the stream. */
-static void on_dialed(struct dialer *dialer, int status, const char *why)
+static void on_dialed(void *context, struct stream *stream, int status, const char *why)
 {
-    struct elasticache *elasticache = container_of(dialer, struct elasticache, dialer);
+    struct elasticache *elasticache = context;
+    elasticache->phase = PHASE_TALKING;
+    elasticache->dialer = NULL;
     if (status < 0) {
-        fail(elasticache, why);
-        on_gone(elasticache);
+        give_up(elasticache, why);
         return;
     }
-    elasticache->phase = PHASE_TALKING;
+    elasticache->stream = stream;
+    stream->context = elasticache;
     send_command(elasticache, 0);
 }
 
@@ -309,8 +282,12 @@ static int elasticache_ask(struct discoverer *discoverer)
     elasticache->reply = malloc(REPLY_SIZE);
     if (!elasticache->reply) return UV_ENOMEM;
     elasticache->phase = PHASE_DIALING;
+    int status = dialer_start(&elasticache->dialer, &elasticache->dial, on_dialed, elasticache);
+    if (status < 0) {
+        hang_up(elasticache);
+        return status;
+    }
     uv_timer_start(&elasticache->deadline, on_deadline, elasticache->timeout_ms, 0);
-    dialer_start(&elasticache->dialer, on_dialed);
     return 0;
 }
 
@@ -318,15 +295,17 @@ static int elasticache_ask(struct discoverer *discoverer)
 
 static void on_deadline_closed(uv_handle_t *handle)
 {
-    on_part_closed(container_of((uv_timer_t *) handle, struct elasticache, deadline));
+    struct elasticache *elasticache = container_of((uv_timer_t *) handle, struct elasticache, deadline);
+    elasticache->discoverer.on_close(&elasticache->discoverer);
+    results_deinit(&elasticache->found);
+    free(elasticache);
 }
 
 static void elasticache_close(struct discoverer *discoverer)
 {
     struct elasticache *elasticache = container_of(discoverer, struct elasticache, discoverer);
-    elasticache->parts = elasticache->phase == PHASE_IDLE ? 1 : 2;
+    hang_up(elasticache);
     uv_close((uv_handle_t *) &elasticache->deadline, on_deadline_closed);
-    end(elasticache);
 }
 
 static const struct discoverer_kind kind = {
@@ -351,9 +330,14 @@ int elasticache_new(struct discoverer **discoverer, const struct discovery_servi
     elasticache->timeout_ms = config->elasticache.timeout_ms;
     if (elasticache->timeout_ms == 0) elasticache->timeout_ms = ELASTICACHE_TIMEOUT_MS;
     elasticache->refresh_ms = config->refresh_ms ? config->refresh_ms : DEFAULT_REFRESH_MS;
-    stream_init(&elasticache->stream, services->loop);
-    dialer_init(&elasticache->dialer, services->loop, services->resolver, services->limiter,
-                &config->elasticache.endpoint, &elasticache->stream);
+    elasticache->dial = (struct dial_plan){
+        .loop = services->loop,
+        .resolver = services->resolver,
+        .limiter = services->limiter,
+        .address = &config->elasticache.endpoint,
+        .record = &elasticache->record,
+        .time_ms = elasticache->timeout_ms,
+    };
     uv_timer_init(services->loop, &elasticache->deadline);
     *discoverer = &elasticache->discoverer;
     return 0;

@@ -1,17 +1,16 @@
 /*
  * The happy path of a poll, on a new connection and on a kept one:
  *
- *     poll_start -> dial -> on_dialed -> ask -> on_read* -> take_input -> go_on -> complete -> report
- *     poll_start ----------------------> ask -> on_read* -> take_input -> go_on -> complete -> report
- *
- * What is asked and what the answers say is the session's; when its first requests are answered, go_on
- * sends the second ones, if there are any.
+ *     poll_start -> client_begin -> dial -> on_dialed -> ask -> (the channel) -> client_answered -> report
+ *     poll_start -> client_begin ----------------------> ask -> (the channel) -> client_answered -> report
  *
  * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
- * many; everybody gives up. A poll that fails closes its connection first and reports from after_close, so
- * that the next poll, which may be asked for in that very report, finds the stream free. A kept connection
- * that ends before the first byte of an answer was dead all along: the poll dials once more. When the `stats`
- * reply is whole, what fails afterwards costs the commands that are missing, not the target.
+ * many; everybody gives up. A kept connection that ends before the first byte of an answer was dead all along:
+ * the poll dials once more. One that says nothing for a while may be dead too (on_stall): a fresh one is asked
+ * beside it, and the first whole answer wins. When the `stats` reply is whole, what fails afterwards costs the
+ * commands that are missing, not the target.
+ *
+ * A connection that is of no more use closes by itself, so that the client is free for the next poll at once.
  */
 #include "memcached/client.h"
 
@@ -25,11 +24,86 @@
 /* To sort a line by its name takes as long as to read so many bytes. */
 #define SORT_COST 64
 
-static void on_dialed(struct dialer *dialer, int status, const char *why);
-static uv_buf_t on_lend(struct stream *stream);
-static void on_read(struct stream *stream, ssize_t n);
-static void on_written(struct stream *stream, int status);
-static void on_closed(struct stream *stream);
+/* --- Channels --- */
+
+struct channel *client_channel(const struct client *client, const struct stream *stream)
+{
+    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
+        struct channel *channel = client->channels[n];
+        if (channel && channel->stream == stream) return channel;
+    }
+    return NULL;
+}
+
+static struct channel *other_channel(const struct client *client, const struct channel *channel)
+{
+    return client->channels[client->channels[0] == channel];
+}
+
+bool client_is_queued(const struct client *client)
+{
+    return client_phase(client) == CLIENT_DIALING && dialer_phase(client->dialer) == DIALER_QUEUED;
+}
+
+uint64_t client_began_ns(const struct client *client)
+{
+    bool dialing = client_phase(client) == CLIENT_DIALING;
+    uint64_t admitted_ns = dialing ? dialer_admitted_ns(client->dialer) : client->admitted_ns;
+    return admitted_ns > client->started_ns ? admitted_ns : client->started_ns;
+}
+
+size_t client_received(const struct client *client)
+{
+    size_t received = 0;
+    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++)
+        received += client->channels[n] ? client->channels[n]->received : 0;
+    return received;
+}
+
+bool client_has_unread(const struct client *client)
+{
+    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
+        const struct channel *channel = client->channels[n];
+        if (channel && link_is_linked(&channel->stream->ticket.link)) return true;
+    }
+    return false;
+}
+
+static void take_off(struct client *client, const struct channel *channel)
+{
+    client->channels[client->channels[0] != channel] = NULL;
+}
+
+static void drop_channel(struct client *client, struct channel *channel)
+{
+    if (!channel) return;
+    take_off(client, channel);
+    client->shared->counts.open--;
+    channel_free(channel);
+}
+
+static void drop_kept(struct client *client)
+{
+    if (!client->kept) return;
+    client->shared->counts.open--;
+    stream_dispose(client->kept);
+    client->kept = NULL;
+}
+
+/* `late`: there was no connection in time. */
+static void drop_dialer(struct client *client, bool late)
+{
+    if (client->dialer) dialer_cancel(client->dialer, late);
+    client->dialer = NULL;
+}
+
+/* From now on the poll has the snapshot of this channel, if it has none of a better one. */
+static void use_snapshot(struct client *client, const struct channel *channel)
+{
+    if (client->snapshot == channel->snapshot) return;
+    snapshot_release(client->snapshot);
+    client->snapshot = snapshot_hold(channel->snapshot);
+}
 
 /* --- The end of a poll --- */
 
@@ -40,14 +114,16 @@ void client_judge(struct client *client, enum target_state state, const char *er
     snapshot_judge(client->snapshot, state, error);
 }
 
-/* Takes the poll off the client, finishes its snapshot and passes it to those who wait. */
-static void report(struct client *client)
+/* Ends what is under way, takes the poll off the client, finishes its snapshot and passes it to those who wait. */
+static void report(struct client *client, bool late)
 {
     struct snapshot *snapshot = client->snapshot;
+    drop_channel(client, client->channels[0]);
+    drop_channel(client, client->channels[1]);
+    drop_dialer(client, late);
     client->snapshot = NULL;
     client->judged = false;
     client->used_ns = uv_hrtime();
-    buffer_deinit(&client->rest);
 
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
@@ -58,248 +134,218 @@ static void report(struct client *client)
     snapshot_release(snapshot);
 }
 
-static void close_connection(struct client *client)
-{
-    client->phase = CLIENT_CLOSING;
-    stream_close(&client->stream, on_closed);
-}
-
-/* The poll can get no more; it is reported when its connection is closed. */
 static void fail(struct client *client, enum target_state state, const char *error)
 {
     client_judge(client, state, error);
-    close_connection(client);
+    report(client, false);
 }
 
 /* --- The beginning of a poll --- */
 
-static void dial(struct client *client)
+struct snapshot *client_new_snapshot(const struct client *client, unsigned commands)
 {
-    client->phase = CLIENT_DIALING;
-    client->snapshot->reused = false;
-    dialer_start(&client->dialer, on_dialed);
+    const struct client_shared *shared = client->shared;
+    struct snapshot *snapshot =
+        snapshot_new(commands & commands_harmless(), shared->max_reply, shared->max_prefixes);
+    if (snapshot) snapshot_join(snapshot, shared->memory);
+    return snapshot;
 }
 
-/* The connection has ended under a poll. One that was kept and has not answered yet gets a second chance. */
-static void lose_connection(struct client *client, int status)
+/* Takes the stream over. 0, or a negative code: then it is gone. */
+static int ask(struct client *client, struct stream *stream, struct snapshot *snapshot)
+{
+    struct channel *channel = channel_new(client, stream, snapshot);
+    if (!channel) {
+        client->shared->counts.open--;
+        return UV_ENOMEM;
+    }
+    if (!client->channels[0]) client->asked_ns = uv_hrtime();
+    client->channels[client->channels[0] != NULL] = channel;
+    int result = channel_ask(channel, client->commands);
+    if (result < 0) drop_channel(client, channel);
+    return result;
+}
+
+static void fail_to_ask(struct client *client, int status)
 {
     char error[TARGET_ERROR_MAX];
-    dialer_distrust(&client->dialer);
-    if (client->snapshot->reused && client->received == 0) {
-        close_connection(client);
+    fail(client, target_state_of_end(status, 0, error), error);
+}
+
+/* The poll has no connection, or only one that says nothing: that gets company. */
+static void on_dialed(void *context, struct stream *stream, int status, const char *why)
+{
+    struct client *client = context;
+    bool alone = !client->channels[0];
+    if (alone) client->admitted_ns = dialer_admitted_ns(client->dialer);
+    client->dialer = NULL;
+    if (status < 0) {
+        if (alone) fail(client, target_state_of_failure(status), why);
         return;
     }
-    fail(client, target_state_of_end(status, client->received, error), error);
-}
-
-/*
- * Sends the next requests of the session. The kernel takes so few bytes at once, nearly always. That
- * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
- * would be there before the write is known to be over.
- */
-static void send_requests(struct client *client)
-{
-    size_t len = session_ask(&client->session, client->request);
-    ssize_t written = stream_write_now(&client->stream, client->request, len);
-    int result = written < 0 ? (int) written : 0;
-    if (result == 0 && (size_t) written < len) {
-        uv_buf_t rest = uv_buf_init(client->request + written, (unsigned) (len - (size_t) written));
-        result = stream_write(&client->stream, &rest, 1, on_written);
+    client->shared->counts.opened++;
+    client->shared->counts.open++;
+    if (client->shared->keep) stream_keep_alive(stream);
+    struct snapshot *snapshot =
+        alone ? snapshot_hold(client->snapshot) : client_new_snapshot(client, client->commands);
+    status = UV_ENOMEM;
+    if (snapshot) {
+        status = ask(client, stream, snapshot);
+    } else {
+        client->shared->counts.open--;
+        stream_dispose(stream);
     }
-    if (result < 0)
-        lose_connection(client, result);
-    else
-        client->shared->counts.bytes_written += len;
+    snapshot_release(snapshot);
+    if (status < 0 && alone) fail_to_ask(client, status);
 }
 
-static void ask(struct client *client)
+static int dial(struct client *client)
 {
-    client->phase = CLIENT_ASKING;
-    client->asked_ns = uv_hrtime();
-    session_init(&client->session, client->snapshot, client->commands);
-    stream_share(&client->stream, &client->shared->budget);
-    int result = client->snapshot->reused ? 0 : stream_read(&client->stream, on_lend, on_read);
-    if (result < 0)
-        lose_connection(client, result);
-    else
-        send_requests(client);
+    struct client_shared *shared = client->shared;
+    struct dial_plan plan = {
+        .loop = shared->loop,
+        .resolver = shared->resolver,
+        .limiter = &shared->limiter,
+        .address = &client->address,
+        .policy = client->key.profile->policy,
+        .record = &client->record,
+        .time_ms = client->key.profile->timeout_ms,
+    };
+    return dialer_start(&client->dialer, &plan, on_dialed, client);
 }
 
-static void on_dialed(struct dialer *dialer, int status, const char *why)
+/* Again, on a new connection. */
+static void begin_anew(struct client *client)
 {
-    struct client *client = container_of(dialer, struct client, dialer);
-    if (status == 0) {
-        client->shared->counts.opened++;
-        client->shared->counts.open++;
-        client->connected = true;
-        ask(client);
-        return;
-    }
-    client->phase = CLIENT_IDLE;
-    client_judge(client, target_state_of_failure(status), why);
-    report(client);
+    client->snapshot->reused = false;
+    int result = dial(client);
+    if (result < 0) fail(client, TARGET_UNREACHABLE, uv_strerror(result));
 }
 
-void client_begin(struct client *client)
+/* How long a kept connection may say nothing. */
+static uint64_t patience_ms(const struct client *client)
+{
+    uint64_t third_ms = client->key.profile->timeout_ms / 3;
+    return third_ms < CLIENT_STALL_MS ? third_ms : CLIENT_STALL_MS;
+}
+
+/* Asks on the kept connection, if that is still good: bytes that wait in it belong to nothing that was asked. */
+static bool ask_kept(struct client *client)
+{
+    struct stream *stream = client->kept;
+    if (stream && !stream_is_quiet(stream)) drop_kept(client);
+    if (!client->kept) return false;
+    client->kept = NULL;
+    client->snapshot->reused = true;
+    client->shared->counts.reused++;
+    dialer_refresh(client->shared->resolver, &client->address);
+    if (ask(client, stream, client->snapshot) < 0) return false;
+    stall_watch(&client->shared->stall, client->channels[0], patience_ms(client));
+    return true;
+}
+
+int client_begin(struct client *client)
 {
     client->started_ns = uv_hrtime();
-    client->received = 0;
+    client->admitted_ns = 0;
     client->given_up = client->restarted = false;
-    if (client->phase == CLIENT_IDLE) {
-        dial(client);
-    } else if (client->phase == CLIENT_KEPT) {
-        client->snapshot->reused = true;
-        dialer_refresh(&client->dialer);
-        client->shared->counts.reused++;
-        ask(client);
-    }
+    if (ask_kept(client)) return 0;
+    client->snapshot->reused = false;
+    return dial(client);
 }
 
-/* --- Reading --- */
+/* --- What becomes of channels --- */
 
-/*
- * Every reply is in. Not kept is a connection with more bytes, since they would answer the next poll, and one to an
- * address that the name has no longer.
- */
-static void complete(struct client *client, bool clean)
+/* Bytes that nobody has read yet are an answer. Without memory for a dial the silent one has to do. */
+static void on_stall(struct channel *channel)
 {
+    struct client *client = channel->client;
+    if (stream_is_quiet(channel->stream) && dial(client) == 0) client->shared->counts.stalled++;
+}
+
+void client_heard(struct client *client, struct channel *channel)
+{
+    const struct channel *other = other_channel(client, channel);
+    link_remove(&channel->link);
+    drop_dialer(client, false);
+    if (!other || other->received == 0) use_snapshot(client, channel);
+}
+
+void client_answered(struct client *client, struct channel *channel, bool clean)
+{
+    use_snapshot(client, channel);
     client_judge(client, TARGET_PROTOCOL_ERROR, "");
-    if (client->shared->keep && clean && !client->stream.writing && !dialer_has_moved(&client->dialer)) {
-        client->phase = CLIENT_KEPT;
-        report(client);
-    } else {
-        close_connection(client);
+    bool moved = dialer_has_moved(client->shared->resolver, &client->address, &client->record);
+    if (client->shared->keep && clean && !moved) {
+        take_off(client, channel);
+        client->kept = channel_keep(channel);
     }
+    report(client, false);
 }
 
-/* What was asked so far is answered. The requests that may follow wait for the write before them. */
-static void go_on(struct client *client, bool clean)
+/* Drops the channel if the poll can go on by another one. */
+static bool leave_to_other(struct client *client, struct channel *channel)
 {
-    if (!clean || !session_has_more(&client->session))
-        complete(client, clean);
-    else if (!client->stream.writing)
-        send_requests(client);
+    struct channel *other = other_channel(client, channel);
+    if (!other && !client->dialer) return false;
+    if (other) use_snapshot(client, other);
+    drop_channel(client, channel);
+    return true;
 }
 
-static void keep_rest(struct client *client, struct slice rest)
+void client_lost(struct client *client, struct channel *channel, int status)
 {
-    buffer_clear(&client->rest);
-    buffer_append_slice(&client->rest, rest);
-    if (client->rest.failed) fail(client, TARGET_PROTOCOL_ERROR, "no memory for the answer");
-}
-
-static void take_input(struct client *client, struct slice input)
-{
-    enum session_status status = session_take(&client->session, &input);
-    if (!snapshot_count_memory(client->snapshot)) {
-        fail(client, TARGET_OVERLOADED, "");
+    char error[TARGET_ERROR_MAX];
+    dialer_distrust(client->shared->resolver, &client->address);
+    if (leave_to_other(client, channel)) return;
+    if (channel->snapshot->reused && channel->received == 0) {
+        drop_channel(client, channel);
+        begin_anew(client);
         return;
     }
-    switch (status) {
-    case SESSION_FAILED:
-        fail(client, client->session.failure, client->session.error);
-        break;
-    case SESSION_PAUSES:
-        buffer_clear(&client->rest);
-        go_on(client, input.len == 0);
-        break;
-    case SESSION_WAITS:
-        if (client->received > client->shared->max_reply)
-            fail(client, TARGET_PROTOCOL_ERROR, "the answer is larger than --memcached.max-reply");
-        else
-            keep_rest(client, input);
-        break;
-    }
+    fail(client, target_state_of_end(status, channel->received, error), error);
 }
 
-/* All clients share one memory, since libuv reads into it and calls on_read before it lends again. */
-static uv_buf_t on_lend(struct stream *stream)
+void client_failed(struct client *client, struct channel *channel, enum target_state state, const char *error)
 {
-    struct client *client = container_of(stream, struct client, stream);
-    char *bytes = client->shared->read_buffer;
-    size_t rest = client->rest.len;
-    if (rest) memcpy(bytes, client->rest.data, rest);
-    return uv_buf_init(bytes + rest, (unsigned) (CLIENT_READ_SIZE - rest));
+    if (!leave_to_other(client, channel)) fail(client, state, error);
 }
 
-static void on_read(struct stream *stream, ssize_t n)
+void client_unasked(struct client *client)
 {
-    struct client *client = container_of(stream, struct client, stream);
-    if (client->phase == CLIENT_KEPT) {
-        /* It ended, or the server speaks unasked: either way it is of no more use. */
-        dialer_distrust(&client->dialer);
-        close_connection(client);
-    } else if (n < 0) {
-        lose_connection(client, (int) n);
-    } else {
-        client->received += (size_t) n;
-        client->shared->counts.bytes_read += (uint64_t) n;
-        take_input(client, (struct slice){client->shared->read_buffer, client->rest.len + (size_t) n});
-    }
+    dialer_distrust(client->shared->resolver, &client->address);
+    drop_kept(client);
 }
 
-static void on_written(struct stream *stream, int status)
+/* --- For polls --- */
+
+enum client_phase client_phase(const struct client *client)
 {
-    struct client *client = container_of(stream, struct client, stream);
-    if (client->phase != CLIENT_ASKING) return;
-    if (status < 0)
-        lose_connection(client, status);
-    else if (session_status(&client->session) == SESSION_PAUSES)
-        go_on(client, true);
+    if (client->channels[0] || client->channels[1]) return CLIENT_ASKING;
+    if (client->dialer) return CLIENT_DIALING;
+    return client->kept ? CLIENT_KEPT : CLIENT_IDLE;
 }
 
-/* --- Closing --- */
-
-void client_free(struct client *client)
+void client_restart(struct client *client)
 {
-    profile_release(client->key.profile);
-    free(client->key.name);
-    free(client);
-}
-
-static void after_close(struct client *client)
-{
-    client->phase = CLIENT_IDLE;
-    if (client->snapshot && client->judged) {
-        report(client);
-    } else if (client->snapshot) {
-        dial(client);
-    } else if (client->on_close) {
-        client->on_close(client);
-        client_free(client);
-    }
-}
-
-static void on_closed(struct stream *stream)
-{
-    struct client *client = container_of(stream, struct client, stream);
-    if (client->connected) client->shared->counts.open--;
-    client->connected = false;
-    after_close(client);
-}
-
-static void on_cancelled(struct dialer *dialer)
-{
-    after_close(container_of(dialer, struct client, dialer));
-}
-
-void client_disconnect(struct client *client)
-{
-    if (client->phase == CLIENT_ASKING) {
-        close_connection(client);
-    } else if (client->phase == CLIENT_DIALING) {
-        client->phase = CLIENT_CLOSING;
-        dialer_cancel(&client->dialer, on_cancelled);
-    }
+    drop_channel(client, client->channels[0]);
+    drop_channel(client, client->channels[1]);
+    drop_dialer(client, true);
+    begin_anew(client);
 }
 
 void client_abandon(struct client *client)
 {
-    report(client);
-    client_disconnect(client);
+    report(client, true);
 }
 
 /* --- Life --- */
+
+void client_shared_init(struct client_shared *shared, uv_loop_t *loop)
+{
+    shared->loop = loop;
+    stall_init(&shared->stall, loop, on_stall);
+}
 
 struct client *client_new(struct client_shared *shared, const struct address *address,
                           struct profile *profile)
@@ -314,34 +360,24 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     client->shared = shared;
     client->address = *address;
     client->key = (struct client_key){name, profile_hold(profile)};
-    buffer_init(&client->rest, REPLY_LINE_MAX);
-    stream_init(&client->stream, shared->loop);
-    dialer_init(&client->dialer, shared->loop, shared->resolver, &shared->limiter, &client->address,
-                &client->stream);
-    client->dialer.policy = profile->policy;
     list_init(&client->polls);
     list_init(&client->next_polls);
     link_init(&client->link);
     return client;
 }
 
-bool client_is_idle(const struct client *client)
-{
-    return client->phase == CLIENT_IDLE;
-}
-
 bool client_close_unused(struct client *client, uint64_t before_ns)
 {
-    bool unused = client->phase == CLIENT_KEPT && client->used_ns < before_ns;
-    if (unused) close_connection(client);
+    bool unused = client->kept && client->used_ns < before_ns;
+    if (unused) drop_kept(client);
     return unused;
 }
 
-void client_close(struct client *client, client_close_fn on_close)
+void client_free(struct client *client)
 {
-    assert(!client->snapshot && !client->on_close);
-    client->on_close = on_close;
-    /* The close of a stream that is not open calls back all the same. */
-    if (client->phase == CLIENT_IDLE) stream_init(&client->stream, client->shared->loop);
-    if (client->phase != CLIENT_CLOSING) close_connection(client);
+    assert(!client->snapshot);
+    drop_kept(client);
+    profile_release(client->key.profile);
+    free(client->key.name);
+    free(client);
 }

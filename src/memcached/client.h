@@ -1,5 +1,6 @@
 /*
- * One memcached server: a connection that is kept, and at most one poll under way.
+ * One memcached server: a connection that is kept, and at most one poll under way. An idle client is small:
+ * what a poll needs comes and goes with it.
  *
  * A poll asks a set of stats commands and reads their replies in order, and ends in a snapshot. poll.h says
  * how it is asked for, and who shares it.
@@ -8,9 +9,10 @@
 #define MEMCACHED_CLIENT_H
 
 #include "base/list.h"
+#include "memcached/channel.h"
 #include "memcached/profile.h"
-#include "memcached/session.h"
 #include "memcached/snapshot.h"
+#include "memcached/stall.h"
 #include "net/address.h"
 #include "net/dialer.h"
 #include "net/read_budget.h"
@@ -24,12 +26,17 @@
  * over. */
 #define CLIENT_READ_SIZE (64 * 1024)
 
+/* A kept connection may say nothing for a third of the poll's time, and at most for so long, before a fresh one
+ * is dialled beside it. */
+#define CLIENT_STALL_MS 200
+
 /* What the clients of a fleet have done since the start. */
 struct client_counts {
     uint64_t opened;    /* connections that were made */
     uint64_t open;      /* connections now */
     uint64_t reused;    /* polls that used a kept connection */
     uint64_t coalesced; /* polls that joined one under way */
+    uint64_t stalled;   /* kept connections that said nothing, so that another was dialled beside them */
     uint64_t bytes_read, bytes_written;
 };
 
@@ -43,7 +50,8 @@ struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
     struct limiter limiter;
-    struct read_budget budget;  /* of all of them */
+    struct read_budget budget; /* of all of them */
+    struct stall stall;
     size_t max_reply;           /* bytes that a server may send in one poll */
     size_t max_prefixes;        /* key prefixes that are told apart */
     struct memory_pool *memory; /* of all snapshots; held; or NULL */
@@ -59,10 +67,7 @@ enum client_phase {
     CLIENT_DIALING, /* a poll waits for a connection */
     CLIENT_ASKING,  /* a poll is under way */
     CLIENT_KEPT,    /* no poll; the connection is kept */
-    CLIENT_CLOSING, /* the connection is being closed; a poll may wait for it */
 };
-
-typedef void (*client_close_fn)(struct client *client);
 
 /* Under which a fleet finds a client; profiles that make the same connections are equal. */
 struct client_key {
@@ -74,62 +79,93 @@ struct client {
     struct client_shared *shared; /* borrowed */
     struct address address;
     struct client_key key; /* owned; the profile is held */
-    enum client_phase phase;
-    struct stream stream;
-    struct dialer dialer;
+    struct dial_record record;
+    struct stream *kept;            /* the connection between two polls; owned, as are the next ones */
+    struct dialer *dialer;          /* while it dials for the poll */
+    struct channel *channels[2];    /* of the poll, the older one first; NULL for none */
     struct list polls;              /* who waits for the poll under way; each finds its poll by its link */
-    struct snapshot *snapshot;      /* of the poll that is under way; owned */
+    struct snapshot *snapshot;      /* of the poll that is under way; held */
     unsigned commands;              /* set of commands that it wants */
+    unsigned next_commands;         /* of the next poll */
     struct list next_polls;         /* who waits for the next poll */
     struct snapshot *next_snapshot; /* owned; NULL while nobody waits for it */
-    unsigned next_commands;
-    struct session session; /* of the poll under way, on its connection */
-    char request[COMMAND_REQUESTS_MAX];
-    struct buffer rest;  /* the beginning of a line whose end has not arrived */
-    uint64_t started_ns; /* of the poll */
-    uint64_t asked_ns;   /* when its first requests were sent */
-    uint64_t used_ns;    /* last end of a poll */
-    size_t received;     /* bytes in this poll */
-    bool judged;         /* the poll's verdict is passed; it is reported when its connection is closed */
-    bool given_up;       /* the poll has been, by one of those who waited for it */
-    bool restarted;      /* the poll has been, for one who asked later */
-    bool connected;      /* the stream leads to the server; for the counts */
-    bool reported_down;  /* what the log said last */
-    client_close_fn on_close;
-    struct link link;    /* of the fleet */
-    unsigned users;      /* of the fleet: targets that hold it */
-    unsigned configured; /* those of them whose profile has no policy */
+    uint64_t started_ns;            /* of the poll */
+    uint64_t admitted_ns;           /* when the limiter let its first dial through; 0: it has not */
+    uint64_t asked_ns;              /* when its first requests were sent */
+    uint64_t used_ns;               /* last end of a poll */
+    bool judged;                    /* the poll's verdict is passed */
+    bool given_up;                  /* the poll has been, by one of those who waited for it */
+    bool restarted;                 /* the poll has been, for one who asked later */
+    bool reported_down;             /* what the log said last */
+    struct link link;               /* of the fleet */
+    unsigned users;                 /* of the fleet: targets that hold it */
+    unsigned configured;            /* those of them whose profile has no policy */
 };
 
 /* Holds the profile, whose policy judges what the address is resolved to. NULL when out of memory. */
 struct client *client_new(struct client_shared *shared, const struct address *address,
                           struct profile *profile);
 
-/* Frees a client that has no connection and no poll. */
+/* Closes the connection and frees the client, which must have no poll (asserted). */
 void client_free(struct client *client);
 
-/* Whether there is nothing that a poll could reuse: no connection and no poll. */
-bool client_is_idle(const struct client *client);
+enum client_phase client_phase(const struct client *client);
 
 /* Closes a kept connection that was last used before that time; whether there was one. */
 bool client_close_unused(struct client *client, uint64_t before_ns);
 
-/* Closes the connection and frees the client; on_close runs once, from the loop, just before. Nobody may be
- * waiting (asserted). */
-void client_close(struct client *client, client_close_fn on_close);
+/* Sets the loop and what clients use of it; the other fields are the caller's. stall_close ends it. */
+void client_shared_init(struct client_shared *shared, uv_loop_t *loop);
 
 /* --- For poll.c --- */
 
-/* Begins the poll of client->snapshot, or leaves that to the close of a connection that is being closed. */
-void client_begin(struct client *client);
+/* A snapshot to be filled by a poll of these commands; NULL when out of memory. */
+struct snapshot *client_new_snapshot(const struct client *client, unsigned commands);
+
+/* Begins the poll of client->snapshot. 0 or UV_ENOMEM; then nothing is under way. */
+int client_begin(struct client *client);
+
+/* Whether the poll under way waits at the limiter, and nothing else is done for it. */
+bool client_is_queued(const struct client *client);
+
+/* When the poll under way began, or the limiter let it through, whichever came later. */
+uint64_t client_began_ns(const struct client *client);
+
+/* Bytes that have come in the poll under way, over all its connections. */
+size_t client_received(const struct client *client);
+
+/* Whether bytes may wait that were not read, since the budget of a turn was spent. */
+bool client_has_unread(const struct client *client);
 
 /* Passes the verdict on the poll that is under way; the first one counts. */
 void client_judge(struct client *client, enum target_state state, const char *error);
 
-/* Ends the connection, or the attempt to make one. What of a poll is not judged then begins again. */
-void client_disconnect(struct client *client);
+/* Begins the poll that is under way again, on a new connection. */
+void client_restart(struct client *client);
 
 /* Ends the poll that is under way, which is judged and nobody waits for. */
 void client_abandon(struct client *client);
+
+/* --- For channel.c --- */
+
+/* The channel of that stream, or NULL for a stream that is kept. */
+struct channel *client_channel(const struct client *client, const struct stream *stream);
+
+/* The first bytes are there. */
+void client_heard(struct client *client, struct channel *channel);
+
+/* Every reply is in. `clean`: the connection can be kept; else it has more bytes, which would answer the next
+ * poll, or the end of a write is not known. */
+void client_answered(struct client *client, struct channel *channel, bool clean);
+
+/* The connection has ended or broken, with a negative libuv code. */
+void client_lost(struct client *client, struct channel *channel, int status);
+
+/* What came is of no use. */
+void client_failed(struct client *client, struct channel *channel, enum target_state state,
+                   const char *error);
+
+/* Something came on the kept connection, or it ended. */
+void client_unasked(struct client *client);
 
 #endif

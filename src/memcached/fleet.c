@@ -33,9 +33,8 @@ struct fleet {
     void *by_key; /* tree of client keys, for tsearch(3) */
     struct list used, unused;
     size_t unused_count;
-    size_t alive; /* clients that are not freed, those being closed included */
     uv_timer_t sweep;
-    unsigned handles; /* that are not closed: sweep and budget */
+    unsigned handles; /* that are not closed: sweep, budget and stall */
     bool closing;
     fleet_close_fn on_close;
     void *context;
@@ -50,19 +49,12 @@ static int compare_keys(const void *a, const void *b)
 
 static void finish_close(struct fleet *fleet)
 {
-    if (!fleet->closing || fleet->alive || fleet->handles) return;
+    if (!fleet->closing || fleet->handles) return;
     fleet_close_fn on_close = fleet->on_close;
     void *context = fleet->context;
     memory_pool_release(fleet->shared.memory);
     free(fleet);
     on_close(context);
-}
-
-static void on_client_closed(struct client *client)
-{
-    struct fleet *fleet = container_of(client->shared, struct fleet, shared);
-    fleet->alive--;
-    finish_close(fleet);
 }
 
 static void drop_client(struct fleet *fleet, struct client *client)
@@ -71,7 +63,7 @@ static void drop_client(struct fleet *fleet, struct client *client)
     link_remove(&client->link);
     fleet->unused_count--;
     tdelete(&client->key, &fleet->by_key, compare_keys);
-    client_close(client, on_client_closed);
+    client_free(client);
 }
 
 /* --- The sweep --- */
@@ -87,7 +79,7 @@ static bool sweep_client(struct fleet *fleet, struct client *client, uint64_t ke
                          uint64_t known_since)
 {
     if (client_close_unused(client, kept_since)) return true;
-    if (client->users || !client_is_idle(client) || client->used_ns >= known_since) return false;
+    if (client->users || client_phase(client) != CLIENT_IDLE || client->used_ns >= known_since) return false;
     drop_client(fleet, client);
     return true;
 }
@@ -141,7 +133,6 @@ static struct client *add_client(struct fleet *fleet, const struct address *addr
         client_free(client);
         return NULL;
     }
-    fleet->alive++;
     return client;
 }
 
@@ -238,7 +229,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
         memory_pool_release(memory);
         return UV_ENOMEM;
     }
-    fleet->shared.loop = loop;
+    client_shared_init(&fleet->shared, loop);
     fleet->shared.resolver = config->resolver;
     fleet->shared.max_reply = config->max_reply;
     fleet->shared.max_prefixes = config->max_prefixes;
@@ -256,7 +247,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uv_timer_init(loop, &fleet->sweep);
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
     read_budget_init(&fleet->shared.budget, loop, READ_IN_TURN);
-    fleet->handles = 2;
+    fleet->handles = 3;
     *result = fleet;
     return 0;
 }
@@ -295,6 +286,13 @@ static void on_budget_closed(struct read_budget *budget)
     finish_close(fleet);
 }
 
+static void on_stall_closed(struct stall *stall)
+{
+    struct fleet *fleet = container_of(stall, struct fleet, shared.stall);
+    fleet->handles--;
+    finish_close(fleet);
+}
+
 void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
 {
     assert(list_is_empty(&fleet->used) && !fleet->closing);
@@ -304,4 +302,5 @@ void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
     list_each (&fleet->unused, at, after) drop_client(fleet, container_of(at, struct client, link));
     uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
     read_budget_close(&fleet->shared.budget, on_budget_closed);
+    stall_close(&fleet->shared.stall, on_stall_closed);
 }

@@ -75,7 +75,7 @@ bool fleet_has(struct fleet *fleet, const struct address *address);
  * no target any more, is closed. */
 void target_release(struct target *target);
 
-/* Closes every connection and frees the fleet; on_close runs once, from the loop. No target may be left
+/* Ends every connection and frees the fleet; on_close runs once, from the loop. No target may be left
  * (asserted). */
 void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context);
 

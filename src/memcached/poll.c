@@ -19,20 +19,11 @@ void poll_init(struct poll *poll)
 
 /* --- Asking --- */
 
-static struct snapshot *new_snapshot(const struct client *client, unsigned commands)
-{
-    const struct client_shared *shared = client->shared;
-    struct snapshot *snapshot =
-        snapshot_new(commands & commands_harmless(), shared->max_reply, shared->max_prefixes);
-    if (snapshot) snapshot_join(snapshot, shared->memory);
-    return snapshot;
-}
-
 /* Makes the poll ready to wait for the one after that which is under way. */
 static int wait_for_next(struct client *client, struct poll *poll, unsigned commands)
 {
     unsigned all = client->next_commands | commands;
-    if (!client->next_snapshot) client->next_snapshot = new_snapshot(client, all);
+    if (!client->next_snapshot) client->next_snapshot = client_new_snapshot(client, all);
     if (!client->next_snapshot) return UV_ENOMEM;
     client->next_snapshot->asked = all & commands_harmless();
     client->next_commands = all;
@@ -46,55 +37,56 @@ static int wait_for_next(struct client *client, struct poll *poll, unsigned comm
 static bool is_young(const struct client *client)
 {
     if (client->judged) return false;
-    if (client->phase != CLIENT_ASKING) return true;
+    if (client_phase(client) != CLIENT_ASKING) return true;
     return !client->given_up && uv_hrtime() - client->asked_ns < POLL_YOUNG_MS * 1000000ull;
 }
 
 /* Lets a poll begin again that somebody has given up, if it has not got a byte. */
 static void restart_if_stuck(struct client *client)
 {
-    bool connecting = client->phase == CLIENT_DIALING && client->dialer.phase == DIALER_CONNECTING;
-    if (!client->given_up || client->restarted || client->judged || client->received) return;
-    if (client->phase != CLIENT_ASKING && !connecting) return;
+    bool connecting = dialer_phase(client->dialer) == DIALER_CONNECTING;
+    if (!client->given_up || client->restarted || client_received(client)) return;
+    if (client_phase(client) != CLIENT_ASKING && !connecting) return;
     client->restarted = true;
     client->given_up = false;
-    client_disconnect(client);
+    client_restart(client);
 }
 
 int poll_start(struct poll *poll, struct client *client, unsigned commands, poll_fn on_done)
 {
+    if (client->snapshot) restart_if_stuck(client);
     bool first = !client->snapshot;
     commands |= COMMAND_BIT(COMMAND_STATS);
     poll->on_done = on_done;
     poll->client = client;
-    if (!first) restart_if_stuck(client);
     if (!first && ((commands & ~client->commands) || !is_young(client)))
         return wait_for_next(client, poll, commands);
-    if (first) client->snapshot = new_snapshot(client, commands);
+    if (first) client->snapshot = client_new_snapshot(client, commands);
     if (!client->snapshot) return UV_ENOMEM;
     poll->waits_for_next = false;
     list_append(&client->polls, &poll->link);
-    if (first) {
-        client->commands = commands;
-        client_begin(client);
-    } else {
+    if (!first) {
         client->shared->counts.coalesced++;
+        return 0;
     }
-    return 0;
+    client->commands = commands;
+    int result = client_begin(client);
+    if (result == 0) return 0;
+    link_remove(&poll->link);
+    snapshot_release(client->snapshot);
+    client->snapshot = NULL;
+    return result;
 }
 
 /* The turn of a poll comes when that before it has ended, and when its connection may be made. */
 struct poll_progress poll_progress(const struct poll *poll)
 {
     const struct client *client = poll->client;
-    bool dialing = client->phase == CLIENT_DIALING;
-    if (poll->waits_for_next || (dialing && client->dialer.phase == DIALER_QUEUED))
-        return (struct poll_progress){0};
-    bool was_queued = !client->snapshot->reused && client->dialer.admitted_ns > client->started_ns;
+    if (poll->waits_for_next || client_is_queued(client)) return (struct poll_progress){0};
     return (struct poll_progress){
-        .began_ns = was_queued ? client->dialer.admitted_ns : client->started_ns,
-        .received = client->received,
-        .unread = link_is_linked(&client->stream.ticket.link),
+        .began_ns = client_began_ns(client),
+        .received = client_received(client),
+        .unread = client_has_unread(client),
     };
 }
 
@@ -111,7 +103,9 @@ static void begin_next(struct client *client)
         container_of(link, struct poll, link)->waits_for_next = false;
         list_append(&client->polls, link);
     }
-    client_begin(client);
+    if (client_begin(client) == 0) return;
+    client_judge(client, TARGET_UNREACHABLE, uv_strerror(UV_ENOMEM));
+    client_abandon(client);
 }
 
 void polls_tell(struct client *client, struct snapshot *snapshot)
@@ -120,10 +114,13 @@ void polls_tell(struct client *client, struct snapshot *snapshot)
     list_init(&polls);
     list_move(&polls, &client->polls);
     begin_next(client);
+    list_each (&polls, at, after) container_of(at, struct poll, link)->ended = snapshot_hold(snapshot);
     for (struct link *link; (link = list_pop(&polls));) {
         struct poll *poll = container_of(link, struct poll, link);
+        struct snapshot *own = poll->ended;
         poll->client = NULL;
-        poll->on_done(poll, snapshot_hold(snapshot));
+        poll->ended = NULL;
+        poll->on_done(poll, own);
     }
 }
 
@@ -136,7 +133,7 @@ static struct snapshot *leave_next(struct client *client)
         client->next_snapshot = NULL;
         client->next_commands = 0;
     } else {
-        snapshot = new_snapshot(client, client->next_commands);
+        snapshot = client_new_snapshot(client, client->next_commands);
         if (!snapshot) return NULL;
     }
     snapshot_judge(snapshot, TARGET_TIMEOUT, "an earlier poll of the server was not done in time");
@@ -148,9 +145,9 @@ static struct snapshot *leave_next(struct client *client)
 static struct snapshot *leave_current(struct client *client)
 {
     const char *error;
-    bool dialing = client->phase == CLIENT_DIALING;
-    enum target_state state =
-        target_state_when_late(dialing ? client->dialer.phase : DIALER_IDLE, client->received, &error);
+    bool dialing = client_phase(client) == CLIENT_DIALING;
+    enum target_state state = target_state_when_late(dialing ? dialer_phase(client->dialer) : DIALER_IDLE,
+                                                     client_received(client), &error);
     struct snapshot *snapshot;
     if (list_is_empty(&client->polls)) {
         client_judge(client, state, error);
@@ -169,7 +166,10 @@ static struct snapshot *leave_current(struct client *client)
 struct snapshot *poll_give_up(struct poll *poll)
 {
     struct client *client = poll->client;
+    struct snapshot *ended = poll->ended;
     link_remove(&poll->link);
     poll->client = NULL;
+    poll->ended = NULL;
+    if (ended) return ended;
     return poll->waits_for_next ? leave_next(client) : leave_current(client);
 }

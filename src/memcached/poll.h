@@ -34,7 +34,8 @@ typedef void (*poll_fn)(struct poll *poll, struct snapshot *snapshot);
 struct poll {
     struct link link;
     struct client *client;
-    bool waits_for_next; /* not for the poll that is under way */
+    bool waits_for_next;    /* not for the poll that is under way */
+    struct snapshot *ended; /* what the poll has come to, while others who waited hear of it first; held */
     poll_fn on_done;
 };
 

@@ -33,6 +33,9 @@ enum target_state target_state_when_late(enum dialer_phase phase, size_t receive
     case DIALER_CONNECTING:
         *error = "no connection in time";
         break;
+    case DIALER_FULL:
+        *error = "the queue of connections to the server was full";
+        return TARGET_OVERLOADED;
     case DIALER_IDLE:
         *error = received
                      ? "no whole answer in time"

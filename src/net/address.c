@@ -330,6 +330,35 @@ bool address_endpoint(const struct address *address, union endpoint *endpoint)
     return true;
 }
 
+struct endpoint_host endpoint_host(const union endpoint *endpoint)
+{
+    struct endpoint_host host = {0};
+    if (endpoint->any.sa_family == AF_INET) {
+        host.family = AF_INET;
+        memcpy(host.bytes, &endpoint->v4.sin_addr, sizeof(endpoint->v4.sin_addr));
+    } else if (endpoint->any.sa_family == AF_INET6) {
+        host.family = AF_INET6;
+        memcpy(host.bytes, &endpoint->v6.sin6_addr, sizeof(endpoint->v6.sin6_addr));
+    }
+    return host;
+}
+
+union endpoint endpoint_of_host(const struct endpoint_host *host)
+{
+    union endpoint endpoint = {.any = {.sa_family = host->family}};
+    if (host->family == AF_INET)
+        memcpy(&endpoint.v4.sin_addr, host->bytes, sizeof(endpoint.v4.sin_addr));
+    else
+        memcpy(&endpoint.v6.sin6_addr, host->bytes, sizeof(endpoint.v6.sin6_addr));
+    return endpoint;
+}
+
+bool endpoint_host_is(const union endpoint *endpoint, const struct endpoint_host *host)
+{
+    struct endpoint_host own = endpoint_host(endpoint);
+    return host->family && own.family == host->family && memcmp(own.bytes, host->bytes, 16) == 0;
+}
+
 void endpoint_set_port(union endpoint *endpoint, uint16_t port)
 {
     if (endpoint->any.sa_family == AF_INET) endpoint->v4.sin_port = htons(port);

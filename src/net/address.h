@@ -81,6 +81,21 @@ bool address_is_localhost(struct slice host);
  */
 bool address_endpoint(const struct address *address, union endpoint *endpoint);
 
+/* The host of an endpoint, without port: what is remembered of it. All zero is none. */
+struct endpoint_host {
+    sa_family_t family;
+    uint8_t bytes[16]; /* of an IPv4 address the first four; the others are zero */
+};
+
+/* That of an IPv4 or IPv6 endpoint; none for a path. */
+struct endpoint_host endpoint_host(const union endpoint *endpoint);
+
+/* The endpoint of a host, with port 0; the host must not be none. */
+union endpoint endpoint_of_host(const struct endpoint_host *host);
+
+/* Whether the endpoint has that host; false for none. */
+bool endpoint_host_is(const union endpoint *endpoint, const struct endpoint_host *host);
+
 /* Sets the port of an IPv4 or IPv6 endpoint. */
 void endpoint_set_port(union endpoint *endpoint, uint16_t port);
 

@@ -1,128 +1,284 @@
 /*
- * The happy path: dialer_start -> on_resolved -> on_admitted -> on_connected -> on_done(0).
+ * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish
  *
- * When an endpoint fails, the stream is closed and the next one is tried from on_endpoint_closed. When the last
- * one has failed and the answer of the name server was not new, that callback looks the name up once more and
- * tries the addresses that were not in the first answer; else it reports. A literal or a path skips the resolver. Every failure passes
- * through the close of the stream, so that on_done never runs inside dialer_start, and cancelling only has to
- * turn that callback's report into its own.
+ * on_pace runs when the newest attempt has had its time: it lends its place at the limiter on, and the next
+ * address is tried beside it. When an attempt fails, the next address is tried at once; when there is none and
+ * no attempt is left, the dial has failed. What fails inside dialer_start is reported by on_pace too, so that
+ * on_done never runs inside the call.
+ *
+ * A dialer that is over has no attempt, no look-up and no ticket any more; it is freed when its timer is
+ * closed. The streams of attempts that were given up close by themselves.
  */
 #include "net/dialer.h"
 
 #include "base/container.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
-void dialer_init(struct dialer *dialer, uv_loop_t *loop, struct resolver *resolver, struct limiter *limiter,
-                 const struct address *address, struct stream *stream)
+/* One address that is being tried. */
+struct attempt {
+    struct link link;
+    struct dialer *dialer;
+    struct limiter_ticket ticket;
+    struct stream *stream; /* owned; NULL before it is admitted */
+    size_t endpoint;
+};
+
+struct dialer {
+    struct dial_plan plan;
+    dialer_fn on_done;
+    void *context;
+    enum dialer_phase phase;
+    struct lookup lookup;
+    union endpoint *endpoints; /* of the last look-up; owned */
+    size_t count, next;        /* how many there are, and the first that was not tried */
+    struct list attempts;
+    uint64_t admitted_ns; /* the first of them */
+    uint64_t newest_ms;   /* loop time at which the newest one was admitted */
+    int status;           /* of the attempt that failed last */
+    bool again;           /* the name was looked up a second time */
+    uv_timer_t pace;
+};
+
+/* --- The end --- */
+
+static void drop_attempt(struct attempt *attempt)
 {
-    *dialer = (struct dialer){
-        .loop = loop, .resolver = resolver, .limiter = limiter, .address = address, .stream = stream};
-    lookup_init(&dialer->lookup);
-    limiter_ticket_init(&dialer->ticket);
+    limiter_leave(attempt->dialer->plan.limiter, &attempt->ticket);
+    link_remove(&attempt->link);
+    stream_dispose(attempt->stream);
+    free(attempt);
 }
 
-static bool same_host(const union endpoint *a, const union endpoint *b)
+static void on_pace_closed(uv_handle_t *handle)
 {
-    if (a->any.sa_family != b->any.sa_family) return false;
-    if (a->any.sa_family == AF_INET) return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-    if (a->any.sa_family == AF_INET6) return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16) == 0;
-    return false;
+    free(container_of((uv_timer_t *) handle, struct dialer, pace));
 }
 
-static void finish(struct dialer *dialer, int status, const char *why)
+static void end(struct dialer *dialer)
 {
-    dialer->phase = DIALER_IDLE;
-    dialer->on_done(dialer, status, why);
+    lookup_cancel(&dialer->lookup);
+    list_each (&dialer->attempts, at, after) drop_attempt(container_of(at, struct attempt, link));
+    free(dialer->endpoints);
+    uv_close((uv_handle_t *) &dialer->pace, on_pace_closed);
 }
+
+static void finish(struct dialer *dialer, struct stream *stream, int status, const char *why)
+{
+    dialer->plan.record->failed = status < 0;
+    end(dialer);
+    dialer->on_done(dialer->context, stream, status, why);
+}
+
+void dialer_cancel(struct dialer *dialer, bool late)
+{
+    struct dial_record *record = dialer->plan.record;
+    if (late && (dialer->phase == DIALER_CONNECTING || dialer->phase == DIALER_FULL)) {
+        dialer_distrust(dialer->plan.resolver, dialer->plan.address);
+        record->failed = true;
+        record->favourite = (struct endpoint_host){0};
+        if (dialer->next < dialer->count) record->favourite = endpoint_host(&dialer->endpoints[dialer->next]);
+    }
+    end(dialer);
+}
+
+/* --- Attempts --- */
 
 static void on_admitted(struct limiter_ticket *ticket);
+static void on_pace(uv_timer_t *pace);
 
-static void try_endpoint(struct dialer *dialer)
+/* The rest is done from the loop. */
+static void fail_later(struct dialer *dialer, int status)
 {
-    dialer->phase = DIALER_QUEUED;
-    limiter_enter(dialer->limiter, &dialer->ticket, on_admitted);
-}
-
-static void on_endpoint_closed(struct stream *stream);
-static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
-                        const char *error);
-
-/* The owner's stream has one user at a time, so the dialer may keep itself in it while it dials. */
-static struct dialer *dialer_of(struct stream *stream)
-{
-    return stream->context;
-}
-
-static void on_connected(struct stream *stream, int status)
-{
-    struct dialer *dialer = dialer_of(stream);
     dialer->status = status;
-    if (status < 0) {
-        stream_close(stream, on_endpoint_closed);
+    uv_timer_start(&dialer->pace, on_pace, 0, 0);
+}
+
+static void begin_attempt(struct dialer *dialer)
+{
+    struct attempt *attempt = calloc(1, sizeof(*attempt));
+    if (!attempt) {
+        dialer->next = dialer->count;
+        fail_later(dialer, UV_ENOMEM);
         return;
     }
-    limiter_leave(dialer->limiter, &dialer->ticket);
-    dialer->favourite = dialer->endpoints[dialer->current];
-    finish(dialer, 0, NULL);
+    attempt->dialer = dialer;
+    attempt->endpoint = dialer->next++;
+    limiter_ticket_init(&attempt->ticket);
+    attempt->ticket.failed = dialer->plan.record->failed;
+    link_init(&attempt->link);
+    list_append(&dialer->attempts, &attempt->link);
+    if (list_first(&dialer->attempts) == &attempt->link) dialer->phase = DIALER_QUEUED;
+    limiter_enter(dialer->plan.limiter, &attempt->ticket, on_admitted);
 }
 
-static void on_admitted(struct limiter_ticket *ticket)
-{
-    struct dialer *dialer = container_of(ticket, struct dialer, ticket);
-    dialer->phase = DIALER_CONNECTING;
-    if (dialer->tried == 0 && !dialer->again) dialer->admitted_ns = uv_hrtime();
-    stream_init(dialer->stream, dialer->loop);
-    dialer->stream->context = dialer;
-    dialer->status = stream_connect(dialer->stream, &dialer->endpoints[dialer->current], on_connected);
-    if (dialer->status < 0) stream_close(dialer->stream, on_endpoint_closed);
-}
-
-static void step_to_next(struct dialer *dialer)
-{
-    dialer->current = (dialer->current + 1) % dialer->count;
-}
+static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
+                        const char *error);
 
 /* When the answer that led nowhere is not new: whether the name is asked for once more. */
 static bool look_up_again(struct dialer *dialer)
 {
-    bool again = !dialer->again && dialer->address->kind == ADDRESS_NAME &&
-                 resolver_distrust(dialer->resolver, dialer->address->host);
+    const struct dial_plan *plan = &dialer->plan;
+    bool again = !dialer->again && plan->address->kind == ADDRESS_NAME &&
+                 resolver_distrust(plan->resolver, plan->address->host);
     if (!again) return false;
     dialer->again = true;
     dialer->phase = DIALER_RESOLVING;
-    return resolver_lookup(dialer->resolver, &dialer->lookup, dialer->address->host, on_resolved) == 0;
+    uv_timer_stop(&dialer->pace);
+    return resolver_lookup(plan->resolver, &dialer->lookup, plan->address->host, on_resolved) == 0;
 }
 
-static void on_endpoint_closed(struct stream *stream)
+/* Tries the next address; ends the dial when nothing is left to try or to wait for. */
+static void step(struct dialer *dialer)
 {
-    struct dialer *dialer = dialer_of(stream);
-    limiter_leave(dialer->limiter, &dialer->ticket);
-    if (dialer->cancelled) {
-        dialer->cancelled = false;
-        dialer->phase = DIALER_IDLE;
-        dialer->on_cancelled(dialer);
-    } else if (++dialer->tried < dialer->count) {
-        step_to_next(dialer);
-        try_endpoint(dialer);
-    } else if (!look_up_again(dialer)) {
-        finish(dialer, dialer->status, uv_strerror(dialer->status));
+    if (dialer->next < dialer->count)
+        begin_attempt(dialer);
+    else if (list_is_empty(&dialer->attempts) && !look_up_again(dialer))
+        finish(dialer, NULL, dialer->status, uv_strerror(dialer->status));
+}
+
+static void on_retry(uv_timer_t *pace);
+
+static void on_connected(struct stream *stream, int status)
+{
+    struct attempt *attempt = stream->context;
+    struct dialer *dialer = attempt->dialer;
+    if (status == 0) {
+        attempt->stream = NULL;
+        dialer->plan.record->favourite = endpoint_host(&dialer->endpoints[attempt->endpoint]);
+        finish(dialer, stream, 0, NULL);
+        return;
+    }
+    if (status == UV_EAGAIN && dialer->plan.address->kind == ADDRESS_UNIX) {
+        stream_dispose(stream);
+        attempt->stream = NULL;
+        limiter_leave(dialer->plan.limiter, &attempt->ticket);
+        dialer->phase = DIALER_FULL;
+        uv_timer_start(&dialer->pace, on_retry, DIALER_RETRY_MS, 0);
+        return;
+    }
+    dialer->status = status;
+    drop_attempt(attempt);
+    step(dialer);
+}
+
+static void connect_attempt(struct attempt *attempt)
+{
+    struct dialer *dialer = attempt->dialer;
+    int status = UV_ENOMEM;
+    attempt->stream = stream_new(dialer->plan.loop);
+    if (attempt->stream) {
+        attempt->stream->context = attempt;
+        status = stream_connect(attempt->stream, &dialer->endpoints[attempt->endpoint], on_connected);
+    }
+    if (status == 0) return;
+    drop_attempt(attempt);
+    fail_later(dialer, status);
+}
+
+/* Only a path is tried again, and a path has one address. */
+static void on_retry(uv_timer_t *pace)
+{
+    struct dialer *dialer = container_of(pace, struct dialer, pace);
+    connect_attempt(container_of(list_first(&dialer->attempts), struct attempt, link));
+}
+
+/* How long an address is tried before the next one is tried beside it. */
+static uint64_t pace_ms(const struct dialer *dialer)
+{
+    uint64_t share_ms = dialer->plan.time_ms / (dialer->count + 1);
+    if (share_ms > DIALER_PACE_MS) return DIALER_PACE_MS;
+    return share_ms < DIALER_PACE_MIN_MS ? DIALER_PACE_MIN_MS : share_ms;
+}
+
+static void on_admitted(struct limiter_ticket *ticket)
+{
+    struct attempt *attempt = container_of(ticket, struct attempt, ticket);
+    struct dialer *dialer = attempt->dialer;
+    uint64_t hold_ms = limiter_hold_ms(dialer->plan.limiter);
+    if (!dialer->admitted_ns) dialer->admitted_ns = uv_hrtime();
+    dialer->phase = DIALER_CONNECTING;
+    dialer->newest_ms = uv_now(dialer->plan.loop);
+    uv_timer_start(&dialer->pace, on_pace, hold_ms < pace_ms(dialer) ? hold_ms : pace_ms(dialer), 0);
+    connect_attempt(attempt);
+}
+
+/* Older attempts have lent their places before. */
+static void on_pace(uv_timer_t *pace)
+{
+    struct dialer *dialer = container_of(pace, struct dialer, pace);
+    uint64_t tried_ms = uv_now(dialer->plan.loop) - dialer->newest_ms;
+    list_each (&dialer->attempts, at, after) {
+        struct attempt *attempt = container_of(at, struct attempt, link);
+        if (attempt->stream) limiter_leave(dialer->plan.limiter, &attempt->ticket);
+    }
+    if (list_is_empty(&dialer->attempts) || tried_ms >= pace_ms(dialer))
+        step(dialer);
+    else if (dialer->next < dialer->count)
+        uv_timer_start(pace, on_pace, pace_ms(dialer) - tried_ms, 0);
+}
+
+/* --- Addresses --- */
+
+/* Brings the families of the endpoints behind the first one to alternate, as long as there are both. */
+static void interleave(union endpoint *endpoints, size_t count)
+{
+    for (size_t n = 1; n < count; n++) {
+        size_t other = n;
+        while (other < count && endpoints[other].any.sa_family == endpoints[n - 1].any.sa_family) other++;
+        if (other == count) return;
+        union endpoint moved = endpoints[other];
+        memmove(&endpoints[n + 1], &endpoints[n], (other - n) * sizeof(moved));
+        endpoints[n] = moved;
     }
 }
 
-/* Whether the endpoint may be connected to; `why` is of the last one that may not. */
-static bool is_permitted(const struct dialer *dialer, const union endpoint *endpoint, char *why)
+static void put_first(union endpoint *endpoints, size_t n)
 {
-    return !dialer->policy || policy_check(dialer->policy, dialer->address, endpoint, why) == POLICY_ALLOWED;
+    union endpoint moved = endpoints[n];
+    memmove(&endpoints[1], &endpoints[0], n * sizeof(moved));
+    endpoints[0] = moved;
 }
 
-/* Whether the endpoint is one of those that an earlier look-up of this attempt led to. */
+/* Whether the endpoint is one of those that the first look-up led to. */
 static bool has_failed(const struct dialer *dialer, const union endpoint *endpoint)
 {
+    struct endpoint_host host = endpoint_host(endpoint);
     for (size_t i = 0; i < dialer->count; i++) {
-        if (same_host(&dialer->endpoints[i], endpoint)) return true;
+        if (endpoint_host_is(&dialer->endpoints[i], &host)) return true;
     }
     return false;
+}
+
+/*
+ * Takes the endpoints that the policy permits and that have not failed, the favourite first. Returns how many it
+ * permits; `why` is of the last one that it forbids.
+ */
+static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const union endpoint *endpoints,
+                             size_t count, char *why)
+{
+    const struct dial_plan *plan = &dialer->plan;
+    struct endpoint_host favourite = plan->record->favourite;
+    size_t permitted = 0, found = 0, first = 0;
+    for (size_t i = 0; i < count; i++) {
+        union endpoint *endpoint = &next[found];
+        *endpoint = endpoints[i];
+        endpoint_set_port(endpoint, plan->address->port);
+        if (plan->policy && policy_check(plan->policy, plan->address, endpoint, why) != POLICY_ALLOWED)
+            continue;
+        permitted++;
+        if (has_failed(dialer, endpoint)) continue;
+        if (endpoint_host_is(endpoint, &favourite)) first = found;
+        found++;
+    }
+    if (found > 0) put_first(next, first);
+    interleave(next, found);
+    free(dialer->endpoints);
+    dialer->endpoints = next;
+    dialer->count = found;
+    dialer->next = 0;
+    return permitted;
 }
 
 static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
@@ -131,89 +287,84 @@ static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, 
     struct dialer *dialer = container_of(lookup, struct dialer, lookup);
     char why[POLICY_WHY_MAX];
     if (count == 0) {
-        finish(dialer, UV_EAI_NONAME, error);
+        finish(dialer, NULL, UV_EAI_NONAME, error);
         return;
     }
-    union endpoint next[RESOLVER_ADDRESSES_MAX];
-    size_t permitted = 0, found = 0, first = 0;
-    for (size_t i = 0; i < count; i++) {
-        union endpoint *endpoint = &next[found];
-        *endpoint = endpoints[i];
-        endpoint_set_port(endpoint, dialer->address->port);
-        if (!is_permitted(dialer, endpoint, why)) continue;
-        permitted++;
-        if (has_failed(dialer, endpoint)) continue;
-        if (same_host(endpoint, &dialer->favourite)) first = found;
-        found++;
-    }
-    if (permitted == 0) {
-        finish(dialer, DIALER_FORBIDDEN, why);
-    } else if (found == 0) {
-        finish(dialer, dialer->status, uv_strerror(dialer->status));
-    } else {
-        memcpy(dialer->endpoints, next, found * sizeof(next[0]));
-        dialer->count = found;
-        dialer->current = first;
-        dialer->tried = 0;
-        try_endpoint(dialer);
-    }
+    union endpoint *next = malloc(count * sizeof(*next));
+    if (!next)
+        finish(dialer, NULL, UV_ENOMEM, uv_strerror(UV_ENOMEM));
+    else if (take_endpoints(dialer, next, endpoints, count, why) == 0)
+        finish(dialer, NULL, DIALER_FORBIDDEN, why);
+    else if (dialer->count == 0)
+        finish(dialer, NULL, dialer->status, uv_strerror(dialer->status));
+    else
+        begin_attempt(dialer);
 }
 
-void dialer_start(struct dialer *dialer, dialer_fn on_done)
-{
-    assert(dialer->phase == DIALER_IDLE);
-    dialer->on_done = on_done;
-    dialer->current = dialer->tried = dialer->count = 0;
-    dialer->again = false;
-    if (address_endpoint(dialer->address, &dialer->endpoints[0])) {
-        dialer->count = 1;
-        try_endpoint(dialer);
-        return;
-    }
-    dialer->phase = DIALER_RESOLVING;
-    dialer->status = resolver_lookup(dialer->resolver, &dialer->lookup, dialer->address->host, on_resolved);
-    if (dialer->status == 0) return;
+/* --- Names that move --- */
 
-    /* Out of memory: reported from the loop like any other failure, by way of the close of an unopened
-     * stream. */
+void dialer_distrust(struct resolver *resolver, const struct address *address)
+{
+    if (address->kind == ADDRESS_NAME) resolver_distrust(resolver, address->host);
+}
+
+void dialer_refresh(struct resolver *resolver, const struct address *address)
+{
+    if (address->kind == ADDRESS_NAME) resolver_refresh(resolver, address->host);
+}
+
+bool dialer_has_moved(const struct resolver *resolver, const struct address *address,
+                      const struct dial_record *record)
+{
+    if (address->kind != ADDRESS_NAME || !record->favourite.family) return false;
+    union endpoint endpoint = endpoint_of_host(&record->favourite);
+    return !resolver_lists(resolver, address->host, &endpoint);
+}
+
+/* --- The beginning --- */
+
+/* The address of a literal or a path; false when out of memory. */
+static bool take_literal(struct dialer *dialer)
+{
+    dialer->endpoints = malloc(sizeof(*dialer->endpoints));
+    if (!dialer->endpoints) return false;
+    address_endpoint(dialer->plan.address, dialer->endpoints);
     dialer->count = 1;
-    stream_init(dialer->stream, dialer->loop);
-    dialer->stream->context = dialer;
-    stream_close(dialer->stream, on_endpoint_closed);
+    return true;
 }
 
-void dialer_distrust(struct dialer *dialer)
+int dialer_start(struct dialer **result, const struct dial_plan *plan, dialer_fn on_done, void *context)
 {
-    if (dialer->address->kind == ADDRESS_NAME) resolver_distrust(dialer->resolver, dialer->address->host);
-}
-
-void dialer_refresh(struct dialer *dialer)
-{
-    if (dialer->address->kind == ADDRESS_NAME) resolver_refresh(dialer->resolver, dialer->address->host);
-}
-
-bool dialer_has_moved(const struct dialer *dialer)
-{
-    return dialer->address->kind == ADDRESS_NAME &&
-           !resolver_lists(dialer->resolver, dialer->address->host, &dialer->favourite);
-}
-
-void dialer_cancel(struct dialer *dialer, dialer_cancel_fn on_cancelled)
-{
-    assert(dialer->phase != DIALER_IDLE);
-    dialer->cancelled = true;
-    dialer->on_cancelled = on_cancelled;
-    if (dialer->phase == DIALER_CONNECTING) {
-        dialer_distrust(dialer);
-        step_to_next(dialer);
-        dialer->favourite = dialer->endpoints[dialer->current];
-    } else if (dialer->phase == DIALER_QUEUED || link_is_linked(&dialer->lookup.link)) {
-        /* A look-up that could not begin is closing the stream already. */
-        lookup_cancel(&dialer->lookup);
-        limiter_leave(dialer->limiter, &dialer->ticket);
-        stream_init(dialer->stream, dialer->loop);
-        dialer->stream->context = dialer;
+    struct dialer *dialer = calloc(1, sizeof(*dialer));
+    int status = 0;
+    if (!dialer) return UV_ENOMEM;
+    dialer->plan = *plan;
+    dialer->on_done = on_done;
+    dialer->context = context;
+    dialer->phase = DIALER_RESOLVING;
+    lookup_init(&dialer->lookup);
+    list_init(&dialer->attempts);
+    uv_timer_init(plan->loop, &dialer->pace);
+    if (plan->address->kind == ADDRESS_NAME)
+        status = resolver_lookup(plan->resolver, &dialer->lookup, plan->address->host, on_resolved);
+    else if (take_literal(dialer))
+        begin_attempt(dialer);
+    else
+        status = UV_ENOMEM;
+    if (status < 0) {
+        end(dialer);
+        return status;
     }
-    /* Where an endpoint's failure is closing the stream already, that close's callback reports. */
-    stream_close(dialer->stream, on_endpoint_closed);
+    *result = dialer;
+    return 0;
+}
+
+enum dialer_phase dialer_phase(const struct dialer *dialer)
+{
+    return dialer ? dialer->phase : DIALER_IDLE;
+}
+
+uint64_t dialer_admitted_ns(const struct dialer *dialer)
+{
+    return dialer->admitted_ns;
 }

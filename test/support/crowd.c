@@ -21,9 +21,9 @@ static void on_lend(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(bytes, sizeof(bytes));
 }
 
-static void on_server_closed(uv_handle_t *handle)
+static void on_connection_closed(uv_handle_t *handle)
 {
-    container_of((uv_pipe_t *) handle, struct crowd_server, connection)->open = false;
+    free(container_of((uv_pipe_t *) handle, struct crowd_connection, pipe));
 }
 
 static void stop_asking(struct crowd_server *server)
@@ -32,15 +32,25 @@ static void stop_asking(struct crowd_server *server)
     server->asked = false;
 }
 
+static void end_connection(struct crowd_connection *connection)
+{
+    struct crowd_server *server = connection->server;
+    if (server->connection == connection) {
+        stop_asking(server);
+        server->connection = NULL;
+    }
+    uv_close((uv_handle_t *) &connection->pipe, on_connection_closed);
+}
+
 static void on_request(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
-    struct crowd_server *server = container_of((uv_pipe_t *) stream, struct crowd_server, connection);
+    struct crowd_connection *connection = container_of((uv_pipe_t *) stream, struct crowd_connection, pipe);
+    struct crowd_server *server = connection->server;
     struct crowd *crowd = server->crowd;
     (void) buffer;
     if (n < 0) {
-        stop_asking(server);
-        uv_close((uv_handle_t *) stream, on_server_closed);
-    } else if (n > 0 && !server->asked) {
+        end_connection(connection);
+    } else if (n > 0 && server->connection == connection && !server->asked) {
         server->asked = true;
         if (++crowd->asked > crowd->most_asked) crowd->most_asked = crowd->asked;
     }
@@ -48,13 +58,15 @@ static void on_request(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 
 static void on_connection(uv_stream_t *listener, int status)
 {
-    struct crowd_server *server = container_of((uv_pipe_t *) listener, struct crowd_server, listener);
+    struct crowd_connection *connection = calloc(1, sizeof(*connection));
     assert_int_equal(status, 0);
-    assert_false(server->open);
-    uv_pipe_init(listener->loop, &server->connection, 0);
-    server->open = true;
-    assert_int_equal(uv_accept(listener, (uv_stream_t *) &server->connection), 0);
-    uv_read_start((uv_stream_t *) &server->connection, on_lend, on_request);
+    assert_non_null(connection);
+    struct crowd_server *server = container_of((uv_pipe_t *) listener, struct crowd_server, listener);
+    connection->server = server;
+    if (!server->connection) server->connection = connection;
+    uv_pipe_init(listener->loop, &connection->pipe, 0);
+    assert_int_equal(uv_accept(listener, (uv_stream_t *) &connection->pipe), 0);
+    uv_read_start((uv_stream_t *) &connection->pipe, on_lend, on_request);
 }
 
 static void listen_on(struct crowd *crowd, uv_loop_t *loop, struct crowd_server *server)
@@ -70,8 +82,9 @@ static void listen_on(struct crowd *crowd, uv_loop_t *loop, struct crowd_server 
 static void answer(struct crowd_server *server)
 {
     uv_buf_t bytes = uv_buf_init(server->crowd->answer, (unsigned) server->crowd->answer_len);
+    uv_stream_t *stream = (uv_stream_t *) &server->connection->pipe;
     stop_asking(server);
-    assert_int_equal(uv_try_write((uv_stream_t *) &server->connection, &bytes, 1), bytes.len);
+    assert_int_equal(uv_try_write(stream, &bytes, 1), bytes.len);
 }
 
 static void raise_limit(void)
@@ -116,8 +129,7 @@ void crowd_answer(struct crowd *crowd, unsigned most)
 
 void crowd_hang_up(struct crowd *crowd)
 {
-    for (size_t n = 0; n < CROWD_SIZE; n++)
-        uv_close((uv_handle_t *) &crowd->servers[n].connection, on_server_closed);
+    for (size_t n = 0; n < CROWD_SIZE; n++) end_connection(crowd->servers[n].connection);
 }
 
 void crowd_stop(struct crowd *crowd)

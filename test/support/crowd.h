@@ -13,13 +13,18 @@
 
 struct crowd;
 
+struct crowd_connection {
+    struct crowd_server *server;
+    uv_pipe_t pipe;
+};
+
 struct crowd_server {
     struct crowd *crowd;
-    uv_pipe_t listener, connection;
+    uv_pipe_t listener;
     char path[64];
-    bool open;    /* the connection is there */
-    bool asked;   /* and a request on it waits for its answer */
-    bool is_mute; /* and will never have one */
+    struct crowd_connection *connection; /* the one that is answered; a second one beside it never is */
+    bool asked;                          /* a request on it waits for its answer */
+    bool is_mute;                        /* and will never have one */
 };
 
 struct crowd {

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "fake_server.h"
 #include "loop.h"
@@ -30,7 +31,7 @@ struct world {
     struct fake_server server;
     struct client_shared shared;
     struct client *client;
-    bool client_closed, resolver_closed;
+    bool stall_closed, resolver_closed;
 };
 
 /* One who waits. */
@@ -73,7 +74,7 @@ static int setup(void **state)
     loop_open(&world->loop);
     fake_server_start(&world->server, &world->loop);
     world->server.reply = WHOLE;
-    world->shared.loop = &world->loop;
+    client_shared_init(&world->shared, &world->loop);
     world->shared.max_prefixes = 1000;
     world->shared.max_reply = 64 * 1024;
     world->shared.keep = true;
@@ -84,10 +85,9 @@ static int setup(void **state)
     return 0;
 }
 
-static void on_client_closed(struct client *client)
+static void on_stall_closed(struct stall *stall)
 {
-    struct world *world = (struct world *) ((char *) client->shared - offsetof(struct world, shared));
-    world->client_closed = true;
+    container_of(stall, struct world, shared.stall)->stall_closed = true;
 }
 
 static void on_resolver_closed(void *context)
@@ -98,9 +98,10 @@ static void on_resolver_closed(void *context)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    client_close(world->client, on_client_closed);
+    client_free(world->client);
+    stall_close(&world->shared.stall, on_stall_closed);
     fake_server_stop(&world->server);
-    loop_run_until(&world->loop, &world->client_closed);
+    loop_run_until(&world->loop, &world->stall_closed);
     resolver_close(world->shared.resolver, on_resolver_closed, &world->resolver_closed);
     loop_run_until(&world->loop, &world->resolver_closed);
     loop_close(&world->loop);
@@ -140,7 +141,7 @@ static void test_asks_all_commands_in_one_write(void **state)
     assert_int_equal(snapshot->count, 5);
     assert_true(snapshot->duration_ns > 0);
     assert_int_equal(world->server.requests, 1);
-    assert_string_equal(world->client->phase == CLIENT_KEPT ? "kept" : "not kept", "kept");
+    assert_string_equal(client_phase(world->client) == CLIENT_KEPT ? "kept" : "not kept", "kept");
     snapshot_release(snapshot);
 }
 
@@ -171,7 +172,7 @@ static void test_connection_that_ended_while_kept(void **state)
     expect_state(world, TARGET_UP);
     fake_server_drop(&world->server);
     loop_run_for(&world->loop, 50);
-    assert_true(client_is_idle(world->client));
+    assert_true(client_phase(world->client) == CLIENT_IDLE);
     expect_state(world, TARGET_UP);
     assert_int_equal(world->server.accepted, 2);
 }
@@ -417,9 +418,7 @@ static void test_nobody_listens(void **state)
 {
     struct world *world = *state;
     int port = world->server.port;
-    client_close(world->client, on_client_closed);
-    loop_run_until(&world->loop, &world->client_closed);
-    world->client_closed = false;
+    client_free(world->client);
     fake_server_stop(&world->server);
     loop_run_for(&world->loop, 20);
     make_client(world, "127.0.0.1", port);
@@ -431,9 +430,7 @@ static void test_nobody_listens(void **state)
 static void test_name_with_several_addresses(void **state)
 {
     struct world *world = *state;
-    client_close(world->client, on_client_closed);
-    loop_run_until(&world->loop, &world->client_closed);
-    world->client_closed = false;
+    client_free(world->client);
     make_client(world, "localhost", world->server.port);
     expect_state(world, TARGET_UP);
     client_close_unused(world->client, UINT64_MAX);
@@ -447,10 +444,10 @@ static void test_unused_connection_is_closed(void **state)
     expect_state(world, TARGET_UP);
     client_close_unused(world->client, 0);
     loop_run_for(&world->loop, 20);
-    assert_false(client_is_idle(world->client));
+    assert_false(client_phase(world->client) == CLIENT_IDLE);
     client_close_unused(world->client, uv_hrtime());
     loop_run_for(&world->loop, 20);
-    assert_true(client_is_idle(world->client));
+    assert_true(client_phase(world->client) == CLIENT_IDLE);
 }
 
 int main(void)

@@ -34,7 +34,7 @@ struct world {
     struct fake_server server;
     struct client_shared shared;
     struct client *client;
-    bool client_closed, resolver_closed;
+    bool stall_closed, resolver_closed;
 };
 
 struct waiter {
@@ -61,7 +61,7 @@ static int setup(void **state)
     fake_server_start(&world->server, &world->loop);
     world->server.reply = STATS OTHERS;
     world->server.second_reply = SECOND_REPLIES;
-    world->shared.loop = &world->loop;
+    client_shared_init(&world->shared, &world->loop);
     world->shared.max_reply = 64 * 1024;
     world->shared.max_prefixes = 10;
     world->shared.keep = true;
@@ -77,9 +77,9 @@ static int setup(void **state)
     return 0;
 }
 
-static void on_client_closed(struct client *client)
+static void on_stall_closed(struct stall *stall)
 {
-    container_of(client->shared, struct world, shared)->client_closed = true;
+    container_of(stall, struct world, shared.stall)->stall_closed = true;
 }
 
 static void on_resolver_closed(void *context)
@@ -90,9 +90,10 @@ static void on_resolver_closed(void *context)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    client_close(world->client, on_client_closed);
+    client_free(world->client);
+    stall_close(&world->shared.stall, on_stall_closed);
     fake_server_stop(&world->server);
-    loop_run_until(&world->loop, &world->client_closed);
+    loop_run_until(&world->loop, &world->stall_closed);
     resolver_close(world->shared.resolver, on_resolver_closed, &world->resolver_closed);
     loop_run_until(&world->loop, &world->resolver_closed);
     loop_close(&world->loop);
@@ -189,7 +190,7 @@ static void test_nothing_follows_unasked_bytes(void **state)
     assert_int_equal(snapshot->state, TARGET_UP);
     assert_int_equal(snapshot->asked, commands_harmless());
     assert_string_equal(world->server.heard, FIRST_BATCH);
-    assert_true(client_is_idle(world->client));
+    assert_true(client_phase(world->client) == CLIENT_IDLE);
     snapshot_release(snapshot);
 }
 
@@ -208,7 +209,7 @@ static void test_second_batch_is_refused_or_lost(void **state)
         assert_false(snapshot->answered & COMMAND_BIT(COMMAND_SIZES));
         assert_true(snapshot->answered & COMMAND_BIT(COMMAND_DETAIL));
         assert_int_equal(snapshot->sizes.count, 0);
-        assert_int_equal(client_is_idle(world->client), !seconds[n].kept);
+        assert_int_equal(client_phase(world->client) == CLIENT_IDLE, !seconds[n].kept);
         snapshot_release(snapshot);
     }
 }

@@ -1,0 +1,163 @@
+/*
+ * channel_ask -> on_read* -> take_input -> go_on [-> send_requests -> on_read* ...] -> client_answered
+ *
+ * What is asked and what the answers say is the session's; when its first requests are answered, go_on sends
+ * the second ones, if there are any.
+ */
+#include "memcached/channel.h"
+
+#include "memcached/client.h"
+
+#include <stdlib.h>
+
+static uv_buf_t on_lend(struct stream *stream);
+static void on_read(struct stream *stream, ssize_t n);
+static void on_written(struct stream *stream, int status);
+
+/* --- Asking --- */
+
+/*
+ * Sends the next requests of the session. The kernel takes so few bytes at once, nearly always. That
+ * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
+ * would be there before the write is known to be over.
+ */
+static int send_requests(struct channel *channel)
+{
+    size_t len = session_ask(&channel->session, channel->request);
+    ssize_t written = stream_write_now(channel->stream, channel->request, len);
+    int result = written < 0 ? (int) written : 0;
+    if (result == 0 && (size_t) written < len) {
+        uv_buf_t rest = uv_buf_init(channel->request + written, (unsigned) (len - (size_t) written));
+        result = stream_write(channel->stream, &rest, 1, on_written);
+    }
+    if (result == 0) channel->client->shared->counts.bytes_written += len;
+    return result;
+}
+
+int channel_ask(struct channel *channel, unsigned commands)
+{
+    session_init(&channel->session, channel->snapshot, commands);
+    stream_share(channel->stream, &channel->client->shared->budget);
+    int result = channel->snapshot->reused ? 0 : stream_read(channel->stream, on_lend, on_read);
+    return result < 0 ? result : send_requests(channel);
+}
+
+/* --- Reading --- */
+
+/* What was asked so far is answered. The requests that may follow wait for the write before them. */
+static void go_on(struct channel *channel, bool clean)
+{
+    if (!clean || !session_has_more(&channel->session)) {
+        client_answered(channel->client, channel, clean && !channel->stream->writing);
+        return;
+    }
+    int result = channel->stream->writing ? 0 : send_requests(channel);
+    if (result < 0) client_lost(channel->client, channel, result);
+}
+
+static void keep_rest(struct channel *channel, struct slice rest)
+{
+    buffer_clear(&channel->rest);
+    buffer_append_slice(&channel->rest, rest);
+    if (channel->rest.failed)
+        client_failed(channel->client, channel, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+}
+
+static void take_input(struct channel *channel, struct slice input)
+{
+    enum session_status status = session_take(&channel->session, &input);
+    if (!snapshot_count_memory(channel->snapshot)) {
+        client_failed(channel->client, channel, TARGET_OVERLOADED, "");
+        return;
+    }
+    switch (status) {
+    case SESSION_FAILED:
+        client_failed(channel->client, channel, channel->session.failure, channel->session.error);
+        break;
+    case SESSION_PAUSES:
+        buffer_clear(&channel->rest);
+        go_on(channel, input.len == 0);
+        break;
+    case SESSION_WAITS:
+        if (channel->received > channel->client->shared->max_reply)
+            client_failed(channel->client, channel, TARGET_PROTOCOL_ERROR,
+                          "the answer is larger than --memcached.max-reply");
+        else
+            keep_rest(channel, input);
+        break;
+    }
+}
+
+/* All clients share one memory, since libuv reads into it and calls on_read before it lends again. */
+static uv_buf_t on_lend(struct stream *stream)
+{
+    struct client *client = stream->context;
+    struct channel *channel = client_channel(client, stream);
+    char *bytes = client->shared->read_buffer;
+    size_t rest = channel ? channel->rest.len : 0;
+    if (rest) memcpy(bytes, channel->rest.data, rest);
+    return uv_buf_init(bytes + rest, (unsigned) (CLIENT_READ_SIZE - rest));
+}
+
+static void on_read(struct stream *stream, ssize_t n)
+{
+    struct client *client = stream->context;
+    struct channel *channel = client_channel(client, stream);
+    if (!channel) {
+        client_unasked(client);
+    } else if (n < 0) {
+        client_lost(client, channel, (int) n);
+    } else {
+        if (channel->received == 0) client_heard(client, channel);
+        channel->received += (size_t) n;
+        client->shared->counts.bytes_read += (uint64_t) n;
+        take_input(channel, (struct slice){client->shared->read_buffer, channel->rest.len + (size_t) n});
+    }
+}
+
+static void on_written(struct stream *stream, int status)
+{
+    struct channel *channel = client_channel(stream->context, stream);
+    if (!channel) return;
+    if (status < 0)
+        client_lost(channel->client, channel, status);
+    else if (session_status(&channel->session) == SESSION_PAUSES)
+        go_on(channel, true);
+}
+
+/* --- Life --- */
+
+struct channel *channel_new(struct client *client, struct stream *stream, struct snapshot *snapshot)
+{
+    struct channel *channel = malloc(sizeof(*channel));
+    if (!channel) {
+        stream_dispose(stream);
+        return NULL;
+    }
+    channel->client = client;
+    channel->stream = stream;
+    channel->snapshot = snapshot_hold(snapshot);
+    channel->received = 0;
+    stream->context = client;
+    buffer_init(&channel->rest, REPLY_LINE_MAX);
+    link_init(&channel->link);
+    return channel;
+}
+
+struct stream *channel_keep(struct channel *channel)
+{
+    struct stream *stream = channel->stream;
+    channel->stream = NULL;
+    channel_free(channel);
+    return stream;
+}
+
+void channel_free(struct channel *channel)
+{
+    if (!channel) return;
+    link_remove(&channel->link);
+    stream_dispose(channel->stream);
+    snapshot_release(channel->snapshot);
+    buffer_deinit(&channel->rest);
+    free(channel);
+}
