@@ -136,6 +136,10 @@ static uint64_t coalesced(const struct telemetry *t)
 {
     return t->fleet ? fleet_counts(t->fleet).coalesced : 0;
 }
+static uint64_t stalled(const struct telemetry *t)
+{
+    return t->fleet ? fleet_counts(t->fleet).stalled : 0;
+}
 static uint64_t bytes_read(const struct telemetry *t)
 {
     return t->fleet ? fleet_counts(t->fleet).bytes_read : 0;
@@ -178,6 +182,10 @@ static const struct {
     {{PREFIX "target_scrapes_coalesced_total",
       "Polls that were asked for while one was under way, and shared it.", METRIC_COUNTER, ""},
      coalesced},
+    {{PREFIX "target_connections_stalled_total",
+      "Kept connections that said nothing for a while, so that another one was made beside them.",
+      METRIC_COUNTER, ""},
+     stalled},
     {{PREFIX "target_read_bytes_total", "Bytes read from memcached servers.", METRIC_COUNTER, ""},
      bytes_read},
     {{PREFIX "target_written_bytes_total", "Bytes written to memcached servers.", METRIC_COUNTER, ""},
@@ -232,11 +240,12 @@ static const struct family failures_family = {PREFIX "output_failures_total",
                                               METRIC_COUNTER, "output"};
 
 static const struct family *const families[] = {
-    &numbers[0].family,  &numbers[1].family,  &numbers[2].family,  &numbers[3].family, &numbers[4].family,
-    &numbers[5].family,  &numbers[6].family,  &numbers[7].family,  &numbers[8].family, &numbers[9].family,
-    &numbers[10].family, &numbers[11].family, &numbers[12].family, &requests_family,   &rejected_family,
-    &sizes_family,       &durations_family,   &results_family,     &scrapes_family,    &states_family,
-    &polls_family,       &errors_family,      &loop_lag_family,    &writes_family,     &failures_family,
+    &numbers[0].family,  &numbers[1].family,  &numbers[2].family,  &numbers[3].family,  &numbers[4].family,
+    &numbers[5].family,  &numbers[6].family,  &numbers[7].family,  &numbers[8].family,  &numbers[9].family,
+    &numbers[10].family, &numbers[11].family, &numbers[12].family, &numbers[13].family, &requests_family,
+    &rejected_family,    &sizes_family,       &durations_family,   &results_family,     &scrapes_family,
+    &states_family,      &polls_family,       &errors_family,      &loop_lag_family,    &writes_family,
+    &failures_family,
 };
 
 const struct collector telemetry_collector = {"telemetry", families, ARRAY_LEN(families), ""};

@@ -272,7 +272,8 @@ def test_overlapping_scrapes_share_one_poll(exporter, fake):
     assert [got.value("memcached_up") for got in answers] == ["1"] * 5
     assert server.count("stats") == 1
     assert started.exposition().value("memcached_up") == "1"
-    assert server.count("stats") == 2
+    # So slow an answer on a kept connection is asked for once more on a fresh one.
+    assert server.count("stats") == 3
 
 
 @pytest.mark.parametrize("interval, header, timeout", [(1.0, "0.95", "10s"), (0.4, "2", "600ms")])

@@ -76,6 +76,7 @@ static void test_fleet(void **state)
     poll(world, 1);
     expect(world, P "target_connections_opened_total", 1);
     expect(world, P "target_connections_reused_total", 1);
+    expect(world, P "target_connections_stalled_total", 0);
     expect(world, P "target_scrapes_coalesced_total", 0);
     poll(world, 3);
     expect(world, P "target_scrapes_coalesced_total", 2);

@@ -204,6 +204,47 @@ static void test_unasked_bytes_end_a_kept_connection(void **state)
     assert_int_equal(world->server.accepted, 2);
 }
 
+/* That which the server has accepted and not seen the end of. */
+static uv_stream_t *last_connection(struct world *world)
+{
+    struct fake_connection *last = NULL;
+    for (size_t n = 0; n < FAKE_CONNECTIONS_MAX; n++)
+        if (world->server.connections[n].open) last = &world->server.connections[n];
+    assert_non_null(last);
+    return (uv_stream_t *) &last->tcp;
+}
+
+/* An answer that waits in the kernel when the next poll begins is none to that poll. */
+static void test_bytes_that_wait_cost_the_connection(void **state)
+{
+    struct world *world = *state;
+    uv_buf_t copy = uv_buf_init((char *) (uintptr_t) "STAT pid 8\r\nEND\r\n", 17);
+    expect_state(world, TARGET_UP);
+    for (unsigned n = 1; n <= 3; n++) {
+        assert_int_equal(world->server.accepted, n);
+        assert_int_equal(uv_try_write(last_connection(world), &copy, 1), copy.len);
+        struct snapshot *snapshot = poll_once(world);
+        assert_int_equal(snapshot->state, TARGET_UP);
+        assert_int_equal(snapshot->answered, ALL_COMMANDS);
+        assert_false(snapshot->reused);
+        snapshot_release(snapshot);
+        assert_int_equal(world->server.accepted, n + 1);
+    }
+}
+
+/* Ten thousand of them are some megabytes. */
+static void test_idle_clients_are_small(void **state)
+{
+    struct world *world = *state;
+    expect_state(world, TARGET_UP);
+    const struct client *client = world->client;
+    assert_int_equal(client_phase(client), CLIENT_KEPT);
+    assert_null(client->dialer);
+    assert_null(client->channels[0]);
+    assert_null(client->kept->requests);
+    assert_true(sizeof(struct client) + strlen(client->key.name) + 1 + sizeof(struct stream) <= 1200);
+}
+
 static void test_refused_command_costs_only_itself(void **state)
 {
     struct world *world = *state;
@@ -460,6 +501,8 @@ int main(void)
         TEST(test_connection_that_ended_while_kept),
         TEST(test_kept_connection_that_dies_under_the_poll_is_replaced_once),
         TEST(test_unasked_bytes_end_a_kept_connection),
+        TEST(test_bytes_that_wait_cost_the_connection),
+        TEST(test_idle_clients_are_small),
         TEST(test_refused_command_costs_only_itself),
         TEST(test_refused_stats_is_down),
         TEST(test_server_at_its_connection_limit),

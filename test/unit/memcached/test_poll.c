@@ -148,10 +148,43 @@ static void test_a_slow_answer_is_waited_for(void **state)
     assert_int_equal(world->servers[0].requests, 2);
 }
 
+/* One who gives up another that is about to hear of the same poll. */
+struct rival {
+    struct waiter waiter;
+    struct waiter *other;
+    struct snapshot *taken; /* from the other */
+};
+
+static void on_rival_done(struct poll *poll, struct snapshot *snapshot)
+{
+    struct rival *rival = (struct rival *) poll;
+    rival->taken = poll_give_up(&rival->other->poll);
+    on_done(poll, snapshot);
+}
+
+static void test_one_is_given_up_while_the_poll_is_told(void **state)
+{
+    struct fleet_world *world = *state;
+    struct rival rival = {0};
+    struct waiter other;
+    poll_init(&rival.waiter.poll);
+    rival.other = &other;
+    assert_int_equal(
+        poll_start(&rival.waiter.poll, world->targets.items[0]->client, WORLD_COMMANDS, on_rival_done), 0);
+    start(world, &other);
+    expect_up(world, &rival.waiter);
+    loop_run_for(&world->loop, 20);
+    assert_int_equal(other.done, 0);
+    assert_int_equal(rival.taken->state, TARGET_UP);
+    assert_int_equal(rival.taken->references, 1);
+    snapshot_release(rival.taken);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_one_is_given_up_while_the_poll_is_told),
         TEST(test_a_young_poll_is_joined),
         TEST(test_an_old_poll_is_not_joined),
         TEST(test_a_poll_that_was_given_up_is_not_joined),
