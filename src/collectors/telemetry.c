@@ -3,7 +3,8 @@
 #include "base/clock.h"
 #include "base/container.h"
 
-/* Seconds. A memcached on the same network answers within a millisecond; a scrape lasts at most some seconds.
+/*
+ * Seconds. A memcached on the same network answers within a millisecond; a scrape lasts at most some seconds.
  */
 static const double poll_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                      0.1,    0.25,  0.5,    1,     2.5,  5,     10};

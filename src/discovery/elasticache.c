@@ -1,5 +1,6 @@
 /*
- * The happy path: elasticache_ask -> (the dialer) -> on_dialed -> send_command -> on_written -> on_read ... -> end
+ * The happy path: elasticache_ask -> (the dialer) -> on_dialed -> send_command -> on_written -> on_read ...
+ * -> end
  *
  * A server that does not know the first command is sent the second one on the same connection.
  *

@@ -37,7 +37,9 @@ struct channel {
  */
 struct channel *channel_new(struct client *client, struct stream *stream, struct snapshot *snapshot);
 
-/* Sends the first requests of a set of commands. 0, or the negative libuv code of what broke the connection. */
+/*
+ * Sends the first requests of a set of commands. 0, or the negative libuv code of what broke the connection.
+ */
 int channel_ask(struct channel *channel, unsigned commands);
 
 /* Gives the stream back, which goes on to be read: what comes is told by client_unasked. Frees the rest. */

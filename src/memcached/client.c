@@ -5,10 +5,10 @@
  *     poll_start -> client_begin ----------------------> ask -> (the channel) -> client_answered -> report
  *
  * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
- * many; everybody gives up. A kept connection that ends before the first byte of an answer was dead all along:
- * the poll dials once more. One that says nothing for a while may be dead too (on_stall): a fresh one is asked
- * beside it, and the first whole answer wins. When the `stats` reply is whole, what fails afterwards costs the
- * commands that are missing, not the target.
+ * many; everybody gives up. A kept connection that ends before the first byte of an answer was dead all
+ * along: the poll dials once more. One that says nothing for a while may be dead too (on_stall): a fresh one
+ * is asked beside it, and the first whole answer wins. When the `stats` reply is whole, what fails afterwards
+ * costs the commands that are missing, not the target.
  *
  * A connection that is of no more use closes by itself, so that the client is free for the next poll at once.
  */
@@ -114,7 +114,10 @@ void client_judge(struct client *client, enum target_state state, const char *er
     snapshot_judge(client->snapshot, state, error);
 }
 
-/* Ends what is under way, takes the poll off the client, finishes its snapshot and passes it to those who wait. */
+/*
+ * Ends what is under way, takes the poll off the client, finishes its snapshot and passes it to those who
+ * wait.
+ */
 static void report(struct client *client, bool late)
 {
     struct snapshot *snapshot = client->snapshot;
@@ -229,7 +232,9 @@ static uint64_t patience_ms(const struct client *client)
     return third_ms < CLIENT_STALL_MS ? third_ms : CLIENT_STALL_MS;
 }
 
-/* Asks on the kept connection, if that is still good: bytes that wait in it belong to nothing that was asked. */
+/*
+ * Asks on the kept connection, if that is still good: bytes that wait in it belong to nothing that was asked.
+ */
 static bool ask_kept(struct client *client)
 {
     struct stream *stream = client->kept;

@@ -26,8 +26,10 @@
  * over. */
 #define CLIENT_READ_SIZE (64 * 1024)
 
-/* A kept connection may say nothing for a third of the poll's time, and at most for so long, before a fresh one
- * is dialled beside it. */
+/*
+ * A kept connection may say nothing for a third of the poll's time, and at most for so long, before a fresh
+ * one is dialled beside it.
+ */
 #define CLIENT_STALL_MS 200
 
 /* What the clients of a fleet have done since the start. */

@@ -12,7 +12,8 @@
 #include <search.h>
 #include <stdlib.h>
 
-/* An unused client without a connection is remembered so long: its log knows then whether it was down before.
+/*
+ * An unused client without a connection is remembered so long: its log knows then whether it was down before.
  */
 #define LINGER_NS 300000000000ull
 

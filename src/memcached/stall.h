@@ -1,6 +1,6 @@
 /*
- * Watches kept connections that were asked and have not said a word: when a firewall has forgotten one, or its
- * host is gone, nothing else would tell before the time of the poll is over.
+ * Watches kept connections that were asked and have not said a word: when a firewall has forgotten one, or
+ * its host is gone, nothing else would tell before the time of the poll is over.
  *
  * One timer serves all clients, since thousands are asked at once and nearly all of them answer in time.
  */
@@ -28,7 +28,9 @@ struct stall {
 
 void stall_init(struct stall *stall, uv_loop_t *loop, stall_fn on_stall);
 
-/* Calls on_stall once from the loop after so many milliseconds, unless the channel's link is removed before. */
+/*
+ * Calls on_stall once from the loop after so many milliseconds, unless the channel's link is removed before.
+ */
 void stall_watch(struct stall *stall, struct channel *channel, uint64_t ms);
 
 /* on_close runs once, from the loop. No channel may be watched. */

@@ -2,9 +2,9 @@
  * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish
  *
  * on_pace runs when the newest attempt has had its time: it lends its place at the limiter on, and the next
- * address is tried beside it. When an attempt fails, the next address is tried at once; when there is none and
- * no attempt is left, the dial has failed. What fails inside dialer_start is reported by on_pace too, so that
- * on_done never runs inside the call.
+ * address is tried beside it. When an attempt fails, the next address is tried at once; when there is none
+ * and no attempt is left, the dial has failed. What fails inside dialer_start is reported by on_pace too, so
+ * that on_done never runs inside the call.
  *
  * A dialer that is over has no attempt, no look-up and no ticket any more; it is freed when its timer is
  * closed. The streams of attempts that were given up close by themselves.
@@ -130,7 +130,7 @@ static bool look_up_again(struct dialer *dialer)
 }
 
 /* Tries the next address; ends the dial when nothing is left to try or to wait for. */
-static void step(struct dialer *dialer)
+static void try_next(struct dialer *dialer)
 {
     if (dialer->next < dialer->count)
         begin_attempt(dialer);
@@ -160,7 +160,7 @@ static void on_connected(struct stream *stream, int status)
     }
     dialer->status = status;
     drop_attempt(attempt);
-    step(dialer);
+    try_next(dialer);
 }
 
 static void connect_attempt(struct attempt *attempt)
@@ -214,7 +214,7 @@ static void on_pace(uv_timer_t *pace)
         if (attempt->stream) limiter_leave(dialer->plan.limiter, &attempt->ticket);
     }
     if (list_is_empty(&dialer->attempts) || tried_ms >= pace_ms(dialer))
-        step(dialer);
+        try_next(dialer);
     else if (dialer->next < dialer->count)
         uv_timer_start(pace, on_pace, pace_ms(dialer) - tried_ms, 0);
 }
@@ -252,8 +252,8 @@ static bool has_failed(const struct dialer *dialer, const union endpoint *endpoi
 }
 
 /*
- * Takes the endpoints that the policy permits and that have not failed, the favourite first. Returns how many it
- * permits; `why` is of the last one that it forbids.
+ * Takes the endpoints that the policy permits and that have not failed, the favourite first. Returns how many
+ * it permits; `why` is of the last one that it forbids.
  */
 static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const union endpoint *endpoints,
                              size_t count, char *why)

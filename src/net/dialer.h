@@ -2,14 +2,14 @@
  * From an address to a connected stream: resolves the name, waits at the limiter, tries one address after the
  * other.
  *
- * When every address has failed and the answer of the name server was not new, the name is looked up once more,
- * and the addresses that were not in the first answer are tried.
+ * When every address has failed and the answer of the name server was not new, the name is looked up once
+ * more, and the addresses that were not in the first answer are tried.
  *
- * Several addresses are tried as RFC 8305 has it: the families alternate, an address that is refused gives way
- * to the next at once, and one that says nothing gets company after DIALER_PACE_MS, or earlier if else not all
- * would have their turn in time. The first that answers is taken, and is the first to be tried from then on:
- * the counters of two servers behind one name must not be mixed. A dialer keeps no deadline: its owner cancels
- * it.
+ * Several addresses are tried as RFC 8305 has it: the families alternate, an address that is refused gives
+ * way to the next at once, and one that says nothing gets company after DIALER_PACE_MS, or earlier if else
+ * not all would have their turn in time. The first that answers is taken, and is the first to be tried from
+ * then on: the counters of two servers behind one name must not be mixed. A dialer keeps no deadline: its
+ * owner cancels it.
  *
  * An attempt that is not answered lends its place at the limiter on and goes on without one, so that servers
  * that swallow packets do not keep others out. A unix socket that cannot take a connection now is tried again
@@ -79,12 +79,15 @@ struct dial_plan {
 int dialer_start(struct dialer **dialer, const struct dial_plan *plan, dialer_fn on_done, void *context);
 
 /*
- * Ends the attempts; on_done will not run. `late`: since their time is over; then the addresses that were being
- * tried have failed, and the next one is the favourite.
+ * Ends the attempts; on_done will not run. `late`: since their time is over; then the addresses that were
+ * being tried have failed, and the next one is the favourite.
  */
 void dialer_cancel(struct dialer *dialer, bool late);
 
-/* The connection was lost: where it led may be the wrong place by now, so the next dial asks for the name anew. */
+/*
+ * The connection was lost: where it led may be the wrong place by now, so the next dial asks for the name
+ * anew.
+ */
 void dialer_distrust(struct resolver *resolver, const struct address *address);
 
 /* For a connection that is in use: asks for the name in the background if its answer has expired. */

@@ -47,8 +47,8 @@ void limiter_init(struct limiter *limiter, unsigned limit);
 void limiter_ticket_init(struct limiter_ticket *ticket);
 
 /*
- * How long one who enters now may stay, in milliseconds: some time if few others wait, and less the more there
- * are, so that each of them has its turn within LIMITER_TURN_MS.
+ * How long one who enters now may stay, in milliseconds: some time if few others wait, and less the more
+ * there are, so that each of them has its turn within LIMITER_TURN_MS.
  */
 unsigned limiter_hold_ms(const struct limiter *limiter);
 

@@ -54,6 +54,7 @@ UNTESTED = {
     "src/base/version.c": "it holds what the build knows; collectors/test_build.c, integration/test_single.py",
     "src/cli/values.c": "cli/test_options.c and cli/test_options_errors.c",
     "src/collectors/loop_lag.c": "collectors/test_telemetry_parts.c",
+    "src/memcached/channel.c": "memcached/test_client.c and memcached/test_stall.c",
     "src/collectors/outcome.c": "collectors/test_fleet.c",
     "src/config/groups.c": "a part of the schema; config/test_config.c and config/test_errors.c",
     "src/config/modules.c": "a part of the schema; config/test_config.c and config/test_errors.c",

@@ -1,4 +1,7 @@
-/* Servers that swallow every packet cost themselves and nobody else, however many they are and wherever they stand. */
+/*
+ * Servers that swallow every packet cost themselves and nobody else, however many they are and wherever they
+ * stand.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
