@@ -13,6 +13,7 @@
 #include "net/stream.h"
 
 #include "base/container.h"
+#include "net/stream_tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -113,7 +114,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     (void) suggested;
     *buffer = uv_buf_init(NULL, 0);
     if (stream->budget && read_budget_is_spent(stream->budget, &stream->ticket)) return;
-    *buffer = stream->on_lend(stream);
+    *buffer = stream->tls ? stream_tls_lend() : stream->on_lend(stream);
     assert(buffer->base && buffer->len > 0);
 }
 
@@ -137,6 +138,10 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     if (stream->budget) read_budget_take(stream->budget, &stream->ticket, n);
+    if (stream->tls) {
+        stream_tls_receive(stream, n);
+        return;
+    }
     if (n < 0) uv_read_stop(handle);
     stream->on_read(stream, n);
 }
@@ -145,7 +150,18 @@ static void on_budget(struct read_budget_ticket *ticket)
 {
     struct stream *stream = container_of(ticket, struct stream, ticket);
     int result = uv_read_start(&stream->stream, on_alloc, on_received);
-    if (result < 0) stream->on_read(stream, result);
+    if (result == 0) return;
+    if (stream->tls)
+        stream_tls_receive(stream, result);
+    else
+        stream->on_read(stream, result);
+}
+
+int stream_secure(struct stream *stream, const struct stream_security *security, stream_secure_fn on_secure)
+{
+    assert(stream->open && !stream->closing && !stream->tls);
+    int result = stream_tls_start(stream, security, on_secure);
+    return result < 0 ? result : uv_read_start(&stream->stream, on_alloc, on_received);
 }
 
 void stream_share(struct stream *stream, struct read_budget *budget)
@@ -192,12 +208,14 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
     assert(stream->open && !stream->closing);
     stream->on_lend = on_lend;
     stream->on_read = on_read;
-    return uv_read_start(&stream->stream, on_alloc, on_received);
+    int result = stream->tls ? stream_tls_resume_reading(stream) : 0;
+    return result < 0 ? result : uv_read_start(&stream->stream, on_alloc, on_received);
 }
 
 void stream_read_stop(struct stream *stream)
 {
     read_budget_leave(&stream->ticket);
+    if (stream->tls) stream_tls_pause_reading(stream);
     if (stream->open && !stream->closing) uv_read_stop(&stream->stream);
 }
 
@@ -205,6 +223,7 @@ ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len)
 {
     uv_buf_t buffer = uv_buf_init((char *) (uintptr_t) bytes, (unsigned) len);
     assert(stream->open && !stream->closing && !stream->writing);
+    if (stream->tls) return stream_tls_write_now(stream, bytes, len);
     int written = uv_try_write(&stream->stream, &buffer, 1);
     return written == UV_EAGAIN ? 0 : written;
 }
@@ -220,8 +239,10 @@ static void on_written(uv_write_t *request, int status)
 int stream_write(struct stream *stream, const uv_buf_t *buffers, unsigned count, stream_write_fn on_write)
 {
     assert(stream->open && !stream->closing && !stream->writing);
-    if (!has_requests(stream)) return UV_ENOMEM;
-    int result = uv_write(&stream->requests->write, &stream->stream, buffers, count, on_written);
+    if (!stream->tls && !has_requests(stream)) return UV_ENOMEM;
+    int result = stream->tls
+                     ? stream_tls_write(stream, buffers, count)
+                     : uv_write(&stream->requests->write, &stream->stream, buffers, count, on_written);
     if (result < 0) return result;
     stream->on_write = on_write;
     stream->writing = true;
@@ -241,6 +262,7 @@ static void on_shut_down(uv_shutdown_t *request, int status)
 int stream_shutdown(struct stream *stream)
 {
     assert(stream->open && !stream->closing);
+    if (stream->tls) return stream_tls_shutdown(stream);
     if (!has_requests(stream)) return UV_ENOMEM;
     return uv_shutdown(&stream->requests->shutdown, &stream->stream, on_shut_down);
 }
@@ -250,6 +272,8 @@ static void on_closed(uv_handle_t *handle)
     struct stream *stream = container_of(handle, struct stream, handle);
     stream->open = false;
     release_requests(stream);
+    stream_tls_free(stream->tls);
+    stream->tls = NULL;
     stream->on_close(stream);
 }
 
@@ -260,6 +284,10 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
     /* Even a stream without a handle reports from the loop: a pipe that leads nowhere takes it there. */
     if (!stream->open) uv_pipe_init(stream->loop, &stream->pipe, 0);
     read_budget_leave(&stream->ticket);
+    if (stream->tls) {
+        stream_tls_pause_reading(stream);
+        stream_tls_part(stream);
+    }
     stream->closing = true;
     stream->on_close = on_close;
     uv_close(&stream->handle, on_closed);

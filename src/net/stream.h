@@ -3,10 +3,10 @@
  *
  * A stream has one lent read buffer, at most one write under way and one close.
  * It knows no protocol, keeps no deadline (its owner's timer does) and never
- * retries. TLS would live here, behind the same functions.
+ * retries. Once it is secured, TLS is behind the same functions.
  *
- *     init -> connect -> [on_connect] -+-> read -> [on_read]* ---+-> close -> [on_close]
- *     init -> accept ------------------+-> write -> [on_write] --+
+ *     init -> connect -> [on_connect] -+----------------------------+-> read -> [on_read]* ---+-> close -> [on_close]
+ *     init -> accept ------------------+-> secure -> [on_secure] ---+-> write -> [on_write] --+
  *
  * The memory belongs to the owner, who embeds it and may release it only from or
  * after on_close. Every function that starts something keeps this contract: 0 means
@@ -19,6 +19,7 @@
 
 #include "net/address.h"
 #include "net/read_budget.h"
+#include "net/tls_context.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +44,20 @@ typedef void (*stream_read_fn)(struct stream *stream, ssize_t n);
  */
 typedef uv_buf_t (*stream_lend_fn)(struct stream *stream);
 
+/*
+ * status 0: from now on what is read and written is secured. UV_EPROTO: `why` says in plain words what is wrong,
+ * borrowed for the call. Another negative code: the connection ended or broke meanwhile.
+ */
+typedef void (*stream_secure_fn)(struct stream *stream, int status, const char *why);
+
+/* How a stream is to be secured; borrowed for the call. */
+struct stream_security {
+    struct tls_context *context;
+    const char *server_name; /* of a client: whom the certificate must be for; NULL on the server's side */
+    struct ssl_session_st
+        *session; /* of a client: an earlier session with this server, to go on with; or NULL */
+};
+
 struct stream {
     uv_loop_t *loop;
     void *context; /* the owner's, for callbacks that cannot use container_of */
@@ -52,6 +67,7 @@ struct stream {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     };
+    struct stream_tls *tls;           /* owned; NULL without TLS */
     struct stream_requests *requests; /* owned; NULL while none of them is in use */
     struct read_budget *budget;       /* of reading; borrowed; NULL for none */
     struct read_budget_ticket ticket;
@@ -83,6 +99,21 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
  */
 int stream_accept(struct stream *stream, uv_stream_t *listener);
 
+/*
+ * Begins TLS on an open stream, before anything is read or written. 0: on_secure runs once, from the loop, unless
+ * the stream is closed before. UV_ENOMEM or what sending came to: never.
+ */
+int stream_secure(struct stream *stream, const struct stream_security *security, stream_secure_fn on_secure);
+
+/*
+ * After on_secure has failed: the stream is plain again, so that the peer can be told in its own words. False where
+ * that is too late.
+ */
+bool stream_unsecure(struct stream *stream);
+
+/* The session of a secured stream, for what it has to tell; NULL without TLS. */
+struct tls *stream_tls(const struct stream *stream);
+
 /* From now on shares a budget with other streams, until stream_init, and has a new share of it. To be called
  * before stream_read, and later when an answer of another size is due. */
 void stream_share(struct stream *stream, struct read_budget *budget);
@@ -103,7 +134,8 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
 void stream_read_stop(struct stream *stream);
 
 /*
- * Writes what the kernel takes at once: how many bytes, 0 if none, or a negative libuv code. Never between
+ * Writes what the kernel takes at once: how many bytes, 0 if none, or a negative libuv code. A secured stream takes
+ * all, and keeps what the kernel does not. Never between
  * stream_write and its callback (asserted).
  */
 ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len);
