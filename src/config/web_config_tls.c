@@ -27,8 +27,8 @@ struct tls_name {
 };
 
 /*
- * Go's names, in the order in which Go prefers them, which is not that of the file. Those of TLS 1.3 cannot be
- * chosen; their names are known all the same.
+ * Go's names, in the order in which Go prefers them, which is not that of the file. Those of TLS 1.3 cannot
+ * be chosen; their names are known all the same.
  */
 static const struct tls_name ciphers[] = {
     {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},

@@ -5,8 +5,8 @@
  * It knows no protocol, keeps no deadline (its owner's timer does) and never
  * retries. Once it is secured, TLS is behind the same functions.
  *
- *     init -> connect -> [on_connect] -+----------------------------+-> read -> [on_read]* ---+-> close -> [on_close]
- *     init -> accept ------------------+-> secure -> [on_secure] ---+-> write -> [on_write] --+
+ *     init -> connect -> [on_connect] -+--------------------------+-> read -> [on_read]* --+-> close
+ *     init -> accept ------------------+-> secure -> [on_secure] -+-> write -> [on_write] -+-> [on_close]
  *
  * The memory belongs to the owner, who embeds it and may release it only from or
  * after on_close. Every function that starts something keeps this contract: 0 means
@@ -45,8 +45,8 @@ typedef void (*stream_read_fn)(struct stream *stream, ssize_t n);
 typedef uv_buf_t (*stream_lend_fn)(struct stream *stream);
 
 /*
- * status 0: from now on what is read and written is secured. UV_EPROTO: `why` says in plain words what is wrong,
- * borrowed for the call. Another negative code: the connection ended or broke meanwhile.
+ * status 0: from now on what is read and written is secured. UV_EPROTO: `why` says in plain words what is
+ * wrong, borrowed for the call. Another negative code: the connection ended or broke meanwhile.
  */
 typedef void (*stream_secure_fn)(struct stream *stream, int status, const char *why);
 
@@ -100,14 +100,14 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
 int stream_accept(struct stream *stream, uv_stream_t *listener);
 
 /*
- * Begins TLS on an open stream, before anything is read or written. 0: on_secure runs once, from the loop, unless
- * the stream is closed before. UV_ENOMEM or what sending came to: never.
+ * Begins TLS on an open stream, before anything is read or written. 0: on_secure runs once, from the loop,
+ * unless the stream is closed before. UV_ENOMEM or what sending came to: never.
  */
 int stream_secure(struct stream *stream, const struct stream_security *security, stream_secure_fn on_secure);
 
 /*
- * After on_secure has failed: the stream is plain again, so that the peer can be told in its own words. False where
- * that is too late.
+ * After on_secure has failed: the stream is plain again, so that the peer can be told in its own words. False
+ * where that is too late.
  */
 bool stream_unsecure(struct stream *stream);
 
@@ -134,9 +134,8 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
 void stream_read_stop(struct stream *stream);
 
 /*
- * Writes what the kernel takes at once: how many bytes, 0 if none, or a negative libuv code. A secured stream takes
- * all, and keeps what the kernel does not. Never between
- * stream_write and its callback (asserted).
+ * Writes what the kernel takes at once: how many bytes, 0 if none, or a negative libuv code. A secured stream
+ * takes all, and keeps what the kernel does not. Never between stream_write and its callback (asserted).
  */
 ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len);
 

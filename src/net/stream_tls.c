@@ -1,11 +1,12 @@
 /*
- * Records come in by stream_tls_receive, and go out by `flush`: what the kernel takes at once, and the rest by one
- * write at a time. What is sealed meanwhile waits in the session's output.
+ * Records come in by stream_tls_receive, and go out by `flush`: what the kernel takes at once, and the rest
+ * by one write at a time. What is sealed meanwhile waits in the session's output.
  *
  *     start -> receive* (handshake) -> on_secure -> receive* (deliver) | write* -> part
  *
- * An owner who stops reading in the midst of what has arrived gets the rest when it reads again: the records are
- * held back, and an idle handle brings them in a later turn, since no callback runs inside the call that arms it.
+ * An owner who stops reading in the midst of what has arrived gets the rest when it reads again: the records
+ * are held back, and an idle handle brings them in a later turn, since no callback runs inside the call that
+ * arms it.
  */
 #include "net/stream_tls.h"
 
@@ -15,7 +16,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Wakes a stream whose records are there already. Has a life of its own, since a handle is closed in a later turn. */
+/*
+ * Wakes a stream whose records are there already. Has a life of its own, since a handle is closed in a later
+ * turn.
+ */
 struct waker {
     uv_idle_t idle;
     struct stream *stream; /* NULL when it is gone */

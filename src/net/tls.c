@@ -1,7 +1,7 @@
 /*
- * OpenSSL reads and writes by a BIO of our own (peer_read, peer_write): it takes the bytes that the caller has, where
- * they lie, and leaves the beginning of a record in the session itself, so that nothing is copied twice and nothing
- * of the caller's is kept between two calls.
+ * OpenSSL reads and writes by a BIO of our own (peer_read, peer_write): it takes the bytes that the caller
+ * has, where they lie, and leaves the beginning of a record in the session itself, so that nothing is copied
+ * twice and nothing of the caller's is kept between two calls.
  *
  * Why a certificate was not taken is known only while it is verified: on_verify writes it down.
  */
@@ -262,8 +262,10 @@ int tls_init(struct tls *tls, struct tls_context *context, const char *server_na
 
 void tls_deinit(struct tls *tls)
 {
-    /* OpenSSL would spoil the session of a connection that ended without close_notify, as RFC 2246 asked; since
-     * RFC 4346 it may be resumed. */
+    /*
+     * OpenSSL would spoil the session of a connection that ended without close_notify, as RFC 2246 asked;
+     * since RFC 4346 it may be resumed.
+     */
     if (tls->ssl && SSL_is_init_finished(tls->ssl))
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);

@@ -1,12 +1,12 @@
 /*
- * One TLS session, as bytes: what the peer sent goes in, what it is to be sent comes out. Pure; stream.c moves
- * both. Client or server, as its context is.
+ * One TLS session, as bytes: what the peer sent goes in, what it is to be sent comes out. Pure; stream.c
+ * moves both. Client or server, as its context is.
  *
  *     tls_init -> tls_handshake* (TLS_DONE) -> tls_read*, tls_write* -> tls_end -> tls_deinit
  *
- * After each of these calls `output` may hold records for the peer: they are to be sent in their order, also when
- * the call failed, since the last of them tells the peer why. A client's server name decides what is verified:
- * the certificate must be for it, be it a host name or an address.
+ * After each of these calls `output` may hold records for the peer: they are to be sent in their order, also
+ * when the call failed, since the last of them tells the peer why. A client's server name decides what is
+ * verified: the certificate must be for it, be it a host name or an address.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -50,9 +50,9 @@ void tls_deinit(struct tls *tls);
 enum tls_status tls_handshake(struct tls *tls, struct slice *input);
 
 /*
- * Plain bytes into `at`, which has room for at least one: how many; 0: bytes of the peer are missing, and all of
- * `input` has been taken; UV_EOF: the peer has ended its direction in due form; UV_EPROTO: see tls_why. While it
- * returns more than 0 it may have more to give.
+ * Plain bytes into `at`, which has room for at least one: how many; 0: bytes of the peer are missing, and all
+ * of `input` has been taken; UV_EOF: the peer has ended its direction in due form; UV_EPROTO: see tls_why.
+ * While it returns more than 0 it may have more to give.
  */
 ssize_t tls_read(struct tls *tls, struct slice *input, char *at, size_t size);
 
@@ -63,8 +63,8 @@ int tls_write(struct tls *tls, const char *bytes, size_t len);
 void tls_end(struct tls *tls);
 
 /*
- * Why it failed, for people, in plain words: "the certificate expired on Nov 28 2026", "the certificate is for
- * a.example, not for b.example". Never NULL.
+ * Why it failed, for people, in plain words: "the certificate expired on Nov 28 2026", "the certificate is
+ * for a.example, not for b.example". Never NULL.
  */
 const char *tls_why(const struct tls *tls);
 

@@ -115,8 +115,8 @@ static int use_identity(SSL_CTX *ssl, const struct tls_identity *identity, struc
 }
 
 /*
- * Any certificate of the text is trusted by itself, also one that another has signed. How many there were, or a
- * negative code. A server shows clients whose signatures it takes.
+ * Any certificate of the text is trusted by itself, also one that another has signed. How many there were, or
+ * a negative code. A server shows clients whose signatures it takes.
  */
 static int trust(SSL_CTX *ssl, struct slice text, bool show, struct buffer *error)
 {

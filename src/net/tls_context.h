@@ -1,12 +1,12 @@
 /*
- * What all TLS sessions of one side share: its certificate and key, whom it trusts, versions, ciphers. Counted,
- * so that sessions under way keep the one they began with when files are read again.
+ * What all TLS sessions of one side share: its certificate and key, whom it trusts, versions, ciphers.
+ * Counted, so that sessions under way keep the one they began with when files are read again.
  *
- * Everything comes as bytes, not as paths: who reads files, and when, is the owner's business. The key's bytes
- * are not kept; the owner wipes its copy.
+ * Everything comes as bytes, not as paths: who reads files, and when, is the owner's business. The key's
+ * bytes are not kept; the owner wipes its copy.
  *
- * OpenSSL, since it is what memcached and every distribution of it uses, has sessions over memory (no socket of
- * its own), and lets go of its buffers between records.
+ * OpenSSL, since it is what memcached and every distribution of it uses, has sessions over memory (no socket
+ * of its own), and lets go of its buffers between records.
  */
 #ifndef NET_TLS_CONTEXT_H
 #define NET_TLS_CONTEXT_H
@@ -61,8 +61,8 @@ struct ssl_ctx_st; /* OpenSSL's own */
 struct x509_st;
 
 /*
- * One reference. 0; UV_EINVAL with a line in `error`, without a line end, that says which of the parts is no good
- * ("the certificate: no PEM block that begins with CERTIFICATE"); UV_ENOMEM.
+ * One reference. 0; UV_EINVAL with a line in `error`, without a line end, that says which of the parts is no
+ * good ("the certificate: no PEM block that begins with CERTIFICATE"); UV_ENOMEM.
  */
 int tls_context_new_client(struct tls_context **context, const struct tls_client_settings *settings,
                            struct buffer *error);
@@ -70,8 +70,8 @@ int tls_context_new_server(struct tls_context **context, const struct tls_server
                            struct buffer *error);
 
 /*
- * Lets sessions that began under another server's context be resumed under this one. For a context whose rules
- * for client certificates are the same: a resumed session is not verified again.
+ * Lets sessions that began under another server's context be resumed under this one. For a context whose
+ * rules for client certificates are the same: a resumed session is not verified again.
  */
 void tls_context_share_tickets(struct tls_context *context, struct tls_context *with);
 
@@ -86,7 +86,10 @@ struct ssl_ctx_st *tls_context_get(const struct tls_context *context);
 bool tls_context_is_client(const struct tls_context *context);
 bool tls_context_skips_verify(const struct tls_context *context);
 
-/* Whether a certificate has one of the alternative names that clients must have; true where none is asked for. */
+/*
+ * Whether a certificate has one of the alternative names that clients must have; true where none is asked
+ * for.
+ */
 bool tls_context_allows(const struct tls_context *context, struct x509_st *certificate);
 
 #endif
