@@ -46,10 +46,14 @@ struct table_family {
     char labels[LABEL_NAMES_MAX];
 };
 
-/* What the samples of a row have in common, measured once. */
+/*
+ * What the samples of a row have in common, measured once: constant labels, and among them, in the order of
+ * the names, the label of the number.
+ */
 struct row_shape {
+    struct slice before; /* constant labels: all of them where there is no number */
     struct slice number; /* the name of its number's label; empty for none */
-    struct slice labels; /* the constant ones */
+    struct slice after;  /* constant labels */
 };
 
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 1)
@@ -66,21 +70,48 @@ static struct {
     struct buffer head_texts;
 } table;
 
-/* The names of a row's labels, from the pieces that its label sets are made of. */
-static void append_label_names(struct table_family *family, const struct stat_row *row)
+static void append_label_name(struct table_family *family, struct slice name)
 {
-    struct slice rest = slice_of(row->labels);
-    const char *number = stats_number_label(row);
-    size_t len = 0;
-    if (number) len += (size_t) snprintf(family->labels, LABEL_NAMES_MAX, "%s,", number);
-    while (rest.len) {
-        struct slice label = slice_cut(&rest, ',');
-        struct slice name = slice_cut(&label, '=');
-        len += (size_t) snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%.*s,", SLICE_ARG(name));
+    size_t len = strlen(family->labels);
+    int added =
+        snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%s%.*s", len ? "," : "", SLICE_ARG(name));
+    assert(len + (size_t) added < LABEL_NAMES_MAX);
+    (void) added;
+}
+
+/* Of a set of constant labels, whose values have no comma. */
+static void append_label_names(struct table_family *family, struct slice set)
+{
+    while (set.len) {
+        struct slice label = slice_cut(&set, ',');
+        append_label_name(family, slice_cut(&label, '='));
     }
-    if (row->label) len += (size_t) snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%s,", row->label);
-    assert(len < LABEL_NAMES_MAX);
-    if (len) family->labels[len - 1] = '\0';
+}
+
+/* Where in a set of constant labels, which are in the order of their names, another label has its place. */
+static size_t find_place_of(const char *name, struct slice set)
+{
+    size_t at = 0;
+    for (struct slice rest = set; rest.len;) {
+        struct slice label = slice_cut(&rest, ','), other = slice_cut(&label, '=');
+        if (strncmp(other.data, name, other.len) >= 0) break;
+        at = set.len - rest.len;
+    }
+    return at;
+}
+
+/* The order of labels is that of the official exporter: by name. */
+static struct row_shape shape_of(const struct stat_row *row)
+{
+    const char *number = stats_number_label(row);
+    struct slice set = slice_of(row->labels);
+    struct row_shape shape = {.before = set};
+    if (!number) return shape;
+    size_t at = find_place_of(number, set);
+    shape.number = slice_of(number);
+    shape.before.len = at && at < set.len ? at - 1 : at; /* without the comma */
+    shape.after = slice_from(set, at);
+    return shape;
 }
 
 static enum metric_type type_of(enum stat_kind kind)
@@ -88,6 +119,8 @@ static enum metric_type type_of(enum stat_kind kind)
     switch (kind) {
     case STAT_COUNTER:
         return METRIC_COUNTER;
+    case STAT_NAMED_COUNTER:
+        return METRIC_NAMED_COUNTER;
     case STAT_INFO:
         return METRIC_INFO;
     case STAT_GAUGE:
@@ -101,15 +134,18 @@ static void make_families(void)
     for (uint16_t row = 0; row < stats_count(); row++) {
         const struct stat_row *stat = stats_row(row);
         struct table_family *last = table.count ? &table.families[table.count - 1] : NULL;
-        const char *number = stats_number_label(stat);
+        struct row_shape *shape = &table.shapes[row];
         if (!stat->family) continue;
-        table.shapes[row] = (struct row_shape){slice_of(number ? number : ""), slice_of(stat->labels)};
+        *shape = shape_of(stat);
         if (last && strcmp(last->family.name, stat->family) == 0) {
             last->end = (uint16_t) (row + 1);
             continue;
         }
         last = &table.families[table.count++];
-        append_label_names(last, stat);
+        append_label_names(last, shape->before);
+        append_label_names(last, shape->number);
+        append_label_names(last, shape->after);
+        if (stat->label) append_label_name(last, slice_of(stat->label));
         last->family = (struct family){stat->family, stat->help, type_of(stat->kind), last->labels};
         last->first = row;
         last->end = (uint16_t) (row + 1);
@@ -150,21 +186,28 @@ const struct collector *fleet_collector(void)
     return &table.collector;
 }
 
-/* slab="1",status="hit": on the path of most samples. */
+/* command="get",slab="1",status="hit": on the path of most samples. */
 static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
 {
     char digits[DIGITS_MAX];
-    const size_t marks = strlen("=\"\",");
-    char *at = buffer_reserve(labels, shape->number.len + sizeof(digits) + shape->labels.len + marks);
+    const size_t marks = strlen(",=\"\",");
+    char *at = buffer_reserve(labels, shape->before.len + shape->number.len + sizeof(digits) +
+                                          shape->after.len + marks);
     if (!at) return;
     const char *start = at;
+    if (shape->before.len) {
+        at = slice_put(at, shape->before);
+        *at++ = ',';
+    }
     at = slice_put(at, shape->number);
     *at++ = '=';
     *at++ = '"';
     at = slice_put(at, digits_of(number, digits));
     *at++ = '"';
-    if (shape->labels.len) *at++ = ',';
-    at = slice_put(at, shape->labels);
+    if (shape->after.len) {
+        *at++ = ',';
+        at = slice_put(at, shape->after);
+    }
     labels->len += (size_t) (at - start);
 }
 
@@ -173,12 +216,12 @@ static struct slice record_labels(struct fleet_walk *fleet, const struct record 
                                   const struct stat_row *row)
 {
     const struct row_shape *shape = &table.shapes[record->row];
-    if (!shape->number.len && !row->label) return shape->labels;
+    if (!shape->number.len && !row->label) return shape->before;
     buffer_clear(&fleet->labels);
     if (shape->number.len)
         append_numbered(&fleet->labels, shape, record->number);
     else
-        buffer_append_slice(&fleet->labels, shape->labels);
+        buffer_append_slice(&fleet->labels, shape->before);
     if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, record->value);
     if (row->scope == SCOPE_NAME) labels_append(&fleet->labels, row->label, record->key);
     return buffer_slice(&fleet->labels);

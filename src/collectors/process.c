@@ -27,49 +27,38 @@ enum process_metric {
     PROCESS_METRIC_COUNT,
 };
 
-/* The help of both families of a kind differs only in whose process it is. */
-#define FAMILIES(prefix, whose)                                                                              \
-    {                                                                                                        \
-        [PROCESS_CPU_SECONDS] = {prefix "process_cpu_seconds_total",                                         \
-                                 "User and system CPU time spent by " whose " in seconds.", METRIC_COUNTER,  \
-                                 ""},                                                                        \
-        [PROCESS_MAX_FDS] = {prefix "process_max_fds", "Most file descriptors that " whose " may open.",     \
-                             METRIC_GAUGE, ""},                                                              \
-        [PROCESS_OPEN_FDS] = {prefix "process_open_fds", "File descriptors that " whose " has open.",        \
-                              METRIC_GAUGE, ""},                                                             \
-        [PROCESS_RESIDENT_BYTES] = {prefix "process_resident_memory_bytes",                                  \
-                                    "Resident memory of " whose " in bytes.", METRIC_GAUGE, ""},             \
-        [PROCESS_START_TIME] = {prefix "process_start_time_seconds",                                         \
-                                "Start time of " whose " in seconds since the unix epoch.", METRIC_GAUGE,    \
-                                ""},                                                                         \
-        [PROCESS_VIRTUAL_BYTES] = {prefix "process_virtual_memory_bytes",                                    \
-                                   "Virtual memory of " whose " in bytes.", METRIC_GAUGE, ""},               \
-        [PROCESS_VIRTUAL_MAX_BYTES] = {prefix "process_virtual_memory_max_bytes",                            \
-                                       "Most virtual memory that " whose " may have in bytes.",              \
-                                       METRIC_GAUGE, ""},                                                    \
-        [PROCESS_RECEIVED_BYTES] = {prefix "process_network_receive_bytes_total",                            \
-                                    "Bytes received over IP in the network namespace of " whose ".",         \
-                                    METRIC_COUNTER, ""},                                                     \
-        [PROCESS_SENT_BYTES] = {prefix "process_network_transmit_bytes_total",                               \
-                                "Bytes sent over IP in the network namespace of " whose ".", METRIC_COUNTER, \
-                                ""},                                                                         \
-        [PROCESS_THREADS] = {prefix "process_threads", "Threads of " whose ".", METRIC_GAUGE, ""},           \
-    }
+/*
+ * One line for each, in the order of enum process_metric: name without the prefix, type, help. The helps are
+ * those of the Go client library, since a Pushgateway compares them with those that others push.
+ */
+#define PROCESS_METRICS(M)                                                                                   \
+    M(PROCESS_CPU_SECONDS, "process_cpu_seconds_total", METRIC_COUNTER,                                      \
+      "Total user and system CPU time spent in seconds.")                                                    \
+    M(PROCESS_THREADS, "process_threads", METRIC_GAUGE, "Number of threads.")                                \
+    M(PROCESS_START_TIME, "process_start_time_seconds", METRIC_GAUGE,                                        \
+      "Start time of the process since unix epoch in seconds.")                                              \
+    M(PROCESS_VIRTUAL_BYTES, "process_virtual_memory_bytes", METRIC_GAUGE, "Virtual memory size in bytes.")  \
+    M(PROCESS_RESIDENT_BYTES, "process_resident_memory_bytes", METRIC_GAUGE,                                 \
+      "Resident memory size in bytes.")                                                                      \
+    M(PROCESS_OPEN_FDS, "process_open_fds", METRIC_GAUGE, "Number of open file descriptors.")                \
+    M(PROCESS_MAX_FDS, "process_max_fds", METRIC_GAUGE, "Maximum number of open file descriptors.")          \
+    M(PROCESS_VIRTUAL_MAX_BYTES, "process_virtual_memory_max_bytes", METRIC_GAUGE,                           \
+      "Maximum amount of virtual memory available in bytes.")                                                \
+    M(PROCESS_RECEIVED_BYTES, "process_network_receive_bytes_total", METRIC_COUNTER,                         \
+      "Number of bytes received by the process over the network.")                                           \
+    M(PROCESS_SENT_BYTES, "process_network_transmit_bytes_total", METRIC_COUNTER,                            \
+      "Number of bytes sent by the process over the network.")
 
-static const struct family self_families[] = FAMILIES("", "this exporter");
-static const struct family memcached_families[] = FAMILIES("memcached_", "the memcached of the pid file");
+#define OWN_FAMILY(metric, name, type, help) [metric] = &(const struct family){name, help, type, ""},
+#define SERVER_FAMILY(metric, name, type, help)                                                              \
+    [metric] = &(const struct family){"memcached_" name, help, type, ""},
 
-#define POINTERS(families)                                                                                   \
-    {                                                                                                        \
-        &families[0], &families[1], &families[2], &families[3], &families[4], &families[5], &families[6],    \
-            &families[7], &families[8], &families[9]                                                         \
-    }
+static const struct family *const own_families[] = {PROCESS_METRICS(OWN_FAMILY)};
+static const struct family *const server_families[] = {PROCESS_METRICS(SERVER_FAMILY)};
+_Static_assert(ARRAY_LEN(own_families) == PROCESS_METRIC_COUNT, "each metric has its family");
 
-static const struct family *const self_pointers[PROCESS_METRIC_COUNT] = POINTERS(self_families);
-static const struct family *const memcached_pointers[PROCESS_METRIC_COUNT] = POINTERS(memcached_families);
-
-const struct collector process_collector = {"process", self_pointers, PROCESS_METRIC_COUNT, ""};
-const struct collector memcached_process_collector = {"memcached_process", memcached_pointers,
+const struct collector process_collector = {"process", own_families, PROCESS_METRIC_COUNT, ""};
+const struct collector memcached_process_collector = {"memcached_process", server_families,
                                                       PROCESS_METRIC_COUNT, ""};
 
 /* Reads a small file of /proc whole; the empty slice when that fails. */

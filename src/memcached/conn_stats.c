@@ -33,7 +33,8 @@ void conn_stats_finish(struct conn_stats *connections)
     const struct connection_lines *current = &connections->current;
     if (current->has_state) connections->counts[current->listener][current->state]++;
     if (current->udp) connections->udp_sockets++;
-    if (current->has_idle && !current->udp && !current->listening) count_idle(connections, current->idle_s);
+    if (current->has_idle && !current->udp && !current->listening)
+        count_idle(connections, current->idle_s);
     connections->current = (struct connection_lines){0};
 }
 
@@ -82,6 +83,7 @@ void conn_stats_add(struct conn_stats *connections, struct slice key, struct sli
     uint64_t number;
     if (!number_parse_u64(slice_cut(&what, ':'), &number) || !what.data) return;
     turn_to(connections, number);
+    if (slice_is(what, "addr") && slice_starts(value, "udp")) current->udp = true;
     if (slice_is(what, "state")) {
         current->has_state = true;
         current->state = name_set_place(&connections->states, value);

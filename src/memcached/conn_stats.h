@@ -26,7 +26,7 @@ const char *connection_queue_name(enum connection_queue queue);
 struct connection_lines {
     bool any;
     uint64_t number;
-    bool udp;
+    bool udp; /* says so since 1.5.13; before, only its address does */
     bool listening;
     bool has_state, has_idle;
     unsigned listener, state; /* places */

@@ -81,6 +81,10 @@ unsigned commands_harmless(void)
 #define GAUGE_AS(shape, where, stat, metric, about)                                                          \
     ROW(where, stat, metric, STAT_GAUGE, shape, "", .help = ABOUT(where, stat, about))
 
+/* A gauge that prometheus/memcached_exporter calls a counter. */
+#define NAMED_COUNTER(where, stat, metric, about)                                                            \
+    ROW(where, stat, metric, STAT_NAMED_COUNTER, FORM_UNSIGNED, "", .help = ABOUT(where, stat, about))
+
 /* A string that becomes the value of a label. */
 #define TEXT(type, where, stat, metric, name, about)                                                         \
     ROW(where, stat, metric, type, FORM_TEXT, "", .label = name, .help = ABOUT(where, stat, about))

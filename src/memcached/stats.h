@@ -59,7 +59,12 @@ const struct command_info *command_info(enum command command);
 /* The commands that are sent to any server at once. */
 unsigned commands_harmless(void);
 
-enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_INFO };
+enum stat_kind {
+    STAT_COUNTER,
+    STAT_GAUGE,
+    STAT_NAMED_COUNTER, /* a gauge that prometheus/memcached_exporter calls a counter: so does 0.0.4, OpenMetrics cannot */
+    STAT_INFO,
+};
 
 /* How the value that the server sends becomes the sample's. */
 enum stat_form {

@@ -20,6 +20,7 @@ static const struct {
     [FORMAT_TEXT] = {{
                          [METRIC_COUNTER] = "counter",
                          [METRIC_GAUGE] = "gauge",
+                         [METRIC_NAMED_COUNTER] = "counter",
                          [METRIC_UNKNOWN] = "untyped",
                          [METRIC_INFO] = "gauge",
                          [METRIC_STATE_SET] = "gauge",
@@ -31,6 +32,7 @@ static const struct {
     [FORMAT_OPENMETRICS] = {{
                                 [METRIC_COUNTER] = "counter",
                                 [METRIC_GAUGE] = "gauge",
+                                [METRIC_NAMED_COUNTER] = "gauge",
                                 [METRIC_UNKNOWN] = "unknown",
                                 [METRIC_INFO] = "info",
                                 [METRIC_STATE_SET] = "stateset",

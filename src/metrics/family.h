@@ -14,6 +14,8 @@
 enum metric_type {
     METRIC_COUNTER,
     METRIC_GAUGE,
+    METRIC_NAMED_COUNTER, /* a gauge that users know as a counter: it stays one in every format that lets its name
+                             be that of a counter; OpenMetrics does not, and says gauge */
     METRIC_UNKNOWN,
     METRIC_INFO,            /* the labels are the message, the value is 1; the name ends in _info */
     METRIC_STATE_SET,       /* one sample for each state, its label named as the family, 0 or 1 */

@@ -4,12 +4,6 @@ import csv
 import re
 from decimal import Decimal
 
-# The official exporter types these gauges as counters; names are kept, types mended.
-MENDED_TYPES = {
-    "memcached_extstore_bytes_used": "gauge",
-    "memcached_slab_items_evicted_time_seconds": "gauge",
-    "memcached_slab_mem_requested_bytes": "gauge",
-}
 SWITCH = {"yes": "1", "no": "0", "1": "1", "0": "0"}
 
 
@@ -20,7 +14,7 @@ def read_table(path):
 
 def types(table):
     """{family: type}, for families that come from a stat."""
-    return {row["metric"]: MENDED_TYPES.get(row["metric"], row["type"]) for row in table if row["stats command"] != "-"}
+    return {row["metric"]: row["type"] for row in table if row["stats command"] != "-"}
 
 
 def _labels(text, slab, value):

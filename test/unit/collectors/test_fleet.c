@@ -146,8 +146,8 @@ static void test_values_and_labels(void **state)
     expect_line(text, "memcached_setting_info{setting=\"hash_algorithm\",value=\"murmur3\"} 1");
     expect_line(text, "memcached_slab_current_items{slab=\"1\"} 5");
     expect_line(text, "memcached_slab_mem_requested_bytes{slab=\"1\"} 480");
-    expect_line(text, "memcached_slab_lru_hits_total{slab=\"3\",lru=\"temporary\"} 9");
-    expect_line(text, "memcached_slab_commands_total{slab=\"1\",command=\"set\",status=\"hit\"} 5");
+    expect_line(text, "memcached_slab_lru_hits_total{lru=\"temporary\",slab=\"3\"} 9");
+    expect_line(text, "memcached_slab_commands_total{command=\"set\",slab=\"1\",status=\"hit\"} 5");
     expect_line(text, "memcached_unmapped_stat{command=\"stats\",stat=\"brand_new\"} 7");
     expect_none(text, "memcached_items_evicted_total");
     expect_none(text, "wordy");

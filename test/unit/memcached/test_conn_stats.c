@@ -113,12 +113,16 @@ static void test_sockets_are_not_idle(void **state)
     (void) state;
     read_lines(&connections, "STAT 1:secs_since_last_cmd 9\r\nSTAT 1:state conn_listening\r\n"
                              "STAT 2:secs_since_last_cmd 9\r\nSTAT 2:state conn_read\r\nSTAT 2:UDP UDP\r\n"
-                             "STAT 3:state conn_read\r\nSTAT 3:listen_addr tcp:[::1]:5\r\n");
+                             "STAT 3:state conn_read\r\nSTAT 3:listen_addr tcp:[::1]:5\r\n"
+                             /* Servers before 1.5.13 name neither UDP nor the listener. */
+                             "STAT 4:addr udp:127.0.0.1:5\r\nSTAT 4:state conn_read\r\n"
+                             "STAT 4:secs_since_last_cmd 9\r\nSTAT 5:addr udp6:[::1]:5\r\n"
+                             "STAT 5:state conn_read\r\nSTAT 5:secs_since_last_cmd 9\r\n");
     assert_int_equal(idle_total(&connections), 0);
-    assert_int_equal(connections.udp_sockets, 1);
+    assert_int_equal(connections.udp_sockets, 3);
     assert_int_equal(count_of(&connections, "", "conn_listening"), 1);
     assert_int_equal(count_of(&connections, "tcp:[::1]:5", "conn_read"), 1);
-    assert_int_equal(total(&connections), 3);
+    assert_int_equal(total(&connections), 5);
 }
 
 static void test_waiting_is_added_up(void **state)

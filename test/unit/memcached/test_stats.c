@@ -136,7 +136,8 @@ static void on_stat(struct slice *columns)
     /* Two types are those of the official exporter. */
     if (slice_is(key, "uptime")) type = SLICE("counter");
     if (slice_is(key, "version")) type = SLICE("gauge");
-    if (row->kind != kind_of(type)) fail_msg("%s has the wrong type", text);
+    enum stat_kind kind = row->kind == STAT_NAMED_COUNTER ? STAT_GAUGE : row->kind;
+    if (kind != kind_of(type)) fail_msg("%s has the wrong type", text);
 }
 
 static void test_every_stat_is_there(void **state)
@@ -149,13 +150,6 @@ static void test_every_stat_is_there(void **state)
 }
 
 /* --- The official exporter --- */
-
-static bool is_mended(struct slice metric)
-{
-    return slice_is(metric, "memcached_extstore_bytes_used") ||
-           slice_is(metric, "memcached_slab_items_evicted_time_seconds") ||
-           slice_is(metric, "memcached_slab_mem_requested_bytes");
-}
 
 static void on_official(struct slice *columns)
 {
@@ -179,9 +173,16 @@ static void on_official(struct slice *columns)
         check_minus(row, (struct slice){written, len});
     }
 
-    if (slice_starts(labels, "slab=\"N\"")) {
-        labels = slice_from(labels, strlen("slab=\"N\""));
-        snprintf(expected, sizeof(expected), "%.*s{slab%.*s}", SLICE_ARG(metric), SLICE_ARG(labels));
+    const char *slab = memmem(labels.data, labels.len, "slab=\"N\"", strlen("slab=\"N\""));
+    if (slab) {
+        /* `describe` has it first; the order in an answer is for the collector. */
+        struct slice before = {labels.data, (size_t) (slab - labels.data)};
+        struct slice after = slice_from(labels, before.len + strlen("slab=\"N\""));
+        if (before.len == 0 && after.len) after = slice_from(after, 1);
+        if (before.len && after.len == 0) before.len--;
+        if (before.len && after.len) after = slice_from(after, 1);
+        snprintf(expected, sizeof(expected), "%.*s{slab%s%.*s%.*s}", SLICE_ARG(metric),
+                 before.len + after.len ? "," : "", SLICE_ARG(before), SLICE_ARG(after));
     } else if (slice_is(labels, "version=<value>")) {
         snprintf(expected, sizeof(expected), "%.*s{version}", SLICE_ARG(metric));
     } else {
@@ -191,8 +192,10 @@ static void on_official(struct slice *columns)
     }
     describe(row, text, sizeof(text));
     assert_string_equal(text, expected);
-    enum stat_kind kind = is_mended(metric) ? STAT_GAUGE : kind_of(columns[1]);
-    if (row->kind != kind) fail_msg("%s has the wrong type", text);
+    /* A gauge that is called a counter there is one of its own kind. */
+    bool good = row->kind == kind_of(columns[1]);
+    if (row->kind == STAT_NAMED_COUNTER) good = kind_of(columns[1]) == STAT_COUNTER;
+    if (!good) fail_msg("%s has the wrong type", text);
 }
 
 static void test_every_official_metric_is_there(void **state)
