@@ -128,6 +128,7 @@ static void stop(struct exporter *exporter)
     if (exporter->stopping) return;
     exporter->stopping = true;
     exporter->handlers.stopping = true;
+    handlers_forget(&exporter->handlers);
     exporter->users = 3;
     if (exporter->server)
         server_close(exporter->server, GRACE_MS, on_server_closed, exporter);
@@ -232,6 +233,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct exporter *exporter = context;
     const struct generation *generation = manager_generation(exporter->manager);
+    handlers_forget(&exporter->handlers);
     exporter->telemetry.targets = target_set->targets.count;
     if (!exporter->serving) serve(exporter);
     if (exporter->server)

@@ -104,154 +104,95 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
 
 #define PREFIX "memcached_exporter_"
 
-/* Numbers that stand alone, each with where it comes from. */
-static uint64_t targets(const struct telemetry *t)
-{
-    return t->targets;
-}
-static uint64_t scrapes_running(const struct telemetry *t)
-{
-    return t->scrapes_running;
-}
-static uint64_t http_connections(const struct telemetry *t)
-{
-    return t->server ? server_counts(t->server).open : 0;
-}
-static uint64_t http_connections_total(const struct telemetry *t)
-{
-    return t->server ? server_counts(t->server).accepted : 0;
-}
-static uint64_t connections(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).open : 0;
-}
-static uint64_t opened(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).opened : 0;
-}
-static uint64_t reused(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).reused : 0;
-}
-static uint64_t coalesced(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).coalesced : 0;
-}
-static uint64_t stalled(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).stalled : 0;
-}
-static uint64_t bytes_read(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).bytes_read : 0;
-}
-static uint64_t bytes_written(const struct telemetry *t)
-{
-    return t->fleet ? fleet_counts(t->fleet).bytes_written : 0;
-}
-static uint64_t dns_lookups(const struct telemetry *t)
-{
-    return t->resolver ? resolver_counts(t->resolver).lookups : 0;
-}
-static uint64_t dns_queries(const struct telemetry *t)
-{
-    return t->resolver ? resolver_counts(t->resolver).queries : 0;
-}
-static uint64_t dns_failures(const struct telemetry *t)
-{
-    return t->resolver ? resolver_counts(t->resolver).failures : 0;
-}
+/*
+ * Numbers without labels, one line for each: name, type, help, value. `t` is the telemetry; http, polls and
+ * dns are what server, fleet and resolver have counted.
+ */
+#define NUMBERS(M)                                                                                           \
+    M("targets", METRIC_GAUGE, "Configured targets.", t->targets)                                            \
+    M("http_requests_in_flight", METRIC_GAUGE, "Scrapes that are being answered.", t->scrapes_running)       \
+    M("kubelet_probes_total", METRIC_COUNTER,                                                                \
+      "Requests of kubelets for the metrics, answered without asking a memcached.", t->kubelet_probes)       \
+    M("http_open_connections", METRIC_GAUGE, "Open HTTP connections.", http.open)                            \
+    M("http_connections_total", METRIC_COUNTER, "HTTP connections that were accepted.", http.accepted)       \
+    M("target_open_connections", METRIC_GAUGE, "Open connections to memcached servers.", polls.open)         \
+    M("target_connections_opened_total", METRIC_COUNTER, "Connections that were made to memcached servers.", \
+      polls.opened)                                                                                          \
+    M("target_connections_reused_total", METRIC_COUNTER, "Polls that used a connection of an earlier one.",  \
+      polls.reused)                                                                                          \
+    M("target_scrapes_coalesced_total", METRIC_COUNTER,                                                      \
+      "Polls that were asked for while one was under way, and shared it.", polls.coalesced)                  \
+    M("target_connections_stalled_total", METRIC_COUNTER,                                                    \
+      "Kept connections that said nothing for a while, so that another one was made beside them.",           \
+      polls.stalled)                                                                                         \
+    M("target_read_bytes_total", METRIC_COUNTER, "Bytes read from memcached servers.", polls.bytes_read)     \
+    M("target_written_bytes_total", METRIC_COUNTER, "Bytes written to memcached servers.",                   \
+      polls.bytes_written)                                                                                   \
+    M("dns_lookups_total", METRIC_COUNTER, "Names that were looked up, answered from the cache or not.",     \
+      dns.lookups)                                                                                           \
+    M("dns_queries_total", METRIC_COUNTER, "Names that the cache did not know.", dns.queries)                \
+    M("dns_failures_total", METRIC_COUNTER, "Names for which no address was found.", dns.failures)
 
-static const struct {
-    struct family family;
-    uint64_t (*value)(const struct telemetry *telemetry);
-} numbers[] = {
-    {{PREFIX "targets", "Configured targets.", METRIC_GAUGE, ""}, targets},
-    {{PREFIX "http_requests_in_flight", "Scrapes that are being answered.", METRIC_GAUGE, ""},
-     scrapes_running},
-    {{PREFIX "http_open_connections", "Open HTTP connections.", METRIC_GAUGE, ""}, http_connections},
-    {{PREFIX "http_connections_total", "HTTP connections that were accepted.", METRIC_COUNTER, ""},
-     http_connections_total},
-    {{PREFIX "target_open_connections", "Open connections to memcached servers.", METRIC_GAUGE, ""},
-     connections},
-    {{PREFIX "target_connections_opened_total", "Connections that were made to memcached servers.",
-      METRIC_COUNTER, ""},
-     opened},
-    {{PREFIX "target_connections_reused_total", "Polls that used a connection of an earlier one.",
-      METRIC_COUNTER, ""},
-     reused},
-    {{PREFIX "target_scrapes_coalesced_total",
-      "Polls that were asked for while one was under way, and shared it.", METRIC_COUNTER, ""},
-     coalesced},
-    {{PREFIX "target_connections_stalled_total",
-      "Kept connections that said nothing for a while, so that another one was made beside them.",
-      METRIC_COUNTER, ""},
-     stalled},
-    {{PREFIX "target_read_bytes_total", "Bytes read from memcached servers.", METRIC_COUNTER, ""},
-     bytes_read},
-    {{PREFIX "target_written_bytes_total", "Bytes written to memcached servers.", METRIC_COUNTER, ""},
-     bytes_written},
-    {{PREFIX "dns_lookups_total", "Names that were looked up, answered from the cache or not.",
-      METRIC_COUNTER, ""},
-     dns_lookups},
-    {{PREFIX "dns_queries_total", "Names that the cache did not know.", METRIC_COUNTER, ""}, dns_queries},
-    {{PREFIX "dns_failures_total", "Names for which no address was found.", METRIC_COUNTER, ""},
-     dns_failures},
-};
+/* The others, one line for each: word in this file, name, type, labels, help. */
+#define OTHERS(M)                                                                                            \
+    M(REQUESTS, "http_requests_total", METRIC_COUNTER, "handler,code",                                       \
+      "HTTP requests by handler and status code; without a handler if none saw it.")                         \
+    M(REJECTED, "http_requests_rejected_total", METRIC_COUNTER, "reason",                                    \
+      "HTTP requests and connections that were turned away or cut off, by reason.")                          \
+    M(SIZES, "http_response_size_bytes", METRIC_SUMMARY, "",                                                 \
+      "Size of HTTP answers as sent, head included; quantiles of the last ten minutes within one percent "   \
+      "(DDSketch).")                                                                                         \
+    M(DURATIONS, "http_response_duration_seconds", METRIC_SUMMARY, "",                                       \
+      "Time from a request to the last byte of its answer; quantiles of the last ten minutes within one "    \
+      "percent (DDSketch).")                                                                                 \
+    M(RESULTS, "scrapes_total", METRIC_COUNTER, "result",                                                    \
+      "Collections by result: all targets up, some, or none.")                                               \
+    M(SCRAPES, "scrape_duration_seconds", METRIC_HISTOGRAM, "",                                              \
+      "How long whole collections took, from the first target asked to the last answer.")                    \
+    M(STATES, "target_scrapes_total", METRIC_COUNTER, "state",                                               \
+      "Polls of memcached servers by what came of them.")                                                    \
+    M(POLLS, "target_scrape_duration_seconds", METRIC_HISTOGRAM, "",                                         \
+      "How long polls of memcached servers took.")                                                           \
+    M(ERRORS, "parse_errors_total", METRIC_COUNTER, "kind",                                                  \
+      "What memcached servers sent and could not be read, by kind: single values, or whole answers.")        \
+    M(LOOP_LAG, "event_loop_lag_seconds", METRIC_HISTOGRAM, "",                                              \
+      "How long turns of the event loop were busy, while everything else waited.")                           \
+    M(WRITES, "output_writes_total", METRIC_COUNTER, "output",                                               \
+      "Expositions that were written to a file or pushed.")                                                  \
+    M(FAILURES, "output_failures_total", METRIC_COUNTER, "output",                                           \
+      "Expositions that could not be written or pushed.")
 
-static const struct family requests_family = {
-    PREFIX "http_requests_total",
-    "HTTP requests by handler and status code; without a handler if none saw it.", METRIC_COUNTER,
-    "handler,code"};
-static const struct family rejected_family = {
-    PREFIX "http_requests_rejected_total",
-    "HTTP requests and connections that were turned away or cut off, by reason.", METRIC_COUNTER, "reason"};
-static const struct family sizes_family = {PREFIX "http_response_size_bytes",
-                                           "Size of HTTP answers as sent, head included; quantiles of the "
-                                           "last ten minutes within one percent (DDSketch).",
-                                           METRIC_SUMMARY, ""};
-static const struct family durations_family = {
-    PREFIX "http_response_duration_seconds",
-    "Time from a request to the last byte of its answer; quantiles of the last ten minutes within one "
-    "percent (DDSketch).",
-    METRIC_SUMMARY, ""};
-static const struct family results_family = {PREFIX "scrapes_total",
-                                             "Collections by result: all targets up, some, or none.",
-                                             METRIC_COUNTER, "result"};
-static const struct family scrapes_family = {
-    PREFIX "scrape_duration_seconds",
-    "How long whole collections took, from the first target asked to the last answer.", METRIC_HISTOGRAM, ""};
-static const struct family states_family = {PREFIX "target_scrapes_total",
-                                            "Polls of memcached servers by what came of them.",
-                                            METRIC_COUNTER, "state"};
-static const struct family polls_family = {PREFIX "target_scrape_duration_seconds",
-                                           "How long polls of memcached servers took.", METRIC_HISTOGRAM, ""};
-static const struct family errors_family = {
-    PREFIX "parse_errors_total",
-    "What memcached servers sent and could not be read, by kind: single values, or whole answers.",
-    METRIC_COUNTER, "kind"};
-static const struct family loop_lag_family = {
-    PREFIX "event_loop_lag_seconds",
-    "How long turns of the event loop were busy, while everything else waited.", METRIC_HISTOGRAM, ""};
-static const struct family writes_family = {PREFIX "output_writes_total",
-                                            "Expositions that were written to a file or pushed.",
-                                            METRIC_COUNTER, "output"};
-static const struct family failures_family = {PREFIX "output_failures_total",
-                                              "Expositions that could not be written or pushed.",
-                                              METRIC_COUNTER, "output"};
+#define FAMILY_OF_NUMBER(name, type, help, value) &(const struct family){PREFIX name, help, type, ""},
+#define FAMILY_OF_OTHER(word, name, type, labels, help)                                                      \
+    &(const struct family){PREFIX name, help, type, labels},
+#define VALUE_OF(name, type, help, value)       value,
+#define WORD_OF(word, name, type, labels, help) word,
 
-static const struct family *const families[] = {
-    &numbers[0].family,  &numbers[1].family,  &numbers[2].family,  &numbers[3].family,  &numbers[4].family,
-    &numbers[5].family,  &numbers[6].family,  &numbers[7].family,  &numbers[8].family,  &numbers[9].family,
-    &numbers[10].family, &numbers[11].family, &numbers[12].family, &numbers[13].family, &requests_family,
-    &rejected_family,    &sizes_family,       &durations_family,   &results_family,     &scrapes_family,
-    &states_family,      &polls_family,       &errors_family,      &loop_lag_family,    &writes_family,
-    &failures_family,
-};
+static const struct family *const families[] = {NUMBERS(FAMILY_OF_NUMBER) OTHERS(FAMILY_OF_OTHER)};
+
+enum other { OTHERS(WORD_OF) OTHER_COUNT };
+
+static const struct family *family_of(enum other other)
+{
+    return families[ARRAY_LEN(families) - OTHER_COUNT + other];
+}
 
 const struct collector telemetry_collector = {"telemetry", families, ARRAY_LEN(families), ""};
 
 /* --- The walk --- */
+
+static void write_numbers(const struct telemetry *t, struct encoder *encoder)
+{
+    const struct server_counts http = t->server ? server_counts(t->server) : (struct server_counts){0};
+    const struct client_counts polls = t->fleet ? fleet_counts(t->fleet) : (struct client_counts){0};
+    const struct resolver_counts dns =
+        t->resolver ? resolver_counts(t->resolver) : (struct resolver_counts){0};
+    const uint64_t values[] = {NUMBERS(VALUE_OF)};
+    for (size_t n = 0; n < ARRAY_LEN(values); n++) {
+        encoder_family(encoder, families[n]);
+        encoder_sample_u64(encoder, SLICE(""), SLICE(""), values[n]);
+    }
+}
 
 static void write_labelled(struct encoder *encoder, const char *name, const char *value, uint64_t count)
 {
@@ -264,7 +205,7 @@ static void write_labelled(struct encoder *encoder, const char *name, const char
 
 static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
 {
-    encoder_family(encoder, &requests_family);
+    encoder_family(encoder, family_of(REQUESTS));
     for (size_t n = 0; n < telemetry->request_kinds; n++) {
         const struct request_count *kind = &telemetry->requests[n];
         struct buffer labels;
@@ -276,7 +217,7 @@ static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
     }
     struct server_counts counts =
         telemetry->server ? server_counts(telemetry->server) : (struct server_counts){0};
-    encoder_family(encoder, &rejected_family);
+    encoder_family(encoder, family_of(REJECTED));
     write_labelled(encoder, "reason", "max_requests", telemetry->scrapes_rejected);
     write_labelled(encoder, "reason", "max_connections", counts.rejected);
     write_labelled(encoder, "reason", "bad_request", counts.refused);
@@ -289,9 +230,9 @@ static void write_answers(struct telemetry *telemetry, struct encoder *encoder)
 {
     struct summary_view sizes = summary_view(&telemetry->sizes, monotonic_s());
     struct summary_view durations = summary_view(&telemetry->durations, monotonic_s());
-    encoder_family(encoder, &sizes_family);
+    encoder_family(encoder, family_of(SIZES));
     encoder_summary(encoder, SLICE(""), SLICE(""), &sizes);
-    encoder_family(encoder, &durations_family);
+    encoder_family(encoder, family_of(DURATIONS));
     encoder_summary(encoder, SLICE(""), SLICE(""), &durations);
 }
 
@@ -306,32 +247,32 @@ static void write_histogram(struct encoder *encoder, const struct family *family
 static void write_scrapes(struct telemetry *telemetry, struct encoder *encoder)
 {
     static const char *const results[] = {"complete", "partial", "down"};
-    encoder_family(encoder, &results_family);
+    encoder_family(encoder, family_of(RESULTS));
     for (size_t n = 0; n < SCRAPE_RESULT_COUNT; n++)
         write_labelled(encoder, "result", results[n], telemetry->results[n]);
-    write_histogram(encoder, &scrapes_family, &telemetry->scrapes);
+    write_histogram(encoder, family_of(SCRAPES), &telemetry->scrapes);
 }
 
 static void write_polls(struct telemetry *telemetry, struct encoder *encoder)
 {
-    encoder_family(encoder, &states_family);
+    encoder_family(encoder, family_of(STATES));
     for (enum target_state state = 0; state < TARGET_STATE_COUNT; state++) {
         write_labelled(encoder, "state", target_state_name(state), telemetry->states[state]);
     }
-    write_histogram(encoder, &polls_family, &telemetry->polls);
-    encoder_family(encoder, &errors_family);
+    write_histogram(encoder, family_of(POLLS), &telemetry->polls);
+    encoder_family(encoder, family_of(ERRORS));
     write_labelled(encoder, "kind", "value", telemetry->value_errors);
     write_labelled(encoder, "kind", "protocol", telemetry->states[TARGET_PROTOCOL_ERROR]);
-    write_histogram(encoder, &loop_lag_family, &telemetry->turns);
+    write_histogram(encoder, family_of(LOOP_LAG), &telemetry->turns);
 }
 
 static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)
 {
     struct push_counts pushes = telemetry->push ? telemetry->push->counts : (struct push_counts){0};
-    encoder_family(encoder, &writes_family);
+    encoder_family(encoder, family_of(WRITES));
     write_labelled(encoder, "output", "textfile", telemetry->file_writes);
     write_labelled(encoder, "output", "push", pushes.attempts);
-    encoder_family(encoder, &failures_family);
+    encoder_family(encoder, family_of(FAILURES));
     write_labelled(encoder, "output", "textfile", telemetry->file_failures);
     write_labelled(encoder, "output", "push", pushes.failures);
 }
@@ -340,10 +281,7 @@ static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)
 static bool step(struct walk *walk, struct encoder *encoder)
 {
     struct telemetry *telemetry = container_of(walk, struct telemetry_walk, walk)->telemetry;
-    for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
-        encoder_family(encoder, &numbers[n].family);
-        encoder_sample_u64(encoder, SLICE(""), SLICE(""), numbers[n].value(telemetry));
-    }
+    write_numbers(telemetry, encoder);
     write_requests(telemetry, encoder);
     write_answers(telemetry, encoder);
     write_scrapes(telemetry, encoder);

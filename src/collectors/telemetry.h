@@ -39,6 +39,7 @@ struct telemetry {
     size_t targets;            /* configured */
     unsigned scrapes_running;  /* asked for by HTTP */
     uint64_t scrapes_rejected; /* for --web.max-requests */
+    uint64_t kubelet_probes;
 
     struct histogram scrapes, polls, turns;
     struct native native_scrapes, native_polls, native_turns; /* the same, in fine buckets */

@@ -181,6 +181,7 @@ static const struct {
 } header_table[REQUEST_HEADERS] = {
     [HEADER_ACCEPT] = {"Accept", true},
     [HEADER_ACCEPT_ENCODING] = {"Accept-Encoding", true},
+    [HEADER_USER_AGENT] = {"User-Agent", false},
     [HEADER_SCRAPE_TIMEOUT] = {"X-Prometheus-Scrape-Timeout-Seconds", false},
 };
 

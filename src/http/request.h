@@ -25,6 +25,7 @@ enum request_header {
     HEADER_ACCEPT,
     HEADER_ACCEPT_ENCODING,
     HEADER_SCRAPE_TIMEOUT, /* X-Prometheus-Scrape-Timeout-Seconds */
+    HEADER_USER_AGENT,
     REQUEST_HEADERS
 };
 

@@ -275,3 +275,8 @@ void handlers_handle(void *context, struct exchange *exchange, const struct requ
     else
         route->handle(handlers, exchange, request);
 }
+
+void handlers_forget(struct handlers *handlers)
+{
+    kubelet_forget(&handlers->kubelet);
+}

@@ -8,6 +8,7 @@
 #include "http/server.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
+#include "web/kubelet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,10 +18,14 @@ struct handlers {
     struct reload *reload;
     struct fleet *fleet;
     struct telemetry *telemetry;
+    struct kubelet kubelet;
     bool stopping; /* not ready any more */
 };
 
 /* Answers one request, at once or later; a server_handler_fn whose context is a struct handlers. */
 void handlers_handle(void *context, struct exchange *exchange, const struct request *request);
+
+/* Other targets are configured, or the exporter stops: lets go of the targets that were gathered last. */
+void handlers_forget(struct handlers *handlers);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * scrape_answer -> parameters_read -> gather_start -> on_gathered -> expose -> exchange_stream -> on_sent
  *
- * The exchange may end before the targets have answered: on_abort gives the gather up then.
+ * The exchange may end before the targets have answered: on_abort gives the gather up then. A kubelet is
+ * answered without a gather of its own.
  */
 #include "web/scrape.h"
 
@@ -14,7 +15,7 @@ struct scrape {
     struct handlers *handlers; /* borrowed */
     struct exchange *exchange;
     struct scrape_request *request; /* held */
-    struct gather *gather;          /* held; until it is exposed */
+    struct gather *gather;          /* held */
 };
 
 static void scrape_free(struct scrape *scrape)
@@ -45,9 +46,8 @@ static void answer_forbidden(struct scrape *scrape, const char *why)
     scrape_free(scrape);
 }
 
-static void on_gathered(void *context)
+static void answer_exposition(struct scrape *scrape)
 {
-    struct scrape *scrape = context;
     struct scrape_request *request = scrape->request;
     const struct gather *gather = scrape->gather;
     const struct snapshot *only = gather_only(gather);
@@ -71,6 +71,15 @@ static void on_gathered(void *context)
         answer_line(scrape->exchange, 503, "out of memory");
         scrape_free(scrape);
     }
+}
+
+static void on_gathered(void *context)
+{
+    struct scrape *scrape = context;
+    struct handlers *handlers = scrape->handlers;
+    bool whole = scrape->request->target_set && scrape->request->shard.count == 0;
+    if (whole && !handlers->stopping) kubelet_keep(&handlers->kubelet, scrape->gather, uv_hrtime());
+    answer_exposition(scrape);
 }
 
 /* For HEAD: the head of a scrape's answer without the scrape. */
@@ -98,6 +107,7 @@ static int scrape_start(struct handlers *handlers, struct exchange *exchange, st
     if (!scrape) return UV_ENOMEM;
     *scrape = (struct scrape){handlers, exchange, scrape_request_hold(request), NULL};
     handlers->telemetry->scrapes_running++;
+    if (request->target_set) kubelet_observe(&handlers->kubelet, uv_hrtime());
     int status =
         gather_start(&scrape->gather, request, handlers->fleet, handlers->telemetry, on_gathered, scrape);
     if (status < 0)
@@ -120,6 +130,25 @@ static bool find_place(const struct telemetry *telemetry, unsigned max_requests,
     return true;
 }
 
+/* At once, from what was gathered before. */
+static int answer_kubelet(struct handlers *handlers, struct exchange *exchange,
+                          struct scrape_request *request)
+{
+    struct telemetry *telemetry = handlers->telemetry;
+    struct scrape *scrape = calloc(1, sizeof(*scrape));
+    if (!scrape) return UV_ENOMEM;
+    *scrape = (struct scrape){handlers, exchange, scrape_request_hold(request), NULL};
+    telemetry->scrapes_running++;
+    telemetry->kubelet_probes++;
+    scrape->gather = kubelet_gather(&handlers->kubelet, request, telemetry, uv_hrtime());
+    if (!scrape->gather) {
+        scrape_free(scrape);
+        return UV_ENOMEM;
+    }
+    answer_exposition(scrape);
+    return 0;
+}
+
 void scrape_answer(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                    bool takes_targets)
 {
@@ -133,6 +162,8 @@ void scrape_answer(struct handlers *handlers, struct exchange *exchange, const s
         answer_refusal(exchange, &refusal);
     } else if (request->method == METHOD_HEAD) {
         answer_head(exchange, scrape);
+    } else if (!takes_targets && kubelet_asks(request)) {
+        if (answer_kubelet(handlers, exchange, scrape) < 0) answer_line(exchange, 503, "out of memory");
     } else if (!find_place(telemetry, max_requests, exchange)) {
         telemetry->scrapes_rejected++;
         answer_line(exchange, 503, "too many scrapes at once, see --web.max-requests");
