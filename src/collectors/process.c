@@ -122,7 +122,8 @@ static uint64_t boot_time(void)
     return seconds;
 }
 
-/* Fields of /proc/PID/stat by the numbers of proc(5). The second, the name, may hold blanks and parentheses.
+/*
+ * Fields of /proc/PID/stat by the numbers of proc(5). The second, the name, may hold blanks and parentheses.
  */
 static bool read_stat(pid_t pid, uint64_t fields[25])
 {

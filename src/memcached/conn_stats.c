@@ -33,8 +33,7 @@ void conn_stats_finish(struct conn_stats *connections)
     const struct connection_lines *current = &connections->current;
     if (current->has_state) connections->counts[current->listener][current->state]++;
     if (current->udp) connections->udp_sockets++;
-    if (current->has_idle && !current->udp && !current->listening)
-        count_idle(connections, current->idle_s);
+    if (current->has_idle && !current->udp && !current->listening) count_idle(connections, current->idle_s);
     connections->current = (struct connection_lines){0};
 }
 

@@ -48,7 +48,8 @@ struct conn_stats {
 
 void conn_stats_init(struct conn_stats *connections);
 
-/* Takes one line; what is of no use is dropped. A value that should be a number and is not counts in `wrong`.
+/*
+ * Takes one line; what is of no use is dropped. A value that should be a number and is not counts in `wrong`.
  */
 void conn_stats_add(struct conn_stats *connections, struct slice key, struct slice value, unsigned *wrong);
 

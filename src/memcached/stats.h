@@ -62,7 +62,7 @@ unsigned commands_harmless(void);
 enum stat_kind {
     STAT_COUNTER,
     STAT_GAUGE,
-    STAT_NAMED_COUNTER, /* a gauge that prometheus/memcached_exporter calls a counter: so does 0.0.4, OpenMetrics cannot */
+    STAT_NAMED_COUNTER, /* a gauge that prometheus/memcached_exporter calls a counter, as 0.0.4 does here */
     STAT_INFO,
 };
 

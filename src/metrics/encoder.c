@@ -47,27 +47,24 @@ static const struct {
 
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter)
 {
-    *encoder = (struct encoder){.format = format, .filter = filter};
+    *encoder = (struct encoder){.format = format, .filters = filter.len};
+    set_init(&encoder->names);
+    while (filter.len && !encoder->filter_failed) {
+        bool is_new;
+        encoder->filter_failed = !set_add(&encoder->names, slice_cut(&filter, '\0'), &is_new);
+    }
     protobuf_init(&encoder->protobuf);
 }
 
 void encoder_deinit(struct encoder *encoder)
 {
+    set_deinit(&encoder->names);
     protobuf_deinit(&encoder->protobuf);
 }
 
 void encoder_set_out(struct encoder *encoder, struct buffer *out)
 {
     encoder->out = out;
-}
-
-static bool takes(struct slice filter, const struct family *family)
-{
-    bool all = filter.len == 0;
-    while (filter.len) {
-        if (family_has_name(family, slice_cut(&filter, '\0'))) return true;
-    }
-    return all;
 }
 
 void encoder_family(struct encoder *encoder, const struct family *family)
@@ -83,7 +80,8 @@ void encoder_family_ready(struct encoder *encoder, const struct family *family,
     encoder->family = family;
     encoder->head = head;
     encoder->announced = false;
-    encoder->muted = !takes(encoder->filter, family);
+    encoder->muted = encoder->filters && !family_has_name_in(family, &encoder->names);
+    if (encoder->filter_failed) encoder->out->failed = true;
 }
 
 /* A counter whose samples do not end in _total cannot be one in OpenMetrics, unless its name changed. */

@@ -26,9 +26,11 @@ enum format {
 
 struct encoder {
     enum format format;
-    struct buffer *out;             /* borrowed */
-    struct slice constant_labels;   /* of the collector at work; borrowed */
-    struct slice filter;            /* names, each ended by NUL; empty takes all; borrowed */
+    struct buffer *out;           /* borrowed */
+    struct slice constant_labels; /* of the collector at work; borrowed */
+    bool filters;                 /* not all families are wanted, but those that have a name of these: */
+    struct set names;
+    bool filter_failed;             /* there was no memory for them */
     const struct family *family;    /* announced, borrowed */
     bool muted;                     /* the filter does not take it */
     bool announced;                 /* its HELP and TYPE are written */
@@ -38,10 +40,10 @@ struct encoder {
 };
 
 /* `filter` chooses families by the names of their samples, each ended by NUL; an empty one takes all.
- * Borrowed. */
+ * Borrowed. Without memory for it, the output has failed at the first family. */
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter);
 
-/* Releases what FORMAT_PROTOBUF gathers; the text formats hold nothing. */
+/* Releases the filter, and what FORMAT_PROTOBUF gathers. */
 void encoder_deinit(struct encoder *encoder);
 
 /* The bytes go here from now on; an exposition is written in pieces. */

@@ -87,6 +87,20 @@ bool family_has_name(const struct family *family, struct slice name)
     return false;
 }
 
+bool family_has_name_in(const struct family *family, const struct set *names)
+{
+    char name[FAMILY_NAME_MAX + sizeof("_created")];
+    size_t len = strlen(family->name);
+    if (set_has(names, slice_of(family->name))) return true;
+    memcpy(name, family->name, len);
+    for (const char *const *suffix = suffixes(family->type); *suffix; suffix++) {
+        size_t end = strlen(*suffix);
+        memcpy(name + len, *suffix, end);
+        if (end && set_has(names, (struct slice){name, len + end})) return true;
+    }
+    return false;
+}
+
 /* --- Checks --- */
 
 static bool is_valid_text(const char *text)
@@ -113,6 +127,7 @@ const char *family_check(const struct family *family)
     size_t ignored;
     if (!metric_name_is_valid(slice_of(family->name)))
         return "a name of letters, digits, _ and :, not beginning with a digit";
+    if (strlen(family->name) > FAMILY_NAME_MAX) return "a shorter name";
     if (!is_valid_text(family->help)) return "a help text of one line without backslashes";
     if (family->type == METRIC_INFO && !ends_with(family->name, "_info", &ignored))
         return "the name of an info to end in _info";

@@ -7,6 +7,7 @@
 #define METRICS_FAMILY_H
 
 #include "base/buffer.h"
+#include "base/set.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -14,8 +15,7 @@
 enum metric_type {
     METRIC_COUNTER,
     METRIC_GAUGE,
-    METRIC_NAMED_COUNTER, /* a gauge that users know as a counter: it stays one in every format that lets its name
-                             be that of a counter; OpenMetrics does not, and says gauge */
+    METRIC_NAMED_COUNTER, /* a gauge that users know as a counter: OpenMetrics alone says gauge */
     METRIC_UNKNOWN,
     METRIC_INFO,            /* the labels are the message, the value is 1; the name ends in _info */
     METRIC_STATE_SET,       /* one sample for each state, its label named as the family, 0 or 1 */
@@ -24,6 +24,8 @@ enum metric_type {
     METRIC_GAUGE_HISTOGRAM, /* a distribution as it is now, in buckets that may shrink */
     METRIC_TYPE_COUNT,
 };
+
+#define FAMILY_NAME_MAX 512
 
 /* Static data. */
 struct family {
@@ -55,6 +57,9 @@ void family_append_names(const struct family *family, struct buffer *names);
 
 /* Whether samples of the family are stored under that name, or the family is called so. */
 bool family_has_name(const struct family *family, struct slice name);
+
+/* Whether it has one of these names; takes the same time however many there are. */
+bool family_has_name_in(const struct family *family, const struct set *names);
 
 /*
  * What OpenMetrics calls the family: its name without the _total of a counter or the _info of an info. Points

@@ -157,7 +157,8 @@ static void end_number(struct protobuf *protobuf, struct metric metric, double v
     end_metric(metric);
 }
 
-/* A time in seconds since the unix epoch; 0 if it is not known. To the millisecond, as in the text formats.
+/*
+ * A time in seconds since the unix epoch; 0 if it is not known. To the millisecond, as in the text formats.
  */
 static void put_time(struct buffer *message, unsigned field, double time)
 {

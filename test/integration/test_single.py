@@ -12,7 +12,8 @@ from support.fake import reply
 # Names that users have in dashboards, or that say what memcached says, against promtool's taste.
 PROMTOOL_ALLOWED = (
     re.compile(r'memcached_(uptime_seconds|slab_items_moves_to_cold|slab_items_moves_to_warm|'
-               r'slab_items_moves_within_lru) counter metrics should have "_total" suffix'),
+               r'slab_items_moves_within_lru|slab_items_evicted_time_seconds|slab_mem_requested_bytes|'
+               r'extstore_bytes_used) counter metrics should have "_total" suffix'),
     re.compile(r'memcached_pointer_size_bits use base unit "bytes" instead of "bits"'),  # a width, as memcached tells it
 )
 

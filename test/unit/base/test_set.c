@@ -52,8 +52,26 @@ static void test_many(void **unused)
     set_deinit(&set);
 }
 
+static void test_has(void **state)
+{
+    struct set set;
+    bool is_new;
+    (void) state;
+    set_init(&set);
+    assert_false(set_has(&set, SLICE("a")));
+    assert_true(set_add(&set, SLICE("a"), &is_new));
+    assert_true(set_add(&set, SLICE(""), &is_new));
+    assert_true(set_has(&set, SLICE("a")));
+    assert_true(set_has(&set, SLICE("")));
+    assert_false(set_has(&set, SLICE("b")));
+    assert_false(set_has(&set, SLICE("aa")));
+    set_deinit(&set);
+    assert_false(set_has(&set, SLICE("a")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once), cmocka_unit_test(test_many)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_once), cmocka_unit_test(test_many),
+                                       cmocka_unit_test(test_has)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static const char whole[] = "# HELP first First.\n# TYPE first gauge\nfirst 3\nf
                             "# HELP second Second.\n# TYPE second gauge\nsecond 2\nsecond 1\n";
 static const char end[] = "# EOF\n";
 
-/* Fills pieces of at least `want` bytes to the end; the same exposition comes of it, however small they are.
+/*
+ * Fills pieces of at least `want` bytes to the end; the same exposition comes of it, however small they are.
  */
 static void expect_in_pieces(enum format format, size_t want, const char *expected)
 {
@@ -134,6 +135,7 @@ static void test_filter(void **unused)
     assert_string_equal(out.data, "# HELP second Second.\n# TYPE second gauge\nsecond 1\n# EOF\n");
     assert_int_equal(a.left, 0);
     buffer_deinit(&out);
+    exposition_deinit(&exposition);
 }
 
 /* A buffer that cannot grow ends the piece, not the program. */

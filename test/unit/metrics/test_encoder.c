@@ -9,6 +9,7 @@
 #include "metrics/encoder.h"
 
 #include <math.h>
+#include <time.h>
 
 static const struct family up = {"memcached_up", "Whether it is up.", METRIC_GAUGE, "instance"};
 static const struct family hits = {"memcached_hits_total", "Hits (stat get_hits).", METRIC_COUNTER,
@@ -122,6 +123,7 @@ static char *encode(enum format format, struct slice filter)
     encoder_init(&encoder, format, filter);
     encoder_set_out(&encoder, &out);
     write_all(&encoder);
+    encoder_deinit(&encoder);
     buffer_append_char(&out, '\0');
     assert_false(out.failed);
     return out.data;
@@ -290,6 +292,45 @@ static void test_goes_on_in_another_buffer(void **unused)
     buffer_deinit(&second);
 }
 
+/* Many names cost the walk over the families no more than a few do. */
+static void test_filter_of_many_names(void **unused)
+{
+    static const char wanted[] = "memcached_up";
+    struct buffer names, out;
+    clock_t took[2];
+    (void) unused;
+    buffer_init(&names, 1 << 22);
+    buffer_init(&out, 1 << 16);
+    for (unsigned round = 0; round < 2; round++) {
+        struct encoder encoder;
+        unsigned muted = 0;
+        buffer_clear(&names);
+        for (unsigned n = 0; n < (round ? 20000u : 20u); n++)
+            buffer_printf(&names, "memcached_nobody_has_this_%u%c", n, 0);
+        buffer_append(&names, wanted, sizeof(wanted));
+        encoder_init(&encoder, FORMAT_TEXT, buffer_slice(&names));
+        encoder_set_out(&encoder, &out);
+        clock_t start = clock();
+        for (unsigned n = 0; n < 5000; n++) {
+            static const struct family others[2] = {{"memcached_a", "A.", METRIC_GAUGE, ""},
+                                                    {"memcached_b", "B.", METRIC_HISTOGRAM, ""}};
+            encoder_family(&encoder, &others[n % 2]);
+            muted += encoder.muted;
+        }
+        took[round] = clock() - start;
+        assert_int_equal(muted, 5000);
+        static const struct family alive = {"memcached_up", "Up.", METRIC_GAUGE, ""};
+        encoder_family(&encoder, &alive);
+        assert_false(encoder.muted);
+        encoder_deinit(&encoder);
+    }
+    /* A walk over all names would take a thousand times as long. */
+    if (took[1] > 50 * (took[0] + CLOCKS_PER_SEC / 1000))
+        fail_msg("%ld, %ld", (long) took[0], (long) took[1]);
+    buffer_deinit(&names);
+    buffer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_filter_that_takes_nothing),
         cmocka_unit_test(test_label_values_are_escaped),
         cmocka_unit_test(test_labels_are_joined),
+        cmocka_unit_test(test_filter_of_many_names),
         cmocka_unit_test(test_goes_on_in_another_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,7 +248,9 @@ static void test_families_leave_whole(void **state_)
 static void test_filter(void **state_)
 {
     struct world *world = *state_;
-    world->encoder.filter = SLICE("other\0");
+    encoder_deinit(&world->encoder);
+    encoder_init(&world->encoder, FORMAT_PROTOBUF, SLICE("other\0"));
+    encoder_set_out(&world->encoder, &world->out);
     encoder_family(&world->encoder, &up);
     encoder_sample_u64(&world->encoder, none, none, 1);
     encoder_family(&world->encoder, &other);
