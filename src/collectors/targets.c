@@ -108,8 +108,8 @@ static const struct family info_family = {PREFIX "config_info", "The configurati
                                           METRIC_INFO, "hash"};
 static const struct family dropped_family = {PREFIX "targets_dropped",
                                              "Targets that are configured or were found, and are not "
-                                             "scraped: named twice, or with a label that metrics "
-                                             "have themselves.",
+                                             "scraped: no address, named twice, or with a label "
+                                             "that metrics have themselves.",
                                              METRIC_GAUGE, "reason"};
 
 static const struct family *const families[] = {
@@ -145,6 +145,7 @@ static void write_dropped(const struct manager_walk *walk, struct encoder *encod
 {
     struct manager_counts counts = manager_counts(walk->manager);
     encoder_family(encoder, &dropped_family);
+    write_labelled(encoder, "reason", "address", counts.malformed);
     write_labelled(encoder, "reason", "duplicate", counts.duplicates);
     write_labelled(encoder, "reason", "label", counts.refused);
 }

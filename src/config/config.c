@@ -79,7 +79,7 @@ static int set_names(struct config *config, struct slice file, struct slice text
 static int read_document(struct reading *reading, struct slice text)
 {
     struct document document;
-    int result = document_read_yaml(&document, text, reading->error);
+    int result = document_read_yaml(&document, text, DOCUMENT_NO_ALIASES, reading->error);
     if (result == 0) result = read_root(reading, document.root);
     document_deinit(&document);
     return result;

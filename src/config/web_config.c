@@ -290,7 +290,7 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
     buffer_clear(error);
     utf8_append_escaped(error, slice_of(file));
     buffer_append_string(error, ": yaml: ");
-    result = document_read_yaml(&document, first_document(text), error);
+    result = document_read_yaml(&document, first_document(text), DOCUMENT_NO_ALIASES, error);
     if (result == 0) result = read_parts(&reading, document.root, config);
     document_deinit(&document);
     if (result == 0) buffer_clear(error);

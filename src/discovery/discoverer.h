@@ -37,7 +37,8 @@ struct discovery_answer {
      * counts.
      */
     const char *error;
-    uint64_t ttl_ms; /* how long the source says that it holds; 0: it does not say */
+    bool empty_counts; /* `found` is empty, and the source says for sure that there are no targets */
+    uint64_t ttl_ms;   /* how long the source says that it holds; 0: it does not say */
 };
 
 /* The last that a discoverer does with an answer: it is neither asked nor closed from within. */
@@ -48,7 +49,8 @@ typedef void (*discoverer_close_fn)(struct discoverer *discoverer);
 struct discoverer_kind {
     const char *name;            /* "dns", "file_sd", ...: label of metrics, word in logs */
     uint64_t default_refresh_ms; /* between two questions, unless the configuration or a TTL says otherwise */
-    bool empty_is_failure;       /* an answer without targets is no answer: the last one is kept */
+    bool
+        empty_is_failure; /* an answer without targets is none, until DISCOVERY_EMPTY_MAX of them have come */
 
     /*
      * 0: on_done runs exactly once, unless the discoverer is closed before. Negative libuv code: never; that is

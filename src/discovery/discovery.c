@@ -41,6 +41,7 @@ struct discovery {
     bool nudged; /* while it was not waiting */
     bool closing;
     unsigned failing; /* failures in a row */
+    unsigned empty;   /* answers without a target in a row */
     struct results found;
     struct results next; /* what is to be told */
     bool is_other;       /* `next` takes the place of `found` */
@@ -105,6 +106,14 @@ static void log_transition(const struct discovery *discovery, enum log_level lev
     log_write(level, message, fields, state->error[0] ? 3 : 2);
 }
 
+static void log_emptied(const struct discovery *discovery)
+{
+    const struct discovery_state *state = &discovery->state;
+    log_line(LOG_WARN,
+             "discovery has named no target ten times in a row, its targets are not scraped any more",
+             LOG_FIELD("discovery", state->kind), LOG_FIELD("subject", state->subject));
+}
+
 static void record(struct discovery *discovery, const char *error)
 {
     struct discovery_state *state = &discovery->state;
@@ -152,9 +161,14 @@ static void on_done(struct discoverer *discoverer, const struct discovery_answer
     bool is_first = !discovery->state.answered;
     assert(discovery->phase == PHASE_ASKING && (found || answer->unchanged || error));
     if (found) discovery->state.empty = found->count == 0;
-    if (found && found->count == 0 && discoverer->kind->empty_is_failure) {
-        if (!error) error = "the answer names no target";
+    bool is_absent = found && found->count == 0 && found->dropped == 0;
+    bool is_doubtful = is_absent && discoverer->kind->empty_is_failure && !answer->empty_counts;
+    if (found) discovery->empty = is_absent ? discovery->empty + 1 : 0;
+    if (is_doubtful && !error) error = "the answer names no target";
+    if (is_doubtful && discovery->empty < DISCOVERY_EMPTY_MAX) {
+        /* What was found stays. */
     } else if (found && !results_equal(&discovery->found, found)) {
+        if (is_doubtful) log_emptied(discovery);
         discovery->next = *found;
         discovery->is_other = true;
         results_init(found);

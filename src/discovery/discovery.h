@@ -32,6 +32,12 @@ struct discovery_services {
     struct limiter *limiter;
 };
 
+/*
+ * Name servers say "no such name" also when they are ill, so an answer without targets does not empty a source that
+ * had some, unless the answer is sure of it. So many of them do, one after the other and without a target in between.
+ */
+#define DISCOVERY_EMPTY_MAX 10
+
 struct discovery_state {
     const char *kind;    /* "dns" */
     const char *subject; /* what is asked: the name, the URL, the patterns joined by ',', the endpoint */

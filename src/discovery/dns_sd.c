@@ -3,13 +3,14 @@
  * answered within the call.
  *
  * What can go wrong: the name servers fail, or resolv.conf changes under the question (both are failures,
- * and are asked again soon); a record names what is no host or no port (the whole answer is refused, since
- * leaving a part of it out would look as if that server had gone); there is no memory. Closing cancels the
- * query, and nothing is left on the loop.
+ * and are asked again soon); a record names what is no host or no port (it is left out and counted); there is no
+ * memory. A domain that says that it does not have the service (SRV ".") is believed at once. Closing cancels
+ * the query, and nothing is left on the loop.
  */
 #include "discovery/dns_sd.h"
 
 #include "base/container.h"
+#include "base/utf8.h"
 #include "discovery/discovery.h"
 #include "net/dns.h"
 
@@ -64,7 +65,16 @@ static const char *add_service(const struct dns_sd *sd, struct results *found,
     snprintf(address, sizeof(address), "%s:%u", service->host, (unsigned) service->port);
     snprintf(target, sizeof(target), "%s.", service->host);
     snprintf(port, sizeof(port), "%u", (unsigned) service->port);
-    if (address_parse(&parsed, slice_of(address), 0)) return "a record's target is no host name with a port";
+    const char *expected = address_parse(&parsed, slice_of(address), 0);
+    if (expected) {
+        char fault[sizeof(address) + 128];
+        struct buffer shown;
+        buffer_init(&shown, sizeof(fault) - 1);
+        utf8_append_escaped(&shown, slice_of(address));
+        snprintf(fault, sizeof(fault), "\"%.*s\": expected %s", SLICE_ARG(buffer_slice(&shown)), expected);
+        buffer_deinit(&shown);
+        return results_drop(found, fault, 1) ? NULL : "no memory";
+    }
     const struct results_label labels[] = {
         {"__meta_dns_name", sd->config->dns.name},
         {"__meta_dns_srv_record_port", port},
@@ -92,12 +102,14 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
     struct dns_sd *sd = container_of(query, struct dns_sd, query);
     char error[ERROR_MAX];
     struct results found;
+    if (answer->partial) return;
     struct discovery_answer result = {.ttl_ms = answer->ttl_ms};
     results_init(&found);
+    result.empty_counts = answer->no_service;
     const char *wrong = answer->aborted ? "the name servers were changed meanwhile" : answer->error;
     if (answer->count) wrong = add_all(sd, &found, answer);
-    if (!wrong || answer->absent) result.found = &found;
-    if (wrong) {
+    if (!wrong || answer->absent || answer->no_service) result.found = &found;
+    if (wrong && !answer->no_service) {
         snprintf(error, sizeof(error), "%s %s: %s", type_names[sd->config->dns.type], sd->config->dns.name,
                  wrong);
         result.error = error;

@@ -202,6 +202,14 @@ static bool has_rested(struct file_set_member *member, const struct stat *status
     return now - member->waits_since_ms >= FILE_SET_PATIENCE_MS;
 }
 
+/* An empty file names no target, whatever its syntax. */
+static bool is_blank(struct slice text)
+{
+    size_t at = 0;
+    while (at < text.len && strchr(" \t\r\n", text.data[at]) && text.data[at]) at++;
+    return at == text.len;
+}
+
 /* Takes what the text says, if that is new. */
 static int take(struct file_set *set, struct file_set_member *member, struct slice text,
                 struct buffer *reason)
@@ -211,7 +219,9 @@ static int take(struct file_set *set, struct file_set_member *member, struct sli
     uint64_t hash = hash_fnv1a(text);
     if (member->good && member->hash == hash) return 0;
     results_init(&found);
-    int result = sd_format_read(&found, text, suffixes[suffix_of(member->path)].syntax, origin, reason);
+    int result = is_blank(text)
+                     ? 0
+                     : sd_format_read(&found, text, suffixes[suffix_of(member->path)].syntax, origin, reason);
     if (result < 0) {
         results_deinit(&found);
         return result;
@@ -242,9 +252,14 @@ static void forget(struct file_set *set, struct file_set_member *member)
     results_deinit(&member->found);
 }
 
+/* Whether somebody may still be writing: a part of YAML is YAML, and the beginning of every file is nothing. */
+static bool may_be_a_part(const struct file_set_member *member, struct slice text)
+{
+    return suffixes[suffix_of(member->path)].syntax == SD_YAML ? member->good : is_blank(text);
+}
+
 static void renew(struct file_set *set, struct file_set_member *member, struct file_set_answer *answer)
 {
-    bool yaml = suffixes[suffix_of(member->path)].syntax == SD_YAML;
     struct buffer text, reason;
     struct stat status;
     buffer_init(&text, SD_TEXT_MAX + PIECE);
@@ -252,7 +267,7 @@ static void renew(struct file_set *set, struct file_set_member *member, struct f
     int result = read_file(member->path, &text, &status, &reason);
     if (result == -ENOENT) {
         forget(set, member);
-    } else if (result == 0 && yaml && member->good && !has_rested(member, &status)) {
+    } else if (result == 0 && may_be_a_part(member, buffer_slice(&text)) && !has_rested(member, &status)) {
         answer->restless = true;
     } else {
         member->waits_since_ms = 0;
@@ -272,6 +287,7 @@ static bool add_all(struct results *found, const struct results *more)
         const struct results_target *target = &more->targets[n];
         added = results_add(found, slice_of(target->address), target->labels, target->label_count);
     }
+    if (added && more->dropped) added = results_drop(found, more->dropped_example, more->dropped);
     return added;
 }
 

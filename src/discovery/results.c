@@ -1,17 +1,8 @@
 #include "discovery/results.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 
-#define CHUNK_SIZE    16384
 #define TARGETS_LEAST 16
-
-/* Texts and labels lie in chunks, which never move: a list of thousands costs few allocations. */
-struct results_chunk {
-    struct results_chunk *next;
-    size_t used, size;
-    alignas(struct results_label) char bytes[];
-};
 
 void results_init(struct results *found)
 {
@@ -20,52 +11,14 @@ void results_init(struct results *found)
 
 void results_deinit(struct results *found)
 {
-    for (struct results_chunk *chunk = found->texts, *next; chunk; chunk = next) {
-        next = chunk->next;
-        free(chunk);
-    }
+    arena_deinit(&found->texts);
     free(found->targets);
     results_init(found);
 }
 
 /* --- Adding --- */
 
-/* How much a text or an array takes, so that what follows it is aligned again. */
-static size_t rounded(size_t size)
-{
-    size_t unit = alignof(struct results_label);
-    return (size + unit - 1) / unit * unit;
-}
-
-/* A piece of this rounded size, or NULL. */
-static char *take(struct results *found, size_t size)
-{
-    struct results_chunk *chunk = found->texts;
-    if (!chunk || chunk->size - chunk->used < size) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        chunk = malloc(sizeof(*chunk) + room);
-        if (!chunk) return NULL;
-        chunk->next = found->texts;
-        chunk->used = 0;
-        chunk->size = room;
-        found->texts = chunk;
-    }
-    char *piece = chunk->bytes + chunk->used;
-    chunk->used += size;
-    return piece;
-}
-
-/* Copies a text to *at, which moves behind it. */
-static const char *put(char **at, struct slice text)
-{
-    char *copy = *at;
-    if (text.len) memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    *at += text.len + 1;
-    return copy;
-}
-
-static bool make_room(struct results *found)
+static bool grow_targets(struct results *found)
 {
     if (found->count < found->size) return true;
     size_t size = found->size ? found->size * 2 : TARGETS_LEAST;
@@ -76,24 +29,27 @@ static bool make_room(struct results *found)
     return true;
 }
 
-/* The labels of a target stand before the texts that they point to, all in one piece. */
 bool results_add(struct results *found, struct slice address, const struct results_label *labels,
                  size_t count)
 {
-    size_t array = count * sizeof(*labels), size = array + address.len + 1;
-    for (size_t i = 0; i < count; i++) size += strlen(labels[i].name) + strlen(labels[i].value) + 2;
-    if (found->count == RESULTS_MAX || !make_room(found)) return false;
-    char *piece = take(found, rounded(size));
-    if (!piece) return false;
-
-    struct results_label *copies = (struct results_label *) (void *) piece;
-    char *at = piece + array;
+    if (found->count == RESULTS_MAX || !grow_targets(found)) return false;
+    struct results_label *copies = arena_alloc(&found->texts, count, sizeof(*copies));
+    const char *text = arena_copy(&found->texts, address);
+    if (!copies || !text) return false;
     for (size_t i = 0; i < count; i++) {
-        copies[i].name = put(&at, slice_of(labels[i].name));
-        copies[i].value = put(&at, slice_of(labels[i].value));
+        copies[i].name = arena_copy(&found->texts, slice_of(labels[i].name));
+        copies[i].value = arena_copy(&found->texts, slice_of(labels[i].value));
+        if (!copies[i].name || !copies[i].value) return false;
     }
-    found->targets[found->count++] = (struct results_target){put(&at, address), copies, count};
+    found->targets[found->count++] = (struct results_target){text, copies, count};
     return true;
+}
+
+bool results_drop(struct results *found, const char *what, size_t count)
+{
+    if (!found->dropped_example) found->dropped_example = arena_copy(&found->texts, slice_of(what));
+    found->dropped += count;
+    return found->dropped_example != NULL;
 }
 
 /* --- Comparing --- */
@@ -116,7 +72,7 @@ static int compare_targets(const void *left, const void *right)
 
 bool results_equal(const struct results *a, const struct results *b)
 {
-    if (a->count != b->count) return false;
+    if (a->count != b->count || a->dropped != b->dropped) return false;
     for (size_t i = 0; i < a->count; i++) {
         if (compare_targets(&a->targets[i], &b->targets[i]) != 0) return false;
     }

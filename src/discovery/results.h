@@ -4,6 +4,7 @@
 #ifndef DISCOVERY_RESULTS_H
 #define DISCOVERY_RESULTS_H
 
+#include "base/arena.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -27,7 +28,9 @@ struct results_target {
 struct results {
     struct results_target *targets; /* owned */
     size_t count, size;
-    struct results_chunk *texts; /* owned: addresses, labels */
+    struct arena texts;          /* addresses, labels */
+    size_t dropped;              /* targets that are no addresses, and were left out */
+    const char *dropped_example; /* the first of them and what was expected instead; NULL for none */
 };
 
 void results_init(struct results *found);
@@ -42,7 +45,13 @@ void results_deinit(struct results *found);
 bool results_add(struct results *found, struct slice address, const struct results_label *labels,
                  size_t count);
 
-/* The same targets with the same labels in the same order. */
+/*
+ * Counts targets that are left out, since they are no addresses; `what` says of one of them what was expected
+ * instead, and is copied for the first. False when out of memory.
+ */
+bool results_drop(struct results *found, const char *what, size_t count);
+
+/* The same targets with the same labels in the same order, and as many left out. */
 bool results_equal(const struct results *a, const struct results *b);
 
 /*

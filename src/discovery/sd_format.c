@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 /* What is being read, and where the outcome goes. */
-struct reading {
+struct sd_reading {
     struct results *found;
     enum sd_syntax syntax;
     struct results_label origin;
     struct buffer *error;
 };
 
-static int refuse(const struct reading *reading, const struct node *node, const char *expected)
+static int refuse_node(const struct sd_reading *reading, const struct node *node, const char *expected)
 {
     node_append_fault(node, expected, reading->error);
     return -EINVAL;
@@ -28,7 +28,7 @@ static bool is_null(const struct node *node)
 }
 
 /* Plain words are strings in YAML, whatever they look like; in JSON nothing is but what is quoted. */
-static bool is_string(const struct reading *reading, const struct node *node)
+static bool is_string(const struct sd_reading *reading, const struct node *node)
 {
     return node->kind == NODE_SCALAR && !is_null(node) && (node->quoted || reading->syntax == SD_YAML);
 }
@@ -41,18 +41,18 @@ static bool is_label_name(struct slice name)
     return metric_name_is_valid(name) && !memchr(name.data, ':', name.len);
 }
 
-static int read_label(const struct reading *reading, const struct node *value, struct results_label *label)
+static int read_label(const struct sd_reading *reading, const struct node *value, struct results_label *label)
 {
     if (!is_label_name(value->key->text))
-        return refuse(reading, value, "a label name of letters, digits and '_', no digit first");
-    if (!is_string(reading, value)) return refuse(reading, value, "a string");
+        return refuse_node(reading, value, "a label name of letters, digits and '_', no digit first");
+    if (!is_string(reading, value)) return refuse_node(reading, value, "a string");
     *label = (struct results_label){value->key->text.data, value->text.data};
     return 0;
 }
 
 /* The origin comes last. The array has room for it. */
-static int read_labels(const struct reading *reading, const struct node *node, struct results_label *labels,
-                       size_t *count)
+static int read_labels(const struct sd_reading *reading, const struct node *node,
+                       struct results_label *labels, size_t *count)
 {
     *count = 0;
     for (const struct node *value = node ? node->first : NULL; value; value = value->next) {
@@ -66,20 +66,32 @@ static int read_labels(const struct reading *reading, const struct node *node, s
 
 /* --- Targets --- */
 
-static int read_target(const struct reading *reading, const struct node *node,
+/* One bad target costs itself alone. */
+static int drop_target(const struct sd_reading *reading, const struct node *node, const char *expected)
+{
+    struct buffer fault;
+    buffer_init(&fault, SIZE_MAX);
+    node_append_fault(node, expected, &fault);
+    buffer_append_char(&fault, '\0');
+    bool dropped = !fault.failed && results_drop(reading->found, fault.data, 1);
+    buffer_deinit(&fault);
+    return dropped ? 0 : -ENOMEM;
+}
+
+static int read_target(const struct sd_reading *reading, const struct node *node,
                        const struct results_label *labels, size_t count)
 {
     struct address ignored;
-    if (!is_string(reading, node)) return refuse(reading, node, "a string");
+    if (!is_string(reading, node)) return refuse_node(reading, node, "a string");
     const char *expected = address_parse(&ignored, node->text, MEMCACHED_PORT);
-    if (expected) return refuse(reading, node, expected);
+    if (expected) return drop_target(reading, node, expected);
     if (results_add(reading->found, node->text, labels, count)) return 0;
     if (reading->found->count < RESULTS_MAX) return -ENOMEM;
     buffer_printf(reading->error, "more than %d targets", RESULTS_MAX);
     return -EINVAL;
 }
 
-static int read_targets(const struct reading *reading, const struct node *targets,
+static int read_targets(const struct sd_reading *reading, const struct node *targets,
                         const struct results_label *labels, size_t count)
 {
     int result = 0;
@@ -91,20 +103,20 @@ static int read_targets(const struct reading *reading, const struct node *target
 /* --- Groups --- */
 
 /* Programs write null for a list or mapping that is empty, and Prometheus takes it. */
-static int check_value(const struct reading *reading, const struct node *value)
+static int check_value(const struct sd_reading *reading, const struct node *value)
 {
     bool targets = slice_is(value->key->text, "targets");
     if (!targets && !slice_is(value->key->text, "labels"))
-        return refuse(reading, value, "no other keys than targets and labels");
+        return refuse_node(reading, value, "no other keys than targets and labels");
     if (is_null(value) || value->kind == (targets ? NODE_SEQUENCE : NODE_MAPPING)) return 0;
-    return refuse(reading, value, targets ? "a list" : "a mapping");
+    return refuse_node(reading, value, targets ? "a list" : "a mapping");
 }
 
-static int read_group(const struct reading *reading, const struct node *group)
+static int read_group(const struct sd_reading *reading, const struct node *group)
 {
     size_t count;
     int result = 0;
-    if (group->kind != NODE_MAPPING) return refuse(reading, group, "a mapping with targets and labels");
+    if (group->kind != NODE_MAPPING) return refuse_node(reading, group, "a mapping with targets and labels");
     for (const struct node *value = group->first; value && result == 0; value = value->next)
         result = check_value(reading, value);
     if (result < 0) return result;
@@ -118,14 +130,11 @@ static int read_group(const struct reading *reading, const struct node *group)
     return result;
 }
 
-static int read_groups(const struct reading *reading, const struct node *root)
+static int read_groups(const struct sd_reading *reading, const struct node *root)
 {
     int result = 0;
-    if (!root) {
-        buffer_append_string(reading->error, "nothing: expected a list");
-        return -EINVAL;
-    }
-    if (root->kind != NODE_SEQUENCE) return refuse(reading, root, "a list");
+    if (!root || is_null(root)) return 0;
+    if (root->kind != NODE_SEQUENCE) return refuse_node(reading, root, "a list");
     for (const struct node *group = root->first; group && result == 0; group = group->next)
         result = read_group(reading, group);
     return result;
@@ -134,10 +143,10 @@ static int read_groups(const struct reading *reading, const struct node *root)
 int sd_format_read(struct results *found, struct slice text, enum sd_syntax syntax,
                    struct results_label origin, struct buffer *error)
 {
-    const struct reading reading = {found, syntax, origin, error};
+    const struct sd_reading reading = {found, syntax, origin, error};
     struct document document;
     int result = syntax == SD_JSON ? document_read_json(&document, text, error)
-                                   : document_read_yaml(&document, text, error);
+                                   : document_read_yaml(&document, text, DOCUMENT_ALIASES, error);
     if (result == 0) result = read_groups(&reading, document.root);
     document_deinit(&document);
     return result;

@@ -4,7 +4,9 @@
  *     [{"targets": ["cache-1:11211", "cache-2"], "labels": {"zone": "a", "__meta_rack": "7"}}, ...]
  *
  * As strict as Prometheus: unknown keys are errors, in JSON only strings are strings. A text is taken as a
- * whole or not at all, and an empty one is no list: it is a file that somebody has just begun to write.
+ * whole or not at all, but for targets that are no addresses: each costs itself alone, and is counted in
+ * results.dropped. Aliases and merge keys of YAML are followed. A YAML text that says nothing has no targets, as
+ * `null` has; JSON cannot be empty.
  * Labels that begin with "__" are kept, since a group of the configuration may refer to them; whether a name
  * may be used there is not known here. Pure.
  *

@@ -81,6 +81,19 @@ const char *document_append(struct document *document, struct node *parent, stru
     return NULL;
 }
 
+void document_remove(struct node *child)
+{
+    struct node *parent = child->parent, **at = &parent->first, *before = NULL;
+    while (*at != child) {
+        before = *at;
+        at = &before->next;
+    }
+    *at = child->next;
+    if (parent->last == child) parent->last = before;
+    child->next = NULL;
+    parent->count--;
+}
+
 const struct node *node_get(const struct node *mapping, const char *key)
 {
     return mapping->kind == NODE_MAPPING ? find(mapping, slice_of(key)) : NULL;

@@ -2,8 +2,9 @@
  * What a YAML or JSON text says, as a tree: scalars, sequences and mappings, each with its place in the text.
  *
  * Both readers refuse what would make a text mean more than it shows: a key given twice, more than one
- * document, and in YAML anchors, aliases and tags, so that a small text cannot become a large tree. Scalars
- * stay text; what they mean is the business of who asks. Pure.
+ * document, and in YAML tags. Anchors and aliases of YAML are refused too, or followed up to a bound, as the
+ * caller wishes, so that a small text cannot become a large tree. Scalars stay text; what they mean is the
+ * business of who asks. Pure.
  */
 #ifndef DOCUMENT_DOCUMENT_H
 #define DOCUMENT_DOCUMENT_H
@@ -30,9 +31,15 @@ struct node {
 };
 
 /* What passes one of these is refused, so that reading takes a time in proportion to the text. */
-#define DOCUMENT_DEPTH_MAX 32
-#define DOCUMENT_KEYS_MAX  256 /* of one mapping */
-#define DOCUMENT_NODES_MAX 2000000
+#define DOCUMENT_DEPTH_MAX  32
+#define DOCUMENT_KEYS_MAX   256 /* of one mapping */
+#define DOCUMENT_NODES_MAX  2000000
+#define DOCUMENT_COPIES_MAX 200000 /* nodes that aliases have added */
+
+enum document_aliases {
+    DOCUMENT_NO_ALIASES, /* anchors and aliases are refused */
+    DOCUMENT_ALIASES,    /* an alias is a copy of what its anchor names; "<<" merges mappings */
+};
 
 struct document {
     struct node *root;  /* NULL for a text that says nothing */
@@ -42,10 +49,11 @@ struct document {
 
 /*
  * Reads one text. 0; -EINVAL with one line in `error`, without a line end: "3:7: ...", line and column first,
- * so that the caller can put the file's name before it; -ENOMEM. document_deinit follows in any case. The
+ * so that the caller can put the file's name before it; -ENOMEM. A byte order mark before YAML is passed over. document_deinit follows in any case. The
  * text is not needed any more then.
  */
-int document_read_yaml(struct document *document, struct slice text, struct buffer *error);
+int document_read_yaml(struct document *document, struct slice text, enum document_aliases aliases,
+                       struct buffer *error);
 int document_read_json(struct document *document, struct slice text, struct buffer *error);
 
 void document_deinit(struct document *document);
@@ -81,5 +89,8 @@ const char *document_copy(struct document *document, struct slice text);
  */
 const char *document_append(struct document *document, struct node *parent, struct node *key,
                             struct node *child);
+
+/* Takes a child out of its mapping or sequence again. */
+void document_remove(struct node *child);
 
 #endif

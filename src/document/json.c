@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 /* What is being read, and where an error goes. */
-struct reading {
+struct json_reading {
     struct document *document;
     struct buffer *error;
 };
@@ -43,7 +43,7 @@ static int refuse_syntax(struct buffer *error, const json_error_t *fault)
 
 /* --- The tree --- */
 
-static struct node *make_text(struct reading *reading, struct slice text, bool quoted)
+static struct node *make_text(struct json_reading *reading, struct slice text, bool quoted)
 {
     struct node *node = document_add(reading->document, NODE_SCALAR, 0, 0);
     const char *copy = document_copy(reading->document, text);
@@ -53,7 +53,7 @@ static struct node *make_text(struct reading *reading, struct slice text, bool q
     return node;
 }
 
-static struct node *make_number(struct reading *reading, const json_t *json)
+static struct node *make_number(struct json_reading *reading, const json_t *json)
 {
     struct buffer text;
     buffer_init(&text, 64);
@@ -67,7 +67,7 @@ static struct node *make_number(struct reading *reading, const json_t *json)
 }
 
 /* Without its children, if it can have any. */
-static struct node *make_node(struct reading *reading, const json_t *json)
+static struct node *make_node(struct json_reading *reading, const json_t *json)
 {
     switch (json_typeof(json)) {
     case JSON_OBJECT:
@@ -89,9 +89,9 @@ static struct node *make_node(struct reading *reading, const json_t *json)
     return make_text(reading, SLICE("null"), false);
 }
 
-static int convert(struct reading *reading, struct node *parent, struct node *key, const json_t *json);
+static int convert(struct json_reading *reading, struct node *parent, struct node *key, const json_t *json);
 
-static int convert_items(struct reading *reading, struct node *sequence, const json_t *json)
+static int convert_items(struct json_reading *reading, struct node *sequence, const json_t *json)
 {
     int result = 0;
     for (size_t n = 0; n < json_array_size(json) && result == 0; n++)
@@ -100,7 +100,7 @@ static int convert_items(struct reading *reading, struct node *sequence, const j
 }
 
 /* In the order of the text. */
-static int convert_members(struct reading *reading, struct node *mapping, json_t *json)
+static int convert_members(struct json_reading *reading, struct node *mapping, json_t *json)
 {
     int result = 0;
     for (void *at = json_object_iter(json); at && result == 0; at = json_object_iter_next(json, at)) {
@@ -111,7 +111,7 @@ static int convert_members(struct reading *reading, struct node *mapping, json_t
 }
 
 /* Goes no deeper than a document may be: document_append watches over that. */
-static int convert(struct reading *reading, struct node *parent, struct node *key, const json_t *json)
+static int convert(struct json_reading *reading, struct node *parent, struct node *key, const json_t *json)
 {
     struct node *node = make_node(reading, json);
     if (!node) return -ENOMEM;
@@ -131,12 +131,39 @@ static void draw_seed(void)
     json_object_seed(0);
 }
 
+/*
+ * How many nodes the text will become, which jansson would all build before one could be refused: keys, strings
+ * and other scalars, lists and mappings. Of a text that is no JSON, just some number.
+ */
+static size_t count_nodes(struct slice text)
+{
+    size_t nodes = 0;
+    for (size_t at = 0; at < text.len;) {
+        char c = text.data[at++];
+        if (c == '"') {
+            nodes++;
+            while (at < text.len && text.data[at] != '"') at += text.data[at] == '\\' ? 2 : 1;
+            at++;
+        } else if (c == '[' || c == '{') {
+            nodes++;
+        } else if (c && !strchr(" \t\r\n,:]}", c)) {
+            nodes++;
+            while (at < text.len && text.data[at] && !strchr(" \t\r\n,:[]{}\"", text.data[at])) at++;
+        }
+    }
+    return nodes;
+}
+
 int document_read_json(struct document *document, struct slice text, struct buffer *error)
 {
     static pthread_once_t seeded = PTHREAD_ONCE_INIT;
-    struct reading reading = {document, error};
+    struct json_reading reading = {document, error};
     json_error_t fault;
     document_init(document);
+    if (count_nodes(text) > DOCUMENT_NODES_MAX) {
+        buffer_printf(error, "1:1: expected at most %d values", DOCUMENT_NODES_MAX);
+        return -EINVAL;
+    }
     pthread_once(&seeded, draw_seed);
     json_t *json =
         json_loadb(text.len ? text.data : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);

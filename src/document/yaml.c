@@ -5,22 +5,38 @@
  * Events, and neither libyaml's own tree nor a reader of schemas such as libcyaml: those keep no places by
  * which a wrong value could be named, and would expand aliases before anybody could object. Reading stops at
  * the first event that is refused, so that a text which would become large or deep does not.
+ *
+ * An alias becomes a copy of the node that its anchor names, at the place of the alias; copies are counted, so
+ * that aliases of aliases end soon. A merge key is a key like others until its mapping closes, and is then
+ * replaced by what it names.
  */
 #include "document/document.h"
 
 #include <errno.h>
 #include <yaml.h>
 
-struct reader {
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* A node with a name of its own, for aliases. */
+struct anchor {
+    struct anchor *older;
+    const char *name; /* in the document's arena */
+    struct node *node;
+};
+
+struct yaml_reader {
     yaml_parser_t parser;
     struct document *document;
     struct slice text;
     struct buffer *error;
     struct node *open; /* the innermost list or mapping; NULL outside of all */
     struct node *key;  /* in a mapping: what the next value belongs to; else NULL */
+    enum document_aliases aliases;
+    struct anchor *anchors; /* in the document's arena; the newest first */
+    size_t copies;          /* nodes that aliases have made */
 };
 
-static int reject(struct reader *reader, const struct node *node, const char *expected)
+static int reject(struct yaml_reader *reader, const struct node *node, const char *expected)
 {
     node_append_fault(node, expected, reader->error);
     return -EINVAL;
@@ -43,7 +59,7 @@ static yaml_mark_t mark_of(struct slice text, size_t offset)
 }
 
 /* Bytes that are no text at all, or a text that is no YAML; in libyaml's words. */
-static int report(struct reader *reader)
+static int report(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     yaml_mark_t mark = parser->problem_mark;
@@ -65,19 +81,17 @@ static struct slice text_of(const yaml_event_t *event)
     return (struct slice){NULL, 0};
 }
 
-/* Whether it says more than its text: it could be referred to, refers, or gives itself a type. */
-static bool is_decorated(const yaml_event_t *event)
+/* Whether it gives itself a type. */
+static bool has_type(const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
-        return event->data.scalar.anchor || event->data.scalar.tag ||
+        return event->data.scalar.tag ||
                (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.plain_implicit);
     case YAML_SEQUENCE_START_EVENT:
-        return event->data.sequence_start.anchor || event->data.sequence_start.tag;
-    case YAML_MAPPING_START_EVENT:
-        return event->data.mapping_start.anchor || event->data.mapping_start.tag;
+        return event->data.sequence_start.tag != NULL;
     default:
-        return true;
+        return event->data.mapping_start.tag != NULL;
     }
 }
 
@@ -87,7 +101,7 @@ static enum node_kind kind_of(const yaml_event_t *event)
     return event->type == YAML_MAPPING_START_EVENT ? NODE_MAPPING : NODE_SCALAR;
 }
 
-static struct node *make_node(struct reader *reader, const yaml_event_t *event)
+static struct node *make_node(struct yaml_reader *reader, const yaml_event_t *event)
 {
     struct slice text = text_of(event);
     unsigned line = (unsigned) event->start_mark.line + 1, column = (unsigned) event->start_mark.column + 1;
@@ -99,7 +113,7 @@ static struct node *make_node(struct reader *reader, const yaml_event_t *event)
 }
 
 /* Puts it where the events have come to. */
-static int place_node(struct reader *reader, struct node *node)
+static int place_node(struct yaml_reader *reader, struct node *node)
 {
     bool is_key = reader->open && reader->open->kind == NODE_MAPPING && !reader->key;
     if (is_key && node->kind == NODE_SCALAR) {
@@ -114,13 +128,124 @@ static int place_node(struct reader *reader, struct node *node)
     return 0;
 }
 
-static int open_node(struct reader *reader, const yaml_event_t *event)
+/* --- Anchors, aliases and merge keys --- */
+
+static const char *anchor_of(const yaml_event_t *event)
+{
+    const yaml_char_t *name = event->type == YAML_SCALAR_EVENT           ? event->data.scalar.anchor
+                              : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
+                                                                         : event->data.mapping_start.anchor;
+    return (const char *) name;
+}
+
+static int remember_anchor(struct yaml_reader *reader, const char *name, struct node *node)
+{
+    struct anchor *anchor = arena_alloc(&reader->document->arena, 1, sizeof(*anchor));
+    if (!anchor) return -ENOMEM;
+    *anchor = (struct anchor){reader->anchors, document_copy(reader->document, slice_of(name)), node};
+    reader->anchors = anchor;
+    return anchor->name ? 0 : -ENOMEM;
+}
+
+/* What the newest anchor of the name stands for; NULL if there is none, or if it is not complete yet. */
+static struct node *find_anchor(const struct yaml_reader *reader, const char *name)
+{
+    const struct anchor *anchor = reader->anchors;
+    while (anchor && strcmp(anchor->name, name) != 0) anchor = anchor->older;
+    for (const struct node *at = reader->open; at && anchor; at = at->parent) {
+        if (at == anchor->node) return NULL;
+    }
+    return anchor ? anchor->node : NULL;
+}
+
+/* Puts a copy of `original` with all below it into `parent`; the copies stand where the alias does. */
+static int copy_tree(struct yaml_reader *reader, struct node *parent, struct node *key,
+                     const struct node *original, const struct node *place)
+{
+    if (++reader->copies > DOCUMENT_COPIES_MAX)
+        return reject(reader, place, "aliases of at most 200000 values");
+    struct node *copy = document_add(reader->document, original->kind, place->line, place->column);
+    if (!copy) return -ENOMEM;
+    copy->text = original->text;
+    copy->quoted = original->quoted;
+    const char *expected = document_append(reader->document, parent, key, copy);
+    if (expected) return reject(reader, copy, expected);
+    int result = 0;
+    for (const struct node *child = original->first; child && result == 0; child = child->next)
+        result = copy_tree(reader, copy, child->key, child, place);
+    return result;
+}
+
+static int take_alias(struct yaml_reader *reader, const yaml_event_t *event)
+{
+    struct node *node = make_node(reader, event);
+    if (!node) return -ENOMEM;
+    const struct node *original =
+        reader->aliases == DOCUMENT_ALIASES ? find_anchor(reader, node->text.data) : NULL;
+    bool is_key = reader->open && reader->open->kind == NODE_MAPPING && !reader->key;
+    if (!original) {
+        int result = place_node(reader, node);
+        bool follows = reader->aliases == DOCUMENT_ALIASES;
+        if (result < 0) return result;
+        return reject(reader, node,
+                      follows ? "an alias of what stands before it" : "no anchors, aliases and tags");
+    }
+    if (is_key && original->kind != NODE_SCALAR) return reject(reader, node, "a text as the key");
+    if (is_key) {
+        node->text = original->text;
+        node->quoted = original->quoted;
+        return place_node(reader, node);
+    }
+    struct node *key = reader->key;
+    reader->key = NULL;
+    return copy_tree(reader, reader->open, key, original, node);
+}
+
+static bool is_merge(const struct node *value)
+{
+    return value->key && !value->key->quoted && slice_is(value->key->text, "<<");
+}
+
+/* What the mapping has itself, or from an earlier merge, stays. */
+static int merge_mapping(struct yaml_reader *reader, struct node *mapping, const struct node *value)
+{
+    int result = 0;
+    if (value->kind != NODE_MAPPING) return reject(reader, value, "a mapping to merge");
+    for (const struct node *child = value->first; child && result == 0; child = child->next) {
+        if (!node_get(mapping, child->key->text.data))
+            result = copy_tree(reader, mapping, child->key, child, value);
+    }
+    return result;
+}
+
+static int close_node(struct yaml_reader *reader)
+{
+    struct node *closed = reader->open, *merge = NULL;
+    int result = 0;
+    reader->open = closed->parent;
+    if (reader->aliases == DOCUMENT_NO_ALIASES || closed->kind != NODE_MAPPING) return 0;
+    for (struct node *value = closed->first; value; value = value->next) {
+        if (is_merge(value)) merge = value;
+    }
+    if (!merge) return 0;
+    document_remove(merge);
+    if (merge->kind != NODE_SEQUENCE) return merge_mapping(reader, closed, merge);
+    for (const struct node *item = merge->first; item && result == 0; item = item->next)
+        result = merge_mapping(reader, closed, item);
+    return result;
+}
+
+static int open_node(struct yaml_reader *reader, const yaml_event_t *event)
 {
     struct node *node = make_node(reader, event);
     if (!node) return -ENOMEM;
     int result = place_node(reader, node);
     if (result < 0) return result;
-    if (is_decorated(event)) return reject(reader, node, "no anchors, aliases and tags");
+    const char *anchor = anchor_of(event);
+    if (has_type(event) || (anchor && reader->aliases == DOCUMENT_NO_ALIASES))
+        return reject(reader, node,
+                      reader->aliases == DOCUMENT_ALIASES ? "no tags" : "no anchors, aliases and tags");
+    if (anchor && (result = remember_anchor(reader, anchor, node)) < 0) return result;
     if (node->text.len && memchr(node->text.data, '\0', node->text.len))
         return reject(reader, node, "a text without NUL");
     return 0;
@@ -128,24 +253,24 @@ static int open_node(struct reader *reader, const yaml_event_t *event)
 
 /* --- Events --- */
 
-static int take_event(struct reader *reader, const yaml_event_t *event)
+static int take_event(struct yaml_reader *reader, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_ALIAS_EVENT:
+        return take_alias(reader, event);
     case YAML_SCALAR_EVENT:
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
         return open_node(reader, event);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        reader->open = reader->open->parent;
-        return 0;
+        return close_node(reader);
     default:
         return 0;
     }
 }
 
-static int take_events(struct reader *reader)
+static int take_events(struct yaml_reader *reader)
 {
     int result = 0;
     for (bool ended = false; result == 0 && !ended;) {
@@ -158,9 +283,11 @@ static int take_events(struct reader *reader)
     return result;
 }
 
-int document_read_yaml(struct document *document, struct slice text, struct buffer *error)
+int document_read_yaml(struct document *document, struct slice text, enum document_aliases aliases,
+                       struct buffer *error)
 {
-    struct reader reader = {.document = document, .text = text, .error = error};
+    if (slice_starts(text, BYTE_ORDER_MARK)) text = slice_from(text, strlen(BYTE_ORDER_MARK));
+    struct yaml_reader reader = {.document = document, .text = text, .error = error, .aliases = aliases};
     document_init(document);
     if (!yaml_parser_initialize(&reader.parser)) return -ENOMEM;
     /* Said, and not left to be guessed from a byte order mark: the places are those of UTF-8. */

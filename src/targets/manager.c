@@ -209,6 +209,9 @@ static const char refused_dropped[] =
     "targets were dropped: a label that discovery found for them is reserved "
     "for metrics, or their labels are too long; rename or shorten the labels";
 
+static const char malformed_dropped[] = "targets were dropped: a source of discovery names what is no "
+                                        "address; the others of the source are scraped";
+
 /* Each time that the number is another. */
 static void log_dropped(const char *what, const struct target_set_builder_dropped *dropped, size_t before)
 {
@@ -227,7 +230,9 @@ static void install(struct manager *manager)
     manager_set_fn on_set = NULL;
     log_dropped(duplicates_dropped, &builder->duplicates, manager->counts.duplicates);
     log_dropped(refused_dropped, &builder->refused, manager->counts.refused);
-    manager->counts = (struct manager_counts){builder->duplicates.count, builder->refused.count};
+    log_dropped(malformed_dropped, &builder->malformed, manager->counts.malformed);
+    manager->counts =
+        (struct manager_counts){builder->duplicates.count, builder->refused.count, builder->malformed.count};
     manager->target_set = target_set_builder_take(builder);
     manager->target_set->with_labels =
         generation_needs_labels(generation, manager->target_set->targets.count);

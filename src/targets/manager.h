@@ -70,9 +70,9 @@ struct target_set *manager_target_set(const struct manager *manager);
 struct generation *manager_generation(const struct manager *manager);
 
 /* Targets that the target set in force has left out: those that are named twice in one group, or have the
- * labels of another target; those with labels that the stats' own samples have. */
+ * labels of another target; those with labels that the stats' own samples have; those that are no addresses. */
 struct manager_counts {
-    size_t duplicates, refused;
+    size_t duplicates, refused, malformed;
 };
 struct manager_counts manager_counts(const struct manager *manager);
 

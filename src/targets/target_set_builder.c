@@ -164,11 +164,19 @@ static int add_found(struct target_set_builder *builder, const struct config_gro
 
 /* --- The walk --- */
 
+/* What a source has left out itself. */
+static void count_malformed(struct target_set_builder *builder, const struct results *found)
+{
+    if (found->dropped == 0) return;
+    count_dropped(&builder->malformed, found->dropped_example);
+    builder->malformed.count += found->dropped - 1;
+}
+
 /* The next list: of the group's first source, of its next one, or the next group's own. */
 static void step_on(struct target_set_builder *builder, const struct config_group *group)
 {
     builder->target = 0;
-    if (builder->source) builder->found++;
+    if (builder->source) count_malformed(builder, builder->parts.found[builder->found++]);
     builder->source = builder->source ? builder->source->next : group->sources;
     if (builder->source) return;
     builder->group++;

@@ -2,11 +2,12 @@
  * Makes a target set from a configuration and from what its providers have found, a few hundred targets at a
  * time.
  *
- * Two kinds of targets are left out, and counted:
+ * Three kinds of targets are left out, and counted:
  * - duplicates: a server that its group names a second time, and a target whose labels are those of another
  *   target, since both would have the same series;
  * - refused: a label was found for the target that samples have themselves (such as "slab"), or its labels are
- *   longer than any sample should carry.
+ *   longer than any sample should carry;
+ * - malformed: what a source named is no address. The source has left it out, the builder only counts it.
  *
  * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
  * wins over a found one of the same name.
@@ -37,7 +38,7 @@ struct target_set_builder_parts {
 /* Targets that were left out for one reason. */
 struct target_set_builder_dropped {
     size_t count;
-    char example[ADDRESS_HOST_MAX + 16]; /* the last of them */
+    char example[ADDRESS_HOST_MAX + 160]; /* the last of them; of a malformed one also what is wrong */
 };
 
 struct target_set_builder {
@@ -50,7 +51,7 @@ struct target_set_builder {
     struct profile *profile;            /* held */
     struct set addresses, labels;       /* of the group; of all */
     struct buffer rendered, value;      /* of one target's labels, of one label; allocated once */
-    struct target_set_builder_dropped duplicates, refused;
+    struct target_set_builder_dropped duplicates, refused, malformed;
 };
 
 /* 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target set will have on_unused and owner. */

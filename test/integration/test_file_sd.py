@@ -81,7 +81,7 @@ def spoil(path, text, how):
     elif how == "rubbish":
         path.write_text(text + "]", encoding="utf-8")
     elif how == "target":
-        path.write_text('[{"targets": ["127.0.0.1:70000"]}]', encoding="utf-8")
+        path.write_text(text.replace('["', '["127.0.0.1:70000", "', 1), encoding="utf-8")
     else:
         path.write_bytes(os.urandom(100))
 
@@ -179,7 +179,7 @@ def test_globs_that_match_nothing_yet(tmp_path, followed):
 
 
 @pytest.mark.parametrize("text", [
-    "", "{}", "[1]", '[{"targets": "127.0.0.1:1"}]', '[{"targets": ["127.0.0.1:0"]}]', '[{"targets": ["a b"]}]',
+    "{}", "[1]", '[{"targets": "127.0.0.1:1"}]', '[{"targets": [1]}]',
     '[{"targets": [], "labels": {"0": ""}}]', '[{"targets": []}] x', '[{"targets": []}', "[" * 100000, "\0",
 ])
 def test_a_file_that_is_bad_from_the_start(tmp_path, followed, text):
@@ -192,6 +192,25 @@ def test_a_file_that_is_bad_from_the_start(tmp_path, followed, text):
     assert Source(started).failures >= 1
     write(bad, [entry(ALWAYS[1:2])])
     await_fleet(started, down(ALWAYS[:2]))
+
+
+def test_a_bad_target_costs_itself_alone(tmp_path, followed):
+    write(tmp_path / "sd.json", [entry(["a b", *ALWAYS[:1], "http://a"]), entry([*ALWAYS[1:2], "127.0.0.1:99999", ""])])
+    started = followed("*.json")
+    await_fleet(started, down(ALWAYS[:2]))
+    assert started.exposition().value("memcached_exporter_targets_dropped", reason="address") == "4"
+    assert Source(started).failures == 0
+    assert '"a b"' in next(line["target"] for line in started.log() if "no address" in line["msg"])
+
+
+def test_aliases_and_an_empty_file(tmp_path, followed):
+    (tmp_path / "sd.yml").write_text(f"- targets: [{ALWAYS[0]}]\n  labels: &shared {{zone: a}}\n"
+                                     f"- targets: [{ALWAYS[1]}]\n  labels: *shared\n", encoding="utf-8")
+    (tmp_path / "empty.json").write_text("", encoding="utf-8")
+    (tmp_path / "sd-empty.yml").write_text("", encoding="utf-8")
+    started = followed("*.json", "sd*.yml")
+    await_fleet(started, down(ALWAYS[:2]))
+    assert Source(started).failures == 0
 
 
 def test_what_is_no_file(tmp_path, followed):

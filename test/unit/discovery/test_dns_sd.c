@@ -160,11 +160,63 @@ static void test_failures_keep_the_services(void **state)
     world.names.server.srv = 0;
     check_kept("SRV cache.test: the name has no SRV record", true);
     world.names.server.srv = 1;
+    world_close(&world);
+}
+
+/* A record with port 0 or a target that is no host is left out. */
+static void test_bad_services_are_left_out(void **state)
+{
+    (void) state;
+    world.names.server.srv = 2;
     world.names.server.port_of = 0;
-    check_kept("SRV cache.test: a record's target is no host name with a port", true);
+    start(DNS_SRV);
+    assert_int_equal(now()->targets, 0);
+    assert_int_equal(discovery_found(world.discovery)->dropped, 2);
+    assert_string_equal(discovery_found(world.discovery)->dropped_example,
+                        "\"node-1.test:0\": expected a port from 1 to 65535");
     world.names.server.port_of = 11211;
     world.names.server.target = "no host";
-    check_kept("SRV cache.test: a record's target is no host name with a port", true);
+    world_await_next(&world);
+    assert_int_equal(discovery_found(world.discovery)->dropped, 2);
+    world.names.server.target = NULL;
+    world_await_next(&world);
+    assert_int_equal(now()->targets, 2);
+    assert_int_equal(discovery_found(world.discovery)->dropped, 0);
+    world_close(&world);
+}
+
+/* RFC 2782: the target "." says that the domain does not have the service. */
+static void test_no_service_is_believed_at_once(void **state)
+{
+    (void) state;
+    world.names.server.srv = 2;
+    start(DNS_SRV);
+    assert_int_equal(now()->targets, 2);
+    world.names.server.target = "";
+    world_await_next(&world);
+    assert_int_equal(now()->targets, 0);
+    assert_string_equal(now()->error, "");
+    assert_true(now()->empty);
+    assert_int_equal(now()->failures, 0);
+    world_close(&world);
+}
+
+static void test_absence_is_believed_when_it_lasts(void **state)
+{
+    (void) state;
+    world.names.server.a = 2;
+    start(DNS_A);
+    world.names.server.code = DNS_SERVER_NXDOMAIN;
+    for (unsigned n = 1; n < DISCOVERY_EMPTY_MAX; n++) {
+        world_await_next(&world);
+        assert_int_equal(now()->targets, 2);
+    }
+    world_await_next(&world);
+    assert_int_equal(now()->targets, 0);
+    assert_int_equal(world.changes, 2);
+    world.names.server.code = 0;
+    world_await_next(&world);
+    assert_int_equal(now()->targets, 2);
     world_close(&world);
 }
 
@@ -305,6 +357,9 @@ int main(void)
         cmocka_unit_test_setup(test_changed_records_are_followed, set_up),
         cmocka_unit_test_setup(test_failures_keep_the_addresses, set_up),
         cmocka_unit_test_setup(test_failures_keep_the_services, set_up),
+        cmocka_unit_test_setup(test_bad_services_are_left_out, set_up),
+        cmocka_unit_test_setup(test_no_service_is_believed_at_once, set_up),
+        cmocka_unit_test_setup(test_absence_is_believed_when_it_lasts, set_up),
         cmocka_unit_test_setup(test_a_silent_server_is_a_failure, set_up),
         cmocka_unit_test_setup(test_the_ttl_is_the_interval, set_up),
         cmocka_unit_test_setup(test_close_at_every_turn, set_up),

@@ -102,7 +102,6 @@ static void test_wrong_types(void **state)
 {
     (void) state;
     assert_refused(SD_JSON, "{}", "a mapping: expected a list");
-    assert_refused(SD_JSON, "null", "\"null\": expected a list");
     assert_refused(SD_JSON, "[[]]", "[0]: a list: expected a mapping with targets and labels");
     assert_refused(SD_JSON, "[{}, null]", "[1]: \"null\": expected a mapping with targets and labels");
     assert_refused(SD_JSON, "[{\"targets\": \"a\"}]", "[0].targets: \"a\": expected a list");
@@ -123,10 +122,6 @@ static void test_wrong_values(void **state)
     (void) state;
     assert_refused(SD_JSON, "[{\"target\": []}]",
                    "[0].target: a list: expected no other keys than targets and labels");
-    assert_refused(SD_JSON, "[{\"targets\": [\"a:70000\"]}]",
-                   "[0].targets[0]: \"a:70000\": expected a port from 1 to 65535");
-    assert_refused(SD_JSON, "[{\"targets\": [\"http://a\"]}]",
-                   "[0].targets[0]: \"http://a\": expected host:port without a scheme such as http://");
     static const char *const names[] = {"", "9a", "a-b", "a:b", "a b", "\xc3\xa9", "a\\n"};
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
         char text[64];
@@ -138,17 +133,50 @@ static void test_wrong_values(void **state)
     }
 }
 
+static void test_bad_targets_cost_themselves(void **state)
+{
+    static const char *const bad[] = {"",    "a b",  "http://a", "a:70000", "a:99999",
+                                      "a:0", "a:1/", "dns+a",    "\x01"};
+    (void) state;
+    for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+        char text[64];
+        sprintf(text, "- targets: [\"good:1\", \"%s\", good]\n", bad[n][0] == 1 ? "\\x01" : bad[n]);
+        assert_int_equal(read_text(SD_YAML, slice_of(text)), 0);
+        assert_int_equal(found.count, 2);
+        assert_int_equal(found.dropped, 1);
+        assert_non_null(strstr(found.dropped_example, "[0].targets[1]: "));
+        assert_null(strchr(found.dropped_example, '\n'));
+        release();
+    }
+    assert_int_equal(read_text(SD_JSON, SLICE("[{\"targets\": [\"a:70000\", \"b c\"]}]")), 0);
+    assert_int_equal(found.count, 0);
+    assert_int_equal(found.dropped, 2);
+    assert_string_equal(found.dropped_example,
+                        "[0].targets[0]: \"a:70000\": expected a port from 1 to 65535");
+    release();
+}
+
+static void test_aliases(void **state)
+{
+    (void) state;
+    assert_reads(SD_YAML, "- targets: [a]\n  labels: &x {zone: 1}\n- targets: [b]\n  labels: *x\n",
+                 "a{zone=1,__meta_url=here} b{zone=1,__meta_url=here}");
+    assert_reads(SD_YAML, "- &x {targets: [a], labels: {zone: 1}}\n- <<: *x\n  targets: [b]\n",
+                 "a{zone=1,__meta_url=here} b{zone=1,__meta_url=here}");
+}
+
 static void test_no_format(void **state)
 {
     (void) state;
-    assert_refused(SD_YAML, "", "nothing: expected a list");
-    assert_refused(SD_YAML, "# later\n", "nothing: expected a list");
+    assert_reads(SD_YAML, "", "");
+    assert_reads(SD_YAML, "# later\n", "");
+    assert_reads(SD_JSON, "null", "");
+    assert_int_equal(read_text(SD_JSON, SLICE("")), -EINVAL);
+    release();
     assert_refused(SD_JSON, "[] x", "1:4: expected JSON: end of file expected near 'x'");
     assert_int_equal(read_text(SD_JSON, SLICE("- targets: [a]\n")), -EINVAL);
     release();
     assert_int_equal(read_text(SD_YAML, SLICE("- targets: [a\n")), -EINVAL);
-    release();
-    assert_int_equal(read_text(SD_YAML, SLICE("- targets: &x [a]\n- targets: *x\n")), -EINVAL);
     release();
 }
 
@@ -193,7 +221,8 @@ int main(void)
         cmocka_unit_test(test_null),        cmocka_unit_test(test_origin_takes_the_place),
         cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_wrong_values),
         cmocka_unit_test(test_no_format),   cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_bad_targets_cost_themselves),
+        cmocka_unit_test(test_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,12 +130,37 @@ static void test_depth(void **state)
     release();
 }
 
+/* Refused before anything of it is built. */
+static void test_too_many_values(void **state)
+{
+    static const char *const pieces[] = {"[],", "{},", "1,", "\"\\\"[\",", "{\"a\":0},"};
+    static const unsigned values[] = {1, 1, 1, 1, 3};
+    (void) state;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+
+        struct buffer text;
+        buffer_init(&text, 64 * 1024 * 1024);
+        buffer_init(&error, 256);
+        buffer_append_char(&text, '[');
+        for (unsigned n = 0; n < DOCUMENT_NODES_MAX / values[i] + 1; n++)
+            buffer_append_string(&text, pieces[i]);
+        buffer_append_string(&text, "0]");
+        assert_int_equal(document_read_json(&document, buffer_slice(&text), &error), -EINVAL);
+        assert_int_equal(document.nodes, 0);
+        buffer_append_char(&error, '\0');
+        assert_string_equal(error.data, "1:1: expected at most 2000000 values");
+        document_deinit(&document);
+        buffer_deinit(&text);
+        buffer_deinit(&error);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree),    cmocka_unit_test(test_other_scalars),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_depth),   cmocka_unit_test(test_too_many_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,8 @@ static void dump(const struct node *node, struct buffer *out)
     buffer_append_char(out, brackets[1]);
 }
 
+static enum document_aliases aliases;
+
 /* The tree or the error, in memory that the next call uses again. */
 static const char *reading(struct slice text)
 {
@@ -36,7 +38,7 @@ static const char *reading(struct slice text)
     struct document document;
     struct buffer out;
     buffer_init(&out, sizeof(result) - 1);
-    int status = document_read_yaml(&document, text, &out);
+    int status = document_read_yaml(&document, text, aliases, &out);
     assert_int_equal(status, out.len ? -EINVAL : 0);
     assert_null(memchr(out.len ? out.data : "", '\n', out.len));
     if (status == 0 && document.root) dump(document.root, &out);
@@ -124,13 +126,70 @@ static void test_unreadable(void **unused)
         assert_string_equal(reading(unreadable[i].text), unreadable[i].error);
 }
 
+/* As PyYAML writes what is there twice, and as people keep what groups share. */
+static void test_aliases(void **unused)
+{
+    static const char *const followed[][2] = {
+        {"- &x {a: 1}\n- *x\n", "[{a:1},{a:1}]"},
+        {"a: &x [1, '2']\nb: *x\n", "{a:[1,'2'],b:[1,'2']}"},
+        {"- &x a\n- {*x : b, c: *x}\n", "[a,{a:b,c:a}]"},
+        {"- &x 1\n- &x 2\n- *x\n", "[1,2,2]"},
+        {"- &x [&y a, *y]\n- *x\n", "[[a,a],[a,a]]"},
+        {"- &x {a: 1, b: 2}\n- {<<: *x, b: 3}\n", "[{a:1,b:2},{b:3,a:1}]"},
+        {"- &x {a: 1}\n- &y {a: 2, b: 2}\n- {<<: [*x, *y]}\n", "[{a:1},{a:2,b:2},{a:1,b:2}]"},
+        {"- {'<<': {a: 1}}\n", "[{<<:{a:1}}]"},
+        {"- &x a\n- *y\n", "2:3: [1]: \"y\": expected an alias of what stands before it"},
+        {"- &x [*x]\n", "1:7: [0][0]: \"x\": expected an alias of what stands before it"},
+        {"- &x [a]\n- {*x : b}\n", "2:4: \"x\": expected a text as the key"},
+        {"- {<<: a}\n", "1:8: [0].<<: \"a\": expected a mapping to merge"},
+        {"- !!map {}\n", "1:3: [0]: a mapping: expected no tags"},
+    };
+    (void) unused;
+    aliases = DOCUMENT_ALIASES;
+    for (size_t i = 0; i < ARRAY_LEN(followed); i++)
+        assert_string_equal(reading(slice_of(followed[i][0])), followed[i][1]);
+    aliases = DOCUMENT_NO_ALIASES;
+}
+
+/* Nine levels of nine aliases each would be 387 million values. */
+static void test_a_billion_laughs(void **unused)
+{
+    struct buffer text;
+    (void) unused;
+    buffer_init(&text, 4096);
+    buffer_append_string(&text, "- &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for (unsigned level = 1; level < 9; level++) {
+        buffer_printf(&text, "- &a%u [", level);
+        for (unsigned n = 0; n < 9; n++) buffer_printf(&text, "%s*a%u", n ? ", " : "", level - 1);
+        buffer_append_string(&text, "]\n");
+    }
+    aliases = DOCUMENT_ALIASES;
+    assert_non_null(strstr(reading(buffer_slice(&text)), "expected aliases of at most 200000 values"));
+    aliases = DOCUMENT_NO_ALIASES;
+    buffer_deinit(&text);
+}
+
+static void test_byte_order_mark(void **unused)
+{
+    (void) unused;
+    assert_string_equal(reading(SLICE("\xef\xbb\xbf"
+                                      "- a: b\n  c: d\n")),
+                        "[{a:b,c:d}]");
+    assert_string_equal(reading(SLICE("\xef\xbb\xbf"
+                                      "%YAML 1.1\n---\na: 1\na: 2\n")),
+                        "4:4: a: \"2\": expected each key once");
+    assert_string_equal(reading(SLICE("\xef\xbb\xbf")), "");
+}
+
 static void test_places(void **unused)
 {
     struct document document;
     struct buffer error;
     (void) unused;
     buffer_init(&error, 1024);
-    assert_int_equal(document_read_yaml(&document, SLICE("# x\na:\n  - \xc3\xa4: b\n    c: d\n"), &error), 0);
+    assert_int_equal(document_read_yaml(&document, SLICE("# x\na:\n  - \xc3\xa4: b\n    c: d\n"),
+                                        DOCUMENT_NO_ALIASES, &error),
+                     0);
     const struct node *root = document.root, *mapping = root->first->first;
     assert_int_equal(root->line, 2);
     assert_int_equal(root->column, 1);
@@ -184,9 +243,10 @@ static void test_floods(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_readable), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_places),   cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_floods),
+        cmocka_unit_test(test_readable),        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_aliases),         cmocka_unit_test(test_a_billion_laughs),
+        cmocka_unit_test(test_byte_order_mark), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_every_beginning), cmocka_unit_test(test_floods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
