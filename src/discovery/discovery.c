@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "base/retry.h"
 #include "discovery/discoverer.h"
-#include "discovery/pace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,6 +28,10 @@
 
 /* After a nudge: not 0, so that a discoverer that always nudges does not keep the loop from all else. */
 #define SOON_MS 1
+
+/* A failed question is repeated after a second, then after ever longer times, up to the interval. */
+#define FIRST_RETRY_MS 1000
+#define SPREAD         10 /* per cent to both sides */
 
 enum phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
 
@@ -79,7 +83,9 @@ static void schedule(struct discovery *discovery)
     uint32_t random = 0;
     /* Without random bytes all come a little early, which harms nobody. */
     uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
-    uint64_t delay_ms = pace_delay_ms(discovery->interval_ms, discovery->failing, random);
+    uint64_t delay_ms = discovery->interval_ms;
+    if (discovery->failing) delay_ms = retry_delay_ms(FIRST_RETRY_MS, delay_ms, discovery->failing);
+    delay_ms = retry_spread_ms(delay_ms, SPREAD, SPREAD, random);
     uv_timer_start(&discovery->timer, on_timer, discovery->nudged ? SOON_MS : delay_ms, 0);
     discovery->phase = PHASE_WAITING;
     discovery->nudged = false;

@@ -16,13 +16,13 @@
 
 #include "base/buffer.h"
 #include "base/container.h"
+#include "base/read_file.h"
 #include "net/address_order.h"
 #include "net/delay_queue.h"
 #include "net/dns_channel.h"
 #include "net/dns_message.h"
 
 #include <arpa/nameser.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -307,29 +307,19 @@ static bool same_version(const struct version *a, const struct version *b)
            a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
-/* What is there of the file; nothing if it cannot be read, as libc has it. */
-static void read_file(const char *path, struct buffer *text)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = 1;
-    while (fd >= 0 && n > 0) {
-        char *at = buffer_reserve(text, 4096);
-        n = at ? read(fd, at, 4096) : 0;
-        if (n > 0) text->len += (size_t) n;
-    }
-    if (fd >= 0) close(fd);
-}
-
+/* A file that cannot be read is as good as empty, as libc has it. */
 static void read_conf(const char *path, struct resolv_conf *conf)
 {
     char host[256] = "";
-    struct buffer text;
-    buffer_init(&text, CONF_SIZE_MAX);
-    read_file(path, &text);
+    struct buffer text, error;
+    buffer_init(&text, CONF_SIZE_MAX + 1);
+    buffer_init(&error, 1024);
+    if (read_file(path, CONF_SIZE_MAX, &text, &error) < 0) buffer_clear(&text);
     gethostname(host, sizeof(host) - 1);
     resolv_conf_read(conf, buffer_slice(&text),
                      &(struct resolv_conf_surroundings){getenv("LOCALDOMAIN"), getenv("RES_OPTIONS"), host});
     buffer_deinit(&text);
+    buffer_deinit(&error);
 }
 
 /* Without memory for the new servers, the old ones serve on until the next attempt. */

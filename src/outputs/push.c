@@ -14,10 +14,14 @@
 #include "base/container.h"
 #include "base/duration.h"
 #include "base/log.h"
-#include "outputs/backoff.h"
+#include "base/retry.h"
 #include "outputs/gateway.h"
 
 #include <assert.h>
+
+#define RETRY_LONGEST_MS (UINT64_C(5) * 60 * 1000)
+#define RETRY_SPREAD                                                                                         \
+    25 /* per cent more, so that exporters do not come back together to a restarted gateway */
 
 /* --- The end --- */
 
@@ -88,6 +92,13 @@ static void on_tick(uv_timer_t *timer)
         push->collect(push);
 }
 
+/* Ten intervals or five minutes, whichever is less, but never less than the interval. */
+static uint64_t longest_retry_ms(uint64_t interval_ms)
+{
+    uint64_t longest_ms = interval_ms > RETRY_LONGEST_MS / 10 ? RETRY_LONGEST_MS : interval_ms * 10;
+    return longest_ms > interval_ms ? longest_ms : interval_ms;
+}
+
 /* The next tick: on the grid of the interval, past those that the last push has covered, or after a back-off.
  */
 static void schedule(struct push *push)
@@ -98,7 +109,8 @@ static void schedule(struct push *push)
     if (push->failing) {
         /* Without random bytes there is no jitter, which harms nobody. */
         uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
-        delay_ms = backoff_delay_ms(interval_ms, push->failing, random);
+        delay_ms = retry_delay_ms(interval_ms, longest_retry_ms(interval_ms), push->failing);
+        delay_ms = retry_spread_ms(delay_ms, 0, RETRY_SPREAD, random);
     } else {
         delay_ms = interval_ms - taken_ms % interval_ms;
     }

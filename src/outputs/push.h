@@ -3,7 +3,7 @@
  *
  * A push asks its owner to collect, at every tick of its interval, and streams what it is handed. At most one
  * push is under way; ticks that fall into it are skipped. After a failure the next one waits longer and
- * longer (backoff.h). The log hears when pushes begin to fail and when they work again, and of the failures
+ * longer (up to ten intervals or five minutes). The log hears when pushes begin to fail and when they work again, and of the failures
  * in between only at level debug.
  *
  * Uses only base/, libuv and net/'s way to libcurl, which must have been built with its threaded resolver or

@@ -163,6 +163,13 @@ static void test_failures_keep_the_services(void **state)
     world_close(&world);
 }
 
+/* An answer that was on its way when the server changed may come in between. */
+static void await_targets(size_t count)
+{
+    for (unsigned n = 0; n < 100 && now()->targets != count; n++) world_await_next(&world);
+    assert_int_equal(now()->targets, count);
+}
+
 /* A record with port 0 or a target that is no host is left out. */
 static void test_bad_services_are_left_out(void **state)
 {
@@ -179,8 +186,7 @@ static void test_bad_services_are_left_out(void **state)
     world_await_next(&world);
     assert_int_equal(discovery_found(world.discovery)->dropped, 2);
     world.names.server.target = NULL;
-    world_await_next(&world);
-    assert_int_equal(now()->targets, 2);
+    await_targets(2);
     assert_int_equal(discovery_found(world.discovery)->dropped, 0);
     world_close(&world);
 }
@@ -193,8 +199,7 @@ static void test_no_service_is_believed_at_once(void **state)
     start(DNS_SRV);
     assert_int_equal(now()->targets, 2);
     world.names.server.target = "";
-    world_await_next(&world);
-    assert_int_equal(now()->targets, 0);
+    await_targets(0);
     assert_string_equal(now()->error, "");
     assert_true(now()->empty);
     assert_int_equal(now()->failures, 0);
@@ -207,16 +212,13 @@ static void test_absence_is_believed_when_it_lasts(void **state)
     world.names.server.a = 2;
     start(DNS_A);
     world.names.server.code = DNS_SERVER_NXDOMAIN;
-    for (unsigned n = 1; n < DISCOVERY_EMPTY_MAX; n++) {
-        world_await_next(&world);
+    uint64_t before = now()->refreshes;
+    for (world_await_next(&world); now()->refreshes - before < DISCOVERY_EMPTY_MAX; world_await_next(&world))
         assert_int_equal(now()->targets, 2);
-    }
-    world_await_next(&world);
-    assert_int_equal(now()->targets, 0);
+    await_targets(0);
     assert_int_equal(world.changes, 2);
     world.names.server.code = 0;
-    world_await_next(&world);
-    assert_int_equal(now()->targets, 2);
+    await_targets(2);
     world_close(&world);
 }
 
