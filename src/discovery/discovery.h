@@ -33,8 +33,9 @@ struct discovery_services {
 };
 
 /*
- * Name servers say "no such name" also when they are ill, so an answer without targets does not empty a source that
- * had some, unless the answer is sure of it. So many of them do, one after the other and without a target in between.
+ * Name servers say "no such name" also when they are ill, so an answer without targets does not empty a
+ * source that had some, unless the answer is sure of it. So many of them do, one after the other and without
+ * a target in between.
  */
 #define DISCOVERY_EMPTY_MAX 10
 

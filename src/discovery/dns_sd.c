@@ -3,9 +3,9 @@
  * answered within the call.
  *
  * What can go wrong: the name servers fail, or resolv.conf changes under the question (both are failures,
- * and are asked again soon); a record names what is no host or no port (it is left out and counted); there is no
- * memory. A domain that says that it does not have the service (SRV ".") is believed at once. Closing cancels
- * the query, and nothing is left on the loop.
+ * and are asked again soon); a record names what is no host or no port (it is left out and counted); there
+ * is no memory. A domain that says that it does not have the service (SRV ".") is believed at once. Closing
+ * cancels the query, and nothing is left on the loop.
  */
 #include "discovery/dns_sd.h"
 

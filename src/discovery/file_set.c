@@ -252,7 +252,9 @@ static void forget(struct file_set *set, struct file_set_member *member)
     results_deinit(&member->found);
 }
 
-/* Whether somebody may still be writing: a part of YAML is YAML, and the beginning of every file is nothing. */
+/*
+ * Whether somebody may still be writing: a part of YAML is YAML, and the beginning of every file is nothing.
+ */
 static bool may_be_a_part(const struct file_set_member *member, struct slice text)
 {
     return suffixes[suffix_of(member->path)].syntax == SD_YAML ? member->good : is_blank(text);

@@ -5,10 +5,9 @@
  *
  * As strict as Prometheus: unknown keys are errors, in JSON only strings are strings. A text is taken as a
  * whole or not at all, but for targets that are no addresses: each costs itself alone, and is counted in
- * results.dropped. Aliases and merge keys of YAML are followed. A YAML text that says nothing has no targets, as
- * `null` has; JSON cannot be empty.
- * Labels that begin with "__" are kept, since a group of the configuration may refer to them; whether a name
- * may be used there is not known here. Pure.
+ * results.dropped. Aliases and merge keys of YAML are followed. A YAML text that says nothing has no
+ * targets, as `null` has; JSON cannot be empty. Labels that begin with "__" are kept, since a group of the
+ * configuration may refer to them; whether a name may be used there is not known here. Pure.
  *
  * https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
  */

@@ -132,8 +132,8 @@ static void draw_seed(void)
 }
 
 /*
- * How many nodes the text will become, which jansson would all build before one could be refused: keys, strings
- * and other scalars, lists and mappings. Of a text that is no JSON, just some number.
+ * How many nodes the text will become, which jansson would all build before one could be refused: keys,
+ * strings and other scalars, lists and mappings. Of a text that is no JSON, just some number.
  */
 static size_t count_nodes(struct slice text)
 {

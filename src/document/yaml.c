@@ -6,9 +6,9 @@
  * which a wrong value could be named, and would expand aliases before anybody could object. Reading stops at
  * the first event that is refused, so that a text which would become large or deep does not.
  *
- * An alias becomes a copy of the node that its anchor names, at the place of the alias; copies are counted, so
- * that aliases of aliases end soon. A merge key is a key like others until its mapping closes, and is then
- * replaced by what it names.
+ * An alias becomes a copy of the node that its anchor names, at the place of the alias; copies are counted,
+ * so that aliases of aliases end soon. A merge key is a key like others until its mapping closes, and is
+ * then replaced by what it names.
  */
 #include "document/document.h"
 
