@@ -30,7 +30,7 @@
  * A scrape, from socket to socket:
  *
  *     http/connection -> web/handlers -> web/parameters: a scrape request -> gather/gather
- *         -> memcached/fan_out -> for each target a poll: client, session, reply, snapshot_builder -> snapshot
+ *         -> memcached/fan_out -> per target a poll: client, session, reply, snapshot_builder -> snapshot
  *         -> gather/expose -> collectors/ -> metrics/encoder -> http/exchange -> http/connection
  *
  * A reload, from file to fleet:

@@ -9,49 +9,36 @@
 
 /* --- Sources --- */
 
-static double targets(const struct discovery_state *state)
-{
-    return (double) state->targets;
-}
-static double empty(const struct discovery_state *state)
-{
-    return state->empty;
-}
-static double refreshes(const struct discovery_state *state)
-{
-    return (double) state->refreshes;
-}
-static double failures(const struct discovery_state *state)
-{
-    return (double) state->failures;
-}
-static double last_success(const struct discovery_state *state)
-{
-    return state->last_success_s;
-}
-
 #define SOURCE "group,kind,source"
 
+/* One line for each number of a source: X(name, type, its value of a discovery_state, help). */
+#define SOURCE_NUMBERS(X)                                                                                    \
+    X(targets, METRIC_GAUGE, (double) state->targets,                                                        \
+      "Targets that a source found when it last answered well.")                                             \
+    X(empty, METRIC_GAUGE, state->empty,                                                                     \
+      "Whether the last answer of a source named no target, taken or not.")                                  \
+    X(refreshes_total, METRIC_COUNTER, (double) state->refreshes,                                            \
+      "Answers of a source, the failures among them.")                                                       \
+    X(failures_total, METRIC_COUNTER, (double) state->failures,                                              \
+      "Times that a source failed; what it had found before is then kept.")                                  \
+    X(last_success_timestamp_seconds, METRIC_GAUGE, state->last_success_s,                                   \
+      "When a source last answered well, as Unix time; 0 for never.")
+
+#define VALUE(name, type, value, help)                                                                       \
+    static double source_##name(const struct discovery_state *state)                                         \
+    {                                                                                                        \
+        return value;                                                                                        \
+    }
+SOURCE_NUMBERS(VALUE)
+
+#define ROW(name, type, value, help) {{PREFIX "discovery_" #name, help, type, SOURCE}, source_##name},
 static const struct {
     struct family family;
     double (*value)(const struct discovery_state *state);
-} numbers[] = {
-    {{PREFIX "discovery_targets", "Targets that a source found when it last answered well.", METRIC_GAUGE,
-      SOURCE},
-     targets},
-    {{PREFIX "discovery_empty", "Whether the last answer of a source named no target, taken or not.",
-      METRIC_GAUGE, SOURCE},
-     empty},
-    {{PREFIX "discovery_refreshes_total", "Answers of a source, the failures among them.", METRIC_COUNTER,
-      SOURCE},
-     refreshes},
-    {{PREFIX "discovery_failures_total", "Times that a source failed; what it had found before is then kept.",
-      METRIC_COUNTER, SOURCE},
-     failures},
-    {{PREFIX "discovery_last_success_timestamp_seconds",
-      "When a source last answered well, as Unix time; 0 for never.", METRIC_GAUGE, SOURCE},
-     last_success},
-};
+} numbers[] = {SOURCE_NUMBERS(ROW)};
+
+#define NUMBER(name, type, value, help) NUMBER_##name,
+enum number { SOURCE_NUMBERS(NUMBER) };
 
 /* How many sources of its group before it have the same labels: one name may be asked for two types of
  * records. */
@@ -112,11 +99,9 @@ static const struct family dropped_family = {PREFIX "targets_dropped",
                                              "that metrics have themselves.",
                                              METRIC_GAUGE, "reason"};
 
-static const struct family *const families[] = {
-    &successful_family, &success_family,    &info_family,       &dropped_family,    &numbers[0].family,
-    &numbers[1].family, &numbers[2].family, &numbers[3].family, &numbers[4].family,
-};
-_Static_assert(ARRAY_LEN(families) == 4 + ARRAY_LEN(numbers), "each number has its family");
+#define FAMILY_OF(name, type, value, help) &numbers[NUMBER_##name].family,
+static const struct family *const families[] = {&successful_family, &success_family, &info_family,
+                                                &dropped_family, SOURCE_NUMBERS(FAMILY_OF)};
 
 const struct collector targets_collector = {"inventory", families, ARRAY_LEN(families), ""};
 

@@ -291,7 +291,7 @@ def test_many_files_that_change_all_the_time(tmp_path, exporter):
     try:
         for port in range(2, 6):
             change(39, port)
-            wait_until(lambda: f"127.1.39.1:{port}\"" in started.get("/sd").text, "the change of one file", 5)
+            wait_until(lambda: f"127.1.39.1:{port}\"" in started.get("/sd").text, "the change of one file")
     finally:
         done.set()
         writer.join()

@@ -6,6 +6,7 @@ $FAILING_CALLS=all tries every allocation, which takes minutes; a number tries a
 """
 
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -32,10 +33,11 @@ def library(tmp_path_factory):
 
 
 class Run:
-    """The program with one allocation that fails."""
+    """The program with one allocation that fails. Its servers are in the file itself, or in one that discovery reads."""
 
-    def __init__(self, library, folder, call, servers):
+    def __init__(self, library, folder, call, servers, discovered=False):
         self.call, self.servers, self.file, self.count = call, servers, folder / "e.yml", folder / "count"
+        self.found = folder / "found.json" if discovered else None
         self.where = ("127.0.0.1", free_port())
         self.write(servers[:1])
         extra = {"LD_PRELOAD": str(library), "FAILING_CALL": str(call), "FAILING_COUNT": str(self.count)}
@@ -44,13 +46,20 @@ class Run:
         self.process = Process([binary(release=True), *flags], env=environment(extra))
 
     def write(self, servers):
-        group = {"name": "a", "targets": servers, "labels": {"team": "web"}}
+        group = {"name": "a", "labels": {"team": "web"}}
+        if self.found:
+            group["file_sd"] = {"files": [str(self.found)], "refresh": "1s"}
+            other = self.found.with_suffix(".new")
+            other.write_text(json.dumps([{"targets": servers, "labels": {"zone": "eu"}}]), encoding="utf-8")
+            other.rename(self.found)
+        else:
+            group["targets"] = servers
         self.file.write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
 
-    def answer(self, path, method="GET"):
+    def answer(self, path, method="GET", headers=None):
         """None when there was none."""
         try:
-            return requests.get(self.where, path, method)
+            return requests.get(self.where, path, method, headers)
         except (OSError, http.client.HTTPException):
             return None
 
@@ -79,15 +88,27 @@ class Run:
             answer = self.answer("/-/reload", "POST")
         assert answer and answer.status == 200, answer
 
+    def read_other_pages(self):
+        """Any of them may be refused; all of them may take what is kept for the next scrape."""
+        self.answer("/scrape?target=" + self.servers[0] + "&collect[]=stats")
+        self.answer("/metrics", headers={"Accept-Encoding": "gzip"})
+        self.answer("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        self.answer("/sd")
+        self.answer("/")
+
     def check(self):
         wait_until(self.is_ready, "the exporter to be ready, or to end")
         if not self.process.running:
             assert self.process.wait() == 1
             assert self.process.stderr.strip(), "it ended without a word"
             return
+        wait_until(lambda: self.ups(), "the first servers")  # discovery that failed once is tried again
         self.expect_servers(self.servers[:1])
+        self.read_other_pages()
         self.write(self.servers)
         self.reload()
+        if self.found:
+            wait_until(lambda: len(self.ups() or {}) == len(self.servers), "what discovery found")
         self.expect_servers(self.servers)
         assert self.process.terminate() == 0
 
@@ -100,18 +121,19 @@ class Run:
             self.process.kill()
 
 
-def test_each_allocation(library, tmp_path, fake):
+@pytest.mark.parametrize("discovered", [False, True], ids=["named", "discovered"])
+def test_each_allocation(library, tmp_path, fake, discovered):
     servers = [fake().address for _ in range(2)]
-    whole = Run(library, tmp_path, 0, servers)
+    whole = Run(library, tmp_path, 0, servers, discovered)
     whole.run()
     count = int(whole.count.read_text(encoding="ascii"))
     assert count > 100
-    wanted = os.environ.get("FAILING_CALLS", "100")
+    wanted = os.environ.get("FAILING_CALLS", "60")
     step = 1 if wanted == "all" else max(1, count // int(wanted))
     failures = []
     for call in range(1, count + 1, step):
         try:
-            Run(library, tmp_path, call, servers).run()
+            Run(library, tmp_path, call, servers, discovered).run()
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, f"{len(failures)} of {count}:\n" + "\n".join(failures)
