@@ -20,6 +20,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends libuv1 libc-ares2 libyaml-0-2 libjansson4 zlib1g libzstd1 libssl3 libcrypt1 libseccomp2 libcurl4 ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /installed/usr/bin/memcached_fleet_exporter /usr/bin/memcached_fleet_exporter
+# Charts and roles execute /bin/memcached_exporter, the path in the official image; /bin is /usr/bin.
+RUN ln -s memcached_fleet_exporter /usr/bin/memcached_exporter
 COPY LICENSE /usr/share/doc/memcached_fleet_exporter/LICENSE
 # By number, so that Kubernetes can tell that it is not root. Any other user will do.
 USER 65534:65534

@@ -36,7 +36,8 @@ static struct {
     uint64_t unsaid;    /* those that no line has told of */
 } output = {LOG_INFO, LOG_LOGFMT, STDERR_FILENO, -1, OUTPUT_POLLED, {.cap = LONGEST_REST}, 0, 0};
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+/* As log/slog of Go writes them, and so the official exporter. */
+static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 
 /* --- The output --- */
 

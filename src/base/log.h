@@ -1,7 +1,7 @@
 /*
  * Log lines for people and machines: logfmt or JSON, on stderr.
  *
- *     time=2026-11-21T13:17:10.123Z level=warn msg="target is down" target=a:11211 err="connection refused"
+ *     time=2026-11-21T13:17:10.123Z level=WARN msg="target is down" target=a:11211 err="connection refused"
  *
  * Level, format and descriptor are set once at the start and hold for the whole program. Values may hold any
  * bytes: they are quoted, escaped, made valid UTF-8 and cut at 1,024 bytes.
@@ -39,7 +39,7 @@ bool log_enabled(enum log_level level);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
-/* log_line(LOG_INFO, "listening", LOG_FIELD("address", text)); without fields use log_write. */
+/* log_line(LOG_INFO, "Listening on", LOG_FIELD("address", text)); without fields use log_write. */
 #define log_line(level, message, ...)                                                                        \
     log_write(level, message, (struct log_field[]){__VA_ARGS__},                                             \
               sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -59,12 +59,15 @@ int listen_all(struct server *server, const struct options *options, struct buff
     return result;
 }
 
+/* The words are those of the official exporter, for which people search their logs. */
 void listen_log(const struct server *server)
 {
     struct buffer name;
     buffer_init(&name, 1024);
     for (unsigned n = 0; server_listener_name(server, n, &name); n++) {
-        log_line(LOG_INFO, "listening", (struct log_field){"address", buffer_slice(&name)});
+        const struct log_field address = {"address", buffer_slice(&name)};
+        log_line(LOG_INFO, "Listening on", address);
+        log_line(LOG_INFO, "TLS is disabled.", {"http2", slice_of("false")}, address);
         buffer_clear(&name);
     }
     buffer_deinit(&name);

@@ -10,7 +10,7 @@
  * address. */
 int listen_all(struct server *server, const struct options *options, struct buffer *error);
 
-/* A line of the log for each place. */
+/* Logs each place, and that it has no TLS. */
 void listen_log(const struct server *server);
 
 #endif

@@ -116,7 +116,7 @@ def test_reload_refuses_a_bad_file(started_with, bad):
     assert own(after, "config_last_reload_success_timestamp_seconds") == \
         own(before, "config_last_reload_success_timestamp_seconds")
     assert fleet(after) == {"127.0.0.1:1": 0}
-    assert [line["level"] for line in started.log() if expected[-20:] in line.get("err", "")] == ["error"]
+    assert [line["level"] for line in started.log() if expected[-20:] in line.get("err", "")] == ["ERROR"]
     assert reload(started, GOOD.replace(":1", ":2")).status == 200
     assert fleet(started.exposition()) == {"127.0.0.1:2": 0}
     assert own(started.exposition(), "config_last_reload_successful") == "1"

@@ -158,6 +158,11 @@ def test_what_the_builder_copies_is_not_ignored():
         assert (ROOT / name).exists() and f"!{name}" in ignore, name
 
 
+def test_the_name_of_the_official_exporter_is_a_link(installed):
+    assert os.readlink(installed / "usr/bin/memcached_exporter") == "memcached_fleet_exporter"
+    assert "ln -s memcached_fleet_exporter /usr/bin/memcached_exporter" in all_of(instructions()[1], "RUN")
+
+
 def test_the_manual_is_installed(installed):
     manual = (installed / "usr/share/man/man1/memcached_fleet_exporter.1").read_text(encoding="utf-8")
     assert manual.startswith((".TH", '.\\"')) and "memcached.address" in manual.replace("\\", "")

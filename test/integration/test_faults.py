@@ -75,7 +75,7 @@ def test_what_is_no_memcached_is_a_protocol_error_at_once(exporter, fake, memcac
         assert got.find("memcached_uptime_seconds") == []
     assert time.monotonic() - begin < 3, "it waited for the deadline"
     lines = started.log_of(server.address)
-    assert len(lines) == 1 and lines[0]["level"] == "warn" and lines[0]["err"], lines
+    assert len(lines) == 1 and lines[0]["level"] == "WARN" and lines[0]["err"], lines
     good_scrape_follows(started, memcached)
 
 
@@ -375,7 +375,7 @@ def test_one_line_for_each_transition(exporter, memcached):
             started.exposition()
         seen.append(started.log_of(server.address)[before:])
     assert [len(lines) for lines in seen] == [1, 1, 1], seen
-    assert [lines[0]["level"] for lines in seen] == ["warn", "info", "warn"]
+    assert [lines[0]["level"] for lines in seen] == ["WARN", "INFO", "WARN"]
     assert seen[0][0]["err"] and seen[2][0]["err"]
 
 

@@ -337,7 +337,7 @@ def test_header_that_is_no_time_is_ignored_with_a_line(exporter, fake, value):
     assert seconds > 0.35
     assert got.state() == "timeout"
     new = [line for line in started.log()[lines:] if value in line.values()]
-    assert len(new) == 1 and new[0]["level"] == "warn", started.log()[lines:]
+    assert len(new) == 1 and new[0]["level"] == "WARN", started.log()[lines:]
 
 
 def test_header_larger_than_the_timeout(exporter, fake):

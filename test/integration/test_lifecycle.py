@@ -167,14 +167,16 @@ def test_logs_as_json(exporter, memcached, dead_address):
     started.stop()
     lines = [json.loads(line) for line in started.process.stderr.splitlines()]
     assert all({"time", "level", "msg"} <= set(line) for line in lines)
-    assert [line for line in lines if line.get("target") == dead_address and line["level"] == "warn" and line["err"]]
+    assert [line for line in lines if line.get("target") == dead_address and line["level"] == "WARN" and line["err"]]
 
 
 def test_logs_as_logfmt(exporter, memcached):
     started = exporter(targets=[memcached().address])
     started.stop()
     assert all({"time", "level", "msg"} <= set(line) for line in started.log())
-    assert any(str(started.port) in " ".join(line.values()) for line in started.log())
+    said = [(line["level"], line["msg"], line["address"]) for line in started.log() if "address" in line]
+    address = f"127.0.0.1:{started.port}"
+    assert said == [("INFO", "Listening on", address), ("INFO", "TLS is disabled.", address)]
 
 
 def test_log_level(exporter, dead_address):
@@ -196,12 +198,12 @@ def open_files(pid):
 def test_file_limit_is_raised(exporter, memcached):
     started = exporter(targets=[memcached().address], preexec_fn=limits(64, 2048))
     assert open_files(started.pid) == ["2048", "2048"]
-    assert [line for line in started.log() if line["level"] == "warn"] == []
+    assert [line for line in started.log() if line["level"] == "WARN"] == []
 
 
 def test_a_file_limit_too_low_for_the_fleet_is_told(exporter):
     started = exporter(targets=[f"127.0.0.1:{port}" for port in range(1, 301)], preexec_fn=limits(64, 128))
-    warnings = [line for line in started.log() if line["level"] == "warn"]
+    warnings = [line for line in started.log() if line["level"] == "WARN"]
     assert len(warnings) == 1 and "file" in warnings[0]["msg"], started.log()
 
 

@@ -225,7 +225,7 @@ def test_a_bad_folder_is_told_once_and_counted(written):
     away = path.parent.with_name("away")
     path.parent.rename(away)
     wait_until(lambda: int(failures(running.exposition())) >= 3, "three failures")
-    told = [line for line in running.log() if line["level"] == "warn"]
+    told = [line for line in running.log() if line["level"] == "WARN"]
     assert len(told) == 1, told
     assert told[0]["path"] == str(path) and told[0]["err"] == "no such file or directory"
 

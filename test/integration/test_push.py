@@ -218,7 +218,7 @@ def test_gateway_that_dies_and_comes_back(exporter, gateway):
     wait_until(lambda: counted(running, "failures") >= 2, "two failures")
     said = told(running, "push failed")
     assert len(said) == 1, said
-    assert (said[0]["level"], said[0]["url"], said[0]["job"]) == ("warn", there.url, "memcached")
+    assert (said[0]["level"], said[0]["url"], said[0]["job"]) == ("WARN", there.url, "memcached")
     assert running.get("/metrics").status == 200
 
     there.start()
@@ -256,7 +256,7 @@ def test_refusal_is_explained(exporter, gateway):
     leave_foreign(there, b"# TYPE memcached_exporter_targets counter\nmemcached_exporter_targets 1\n", job="other")
     running = exporter(*pushing(there.url))
     said = wait_until(lambda: told(running, "push failed"), "the warning")[0]
-    assert said["level"] == "warn" and said["err"].startswith("HTTP status 400: "), said
+    assert said["level"] == "WARN" and said["err"].startswith("HTTP status 400: "), said
     assert "memcached_exporter_targets" in said["err"]
 
 

@@ -79,7 +79,7 @@ def test_bad_file_changes_nothing(configured):
     body = reload(started, 500)
     assert body.startswith(f"{configured.file}:2:5: groups[0].nmae: unknown key (did you mean name?)"), body
     assert body.count("\n") == 1
-    errors = [line["err"] for line in started.log() if line["level"] == "error"]
+    errors = [line["err"] for line in started.log() if line["level"] == "ERROR"]
     assert errors == [body.rstrip("\n")]
     assert instances(started.exposition()) == set(DEAD[:2])
     assert own(started, "config_last_reload_successful") == 0

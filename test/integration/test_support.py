@@ -41,8 +41,8 @@ def test_invalid_utf8_is_refused():
 
 
 def test_logfmt_is_read():
-    line = 'time=2026-11-21T13:17:10.123Z level=warn msg="a \\"b\\" c" target=c:1 err=""'
-    assert parse_logfmt(line) == {"time": "2026-11-21T13:17:10.123Z", "level": "warn", "msg": 'a "b" c', "target": "c:1",
+    line = 'time=2026-11-21T13:17:10.123Z level=WARN msg="a \\"b\\" c" target=c:1 err=""'
+    assert parse_logfmt(line) == {"time": "2026-11-21T13:17:10.123Z", "level": "WARN", "msg": 'a "b" c', "target": "c:1",
                                   "err": ""}
 
 

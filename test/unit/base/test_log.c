@@ -62,11 +62,11 @@ static void writes_logfmt(void **state)
     log_line(LOG_WARN, "target is down", LOG_FIELD("target", "cache-1:11211"),
              LOG_FIELD("err", "connection refused"));
     assert_line("time=",
-                " level=warn msg=\"target is down\" target=cache-1:11211 err=\"connection refused\"\n");
+                " level=WARN msg=\"target is down\" target=cache-1:11211 err=\"connection refused\"\n");
     log_line(LOG_DEBUG, "x", LOG_FIELD("a", "b"));
-    assert_line("time=", " level=debug msg=x a=b\n");
+    assert_line("time=", " level=DEBUG msg=x a=b\n");
     log_write(LOG_ERROR, "x", NULL, 0);
-    assert_line("time=", " level=error msg=x\n");
+    assert_line("time=", " level=ERROR msg=x\n");
 }
 
 static void writes_json(void **state)
@@ -75,7 +75,7 @@ static void writes_json(void **state)
     log_configure(LOG_INFO, LOG_JSON, ends[1]);
     log_line(LOG_INFO, "a \"b\"", LOG_FIELD("target", "c"), LOG_FIELD("err", ""));
     assert_line("{\"time\":\"",
-                "\",\"level\":\"info\",\"msg\":\"a \\\"b\\\"\",\"target\":\"c\",\"err\":\"\"}\n");
+                "\",\"level\":\"INFO\",\"msg\":\"a \\\"b\\\"\",\"target\":\"c\",\"err\":\"\"}\n");
 }
 
 static const struct {
@@ -105,12 +105,12 @@ static void any_bytes_stay_one_clean_line(void **state)
         struct log_field field = {"v", values[i].value};
         log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
         log_write(LOG_INFO, "m", &field, 1);
-        snprintf(expected, sizeof(expected), " level=info msg=m v=%s\n", values[i].logfmt);
+        snprintf(expected, sizeof(expected), " level=INFO msg=m v=%s\n", values[i].logfmt);
         assert_line("time=", expected);
 
         log_configure(LOG_INFO, LOG_JSON, ends[1]);
         log_write(LOG_INFO, "m", &field, 1);
-        snprintf(expected, sizeof(expected), "\",\"level\":\"info\",\"msg\":\"m\",\"v\":%s}\n",
+        snprintf(expected, sizeof(expected), "\",\"level\":\"INFO\",\"msg\":\"m\",\"v\":%s}\n",
                  values[i].json);
         assert_line("{\"time\":\"", expected);
     }
@@ -124,7 +124,7 @@ static void cuts_long_values(void **state)
     struct log_field field = {"v", {value, sizeof(value)}};
     log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
     log_write(LOG_INFO, "m", &field, 1);
-    snprintf(expected, sizeof(expected), " level=info msg=m v=%.1024s\n", value);
+    snprintf(expected, sizeof(expected), " level=INFO msg=m v=%.1024s\n", value);
     assert_line("time=", expected);
 }
 
@@ -149,7 +149,7 @@ static void leaves_out_lower_levels(void **state)
 {
     (void) state;
     for (int threshold = LOG_DEBUG; threshold <= LOG_ERROR; threshold++) {
-        static const char *const names[] = {"debug", "info", "warn", "error"};
+        static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
         log_configure((enum log_level) threshold, LOG_LOGFMT, ends[1]);
         for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
             char expected[64];
@@ -205,8 +205,8 @@ static void fill_and_drain(int reader)
     whole += count_lines(text, "msg=fill"); /* one may have been written in part before */
     assert_in_range(whole, written - 3, written - 2);
     assert_non_null(
-        strstr(text, "level=warn msg=\"log lines were lost, nobody read them in time\" lines=3\n"));
-    assert_non_null(strstr(text, "level=info msg=after k=v\n"));
+        strstr(text, "level=WARN msg=\"log lines were lost, nobody read them in time\" lines=3\n"));
+    assert_non_null(strstr(text, "level=INFO msg=after k=v\n"));
     log_line(LOG_INFO, "later", LOG_FIELD("k", "v"));
     assert_int_equal(count_lines(read_pipe(reader), "\n"), 1);
 }
@@ -254,11 +254,11 @@ static void a_limited_line_comes_once_a_minute(void **state)
     struct log_field field = LOG_FIELD("k", "v");
     log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
     for (int n = 0; n < 5; n++) log_write_limited(&limit, LOG_WARN, "m", &field, 1);
-    assert_line("time=", " level=warn msg=m k=v\n");
+    assert_line("time=", " level=WARN msg=m k=v\n");
     assert_int_equal(limit.held, 4);
     limit.next_ns = 1; /* the minute is over */
     log_write_limited(&limit, LOG_WARN, "m", &field, 1);
-    assert_line("time=", " level=warn msg=m k=v repeated=4\n");
+    assert_line("time=", " level=WARN msg=m k=v repeated=4\n");
     log_write_limited(&limit, LOG_WARN, "m", &field, 1);
     assert_string_equal(read_pipe(ends[0]), "");
     for (int n = 0; n < 3; n++) log_line_limited(LOG_WARN, "one place", LOG_FIELD("k", "v"));

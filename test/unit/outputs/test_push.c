@@ -145,14 +145,14 @@ static void test_refused_with_an_explanation(void **state)
     run_until_attempts(3);
     assert_counts(3, 3);
     assert_int_equal(logged("push failed"), 1);
-    assert_int_equal(logged("level=warn msg=\"push failed\" url=http://127.0.0.1:"), 1);
+    assert_int_equal(logged("level=WARN msg=\"push failed\" url=http://127.0.0.1:"), 1);
     assert_int_equal(
         logged("job=memcached err=\"HTTP status 400: parse error in line 1:  \\\"x\\\" second\""), 1);
 
     world.gateway.reply = ACCEPTED;
     run_until_attempts(5);
     assert_int_equal(world.push.counts.failures, 3);
-    assert_int_equal(logged("level=info msg=\"push works again\""), 1);
+    assert_int_equal(logged("level=INFO msg=\"push works again\""), 1);
 
     world.gateway.reply = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n";
     run_until_attempts(7);

@@ -313,7 +313,7 @@ static void test_bad_file(void **state)
     expect_targets(fixture, " h:1");
     assert_false(reload_state(fixture->reload)->successful);
     assert_true(reload_state(fixture->reload)->last_success_s == first_s);
-    assert_int_equal(logged(fixture, "level=error msg=\"cannot load the configuration file, the previous "
+    assert_int_equal(logged(fixture, "level=ERROR msg=\"cannot load the configuration file, the previous "
                                      "configuration stays in force\" file="),
                      1);
     assert_int_equal(logged(fixture, "e.yml:1:1: gruops: "), 1);
@@ -396,7 +396,7 @@ static void test_warnings(void **state)
     start(fixture);
     assert_int_equal(
         logged(fixture,
-               "level=warn msg=\"the configuration file has an entry that is probably a mistake\" warning="),
+               "level=WARN msg=\"the configuration file has an entry that is probably a mistake\" warning="),
         1);
 }
 

@@ -1,0 +1,172 @@
+"""
+Charts, roles and manifests that start the official exporter start this one: their command lines, ports, users and probes,
+in a network of their own, where the ports are free. `memcached_exporter` is the link that is installed.
+"""
+
+import contextlib
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import tempfile
+
+import pytest
+
+from support import http
+from support.exporter import assert_clean, binary, environment
+from support.memcached import Memcached
+from support.network import Namespace
+from support.process import Process, accepts, wait_until
+
+KUBELET = {"User-Agent": "kube-probe/1.29", "Accept": "*/*", "Connection": "close"}
+PROMETHEUS = {"User-Agent": "Prometheus/2.42.0", "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"}
+TCP = "tcp"
+AT_9150 = "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150"
+WEB_CONFIG = """
+tls_server_config:
+  cert_file: /etc/memcached_exporter/tls.cert
+  key_file: /etc/memcached_exporter/tls.key
+http_server_config:
+  http2: true
+basic_auth_users:
+  monitor: "$2y$05$abcdefghijklmnopqrstuuyKvZxqXqoXHbCLgWGLOSeAJqRyUd2Gm"
+"""
+
+
+class Consumer:
+    """`line` is what a shell would run, `probes` are paths or TCP. `refusal`: words of the one line with which it may
+    refuse to start instead."""
+
+    def __init__(self, name, line="memcached_exporter", *probes, port=9150, memcached=11211, host="127.0.0.1", user=0,
+                 read_only=False, scrape="/metrics", refusal=None):
+        self.name, self.words, self.probes = name, shlex.split(line), probes
+        self.port, self.memcached, self.host, self.user = port, memcached, host, user
+        self.read_only, self.scrape, self.refusal = read_only, scrape, refusal
+
+    def where(self):
+        return self.host, self.port
+
+    def confinement(self):
+        """Words before the command: a root that nobody can write to, a user, and no capabilities."""
+        words = []
+        if self.read_only:
+            words += ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                      'mount -o remount,bind,ro / && exec "$@"', "sh"]
+        if self.user:
+            words += ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs",
+                      "--bounding-set=-all", "--inh-caps=-all"]
+        return words
+
+
+CONSUMERS = [
+    Consumer("prometheus-community chart", "memcached_exporter --memcached.address=localhost:11211 --web.listen-address=:9150 "
+             "--memcached.tls.enable=false --collector.slab=true --memcached.timeout=3s --web.systemd-socket=false", "/", "/",
+             user=65534, read_only=True),
+    Consumer("prometheus-community chart, several targets", "memcached_exporter --memcached.address= --web.telemetry-path=/metrics",
+             "/", "/", user=65534, scrape="/scrape?target=localhost:11211"),
+    Consumer("mimir-distributed", f"memcached_exporter {AT_9150} --collector.slab --log.level=warn", user=65534, read_only=True),
+    Consumer("loki", f"memcached_exporter {AT_9150}", "/metrics", "/metrics", user=65534, read_only=True),
+    Consumer("loki with TLS to memcached", f"memcached_exporter {AT_9150} --memcached.tls.enable=true "
+             "--memcached.tls.ca-file=/nowhere/ca.crt --memcached.tls.server-name=memcached", user=65534, read_only=True,
+             refusal="--memcached.tls."),
+    Consumer("tempo-distributed", f"memcached_exporter {AT_9150} --memcached.timeout=5s"),
+    Consumer("loki-distributed", f"memcached_exporter {AT_9150}", user=65534, read_only=True),
+    Consumer("enterprise-metrics and cortex charts"),
+    Consumer("bitnami", "memcached_exporter", TCP, "/metrics", TCP, user=1001, read_only=True),
+    Consumer("jsonnet-libs", f"memcached_exporter {AT_9150}"),
+    Consumer("observatorium", "memcached_exporter --memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150",
+             user=65534),
+    Consumer("openstack-helm", "/bin/memcached_exporter --memcached.address=127.0.0.1:11211", "/metrics", "/metrics",
+             user=65534, read_only=True),
+    Consumer("atmosphere", "sh -c 'set -ex; exec /bin/memcached_exporter'", TCP),
+    Consumer("kolla-ansible", "/opt/memcached_exporter/memcached_exporter --web.listen-address 127.0.0.1:9150 "
+             "--memcached.address 127.0.0.1:11211"),
+    Consumer("kolla-ansible on IPv6", "/opt/memcached_exporter/memcached_exporter --web.listen-address [::1]:9150 "
+             "--memcached.address [::1]:11211 --log.level debug", host="::1"),
+    Consumer("Debian's package at wikimedia", "memcached_exporter --memcached.address=localhost:11000", memcached=11000),
+    Consumer("prometheus-community role", "/usr/local/bin/memcached_exporter --memcached.pid-file=/nowhere/memcached.pid "
+             "--memcached.address=localhost:11211 --log.level=info --log.format=logfmt --web.telemetry-path=/metrics "
+             "--web.listen-address=0.0.0.0:9150", user=990, read_only=True),
+    Consumer("prometheus-community role with a web configuration", "/usr/local/bin/memcached_exporter "
+             "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150 --web.config.file={web_config}",
+             user=990, read_only=True, refusal="--web.config.file"),
+    Consumer("voxpupuli module", "/usr/local/bin/memcached_exporter --memcached.address 'localhost:11211' --log.format=json"),
+    Consumer("Google Managed Prometheus"),
+    Consumer("CloudPirates", "memcached_exporter --memcached.address=localhost:11211 --web.listen-address=:9199 "
+             "--no-collector.slab", "/", "/", port=9199),
+    Consumer("sapcc", "memcached_exporter"),
+    Consumer("memcached-operator", "memcached_exporter --memcached.address=localhost:11211", user=65532, read_only=True),
+    Consumer("an image with both by PATH", "sh -c 'memcached_exporter --memcached.address=localhost:11211 "
+             "--web.listen-address=:9150 & wait'"),
+]
+
+
+@pytest.fixture(scope="module")
+def home():
+    """Where any user finds the program, its link, and what consumers mount."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        home.chmod(0o755)
+        shutil.copy(binary(), home / "memcached_fleet_exporter")
+        (home / "memcached_exporter").symlink_to("memcached_fleet_exporter")
+        (home / "web-config.yml").write_text(WEB_CONFIG, encoding="ascii")
+        yield home
+
+
+@pytest.fixture
+def apart(no_network):
+    """A network of the test's own, which it is in."""
+    if no_network:
+        pytest.skip(no_network)
+    namespace = Namespace()
+    try:
+        with namespace.entered():
+            yield
+    finally:
+        namespace.close()
+
+
+@contextlib.contextmanager
+def started(consumer, home):
+    """Absolute paths, which are the image's, become the folder's."""
+    words = [str(home / pathlib.Path(word).name) if word.endswith("/memcached_exporter") else word for word in consumer.words]
+    words = [word.replace("/bin/memcached_exporter", str(home / "memcached_exporter")) for word in words]
+    words = [word.format(web_config=home / "web-config.yml") for word in words]
+    env = environment({"PATH": f"{home}:{os.environ['PATH']}"})
+    process = Process([*consumer.confinement(), *words], env=env, cwd="/", start_new_session=True)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def refuses_in_one_line(process, consumer):
+    process.wait()
+    said = process.stderr.splitlines()
+    return len(said) == 1 and consumer.refusal in said[0] and process.popen.returncode in (1, 2)
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS, ids=lambda consumer: consumer.name)
+def test_a_consumer_starts_it_and_is_answered(apart, home, consumer):
+    server = Memcached(host=consumer.host, port=consumer.memcached)
+    server.traffic()
+    try:
+        with started(consumer, home) as process:
+            wait_until(lambda: accepts(consumer.where(), server._family) or not process.running, "the exporter")
+            if consumer.refusal and not process.running:
+                assert refuses_in_one_line(process, consumer), process.stderr
+                return
+            for path in consumer.probes:
+                if path != TCP:
+                    assert http.get(consumer.where(), path, headers=KUBELET).status == 200
+            answer = http.get(consumer.where(), consumer.scrape, headers=PROMETHEUS)
+            assert answer.status == 200
+            assert "\nmemcached_up 1\n" in answer.text, answer.text[:2000]
+            assert ("memcached_slab_current_pages" in answer.text) == ("--no-collector.slab" not in consumer.words)
+        assert_clean(process)
+        assert process.popen.returncode in (0, -signal.SIGTERM), process.stderr
+    finally:
+        server.kill()
