@@ -214,11 +214,11 @@ def test_the_file_wins_for_what_it_names(started_with):
                            targets=["127.0.0.1:7", "127.0.0.1:8"])
     assert [labels for labels, _ in started.exposition("/metrics?shard=0/1").find("memcached_up")] in (
         [{"server": "127.0.0.1:1"}], [])
-    told = [line["flag"] for line in started.log() if "than a flag" in line["msg"]]
+    told = [line["flag"] for line in started.log() if "overrides this flag" in line["msg"]]
     assert any("--web.target-label" in flag for flag in told) and any("--memcached.address" in flag for flag in told)
     assert not any("--shard" in flag for flag in told)
     assert reload(started).status == 200
-    assert [line["flag"] for line in started.log() if "than a flag" in line["msg"]] == told
+    assert [line["flag"] for line in started.log() if "overrides this flag" in line["msg"]] == told
 
 
 def test_flags_name_the_targets_of_a_file_without_groups(started_with):

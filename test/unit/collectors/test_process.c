@@ -192,7 +192,7 @@ static void test_pid_file_that_says_nothing(void **unused)
     assert_int_equal(logged(log, "there is no process of that id"), 1);
     unlink(path);
     for (size_t n = 0; n < 2; n++) expect_samples(path, false);
-    assert_int_equal(logged(log, "level=warn"), 4);
+    assert_int_equal(logged(log, "level=WARN"), 4);
     snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
     write_pid_file(path, pid);
     for (size_t n = 0; n < 2; n++) expect_samples(path, true);
