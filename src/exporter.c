@@ -1,5 +1,5 @@
 /*
- * Start: file limit, telemetry, loop, signals, resolver, fleet, manager, configuration; from on_target_set
+ * Start: file limit, telemetry, loop, signals, the web configuration, resolver, fleet, manager, configuration; from on_target_set
  * the server, when there are targets, and the publisher, when the configuration is in force, and again when a
  * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
@@ -24,6 +24,7 @@
 #include "signals.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
+#include "web/guard.h"
 #include "web/handlers.h"
 #include "web/listen.h"
 
@@ -47,6 +48,7 @@ struct exporter {
     struct fleet *fleet;
     struct manager *manager;
     struct reload *reload;
+    struct guard *guard; /* NULL without a web configuration */
     struct server *server;
     struct telemetry telemetry;
     struct handlers handlers;
@@ -100,12 +102,22 @@ static void on_user_closed(struct exporter *exporter)
         on_manager_closed(exporter);
 }
 
+static void on_guard_closed(void *context)
+{
+    struct exporter *exporter = context;
+    exporter->guard = NULL;
+    on_user_closed(exporter);
+}
+
 static void on_server_closed(void *context)
 {
     struct exporter *exporter = context;
     exporter->server = NULL;
     exporter->telemetry.server = NULL;
-    on_user_closed(exporter);
+    if (exporter->guard)
+        guard_close(exporter->guard, on_guard_closed, exporter);
+    else
+        on_guard_closed(exporter);
 }
 
 static void on_publisher_closed(void *context)
@@ -313,9 +325,11 @@ static enum exit_code start_server(struct exporter *exporter)
     };
     enum exit_code code = EXIT_CLEAN;
     struct buffer error;
-    int result =
-        server_new(&exporter->server, &exporter->loop, &limits, handlers_handle, &exporter->handlers);
+    server_handler_fn handler = exporter->guard ? guard_handle : handlers_handle;
+    void *context = exporter->guard ? (void *) exporter->guard : &exporter->handlers;
+    int result = server_new(&exporter->server, &exporter->loop, &limits, handler, context);
     if (result < 0) return fail("cannot start the server", uv_strerror(result));
+    if (exporter->guard) guard_secure(exporter->guard, exporter->server);
     server_observe(exporter->server, telemetry_observe_answer, &exporter->telemetry);
     exporter->telemetry.server = exporter->server;
     buffer_init(&error, 16 * 1024);
@@ -326,6 +340,20 @@ static enum exit_code start_server(struct exporter *exporter)
     }
     buffer_deinit(&error);
     return code;
+}
+
+/* What it refuses is known at once, although nothing is served before there are targets. */
+static enum exit_code start_guard(struct exporter *exporter)
+{
+    const struct options *options = exporter->options;
+    struct buffer error;
+    if (!options->web_config_file[0] || !options->web || options->once) return EXIT_CLEAN;
+    buffer_init(&error, OPTIONS_TEXT_MAX);
+    int result = guard_new(&exporter->guard, &exporter->loop, options->web_config_file, handlers_handle,
+                           &exporter->handlers, &error);
+    if (result < 0) print_failure(result, &error);
+    buffer_deinit(&error);
+    return result < 0 ? EXIT_START : EXIT_CLEAN;
 }
 
 /* Starts to listen once the first target set exists. An earlier scrape would see an empty fleet. */
@@ -342,7 +370,8 @@ static void serve(struct exporter *exporter)
     }
     log_line(LOG_INFO, "starting " PROGRAM_NAME, LOG_FIELD("version", build_info.version),
              LOG_FIELD("revision", build_info.revision));
-    if (exporter->server) listen_log(exporter->server);
+    if (exporter->server) listen_log(exporter->server, exporter->guard);
+    guard_log(exporter->guard);
 }
 
 static struct target_set *current_target_set(void *context)
@@ -371,7 +400,8 @@ static enum exit_code start(struct exporter *exporter)
 {
     int result = signals_start(&exporter->signals, &exporter->loop, on_stop_asked, exporter);
     if (result < 0) return fail("cannot handle signals", uv_strerror(result));
-    enum exit_code code = start_fleet(exporter);
+    enum exit_code code = start_guard(exporter);
+    if (code == EXIT_CLEAN) code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_manager(exporter);
     exporter->handlers = (struct handlers){
         .manager = exporter->manager,

@@ -11,7 +11,6 @@
     .name = flag_name, .type = &flag_##type_name, .place = offsetof(struct options, member),                 \
     .fallback = default
 #define NO_TLS          .unsupported = "TLS to memcached is not supported yet"
-#define NO_WEB_CONFIG   .unsupported = "TLS and authentication for the web endpoints are not supported yet"
 #define COLLECTOR(name) .bit = COMMAND_BIT(name)
 
 /* In the order of --help: the file, asking memcached, collectors, serving, scraping, outputs, logging. */
@@ -51,7 +50,8 @@ const struct flag flags[] = {
      .help =
          "YAML file that says what to scrape and how. Its values win over the flags. SIGHUP reads it again."},
     {FLAG("config.check", switch, config_check, "false"),
-     .help = "Check --config.file, print what would be scraped, and exit: 0 if the file is valid, 1 if not."},
+     .help = "Check --config.file and --web.config.file, print what would be scraped, and exit: 0 if they "
+             "are valid, 1 if not."},
 
     {FLAG("memcached.address", list, addresses, "localhost:11211"),
      .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; dns+host:port for all "
@@ -141,9 +141,8 @@ const struct flag flags[] = {
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
      .help = "Serve on the sockets that systemd passes instead of on --web.listen-address."},
     {FLAG("web.config.file", string, web_config_file, ""),
-     .help = "TLS and authentication of the web endpoints; not supported yet, so anything but the default is "
-             "refused.",
-     NO_WEB_CONFIG},
+     .help =
+         "File with TLS, users, headers and rate limit of the web endpoints, as exporter-toolkit has it."},
     {FLAG("web.telemetry-path", path_or_root, telemetry_path, "/metrics"),
      .help = "Path of the metrics of all configured servers and of the exporter itself; / takes the place of "
              "the page for "

@@ -306,9 +306,9 @@ static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;
     bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
-    if (options->config_check && !has_file) {
+    if (options->config_check && !has_file && !options->web_config_file[0]) {
         return reject_value(parser, flag_find(SLICE("config.check")), SLICE("true"),
-                            "a --config.file beside it");
+                            "a --config.file or --web.config.file beside it");
     }
     if (options->once && pushes) {
         return reject_value(parser, flag_find(SLICE("once")), SLICE("true"), "no --push.url beside it");

@@ -224,6 +224,7 @@ static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
     write_labelled(encoder, "reason", "displaced", counts.displaced);
     write_labelled(encoder, "reason", "stalled", counts.stalled);
     write_labelled(encoder, "reason", "accept_failed", counts.failed);
+    write_labelled(encoder, "reason", "tls_handshake", counts.insecure);
 }
 
 static void write_answers(struct telemetry *telemetry, struct encoder *encoder)

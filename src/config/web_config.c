@@ -163,12 +163,24 @@ static int read_users(struct reading *reading, const struct node *node, void *pl
         struct web_config_user *user = &users[config->user_count];
         int result = read_secret(reading, child, &user->hash);
         if (result == 0) result = copy_text(reading, child->key->text, &user->name);
-        const char *expected = result == 0 ? bcrypt_check_hash(slice_of(user->hash)) : NULL;
-        if (expected) return reading_reject_unseen(reading, child, expected);
         if (result < 0) return result;
         config->user_count++;
     }
     return 0;
+}
+
+bool web_config_check_hashes(const struct web_config *config, struct buffer *error)
+{
+    for (size_t n = 0; n < config->user_count; n++) {
+        const char *expected = bcrypt_check_hash(slice_of(config->users[n].hash));
+        if (!expected) continue;
+        utf8_append_escaped(error, slice_of(config->file));
+        buffer_append_string(error, ": basic_auth_users: the hash of \"");
+        utf8_append_escaped(error, slice_of(config->users[n].name));
+        buffer_printf(error, "\": expected %s", expected);
+        return false;
+    }
+    return true;
 }
 
 const char *web_config_hash(const struct web_config *config, struct slice user)
@@ -258,8 +270,8 @@ static int read_parts(struct reading *reading, const struct node *root, struct w
     static const struct field fields[] = {
         {"tls_server_config", read_web_tls, offsetof(struct web_config, tls), false},
         {"rate_limit", read_rate_limit, 0, false},
-        {"http_server_config", read_http, 0, false},
         {"basic_auth_users", read_users, 0, false},
+        {"http_server_config", read_http, 0, false}, /* the last: headers are judged when all else is read */
     };
     static const struct schema schema = SCHEMA(fields);
     if (!root || node_is_nothing(root)) return 0;
@@ -298,13 +310,24 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
     return result;
 }
 
+int web_config_read_file(const char *path, struct buffer *text, struct buffer *error)
+{
+    buffer_init(text, FILE_MAX + 1);
+    if (strcmp(path, "/dev/null") == 0) return 0; /* no regular file, but a known word for nothing at all */
+    int result = read_file(path, FILE_MAX, text, error);
+    if (result != UV_ENOENT) return result;
+    buffer_clear(error);
+    utf8_append_escaped(error, slice_of(path));
+    buffer_append_string(error, ": no such file or directory");
+    return result;
+}
+
 int web_config_load(struct web_config *config, const char *file, struct buffer *error)
 {
     struct buffer text;
     buffer_clear(error);
-    buffer_init(&text, FILE_MAX + 1);
     *config = (struct web_config){0};
-    int result = read_file(file, FILE_MAX, &text, error);
+    int result = web_config_read_file(file, &text, error);
     if (result == 0) result = web_config_read(config, file, buffer_slice(&text), error);
     if (text.data) explicit_bzero(text.data, text.len);
     buffer_deinit(&text);

@@ -24,7 +24,7 @@ struct web_config_header {
 
 struct web_config_user {
     const char *name; /* may be empty */
-    const char *hash; /* bcrypt, checked */
+    const char *hash; /* see web_config_check_hashes */
 };
 
 /* Texts are "" where the file says nothing. */
@@ -65,6 +65,12 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
 /* The same of a file; or a negative code of the system, with a line too. Blocks. */
 int web_config_load(struct web_config *config, const char *file, struct buffer *error);
 
+/*
+ * Reads a file that belongs to the web configuration, of at most 1 MiB, into `text`, which it initialises; the rest is
+ * as with read_file, but that a missing file is "no such file or directory", as in Go.
+ */
+int web_config_read_file(const char *path, struct buffer *text, struct buffer *error);
+
 /* Wipes: the text may hold a private key. */
 void web_config_deinit(struct web_config *config);
 
@@ -72,6 +78,12 @@ void web_config_deinit(struct web_config *config);
  * TLS_NO_CLIENT_CERT. Apart from reading, since it is judged after the certificates. */
 bool web_config_client_auth(const struct web_config *config, enum tls_client_auth *type,
                             struct buffer *error);
+
+/*
+ * Whether every hash is one of bcrypt; if not, a line in `error`, without a line end. Apart from reading, since it
+ * is asked at the start alone: a bad hash that comes later keeps out its user, and nobody else.
+ */
+bool web_config_check_hashes(const struct web_config *config, struct buffer *error);
 
 /* The hash of that user, or NULL. */
 const char *web_config_hash(const struct web_config *config, struct slice user);

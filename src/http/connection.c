@@ -1,8 +1,8 @@
 /*
- * The happy path: connection_accept -> on_read* -> look_at_bytes -> the handler -> on_exchange_end ->
+ * The happy path: connection_accept [-> on_secured] -> on_read* -> look_at_bytes -> the handler -> on_exchange_end ->
  * look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
  *
- * What can go wrong: the head is bad or late (refuse_request, then linger); the client ends or breaks between
+ * What can go wrong: the TLS handshake fails (the client is told by an alert; then linger); the head is bad or late (refuse_request, then linger); the client ends or breaks between
  * two requests (close, nothing is owed); it breaks or stops reading while it is answered (the exchange says
  * so, or the sweep finds it); others need the place (see connection_pool.h); the server stops
  * (connection_finish, then connection_expire, then connection_close).
@@ -15,6 +15,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "net/tls.h"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -262,7 +263,7 @@ static void reject(struct connection *connection)
     struct connection_pool *pool = connection->pool;
     unsigned most = pool->limits.max_connections / 8 + 1;
     pool->counts.rejected++;
-    if (pool->rejecting >= (most < REJECTING_MAX ? most : REJECTING_MAX)) {
+    if (pool->secure || pool->rejecting >= (most < REJECTING_MAX ? most : REJECTING_MAX)) {
         connection_close(connection);
         return;
     }
@@ -271,10 +272,74 @@ static void reject(struct connection *connection)
     refuse_request(connection, 503, "too many connections, see --web.max-connections");
 }
 
-int connection_accept(struct connection_pool *pool, uv_stream_t *listener)
+/* As Go's server does, so that whoever chose the wrong scheme can see that. */
+static void respond_plainly(struct connection *connection)
+{
+    static const char answer[] =
+        "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    stream_write_now(&connection->stream, answer, sizeof(answer) - 1);
+}
+
+/* Load balancers that only look whether the port is open end before they say anything, and that is no failure. */
+static void log_insecure(struct connection *connection, int status, const char *why)
+{
+    union endpoint endpoint;
+    socklen_t len = sizeof(endpoint) - 1;
+    uv_os_fd_t descriptor;
+    struct buffer client;
+    memset(&endpoint, 0, sizeof(endpoint));
+    buffer_init(&client, 256);
+    if (uv_fileno(&connection->stream.handle, &descriptor) == 0 &&
+        getpeername(descriptor, &endpoint.any, &len) == 0)
+        endpoint_format(&endpoint, &client);
+    if (status == UV_EPROTO)
+        log_line_limited(LOG_WARN, "a TLS handshake failed, the connection is closed",
+                         (struct log_field){"client", buffer_slice(&client)}, LOG_FIELD("err", why));
+    else
+        log_line_limited(LOG_DEBUG, "a TLS handshake did not end",
+                         (struct log_field){"client", buffer_slice(&client)}, LOG_FIELD("err", why));
+    buffer_deinit(&client);
+}
+
+/* The alert, if there is one, is on its way. A reset must not overtake it. */
+static void on_secured(struct stream *stream, int status, const char *why)
+{
+    struct connection *connection = container_of(stream, struct connection, stream);
+    if (status == 0) {
+        enter(connection, CONNECTION_READING);
+        read_more(connection);
+        return;
+    }
+    bool met_http = status == UV_EPROTO && tls_met_http(stream_tls(stream));
+    connection->pool->counts.insecure++;
+    log_insecure(connection, status, why);
+    if (status != UV_EPROTO || !stream_unsecure(stream)) {
+        connection_close(connection);
+        return;
+    }
+    if (met_http) respond_plainly(connection);
+    linger(connection);
+}
+
+static void begin_handshake(struct connection *connection)
+{
+    struct connection_pool *pool = connection->pool;
+    struct stream_security security = {.context = pool->secure(pool->secure_context)};
+    enter(connection, CONNECTION_SECURING);
+    int result = security.context ? stream_secure(&connection->stream, &security, on_secured) : 0;
+    if (security.context && result == 0) return;
+    pool->counts.insecure++;
+    if (result == 0)
+        linger(connection);
+    else
+        connection_close(connection);
+}
+
+int connection_accept(struct connection_pool *pool, uv_stream_t *listener, unsigned number)
 {
     struct connection *connection = connection_new(pool);
     if (!connection) return UV_ENOMEM;
+    connection->exchange.listener = number;
     int result = stream_accept(&connection->stream, listener);
     if (result == 0) {
         pool->counts.accepted++;
@@ -282,10 +347,12 @@ int connection_accept(struct connection_pool *pool, uv_stream_t *listener)
     }
     if (result < 0)
         connection_close(connection);
-    else if (connection_pool_admit(pool, connection))
-        read_more(connection);
-    else
+    else if (!connection_pool_admit(pool, connection))
         reject(connection);
+    else if (pool->secure)
+        begin_handshake(connection);
+    else
+        read_more(connection);
     return 0;
 }
 
@@ -294,7 +361,8 @@ int connection_accept(struct connection_pool *pool, uv_stream_t *listener)
 void connection_finish(struct connection *connection)
 {
     connection->exchange.keep_alive = false;
-    if (connection->phase == CONNECTION_READING) connection_close(connection);
+    if (connection->phase == CONNECTION_READING || connection->phase == CONNECTION_SECURING)
+        connection_close(connection);
 }
 
 void connection_expire(struct connection *connection)
@@ -318,16 +386,32 @@ static bool answer_is_late(struct connection *connection)
            now - exchange->sending_ms >= limits->answer_timeout_ms;
 }
 
+/*
+ * How long no byte of a head may come. A client that has shaken hands has something to ask, and may have sent a part
+ * of a record, which does not show as bytes.
+ */
+static unsigned silence_ms(const struct connection *connection)
+{
+    const struct server_limits *limits = &connection->pool->limits;
+    bool hurried = connection->pool->secure && !connection->served;
+    return hurried ? limits->head_timeout_ms : limits->idle_timeout_ms;
+}
+
 void connection_sweep(struct connection *connection)
 {
     const struct server_limits *limits = &connection->pool->limits;
     uint64_t lasted = uv_now(connection->pool->loop) - connection->since_ms;
     switch (connection->phase) {
+    case CONNECTION_SECURING:
+        if (lasted < limits->head_timeout_ms) break;
+        connection->pool->counts.insecure++;
+        connection_close(connection);
+        break;
     case CONNECTION_READING:
         if (connection->len && lasted >= limits->head_timeout_ms) {
             stop_reading(connection);
             refuse_request(connection, 408, "the request head did not arrive in time");
-        } else if (connection->len == 0 && lasted >= limits->idle_timeout_ms) {
+        } else if (connection->len == 0 && lasted >= silence_ms(connection)) {
             connection_close(connection);
         }
         break;
@@ -344,7 +428,7 @@ void connection_sweep(struct connection *connection)
 
 bool connection_waits(const struct connection *connection)
 {
-    return connection->phase == CONNECTION_READING || connection->phase == CONNECTION_LINGERING;
+    return connection->phase != CONNECTION_ANSWERING && connection->phase != CONNECTION_CLOSING;
 }
 
 bool connection_had_its_time(const struct connection *connection)

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 enum connection_phase {
+    CONNECTION_SECURING,  /* the TLS handshake is under way */
     CONNECTION_READING,   /* idle, or waiting for the rest of a head */
     CONNECTION_ANSWERING, /* the exchange is busy */
     CONNECTION_LINGERING, /* the last answer is sent; what the client still sends is thrown away */
@@ -42,10 +43,10 @@ struct connection {
 };
 
 /*
- * Accepts the connection that waits at the listener, and makes room for it or tells it 503. UV_ENOMEM: it
+ * Accepts the connection that waits at the listener, whose number it keeps, secures it if the pool wants that, and makes room for it or tells it 503. UV_ENOMEM: it
  * still waits, and nothing has changed. Any other failure ends in on_gone.
  */
-int connection_accept(struct connection_pool *pool, uv_stream_t *listener);
+int connection_accept(struct connection_pool *pool, uv_stream_t *listener, unsigned number);
 
 /* Closes at once; aborts what was under way. Once, for one that is open. */
 void connection_close(struct connection *connection);

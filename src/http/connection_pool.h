@@ -35,6 +35,8 @@ struct connection_pool {
     struct server_limits limits;
     server_handler_fn handler;
     void *handler_context;
+    server_secure_fn secure; /* NULL for plain connections */
+    void *secure_context;
     struct exchange_shared exchanges;
     struct peers peers;
     struct server_counts counts;                   /* all but `open` */

@@ -33,10 +33,14 @@
 
 #define HEAD_CAP 4096
 
+/* What a configuration adds to a head is its own business, within reason. */
+#define HEADERS_CAP ((size_t) 1024 * 1024)
+
 void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
                    exchange_end_fn on_end)
 {
     *exchange = (struct exchange){.stream = stream, .shared = shared, .on_end = on_end};
+    buffer_init(&exchange->headers, HEADERS_CAP);
     link_init(&exchange->waiting);
     stream->context = exchange;
 }
@@ -55,6 +59,17 @@ void exchange_begin(struct exchange *exchange, const struct request *request, bo
 void exchange_set_handler(struct exchange *exchange, const char *handler)
 {
     exchange->answer.handler = handler;
+}
+
+unsigned exchange_listener(const struct exchange *exchange)
+{
+    return exchange->listener;
+}
+
+void exchange_set_headers(struct exchange *exchange, struct slice headers)
+{
+    buffer_clear(&exchange->headers);
+    buffer_append_slice(&exchange->headers, headers);
 }
 
 bool exchange_is_busy(const struct exchange *exchange)
@@ -127,6 +142,7 @@ static void drop_answer(struct exchange *exchange)
     exchange->answer.status = 0;
     set_waiting(exchange, false);
     release_body(exchange);
+    buffer_deinit(&exchange->headers);
     buffer_deinit(&exchange->head);
     buffer_deinit(&exchange->piece);
     buffer_deinit(&exchange->packed);
@@ -155,7 +171,7 @@ void exchange_cancel(struct exchange *exchange)
     if (exchange->phase == EXCHANGE_SENDING)
         drop_answer(exchange);
     else if (exchange_take_over(exchange))
-        exchange->phase = EXCHANGE_NONE;
+        drop_answer(exchange);
 }
 
 /* --- The answer --- */
@@ -173,7 +189,7 @@ static bool begin_answer(struct exchange *exchange, size_t head_cap)
     exchange->phase = EXCHANGE_SENDING;
     exchange->streamed = false;
     exchange->sending_ms = uv_now(exchange->stream->loop);
-    buffer_init(&exchange->head, head_cap);
+    buffer_init(&exchange->head, head_cap + exchange->headers.len);
     return !exchange->stream->closing;
 }
 
@@ -187,8 +203,10 @@ static void append_head(struct exchange *exchange, const struct response *respon
         .keep_alive = exchange->keep_alive,
         .minor = exchange->request.minor,
         .now = time(NULL),
+        .headers = buffer_slice(&exchange->headers),
     };
     exchange->answer.status = response->status;
+    if (exchange->headers.failed) exchange->head.failed = true;
     response_append_head(&exchange->head, response, &transfer);
 }
 

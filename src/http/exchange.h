@@ -53,8 +53,10 @@ struct exchange {
     void (*on_abort)(void *context); /* or NULL */
     void *abort_context;
     struct request request;
-    bool keep_alive; /* the connection is to live on after this answer */
-    bool trusted;    /* the client's peer was given a scrape lately, see peers.h */
+    bool keep_alive;       /* the connection is to live on after this answer */
+    bool trusted;          /* the client's peer was given a scrape lately, see peers.h */
+    unsigned listener;     /* where the client came in */
+    struct buffer headers; /* more headers of the answer, as exchange_set_headers got them */
     uint64_t begun_ns;
     struct answer_report answer; /* status 0 until it is begun */
 

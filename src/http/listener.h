@@ -17,6 +17,7 @@ typedef void (*listener_failed_fn)(struct listener *listener, int status);
 struct listener {
     struct link link; /* the owner's */
     void *context;    /* the owner's */
+    unsigned number;  /* the owner's */
     bool stalled;     /* the owner's: a connection could not be taken yet */
     uv_loop_t *loop;
     union {

@@ -182,6 +182,7 @@ static const struct {
     [HEADER_ACCEPT] = {"Accept", true},
     [HEADER_ACCEPT_ENCODING] = {"Accept-Encoding", true},
     [HEADER_USER_AGENT] = {"User-Agent", false},
+    [HEADER_AUTHORIZATION] = {"Authorization", false},
     [HEADER_SCRAPE_TIMEOUT] = {"X-Prometheus-Scrape-Timeout-Seconds", false},
 };
 

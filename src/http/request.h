@@ -24,6 +24,7 @@ enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 enum request_header {
     HEADER_ACCEPT,
     HEADER_ACCEPT_ENCODING,
+    HEADER_AUTHORIZATION,
     HEADER_SCRAPE_TIMEOUT, /* X-Prometheus-Scrape-Timeout-Seconds */
     HEADER_USER_AGENT,
     REQUEST_HEADERS

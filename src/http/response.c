@@ -7,6 +7,8 @@ const char *response_reason(int status)
         return "OK";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -17,6 +19,8 @@ const char *response_reason(int status)
         return "Request Timeout";
     case 413:
         return "Content Too Large";
+    case 429:
+        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
     case 500:
@@ -60,6 +64,16 @@ static void append_framing(struct buffer *out, const struct response_transfer *t
     }
 }
 
+/* Whether one of the lines is that header. */
+static bool has_header(struct slice lines, const char *name)
+{
+    while (lines.len) {
+        struct slice line = slice_cut(&lines, '\n');
+        if (slice_is_nocase(slice_cut(&line, ':'), name)) return true;
+    }
+    return false;
+}
+
 void response_append_head(struct buffer *out, const struct response *response,
                           const struct response_transfer *transfer)
 {
@@ -69,10 +83,13 @@ void response_append_head(struct buffer *out, const struct response *response,
     buffer_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (transfer->coding) buffer_printf(out, "Content-Encoding: %s\r\n", transfer->coding);
     /* Texts that quote what a client sent are never to be taken for a page. */
-    if (response->status >= 400) buffer_append_string(out, "X-Content-Type-Options: nosniff\r\n");
+    if (response->status >= 400 && !has_header(transfer->headers, "X-Content-Type-Options"))
+        buffer_append_string(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");
+    if (response->authenticate) buffer_printf(out, "WWW-Authenticate: %s\r\n", response->authenticate);
     if (response->allow) buffer_printf(out, "Allow: %s\r\n", response->allow);
     if (response->retry_after) buffer_append_string(out, "Retry-After: 1\r\n");
+    buffer_append_slice(out, transfer->headers);
     append_framing(out, transfer);
     if (!transfer->keep_alive)
         buffer_append_string(out, "Connection: close\r\n");

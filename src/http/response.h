@@ -18,6 +18,7 @@ struct response {
     int status;               /* 200 ... 505; its reason phrase is known to response_append_head */
     const char *content_type; /* NUL-terminated */
     const char *allow;        /* value of Allow, or NULL */
+    const char *authenticate; /* value of WWW-Authenticate, or NULL */
     bool retry_after;         /* Retry-After: 1 */
     bool varies;              /* Vary: Accept, Accept-Encoding */
 };
@@ -29,7 +30,8 @@ struct response_transfer {
     const char *coding; /* Content-Encoding, or NULL for none */
     bool keep_alive;    /* else Connection: close; a client of HTTP/1.0 is told keep-alive */
     unsigned char minor;
-    time_t now; /* for Date */
+    time_t now;           /* for Date */
+    struct slice headers; /* more of them, each line with its end; maybe empty */
 };
 
 void response_append_head(struct buffer *out, const struct response *response,

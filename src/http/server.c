@@ -26,7 +26,8 @@
 struct server {
     struct connection_pool pool;
     struct list listeners;
-    uv_timer_t sweep; /* runs while there are connections: an idle process sleeps */
+    unsigned listening; /* how many there are */
+    uv_timer_t sweep;   /* runs while there are connections: an idle process sleeps */
     uv_timer_t grace;
     unsigned handles; /* listeners and timers that are not closed yet */
     bool closing;
@@ -71,6 +72,12 @@ void server_observe(struct server *server, server_observer_fn observer, void *co
     server->pool.exchanges.observer_context = context;
 }
 
+void server_secure(struct server *server, server_secure_fn secure, void *context)
+{
+    server->pool.secure = secure;
+    server->pool.secure_context = context;
+}
+
 /* --- Connections --- */
 
 static void on_sweep(uv_timer_t *timer);
@@ -81,7 +88,7 @@ static void on_connection(struct listener *listener)
     if (!uv_is_active((uv_handle_t *) &server->sweep)) {
         uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     }
-    int result = connection_accept(&server->pool, &listener->stream);
+    int result = connection_accept(&server->pool, &listener->stream, listener->number);
     if (result < 0 && !listener->stalled) server->pool.counts.failed++;
     listener->stalled = result == UV_ENOMEM;
 }
@@ -136,7 +143,8 @@ static int keep(struct server *server, struct listener *listener, int result)
     if (result < 0)
         listener_close(listener, on_listener_closed);
     else
-        list_append(&server->listeners, &listener->link);
+        listener->number = server->listening++;
+    if (result == 0) list_append(&server->listeners, &listener->link);
     return result;
 }
 

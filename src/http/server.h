@@ -5,6 +5,8 @@
  * A connection handles one request at a time; pipelined ones wait in its buffer, and nothing is read while an
  * answer is due or being sent. The life of a connection:
  *
+ *     [securing] (TLS)
+ *        |
  *     reading --(whole head)--> handling --(respond/stream)--> sending --(last byte)--> reading | closed
  *        |                         |
  *        +--(bad head, 408, idle)--+--> closed
@@ -37,10 +39,18 @@ struct exchange;
  */
 typedef void (*server_handler_fn)(void *context, struct exchange *exchange, const struct request *request);
 
+/*
+ * Says under which context the handshake of a new connection begins, which the connection then holds for itself. NULL:
+ * the connection is closed.
+ */
+typedef struct tls_context *(*server_secure_fn)(void *context);
+
 struct server_limits {
-    unsigned max_connections;   /* one more is answered 503 and closed, unless another one can make room */
-    unsigned max_waiting;       /* answers whose clients do not read; one more, and the oldest of them goes */
-    unsigned head_timeout_ms;   /* from the first byte of a head to its last: 408 */
+    unsigned max_connections; /* one more is answered 503 and closed, unless another one can make room */
+    unsigned max_waiting;     /* answers whose clients do not read; one more, and the oldest of them goes */
+    unsigned
+        head_timeout_ms; /* from the first byte of a head to its last: 408; also of a TLS handshake, and from
+                                   there to the first byte */
     unsigned idle_timeout_ms;   /* between requests; also while a client takes nothing of its answer */
     unsigned answer_timeout_ms; /* from the first byte of an answer to its last, however slowly it is taken */
 };
@@ -53,6 +63,7 @@ struct server_counts {
     uint64_t displaced; /* connections that were closed to make room for another one */
     uint64_t stalled;   /* answers that were cut off to make room, since their clients did not read */
     uint64_t failed;    /* that could not be accepted, for lack of descriptors or memory */
+    uint64_t insecure;  /* whose TLS handshake failed, or did not end in time */
 };
 
 /* What became of one answer that was begun. */
@@ -71,6 +82,12 @@ typedef void (*server_close_fn)(void *context);
 /* 0 or UV_ENOMEM. `handler` and its context are borrowed for the life of the server. */
 int server_new(struct server **server, uv_loop_t *loop, const struct server_limits *limits,
                server_handler_fn handler, void *context);
+
+/*
+ * Every connection begins with a TLS handshake from now on. A client that speaks HTTP without it is told so, in plain
+ * HTTP. Both are borrowed for the life of the server.
+ */
+void server_secure(struct server *server, server_secure_fn secure, void *context);
 
 /*
  * Binds and listens. An empty host means every interface, IPv6 and IPv4 on one socket where the system has
@@ -97,6 +114,12 @@ void server_observe(struct server *server, server_observer_fn observer, void *co
 /* Names the handler, for the observer; the text lives as long as the server. */
 void exchange_set_handler(struct exchange *exchange, const char *handler);
 
+/* By which listener the client came in, as server_listener_name counts them. */
+unsigned exchange_listener(const struct exchange *exchange);
+
+/* Adds headers to the answer, each with its line end; copied. Before the exchange is answered. */
+void exchange_set_headers(struct exchange *exchange, struct slice headers);
+
 /* Answers with a short body, copied before the call returns. HEAD gets the head alone. */
 void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body);
 
@@ -120,7 +143,7 @@ bool exchange_displace_stalled(struct exchange *exchange);
 /*
  * Sets what is called when the exchange ends before it is answered: the server was told to stop, its grace is
  * over, and the server tells the client 503. The handler must then drop its work and never answer. It is not
- * called any more after exchange_respond or exchange_stream. A handler that answers later and has set no
+ * called any more after exchange_respond or exchange_stream; NULL takes it back. A handler that answers later and has set no
  * callback must answer even then, though nobody hears it: the server's close waits for that.
  */
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);

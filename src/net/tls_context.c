@@ -100,6 +100,7 @@ static int use_key(SSL_CTX *ssl, struct slice text, struct buffer *error)
     } else if (SSL_CTX_use_PrivateKey(ssl, key) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
         ERR_clear_error();
         buffer_append_string(error, "the key does not belong to the certificate");
+        result = UV_EAGAIN;
     } else {
         result = 0;
     }

@@ -2,6 +2,7 @@
 
 #include "base/version.h"
 #include "config/config.h"
+#include "config/web_tls.h"
 #include "settings/settings.h"
 
 #include <uv.h>
@@ -45,6 +46,22 @@ static void print_warnings(const struct config *config, struct buffer *out)
         buffer_printf(out, "warning: %s\n", warning->text);
 }
 
+/* As a start reads it. 0 or a negative code, with a line in `error`. */
+static int check_web_config(const char *file, struct buffer *text, struct buffer *error)
+{
+    struct web_config config;
+    struct web_tls tls;
+    if (!*file) return 0;
+    int result = web_tls_open(&tls, &config, file, error);
+    if (result == 0)
+        buffer_printf(text, "web configuration: TLS %s, %zu users, %zu headers, rate limit %s\n",
+                      config.has_tls ? "on" : "off", config.user_count, config.header_count,
+                      config.has_rate_limit ? "on" : "off");
+    web_tls_deinit(&tls);
+    web_config_deinit(&config);
+    return result;
+}
+
 /* In the form that errors of flags have. */
 static void print_error(int result, const struct buffer *error, struct buffer *text)
 {
@@ -65,13 +82,14 @@ bool check_config(const struct options *flags, struct buffer *text)
     buffer_init(&error, OPTIONS_TEXT_MAX);
     int result = settings_read(&config, flags, &error);
     if (result == 0) result = settings_make(&settings, flags, &config, &error);
-    if (result == 0) {
+    if (result == 0 && config.file) {
         config_print(&config, text);
         print_in_force(&config, &settings, text);
         print_overruled(&settings, flags, text);
         print_warnings(&config, text);
-        if (text->failed) result = UV_ENOMEM;
     }
+    if (result == 0) result = check_web_config(flags->web_config_file, text, &error);
+    if (result == 0 && text->failed) result = UV_ENOMEM;
     if (result < 0) print_error(result, &error, text);
     buffer_deinit(&error);
     config_deinit(&config);

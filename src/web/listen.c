@@ -60,14 +60,13 @@ int listen_all(struct server *server, const struct options *options, struct buff
 }
 
 /* The words are those of the official exporter, for which people search their logs. */
-void listen_log(const struct server *server)
+void listen_log(const struct server *server, const struct guard *guard)
 {
     struct buffer name;
     buffer_init(&name, 1024);
     for (unsigned n = 0; server_listener_name(server, n, &name); n++) {
-        const struct log_field address = {"address", buffer_slice(&name)};
-        log_line(LOG_INFO, "Listening on", address);
-        log_line(LOG_INFO, "TLS is disabled.", {"http2", slice_of("false")}, address);
+        log_line(LOG_INFO, "Listening on", (struct log_field){"address", buffer_slice(&name)});
+        guard_log_address(guard, buffer_slice(&name));
         buffer_clear(&name);
     }
     buffer_deinit(&name);

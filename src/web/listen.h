@@ -5,12 +5,13 @@
 #include "base/buffer.h"
 #include "cli/options.h"
 #include "http/server.h"
+#include "web/guard.h"
 
 /* 0; or a negative libuv code with one line in `error`, without a line end: UV_EINVAL for a malformed
  * address. */
 int listen_all(struct server *server, const struct options *options, struct buffer *error);
 
-/* Logs each place, and that it has no TLS. */
-void listen_log(const struct server *server);
+/* Lines of the log for each place: that it is listened to, and whether there is TLS. `guard` may be NULL. */
+void listen_log(const struct server *server, const struct guard *guard);
 
 #endif

@@ -26,7 +26,8 @@
 static const char nobody[] = "$2b$10$abcdefghijklmnopqrstuu5LoO.5dPPkOBRZSPqiI.6VZoC0eeiUq";
 
 struct password_job {
-    struct link link;
+    struct link link; /* in one of the lists, unless it is being hashed */
+    struct password_checker *checker;
     struct password_query *query; /* NULL when it was cancelled */
     unsigned char digest[DIGEST_LEN];
     bool unknown; /* no such user: never good */
@@ -147,6 +148,20 @@ static void remember(struct password_checker *checker, const unsigned char *dige
 
 /* --- The loop --- */
 
+/* What waits and asks the same has its answer too: many may log in at once when nothing is remembered yet. */
+static void answer_alike(struct password_checker *checker, const unsigned char *digest, bool good)
+{
+    uv_mutex_lock(&checker->lock);
+    list_each (&checker->jobs, at, after) {
+        struct password_job *job = container_of(at, struct password_job, link);
+        if (CRYPTO_memcmp(job->digest, digest, DIGEST_LEN) != 0) continue;
+        job->good = good;
+        link_remove(at);
+        list_append(&checker->done, at);
+    }
+    uv_mutex_unlock(&checker->lock);
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct password_checker *checker = container_of(handle, struct password_checker, wake);
@@ -159,6 +174,7 @@ static void on_wake(uv_async_t *handle)
         struct password_query *query = job->query;
         bool good = job->good;
         remember(checker, job->digest, good);
+        answer_alike(checker, job->digest, good);
         free_job(job);
         if (!query) continue;
         query->job = NULL;
@@ -185,6 +201,7 @@ enum password_result password_check(struct password_checker *checker, struct pas
     if (!job) return PASSWORD_BAD;
     link_init(&job->link);
     job->query = query;
+    job->checker = checker;
     job->unknown = unknown;
     memcpy(job->digest, digest, DIGEST_LEN);
     memcpy(job->hash, hash, strlen(hash));
@@ -198,10 +215,18 @@ enum password_result password_check(struct password_checker *checker, struct pas
     return PASSWORD_LATER;
 }
 
+/* One that waits for its turn is dropped, so that those who leave do not hold up those who stay. */
 void password_cancel(struct password_query *query)
 {
-    if (query->job) query->job->query = NULL;
+    struct password_job *job = query->job;
+    if (!job) return;
     query->job = NULL;
+    job->query = NULL;
+    uv_mutex_lock(&job->checker->lock);
+    bool waits = link_is_linked(&job->link);
+    if (waits) link_remove(&job->link);
+    uv_mutex_unlock(&job->checker->lock);
+    if (waits) free_job(job);
 }
 
 static int start_thread(struct password_checker *checker)

@@ -81,7 +81,6 @@ def test_flag_without_its_value():
 @pytest.mark.parametrize("flags", [
     ["--memcached.tls.enable"], ["--memcached.tls.ca-file=/x"], ["--memcached.tls.cert-file=/x"],
     ["--memcached.tls.key-file=/x"], ["--memcached.tls.server-name=x"], ["--memcached.tls.insecure-skip-verify"],
-    ["--web.config.file=/x"],
 ])
 def test_what_is_not_there_yet_is_never_ignored(flags):
     refused(run(*flags), 1, flags[0].split("=")[0])

@@ -28,7 +28,7 @@ ROOMS = {
     "targets": {"base", "net", "metrics", "memcached", "discovery", "config", "cli", "settings"},
     "collectors": {"base", "net", "metrics", "memcached", "http", "outputs", "targets"},
     "gather": {"base", "net", "metrics", "memcached", "outputs", "cli", "settings", "targets", "collectors"},
-    "web": {"base", "net", "metrics", "memcached", "http", "cli", "settings", "targets", "collectors", "gather"},
+    "web": {"base", "net", "metrics", "memcached", "http", "cli", "settings", "targets", "collectors", "gather", "config/web_config.h", "config/web_tls.h"},
     "": {"base", "net", "memcached", "http", "cli", "settings", "targets", "collectors", "gather", "web"},
 }
 # Headers of libraries, by how their names begin, that only one place may know.

@@ -214,14 +214,43 @@ static void test_what_is_wrong_is_named(void **state)
         {"http_server_config: { headers: { X-Content-Type-Options: \"\" } }",
          "invalid value for X-Content-Type-Options"},
         {"http_server_config: { headers: { X-XSS-Protection: \"a\\r\\nSet-Cookie: b\" } }", "one line"},
-        {"basic_auth_users: { john: doe }", "hashedSecret too short to be a bcrypted password"},
-        {"basic_auth_users: { john: }", "hashedSecret too short"},
+        {"http_server_config: { headers: { A: b } }\nbasic_auth_users: [john]", "a mapping of users"},
         {"basic_auth_users: [john]", "a mapping of users"},
         {"rate_limit: { interval: soon }", "a duration"},
         {"rate_limit: { burst: many }", "a number"},
     };
     (void) state;
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) bad(rows[n][0], rows[n][1]);
+}
+
+static void test_hashes(void **state)
+{
+    static const struct {
+        const char *users, *error;
+    } rows[] = {
+        {"{ a: " HASH " }", NULL},
+        {"{ john: doe }",
+         "/etc/web.yml: basic_auth_users: the hash of \"john\": expected a bcrypt hash of at least 59 "
+         "characters (hashedSecret too short to be a bcrypted password)"},
+        {"{ a: " HASH ", john: }", "the hash of \"john\""},
+        {"{ \"a\\n\": SECRET }", "the hash of \"a\\n\""},
+    };
+    (void) state;
+    for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+        struct web_config config;
+        struct buffer error;
+        char text[200];
+        snprintf(text, sizeof(text), "basic_auth_users: %s", rows[n].users);
+        good(&config, text);
+        buffer_init(&error, 4096);
+        assert_int_equal(web_config_check_hashes(&config, &error), rows[n].error == NULL);
+        buffer_append_char(&error, '\0');
+        if (!strstr(error.data, rows[n].error ? rows[n].error : "")) fail_msg("%s", error.data);
+        assert_null(strstr(error.data, "SECRET"));
+        assert_null(strstr(error.data, "doe"));
+        buffer_deinit(&error);
+        web_config_deinit(&config);
+    }
 }
 
 /* Neither a hash nor a key may get into a log. */
@@ -231,7 +260,7 @@ static void test_no_secret_is_shown(void **state)
     struct buffer error;
     (void) state;
     buffer_init(&error, 4096);
-    web_config_read(&config, "w", SLICE("basic_auth_users: { a: SECRET }"), &error);
+    web_config_read(&config, "w", SLICE("basic_auth_users: { a: [SECRET] }"), &error);
     assert_null(memmem(error.data, error.len, "SECRET", 6));
     web_config_deinit(&config);
     web_config_read(&config, "w", SLICE("tls_server_config: { key: [SECRET] }"), &error);
@@ -280,7 +309,7 @@ static void test_a_missing_file(void **state)
     buffer_init(&error, 1000);
     assert_int_equal(web_config_load(&config, "/nowhere/web.yml", &error), UV_ENOENT);
     buffer_append_char(&error, '\0');
-    assert_string_equal(error.data, "/nowhere/web.yml: No such file or directory");
+    assert_string_equal(error.data, "/nowhere/web.yml: no such file or directory");
     web_config_deinit(&config);
     buffer_deinit(&error);
 }
@@ -295,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_only_the_first_document_counts),
         cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_no_secret_is_shown),
         cmocka_unit_test(test_types_of_client_authentication),
         cmocka_unit_test(test_a_missing_file),

@@ -29,17 +29,22 @@ static int teardown(void **state)
     return 0;
 }
 
-static void bad_server(struct slice certificate, struct slice key, const char *why)
+static void bad_server_pair(struct slice certificate, struct slice key, int code, const char *why)
 {
     struct tls_server_settings settings = {
         .identity = {certificate, key}, .min_version = TLS_1_2, .max_version = TLS_1_3};
     struct tls_context *context = NULL;
     struct buffer error;
     buffer_init(&error, 1000);
-    assert_int_equal(tls_context_new_server(&context, &settings, &error), UV_EINVAL);
+    assert_int_equal(tls_context_new_server(&context, &settings, &error), code);
     buffer_append_char(&error, '\0');
     if (!strstr(error.data, why)) fail_msg("\"%s\" lacks \"%s\"", error.data, why);
     buffer_deinit(&error);
+}
+
+static void bad_server(struct slice certificate, struct slice key, const char *why)
+{
+    bad_server_pair(certificate, key, UV_EINVAL, why);
 }
 
 static void test_bad_files_are_named(void **state)
@@ -48,7 +53,8 @@ static void test_bad_files_are_named(void **state)
     bad_server(SLICE("junk"), slice_of(server.key), "the certificate: expected a PEM block");
     bad_server(SLICE(""), slice_of(server.key), "the certificate: expected a PEM block");
     bad_server(slice_of(server.pem), SLICE("junk"), "the key: expected a PEM block");
-    bad_server(slice_of(server.pem), slice_of(other.key), "the key does not belong to the certificate");
+    bad_server_pair(slice_of(server.pem), slice_of(other.key), UV_EAGAIN,
+                    "the key does not belong to the certificate");
     bad_server(slice_of(server.key), slice_of(server.key), "the certificate: expected a PEM block");
     bad_server(SLICE("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), slice_of(server.key),
                "the certificate: ");

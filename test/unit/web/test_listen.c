@@ -98,7 +98,7 @@ static void test_the_log_names_each(void **state)
     assert_int_equal(listen_on(addresses, 2), 0);
     assert_int_equal(pipe(ends), 0);
     log_configure(LOG_INFO, LOG_LOGFMT, ends[1]);
-    listen_log(server);
+    listen_log(server, NULL);
     log_configure(LOG_INFO, LOG_LOGFMT, STDERR_FILENO);
     ssize_t len = read(ends[0], text, sizeof(text) - 1);
     assert_true(len > 0);

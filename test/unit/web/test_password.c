@@ -114,6 +114,49 @@ static void test_unknown_users_are_refused(void **state)
     assert_false(ask(world, "nobody", NULL, SLICE(""), &known));
 }
 
+/* Each hash takes some tenths of a second here: a hundred of them would take longer than the loop is given. */
+static void test_those_who_ask_the_same_wait_for_one_hash(void **state)
+{
+    static struct waiter waiters[100];
+    struct world *world = *state;
+    memset(waiters, 0, sizeof(waiters));
+    for (size_t n = 0; n < 100; n++)
+        assert_int_equal(
+            password_check(world->checker, &waiters[n].query, SLICE("nobody"), NULL, SLICE("x"), on_done),
+            PASSWORD_LATER);
+    uint64_t begun = uv_hrtime();
+    for (size_t n = 0; n < 100; n++) loop_run_until(&world->loop, &waiters[n].done);
+    uint64_t all = uv_hrtime() - begun;
+    bool known;
+    begun = uv_hrtime();
+    ask(world, "nobody", NULL, SLICE("y"), &known);
+    assert_true(all < 40 * (uv_hrtime() - begun));
+}
+
+/* Those who leave before their turn hold nobody up. */
+static void test_the_cancelled_are_not_hashed(void **state)
+{
+    static struct waiter waiters[100];
+    struct world *world = *state;
+    char password[20];
+    bool known;
+    memset(waiters, 0, sizeof(waiters));
+    for (size_t n = 0; n < 100; n++) {
+        snprintf(password, sizeof(password), "%zu", n);
+        assert_int_equal(password_check(world->checker, &waiters[n].query, SLICE("nobody"), NULL,
+                                        slice_of(password), on_done),
+                         PASSWORD_LATER);
+    }
+    for (size_t n = 0; n < 100; n++) password_cancel(&waiters[n].query);
+    uint64_t begun = uv_hrtime();
+    ask(world, "nobody", NULL, SLICE("y"), &known);
+    uint64_t first = uv_hrtime() - begun;
+    begun = uv_hrtime();
+    ask(world, "nobody", NULL, SLICE("z"), &known);
+    assert_true(first < 40 * (uv_hrtime() - begun));
+    for (size_t n = 0; n < 100; n++) assert_false(waiters[n].done);
+}
+
 static void test_all_forms_of_bcrypt(void **state)
 {
     static const char *const versions[] = {"$2$", "$2a$", "$2b$", "$2x$", "$2y$", "$2z$"};
@@ -193,6 +236,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers_are_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_parts_do_not_run_into_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_users_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_those_who_ask_the_same_wait_for_one_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_cancelled_are_not_hashed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_forms_of_bcrypt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_passwords_of_odd_lengths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_answers_forget_some, setup, teardown),
