@@ -1,7 +1,8 @@
 /*
- * Start: file limit, telemetry, loop, signals, the web configuration, resolver, fleet, manager, configuration; from on_target_set
- * the server, when there are targets, and the publisher, when the configuration is in force, and again when a
- * reload has changed what it delivers to. A step that fails leaves the rest unstarted.
+ * Start: file limit, telemetry, loop, signals, the web configuration, resolver, fleet, manager,
+ * configuration; from on_target_set the server, when there are targets, and the publisher, when the
+ * configuration is in force, and again when a reload has changed what it delivers to. A step that fails
+ * leaves the rest unstarted.
  *
  * Stop, from a signal, from --once or from a start that failed: server, publisher and reload end at the same
  * time (running scrapes have GRACE_MS), then the manager, the fleet, the resolver, and the signals, each
@@ -15,7 +16,6 @@
 #include "collectors/loop_lag.h"
 #include "gather/expose.h"
 #include "gather/publisher.h"
-#include "http/server.h"
 #include "memcached/fleet.h"
 #include "net/resolver.h"
 #include "reserve.h"
@@ -24,9 +24,8 @@
 #include "signals.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
-#include "web/guard.h"
 #include "web/handlers.h"
-#include "web/listen.h"
+#include "web/serving.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -48,14 +47,13 @@ struct exporter {
     struct fleet *fleet;
     struct manager *manager;
     struct reload *reload;
-    struct guard *guard; /* NULL without a web configuration */
-    struct server *server;
+    struct serving serving;
     struct telemetry telemetry;
     struct handlers handlers;
     struct publisher publisher;
     bool publishing; /* the publisher is started */
     bool renewing;   /* the publisher is being closed, to be started anew */
-    bool serving;    /* the server has been started, if there is to be one */
+    bool served;     /* the server has been started, if there is to be one */
     struct loop_lag turns;
     bool stopping;
     unsigned users; /* server, publisher and reload, while they are being closed */
@@ -102,22 +100,9 @@ static void on_user_closed(struct exporter *exporter)
         on_manager_closed(exporter);
 }
 
-static void on_guard_closed(void *context)
+static void on_serving_closed(void *context)
 {
-    struct exporter *exporter = context;
-    exporter->guard = NULL;
-    on_user_closed(exporter);
-}
-
-static void on_server_closed(void *context)
-{
-    struct exporter *exporter = context;
-    exporter->server = NULL;
-    exporter->telemetry.server = NULL;
-    if (exporter->guard)
-        guard_close(exporter->guard, on_guard_closed, exporter);
-    else
-        on_guard_closed(exporter);
+    on_user_closed(context);
 }
 
 static void on_publisher_closed(void *context)
@@ -142,10 +127,7 @@ static void stop(struct exporter *exporter)
     exporter->handlers.stopping = true;
     handlers_forget(&exporter->handlers);
     exporter->users = 3;
-    if (exporter->server)
-        server_close(exporter->server, GRACE_MS, on_server_closed, exporter);
-    else
-        on_server_closed(exporter);
+    serving_close(&exporter->serving, GRACE_MS, on_serving_closed, exporter);
     if (exporter->reload)
         reload_close(exporter->reload, on_reload_closed, exporter);
     else
@@ -247,10 +229,8 @@ static void on_target_set(void *context, const struct target_set *target_set)
     const struct generation *generation = manager_generation(exporter->manager);
     handlers_forget(&exporter->handlers);
     exporter->telemetry.targets = target_set->targets.count;
-    if (!exporter->serving) serve(exporter);
-    if (exporter->server)
-        server_limit_connections(exporter->server,
-                                 descriptors_for_clients(exporter->options, target_set->targets.count));
+    if (!exporter->served) serve(exporter);
+    serving_limit(&exporter->serving, exporter->options);
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
     if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
@@ -313,27 +293,27 @@ static enum exit_code start_manager(struct exporter *exporter)
 
 /* --- How it is served --- */
 
-static enum exit_code start_server(struct exporter *exporter)
+/*
+ * What the web configuration has wrong is known at once, although nothing is served before there are targets.
+ */
+static enum exit_code prepare_serving(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
-    struct server_limits limits = {
-        .max_connections = descriptors_for_clients(options, exporter->telemetry.targets),
-        .max_waiting = options->max_requests,
-        .head_timeout_ms = 8000,
-        .idle_timeout_ms = 60000,
-        .answer_timeout_ms = 120000,
-    };
+    struct buffer error;
+    if (!options->web || options->once) return EXIT_CLEAN;
+    buffer_init(&error, OPTIONS_TEXT_MAX);
+    int result = serving_prepare(&exporter->serving, &exporter->loop, options, &exporter->handlers, &error);
+    if (result < 0) print_failure(result, &error);
+    buffer_deinit(&error);
+    return result < 0 ? EXIT_START : EXIT_CLEAN;
+}
+
+static enum exit_code start_server(struct exporter *exporter)
+{
     enum exit_code code = EXIT_CLEAN;
     struct buffer error;
-    server_handler_fn handler = exporter->guard ? guard_handle : handlers_handle;
-    void *context = exporter->guard ? (void *) exporter->guard : &exporter->handlers;
-    int result = server_new(&exporter->server, &exporter->loop, &limits, handler, context);
-    if (result < 0) return fail("cannot start the server", uv_strerror(result));
-    if (exporter->guard) guard_secure(exporter->guard, exporter->server);
-    server_observe(exporter->server, telemetry_observe_answer, &exporter->telemetry);
-    exporter->telemetry.server = exporter->server;
     buffer_init(&error, 16 * 1024);
-    result = listen_all(exporter->server, options, &error);
+    int result = serving_start(&exporter->serving, exporter->options, &error);
     if (result < 0) {
         print_failure(result, &error);
         code = result == UV_EINVAL ? EXIT_USAGE : EXIT_START;
@@ -342,25 +322,11 @@ static enum exit_code start_server(struct exporter *exporter)
     return code;
 }
 
-/* What it refuses is known at once, although nothing is served before there are targets. */
-static enum exit_code start_guard(struct exporter *exporter)
-{
-    const struct options *options = exporter->options;
-    struct buffer error;
-    if (!options->web_config_file[0] || !options->web || options->once) return EXIT_CLEAN;
-    buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = guard_new(&exporter->guard, &exporter->loop, options->web_config_file, handlers_handle,
-                           &exporter->handlers, &error);
-    if (result < 0) print_failure(result, &error);
-    buffer_deinit(&error);
-    return result < 0 ? EXIT_START : EXIT_CLEAN;
-}
-
 /* Starts to listen once the first target set exists. An earlier scrape would see an empty fleet. */
 static void serve(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
-    exporter->serving = true;
+    exporter->served = true;
     if (options->once || exporter->stopping) return;
     enum exit_code code = options->web ? start_server(exporter) : EXIT_CLEAN;
     if (code != EXIT_CLEAN) {
@@ -370,8 +336,7 @@ static void serve(struct exporter *exporter)
     }
     log_line(LOG_INFO, "starting " PROGRAM_NAME, LOG_FIELD("version", build_info.version),
              LOG_FIELD("revision", build_info.revision));
-    if (exporter->server) listen_log(exporter->server, exporter->guard);
-    guard_log(exporter->guard);
+    serving_log(&exporter->serving);
 }
 
 static struct target_set *current_target_set(void *context)
@@ -400,7 +365,9 @@ static enum exit_code start(struct exporter *exporter)
 {
     int result = signals_start(&exporter->signals, &exporter->loop, on_stop_asked, exporter);
     if (result < 0) return fail("cannot handle signals", uv_strerror(result));
-    enum exit_code code = start_guard(exporter);
+    exporter->handlers.telemetry =
+        &exporter->telemetry; /* the first target set starts the server, maybe at once */
+    enum exit_code code = prepare_serving(exporter);
     if (code == EXIT_CLEAN) code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_manager(exporter);
     exporter->handlers = (struct handlers){

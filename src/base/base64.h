@@ -7,7 +7,10 @@
 
 #include <stdbool.h>
 
-/* Appends the bytes. False if the text is not base64 with its padding; then some bytes may have been appended. */
+/*
+ * Appends the bytes. False if the text is not base64 with its padding; then some bytes may have been
+ * appended.
+ */
 bool base64_decode(struct slice text, struct buffer *out);
 
 #endif

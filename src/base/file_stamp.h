@@ -18,7 +18,10 @@ struct file_stamp file_stamp_take(const char *path);
 /* Whether the file is still the one of the stamp; false for one that was unsure. */
 bool file_stamp_holds(const struct file_stamp *stamp, const char *path);
 
-/* Whether the file was changed less than so long before now, by its own account. False for one that has no stamp. */
+/*
+ * Whether the file was changed less than so long before now, by its own account. False for one that has no
+ * stamp.
+ */
 bool file_stamp_is_younger(const struct file_stamp *stamp, unsigned ms);
 
 #endif

@@ -1,10 +1,12 @@
 /*
- * The web configuration file (--web.config.file) as Prometheus' exporters have it: TLS, headers, users, and how many
- * requests are taken. What it says, as far as the text alone can tell; certificates and keys are read by who uses
- * them. The schema is that of exporter-toolkit, docs/web-configuration.md. Pure but for web_config_load.
+ * The web configuration file (--web.config.file) as Prometheus' exporters have it: TLS, headers, users, and
+ * how many requests are taken. What it says, as far as the text alone can tell; certificates and keys are
+ * read by who uses them. The schema is that of exporter-toolkit, docs/web-configuration.md. Pure but for
+ * web_config_load.
  *
- * As there, a key that is unknown or given twice is an error, numbers and switches are taken as texts where a text
- * is wanted, only the first document of a file counts, and files are named relative to the file's own directory.
+ * As there, a key that is unknown or given twice is an error, numbers and switches are taken as texts where a
+ * text is wanted, only the first document of a file counts, and files are named relative to the file's own
+ * directory.
  */
 #ifndef CONFIG_WEB_CONFIG_H
 #define CONFIG_WEB_CONFIG_H
@@ -57,8 +59,8 @@ struct web_config {
 };
 
 /*
- * Reads a text. 0; UV_EINVAL with one line in `error`, without a line end: "web.yml: yaml: 3:7: ..." for what the
- * text itself says wrong; or UV_ENOMEM. web_config_deinit follows in any case.
+ * Reads a text. 0; UV_EINVAL with one line in `error`, without a line end: "web.yml: yaml: 3:7: ..." for what
+ * the text itself says wrong; or UV_ENOMEM. web_config_deinit follows in any case.
  */
 int web_config_read(struct web_config *config, const char *file, struct slice text, struct buffer *error);
 
@@ -66,8 +68,8 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
 int web_config_load(struct web_config *config, const char *file, struct buffer *error);
 
 /*
- * Reads a file that belongs to the web configuration, of at most 1 MiB, into `text`, which it initialises; the rest is
- * as with read_file, but that a missing file is "no such file or directory", as in Go.
+ * Reads a file that belongs to the web configuration, of at most 1 MiB, into `text`, which it initialises;
+ * the rest is as with read_file, but that a missing file is "no such file or directory", as in Go.
  */
 int web_config_read_file(const char *path, struct buffer *text, struct buffer *error);
 
@@ -80,8 +82,8 @@ bool web_config_client_auth(const struct web_config *config, enum tls_client_aut
                             struct buffer *error);
 
 /*
- * Whether every hash is one of bcrypt; if not, a line in `error`, without a line end. Apart from reading, since it
- * is asked at the start alone: a bad hash that comes later keeps out its user, and nobody else.
+ * Whether every hash is one of bcrypt; if not, a line in `error`, without a line end. Apart from reading,
+ * since it is asked at the start alone: a bad hash that comes later keeps out its user, and nobody else.
  */
 bool web_config_check_hashes(const struct web_config *config, struct buffer *error);
 

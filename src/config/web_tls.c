@@ -4,7 +4,10 @@
 
 #include <uv.h>
 
-/* Two files are replaced one after the other: for so long after the change what does not fit may be half of it. */
+/*
+ * Two files are replaced one after the other: for so long after the change what does not fit may be half of
+ * it.
+ */
 #define REPLACING_MS 1000
 
 /* What a context is made of; the key among it is wiped. */
@@ -65,7 +68,9 @@ static void write_client_rules(struct buffer *rules, const struct tls_server_set
     buffer_append_slice(rules, settings->client_ca);
 }
 
-/* The certificates come before the type of authentication. So a context without clients' rules judges them. */
+/*
+ * The certificates come before the type of authentication. So a context without clients' rules judges them.
+ */
 static int check_pair(const struct tls_server_settings *settings, struct buffer *error)
 {
     struct tls_server_settings pair = {

@@ -1,11 +1,12 @@
 /*
- * The happy path: connection_accept [-> on_secured] -> on_read* -> look_at_bytes -> the handler -> on_exchange_end ->
- * look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
+ * The happy path: connection_accept [-> on_secured] -> on_read* -> look_at_bytes -> the handler ->
+ * on_exchange_end -> look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
  *
- * What can go wrong: the TLS handshake fails (the client is told by an alert; then linger); the head is bad or late (refuse_request, then linger); the client ends or breaks between
- * two requests (close, nothing is owed); it breaks or stops reading while it is answered (the exchange says
- * so, or the sweep finds it); others need the place (see connection_pool.h); the server stops
- * (connection_finish, then connection_expire, then connection_close).
+ * What can go wrong: the TLS handshake fails (the client is told by an alert; then linger); the head is bad
+ * or late (refuse_request, then linger); the client ends or breaks between two requests (close, nothing is
+ * owed); it breaks or stops reading while it is answered (the exchange says so, or the sweep finds it);
+ * others need the place (see connection_pool.h); the server stops (connection_finish, then connection_expire,
+ * then connection_close).
  *
  * Lingering: closing a socket while bytes from the client are unread makes the kernel send a reset, and that
  * can overtake and destroy the answer (RFC 9112, 9.6). So we close our direction first and throw away what
@@ -280,7 +281,10 @@ static void respond_plainly(struct connection *connection)
     stream_write_now(&connection->stream, answer, sizeof(answer) - 1);
 }
 
-/* Load balancers that only look whether the port is open end before they say anything, and that is no failure. */
+/*
+ * Load balancers that only look whether the port is open end before they say anything, and that is no
+ * failure.
+ */
 static void log_insecure(struct connection *connection, int status, const char *why)
 {
     union endpoint endpoint;
@@ -387,8 +391,8 @@ static bool answer_is_late(struct connection *connection)
 }
 
 /*
- * How long no byte of a head may come. A client that has shaken hands has something to ask, and may have sent a part
- * of a record, which does not show as bytes.
+ * How long no byte of a head may come. A client that has shaken hands has something to ask, and may have sent
+ * a part of a record, which does not show as bytes.
  */
 static unsigned silence_ms(const struct connection *connection)
 {

@@ -43,8 +43,9 @@ struct connection {
 };
 
 /*
- * Accepts the connection that waits at the listener, whose number it keeps, secures it if the pool wants that, and makes room for it or tells it 503. UV_ENOMEM: it
- * still waits, and nothing has changed. Any other failure ends in on_gone.
+ * Accepts the connection that waits at the listener, whose number it keeps, secures it if the pool wants
+ * that, and makes room for it or tells it 503. UV_ENOMEM: it still waits, and nothing has changed. Any other
+ * failure ends in on_gone.
  */
 int connection_accept(struct connection_pool *pool, uv_stream_t *listener, unsigned number);
 

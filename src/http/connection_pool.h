@@ -9,8 +9,8 @@
  * one that has waited longest. A newcomer that finds no place is told 503.
  *
  * A few peers are trusted: those that were given a scrape lately. Strangers do not take their places, and
- * when all places are taken they may exceed the limit by a few. So nobody can lock out those whom the exporter
- * is there for.
+ * when all places are taken they may exceed the limit by a few. So nobody can lock out those whom the
+ * exporter is there for.
  *
  * Answers whose clients do not read are limited too: they hold memory and places of --web.max-requests. When
  * there are too many, or a scrape finds no place, the one that has waited longest is closed.

@@ -39,8 +39,8 @@ struct exchange_shared {
     unsigned max_waiting; /* one more, and `shed` is called */
 
     /*
-     * Closes the connection of the first one that has waited long enough to lose its place to `asker` (NULL: to
-     * anybody). False when there is none.
+     * Closes the connection of the first one that has waited long enough to lose its place to `asker` (NULL:
+     * to anybody). False when there is none.
      */
     bool (*shed)(struct exchange_shared *shared, const struct exchange *asker);
 };

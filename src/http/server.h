@@ -40,8 +40,8 @@ struct exchange;
 typedef void (*server_handler_fn)(void *context, struct exchange *exchange, const struct request *request);
 
 /*
- * Says under which context the handshake of a new connection begins, which the connection then holds for itself. NULL:
- * the connection is closed.
+ * Says under which context the handshake of a new connection begins, which the connection then holds for
+ * itself. NULL: the connection is closed.
  */
 typedef struct tls_context *(*server_secure_fn)(void *context);
 
@@ -84,8 +84,8 @@ int server_new(struct server **server, uv_loop_t *loop, const struct server_limi
                server_handler_fn handler, void *context);
 
 /*
- * Every connection begins with a TLS handshake from now on. A client that speaks HTTP without it is told so, in plain
- * HTTP. Both are borrowed for the life of the server.
+ * Every connection begins with a TLS handshake from now on. A client that speaks HTTP without it is told so,
+ * in plain HTTP. Both are borrowed for the life of the server.
  */
 void server_secure(struct server *server, server_secure_fn secure, void *context);
 
@@ -143,8 +143,8 @@ bool exchange_displace_stalled(struct exchange *exchange);
 /*
  * Sets what is called when the exchange ends before it is answered: the server was told to stop, its grace is
  * over, and the server tells the client 503. The handler must then drop its work and never answer. It is not
- * called any more after exchange_respond or exchange_stream; NULL takes it back. A handler that answers later and has set no
- * callback must answer even then, though nobody hears it: the server's close waits for that.
+ * called any more after exchange_respond or exchange_stream; NULL takes it back. A handler that answers later
+ * and has set no callback must answer even then, though nobody hears it: the server's close waits for that.
  */
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
 

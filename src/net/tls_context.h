@@ -61,9 +61,9 @@ struct ssl_ctx_st; /* OpenSSL's own */
 struct x509_st;
 
 /*
- * One reference. 0; UV_EINVAL with a line in `error`, without a line end, that says which of the parts is no good
- * ("the certificate: no PEM block that begins with CERTIFICATE"); UV_EAGAIN, with a line too, if the key does not
- * belong to the certificate, maybe since only one of their files has been replaced yet; UV_ENOMEM.
+ * One reference. 0; UV_EINVAL with a line in `error`, without a line end, that says which of the parts is no
+ * good ("the certificate: no PEM block that begins with CERTIFICATE"); UV_EAGAIN, with a line too, if the key
+ * does not belong to the certificate, maybe since only one of their files has been replaced yet; UV_ENOMEM.
  */
 int tls_context_new_client(struct tls_context **context, const struct tls_client_settings *settings,
                            struct buffer *error);

@@ -2,8 +2,8 @@
  * The happy path: guard_handle -> check_login -> the handler; or, for a password that has not come lately,
  * guard_handle -> check_login -> [password.c] -> on_password -> the handler.
  *
- * What can go wrong: the connection is closed while the password is hashed (on_abort: nobody is answered); no memory
- * (401, as for a wrong password).
+ * What can go wrong: the connection is closed while the password is hashed (on_abort: nobody is answered); no
+ * memory (401, as for a wrong password).
  */
 #include "web/guard.h"
 

@@ -1,6 +1,6 @@
 /*
- * Two lists between loop and thread, under one lock: what is to be hashed, and what has been. The thread sleeps
- * until there is something in the first, and wakes the loop when there is something in the second.
+ * Two lists between loop and thread, under one lock: what is to be hashed, and what has been. The thread
+ * sleeps until there is something in the first, and wakes the loop when there is something in the second.
  */
 #include "web/password.h"
 
@@ -63,7 +63,10 @@ static void free_job(struct password_job *job)
     free(job);
 }
 
-/* The last of loop and thread frees it: a hash under way may take longer than anybody wants to wait for the end. */
+/*
+ * The last of loop and thread frees it: a hash under way may take longer than anybody wants to wait for the
+ * end.
+ */
 static void leave(struct password_checker *checker)
 {
     uv_mutex_lock(&checker->lock);

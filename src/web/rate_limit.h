@@ -1,6 +1,6 @@
 /*
- * How often something may happen: a bucket of `burst` tokens, full at first, that gets one back each interval. Pure;
- * the caller has the clock.
+ * How often something may happen: a bucket of `burst` tokens, full at first, that gets one back each
+ * interval. Pure; the caller has the clock.
  */
 #ifndef WEB_RATE_LIMIT_H
 #define WEB_RATE_LIMIT_H

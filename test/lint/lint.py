@@ -72,6 +72,7 @@ UNTESTED = {
     "src/net/libcurl.c": "outputs/test_push_config.c and discovery/test_discovery_config.c",
     "src/outputs/gateway.c": "outputs/test_push.c",
     "src/web/answer.c": "web/test_handlers.c",
+    "src/web/serving.c": "it puts the parts together; integration/test_web_config.py",
 }
 # Headers and structs whose name is there twice, each with the reason. The list only gets shorter.
 SAME_NAME = {

@@ -1,6 +1,6 @@
 /*
- * Files by the table of exporter-toolkit's own: what starts, what does not, and by which words. What clients then see
- * is in integration/test_web_config.py.
+ * Files by the table of exporter-toolkit's own: what starts, what does not, and by which words. What clients
+ * then see is in integration/test_web_config.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -217,7 +217,10 @@ static void test_no_context(void **state)
     stop();
 }
 
-/* Stalls after so many bytes of what it should send until the handshake is over, and in the first request after it. */
+/*
+ * Stalls after so many bytes of what it should send until the handshake is over, and in the first request
+ * after it.
+ */
 static void stall_after(size_t bytes, bool in_request)
 {
     struct server_limits hasty = lenient_limits;

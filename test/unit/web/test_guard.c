@@ -1,4 +1,7 @@
-/* The order in which a request is judged, with one server and plain clients. TLS is in integration/test_web_config.py. */
+/*
+ * The order in which a request is judged, with one server and plain clients. TLS is in
+ * integration/test_web_config.py.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -114,7 +114,9 @@ static void test_unknown_users_are_refused(void **state)
     assert_false(ask(world, "nobody", NULL, SLICE(""), &known));
 }
 
-/* Each hash takes some tenths of a second here: a hundred of them would take longer than the loop is given. */
+/*
+ * Each hash takes some tenths of a second here: a hundred of them would take longer than the loop is given.
+ */
 static void test_those_who_ask_the_same_wait_for_one_hash(void **state)
 {
     static struct waiter waiters[100];
