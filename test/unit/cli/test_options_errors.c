@@ -153,8 +153,6 @@ static const struct {
     {REFUSED("--memcached.tls.ca-file: " NOT_SUPPORTED, "--memcached.tls.ca-file=c")},
     {REFUSED("--memcached.tls.insecure-skip-verify: " NOT_SUPPORTED, "--memcached.tls.insecure-skip-verify")},
     {REFUSED("--memcached.tls.server-name: " NOT_SUPPORTED, "--memcached.tls.server-name=s")},
-    {REFUSED("--web.config.file: TLS and authentication for the web endpoints are not supported yet\n",
-             "--web.config.file=w")},
     {REFUSED_VARIABLE(PREFIX "MEMCACHED_TLS_ENABLE: " NOT_SUPPORTED, PREFIX "MEMCACHED_TLS_ENABLE=true")},
     {BAD("--memcached.timeout: \"x\": " DURATION, "--memcached.tls.enable", "--memcached.timeout=x")},
 };
