@@ -43,6 +43,10 @@ class Prometheus:
         found = self._api("query_exemplars", query=expression, start=now - 60, end=now + 1)
         return [(row["seriesLabels"], exemplar) for row in found for exemplar in row["exemplars"]]
 
+    def metadata(self):
+        """{family: [{type, help, unit}]}."""
+        return self._api("metadata")
+
     def targets(self):
         return self._api("targets")["activeTargets"]
 

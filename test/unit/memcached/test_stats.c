@@ -419,10 +419,10 @@ static uint16_t number_of(enum command command, const char *key)
 static void test_preferred(void **state)
 {
     (void) state;
-    uint16_t limit = number_of(COMMAND_SETTINGS, "maxconns");
+    uint16_t limit = number_of(COMMAND_STATS, "max_connections");
     uint16_t memory = number_of(COMMAND_ITEMS, "items:1:mem_requested");
     unsigned doubles = 0;
-    assert_int_equal(stats_preferred(limit), number_of(COMMAND_STATS, "max_connections"));
+    assert_int_equal(stats_preferred(limit), number_of(COMMAND_SETTINGS, "maxconns"));
     assert_int_equal(stats_preferred(memory), number_of(COMMAND_SLABS, "1:mem_requested"));
     for (unsigned n = 0; n < stats_count(); n++) doubles += stats_preferred(n) != STAT_UNMAPPED;
     assert_int_equal(doubles, 2);
