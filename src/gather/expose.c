@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 struct exposure {
-    struct source source;
+    struct producer producer;
     struct gather *gather;          /* held */
     struct scrape_request *request; /* held */
     struct exposition exposition;
@@ -88,9 +88,9 @@ int expose_check(struct buffer *error)
 
 /* --- The exposition --- */
 
-static bool exposure_fill(struct source *source, struct buffer *out, size_t want)
+static bool exposure_fill(struct producer *producer, struct buffer *out, size_t want)
 {
-    struct exposure *exposure = container_of(source, struct exposure, source);
+    struct exposure *exposure = container_of(producer, struct exposure, producer);
     return exposition_fill(&exposure->exposition, out, want);
 }
 
@@ -103,20 +103,21 @@ static void exposure_free(struct exposure *exposure)
     free(exposure);
 }
 
-static void exposure_release(struct source *source)
+static void exposure_release(struct producer *producer)
 {
-    struct exposure *exposure = container_of(source, struct exposure, source);
+    struct exposure *exposure = container_of(producer, struct exposure, producer);
     gather_fn on_end = exposure->on_end;
     void *context = exposure->context;
     exposure_free(exposure);
     if (on_end) on_end(context);
 }
 
-struct source *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end, void *context)
+struct producer *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end,
+                        void *context)
 {
     struct exposure *exposure = calloc(1, sizeof(*exposure));
     if (!exposure) return NULL;
-    exposure->source = (struct source){.fill = exposure_fill, .release = exposure_release};
+    exposure->producer = (struct producer){.fill = exposure_fill, .release = exposure_release};
     exposure->gather = gather_hold(gather);
     exposure->request = scrape_request_hold(request);
     exposure->on_end = on_end;
@@ -133,5 +134,5 @@ struct source *expose(struct gather *gather, struct scrape_request *request, gat
         struct walk *walk = request->own_collectors & OWN_BIT(own) ? start_own_walk(exposure, own) : NULL;
         if (walk) exposition_add(&exposure->exposition, walk);
     }
-    return &exposure->source;
+    return &exposure->producer;
 }

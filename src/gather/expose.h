@@ -8,7 +8,7 @@
 #ifndef GATHER_EXPOSE_H
 #define GATHER_EXPOSE_H
 
-#include "base/source.h"
+#include "base/producer.h"
 #include "cli/options.h"
 #include "gather/gather.h"
 #include "metrics/collector.h"
@@ -38,9 +38,10 @@ int expose_check(struct buffer *error);
 
 /*
  * Makes the exposition of a gather that is done, in the form that the request wants, which may be another one
- * than that of the gather. Holds both until the source is released; then on_end runs, inside that call. NULL
- * when out of memory: then on_end never runs.
+ * than that of the gather. Holds both until the producer is released; then on_end runs, inside that call.
+ * NULL when out of memory: then on_end never runs.
  */
-struct source *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end, void *context);
+struct producer *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end,
+                        void *context);
 
 #endif

@@ -51,12 +51,12 @@ static int collect(struct publisher *publisher, struct gather **gather, unsigned
 }
 
 /* The exposition of a gather that is done, which is let go of. NULL when out of memory. */
-static struct source *expose_collected(struct gather **gather)
+static struct producer *expose_collected(struct gather **gather)
 {
-    struct source *source = expose(*gather, (*gather)->request, NULL, NULL);
+    struct producer *producer = expose(*gather, (*gather)->request, NULL, NULL);
     gather_release(*gather);
     *gather = NULL;
-    return source;
+    return producer;
 }
 
 /* --- Once --- */
@@ -87,7 +87,7 @@ static int write_all(struct slice bytes)
     return 0;
 }
 
-static int print(struct source *source)
+static int print(struct producer *producer)
 {
     /* A reader who stalls blocks the loop, and with it our own handling of signals; nothing would have to be
      * tidied up. */
@@ -99,11 +99,11 @@ static int print(struct source *source)
     buffer_init(&piece, 16 * PIECE);
     while (more && result == 0) {
         buffer_clear(&piece);
-        more = source->fill(source, &piece, PIECE);
+        more = producer->fill(producer, &piece, PIECE);
         result = piece.failed ? UV_ENOMEM : write_all(buffer_slice(&piece));
     }
     buffer_deinit(&piece);
-    source->release(source);
+    producer->release(producer);
     return result;
 }
 
@@ -135,20 +135,20 @@ static void on_file_ready(void *context)
 {
     struct publisher *publisher = context;
     publisher->once_code = code_of(publisher);
-    struct source *source = expose_collected(&publisher->file_gather);
-    if (!source) {
+    struct producer *producer = expose_collected(&publisher->file_gather);
+    if (!producer) {
         report_file(publisher, UV_ENOMEM, "collect");
         return;
     }
     if (!options_of(publisher)->textfile[0]) {
-        int result = print(source);
+        int result = print(producer);
         if (result < 0)
             log_line(LOG_ERROR, "standard output cannot be written", LOG_FIELD("err", uv_strerror(result)));
         finish_once(publisher, result < 0 ? EXIT_FAILURE : publisher->once_code);
         return;
     }
     publisher->writing = true;
-    int result = textfile_write(&publisher->textfile, source, on_file_done);
+    int result = textfile_write(&publisher->textfile, producer, on_file_done);
     if (result == 0) return;
     publisher->writing = false;
     report_file(publisher, result, "start");

@@ -38,7 +38,7 @@ struct publisher {
     struct publisher_config config;
     struct gather *file_gather, *push_gather; /* that are not ready yet */
     struct textfile textfile;
-    bool writing;      /* the textfile has a source */
+    bool writing;      /* the textfile has a producer */
     bool file_failing; /* what the log said last */
     uv_timer_t timer;
     struct push push;
@@ -50,8 +50,8 @@ struct publisher {
 };
 
 /*
- * Starts what the options of the generation ask for; nothing, if that is nothing. Cannot fail: an output that does not work is
- * logged, counted and tried again at its next interval.
+ * Starts what the options of the generation ask for; nothing, if that is nothing. Cannot fail: an output that
+ * does not work is logged, counted and tried again at its next interval.
  */
 void publisher_start(struct publisher *publisher, const struct publisher_config *config);
 

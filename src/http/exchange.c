@@ -126,7 +126,7 @@ bool exchange_displace_stalled(struct exchange *exchange)
 
 static void release_body(struct exchange *exchange)
 {
-    struct source *body = exchange->body;
+    struct producer *body = exchange->body;
     exchange->body = NULL;
     if (body) body->release(body);
 }
@@ -329,7 +329,7 @@ static void send_first(struct exchange *exchange, const struct response *respons
     write_piece(exchange);
 }
 
-void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body)
+void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body)
 {
     bool alive = begin_answer(exchange, HEAD_CAP), head = exchange->request.method == METHOD_HEAD;
     struct slice accepted = exchange->request.headers[HEADER_ACCEPT_ENCODING];

@@ -67,8 +67,8 @@ struct exchange {
     uint64_t sending_ms;  /* loop time; the answer's first write */
 
     /* The answer; nothing of it is there between two. */
-    struct source *body; /* taken over; NULL once it is released */
-    bool last;           /* no piece follows the one at hand */
+    struct producer *body; /* taken over; NULL once it is released */
+    bool last;             /* no piece follows the one at hand */
     bool chunked;
     bool streamed;        /* it is a body that exchange_stream has sent, not a line */
     struct buffer head;   /* goes before the piece: the answer's head, the chunk's size */

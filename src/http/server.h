@@ -18,8 +18,8 @@
 #define HTTP_SERVER_H
 
 #include "base/buffer.h"
+#include "base/producer.h"
 #include "base/slice.h"
-#include "base/source.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "net/address.h"
@@ -128,7 +128,7 @@ void exchange_respond(struct exchange *exchange, const struct response *response
  * that. The body is taken over, also when the client is gone. An answer that fits into one piece gets a
  * Content-Length. For HEAD nothing is asked for, and the body is released at once.
  */
-void exchange_stream(struct exchange *exchange, const struct response *response, struct source *body);
+void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body);
 
 /* Whether the client comes from one of the few addresses that were given a whole body lately. */
 bool exchange_is_trusted(const struct exchange *exchange);

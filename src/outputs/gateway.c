@@ -2,7 +2,7 @@
  * The happy path: gateway_push -> libcurl connects -> on_body, for each piece that the socket has room for ->
  * on_answer -> on_transfer -> on_done.
  *
- * What can go wrong: the password cannot be read (nothing starts); the source breaks (on_body aborts); the
+ * What can go wrong: the password cannot be read (nothing starts); the producer breaks (on_body aborts); the
  * name, the connection, TLS or the time-out fail (libcurl says which); the gateway refuses (its status, and
  * its answer, where Pushgateway explains a 400, or where it redirects to). Each ends in on_transfer.
  */
@@ -22,11 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the source is asked for at once, and the most that it may give. */
+/* What the producer is asked for at once, and the most that it may give. */
 #define PIECE     (64 * 1024)
 #define PIECE_CAP (16 * PIECE)
 
-/* A source makes this format alone. */
+/* A producer makes this format alone. */
 #define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
 
 /* A gateway explains itself in some lines; the log takes little more as one value. */
@@ -45,9 +45,9 @@ struct gateway {
     void *close_context;
 
     /* The body; nothing of it is there between two requests. */
-    struct source *source;
-    bool more;           /* the source has not ended */
-    struct buffer piece; /* as the source gave it */
+    struct producer *producer;
+    bool more;           /* the producer has not ended */
+    struct buffer piece; /* as the producer gave it */
     size_t taken;        /* bytes of it that libcurl has */
 
     char answer[ANSWER_MAX]; /* as one line, cut */
@@ -56,12 +56,12 @@ struct gateway {
     char error[CURL_ERROR_SIZE + ANSWER_MAX];
 };
 
-static void release_source(struct gateway *gateway)
+static void release_producer(struct gateway *gateway)
 {
-    struct source *source = gateway->source;
-    gateway->source = NULL;
+    struct producer *producer = gateway->producer;
+    gateway->producer = NULL;
     buffer_deinit(&gateway->piece);
-    if (source) source->release(source);
+    if (producer) producer->release(producer);
 }
 
 /* --- A request's callbacks --- */
@@ -75,7 +75,7 @@ static void refill(struct gateway *gateway)
     buffer_clear(piece);
     gateway->taken = 0;
     if (holds) buffer_append_char(piece, held);
-    gateway->more = gateway->source->fill(gateway->source, piece, PIECE);
+    gateway->more = gateway->producer->fill(gateway->producer, piece, PIECE);
 }
 
 /*
@@ -139,7 +139,7 @@ static void on_transfer(void *context, CURL *easy, CURLcode result)
     (void) easy;
     const char *error = judge(gateway, result);
     gateway->busy = false;
-    release_source(gateway);
+    release_producer(gateway);
     gateway->on_done(gateway->context, error);
 }
 
@@ -197,17 +197,17 @@ static const char *start(struct gateway *gateway, bool upload, const char *metho
     return NULL;
 }
 
-const char *gateway_push(struct gateway *gateway, struct source *source)
+const char *gateway_push(struct gateway *gateway, struct producer *producer)
 {
     assert(!gateway->busy);
-    gateway->source = source;
+    gateway->producer = producer;
     gateway->more = true;
     gateway->taken = 0;
     buffer_init(&gateway->piece, PIECE_CAP);
     const struct push_config *config = gateway->config;
     const char *error =
         start(gateway, true, config->post ? "POST" : "PUT", duration_to_ms(config->timeout_ns));
-    if (error) release_source(gateway);
+    if (error) release_producer(gateway);
     return error;
 }
 
@@ -309,7 +309,7 @@ void gateway_cancel(struct gateway *gateway)
     if (!gateway->busy) return;
     gateway->busy = false;
     curl_loop_remove(gateway->curl, gateway->easy);
-    release_source(gateway);
+    release_producer(gateway);
 }
 
 static void on_curl_closed(void *context)

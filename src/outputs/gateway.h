@@ -2,11 +2,11 @@
  * One group of metrics in one Pushgateway: a push or a delete of it, one request at a time, over a connection
  * that is kept. No schedule, no log, no counts: that is push.h.
  *
- * A body is streamed as the source makes it, in chunks (RFC 9112, section 7.1; Go's HTTP server, and so
+ * A body is streamed as the producer makes it, in chunks (RFC 9112, section 7.1; Go's HTTP server, and so
  * Pushgateway, takes them), so that the exposition of a large fleet is never in memory as a whole. If the
- * source breaks in the middle, or the time is over, the body breaks off within a line, and Pushgateway stores
- * nothing of it. The price is that a request cannot be repeated unseen when a kept connection turns out to be
- * dead.
+ * producer breaks in the middle, or the time is over, the body breaks off within a line, and Pushgateway
+ * stores nothing of it. The price is that a request cannot be repeated unseen when a kept connection turns
+ * out to be dead.
  *
  * Only http and https, HTTP/1.1, no redirects, certificates are always verified. The environment's
  * HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured (net/proxy.h).
@@ -14,7 +14,7 @@
 #ifndef OUTPUTS_GATEWAY_H
 #define OUTPUTS_GATEWAY_H
 
-#include "base/source.h"
+#include "base/producer.h"
 #include "outputs/push_config.h"
 
 #include <uv.h>
@@ -33,13 +33,13 @@ int gateway_new(struct gateway **gateway, uv_loop_t *loop, const struct push_con
 
 /*
  * Starts a request; none may be under way. NULL: on_done runs once, from the loop, unless it is cancelled. An
- * error for people, good until the next call: never. The source is taken over in either case, and released
+ * error for people, good until the next call: never. The producer is taken over in either case, and released
  * before on_done.
  */
-const char *gateway_push(struct gateway *gateway, struct source *source);
+const char *gateway_push(struct gateway *gateway, struct producer *producer);
 const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms);
 
-/* Ends what is under way, if anything; on_done will not run. Not from within the source. */
+/* Ends what is under way, if anything; on_done will not run. Not from within the producer. */
 void gateway_cancel(struct gateway *gateway);
 
 /* Cancels, and frees it; on_close runs once, from the loop. */

@@ -99,7 +99,8 @@ static uint64_t longest_retry_ms(uint64_t interval_ms)
     return longest_ms > interval_ms ? longest_ms : interval_ms;
 }
 
-/* The next tick: on the grid of the interval, past those that the last push has covered, or after a back-off.
+/*
+ * The next tick: on the grid of the interval, past those that the last push has covered, or after a back-off.
  */
 static void schedule(struct push *push)
 {
@@ -157,16 +158,16 @@ static void on_done(void *context, const char *error)
         record(push, error);
 }
 
-void push_deliver(struct push *push, struct source *source)
+void push_deliver(struct push *push, struct producer *producer)
 {
     assert(push->phase == PUSH_COLLECTING);
     if (push->closing) {
-        if (source) source->release(source);
+        if (producer) producer->release(producer);
         push->phase = PUSH_WAITING;
         leave(push);
         return;
     }
-    const char *error = source ? gateway_push(push->gateway, source) : "nothing could be collected";
+    const char *error = producer ? gateway_push(push->gateway, producer) : "nothing could be collected";
     if (error) {
         record(push, error);
         return;

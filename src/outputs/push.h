@@ -3,8 +3,8 @@
  *
  * A push asks its owner to collect, at every tick of its interval, and streams what it is handed. At most one
  * push is under way; ticks that fall into it are skipped. After a failure the next one waits longer and
- * longer (up to ten intervals or five minutes). The log hears when pushes begin to fail and when they work again, and of the failures
- * in between only at level debug.
+ * longer (up to ten intervals or five minutes). The log hears when pushes begin to fail and when they work
+ * again, and of the failures in between only at level debug.
  *
  * Uses only base/, libuv and net/'s way to libcurl, which must have been built with its threaded resolver or
  * c-ares. SIGPIPE must be ignored.
@@ -12,7 +12,7 @@
 #ifndef OUTPUTS_PUSH_H
 #define OUTPUTS_PUSH_H
 
-#include "base/source.h"
+#include "base/producer.h"
 #include "outputs/push_config.h"
 
 #include <stdbool.h>
@@ -60,24 +60,24 @@ struct push {
 };
 
 /*
- * The first tick comes at the loop's next turn. Cannot fail: a push that cannot be set up is a failed push, and
- * is tried again. The config has been checked and is borrowed until on_close.
+ * The first tick comes at the loop's next turn. Cannot fail: a push that cannot be set up is a failed push,
+ * and is tried again. The config has been checked and is borrowed until on_close.
  */
 void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config,
                 push_collect_fn collect);
 
 /*
- * The exposition that was asked for, or NULL if there is none, which is a failed push. The source is taken
+ * The exposition that was asked for, or NULL if there is none, which is a failed push. The producer is taken
  * over and released once: when it is sent, has failed or is not wanted any more. It may not call back into
  * the push while it fills.
  */
-void push_deliver(struct push *push, struct source *source);
+void push_deliver(struct push *push, struct producer *producer);
 
 /*
- * Ends it; on_close runs once, from the loop. It collects no more, but an exposition that is still due is waited
- * for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever been sent,
- * it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE, which then
- * gets as long.
+ * Ends it; on_close runs once, from the loop. It collects no more, but an exposition that is still due is
+ * waited for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever
+ * been sent, it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE,
+ * which then gets as long.
  */
 void push_close(struct push *push, push_close_fn on_close);
 

@@ -5,8 +5,8 @@
  *     -> ... -> on_mode_set -> on_file_synced -> on_file_closed -> on_renamed -> on_folder_synced -> clean_up
  *     -> finish
  *
- * What can go wrong: any step fails, the source's piece failed, or the owner closes. Each of them ends in
- * give_up: nothing further is asked of the source, and clean_up closes and removes what there is, one thing
+ * What can go wrong: any step fails, the producer's piece failed, or the owner closes. Each of them ends in
+ * give_up: nothing further is asked of the producer, and clean_up closes and removes what there is, one thing
  * at a time, before the owner hears of it. The step that is on the thread pool is not cancelled but waited
  * for: one that runs cannot be stopped, and one that waits for a thread will not wait long.
  *
@@ -24,7 +24,7 @@
 /* Large enough that the way to the thread pool does not matter, small enough to be made in one turn. */
 #define PIECE (64 * 1024)
 
-/* A source may overshoot a piece by what it cannot divide. */
+/* A producer may overshoot a piece by what it cannot divide. */
 #define PIECE_CAP (16 * PIECE)
 
 /* What the temporary file's name keeps of the target's, so that it is a valid name (255 bytes) too. */
@@ -52,11 +52,11 @@ static struct textfile *textfile_of(uv_fs_t *request)
     return container_of(request, struct textfile, request);
 }
 
-static void release_source(struct textfile *textfile)
+static void release_producer(struct textfile *textfile)
 {
-    struct source *source = textfile->source;
-    textfile->source = NULL;
-    if (source) source->release(source);
+    struct producer *producer = textfile->producer;
+    textfile->producer = NULL;
+    if (producer) producer->release(producer);
 }
 
 /* --- The end --- */
@@ -102,7 +102,7 @@ static void on_cleaned(uv_fs_t *request)
 static void give_up(struct textfile *textfile, int status)
 {
     textfile->status = status;
-    release_source(textfile);
+    release_producer(textfile);
     clean_up(textfile);
 }
 
@@ -150,10 +150,10 @@ static int open_folder(struct textfile *textfile)
                       on_folder_opened);
 }
 
-int textfile_write(struct textfile *textfile, struct source *source, textfile_fn on_done)
+int textfile_write(struct textfile *textfile, struct producer *producer, textfile_fn on_done)
 {
     assert(!textfile->busy && !textfile->closing);
-    textfile->source = source;
+    textfile->producer = producer;
     textfile->on_done = on_done;
     textfile->status = 0;
     textfile->last = false;
@@ -162,7 +162,7 @@ int textfile_write(struct textfile *textfile, struct source *source, textfile_fn
     int result = name_temporary(textfile);
     if (result == 0) result = open_folder(textfile);
     if (result < 0) {
-        release_source(textfile);
+        release_producer(textfile);
         return result;
     }
     buffer_init(&textfile->piece, PIECE_CAP);
@@ -206,12 +206,12 @@ static void on_file_opened(uv_fs_t *request)
 /* The next piece; an empty one only when nothing was left. */
 static void fetch(struct textfile *textfile)
 {
-    struct source *source = textfile->source;
+    struct producer *producer = textfile->producer;
     textfile->written = 0;
     buffer_clear(&textfile->piece);
-    textfile->last = !source->fill(source, &textfile->piece, PIECE);
+    textfile->last = !producer->fill(producer, &textfile->piece, PIECE);
     assert(textfile->last || textfile->piece.len || textfile->piece.failed);
-    if (textfile->last) release_source(textfile);
+    if (textfile->last) release_producer(textfile);
 }
 
 /*
@@ -296,7 +296,7 @@ void textfile_close(struct textfile *textfile, textfile_close_fn on_close)
     if (textfile->closing) return;
     textfile->closing = true;
     textfile->on_close = on_close;
-    release_source(textfile);
+    release_producer(textfile);
     if (textfile->busy) return; /* the step at work comes back and finds the flag */
     uv_idle_init(textfile->loop, &textfile->farewell);
     uv_close((uv_handle_t *) &textfile->farewell, on_farewell);

@@ -13,7 +13,7 @@
 #define OUTPUTS_TEXTFILE_H
 
 #include "base/buffer.h"
-#include "base/source.h"
+#include "base/producer.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -34,11 +34,11 @@ typedef void (*textfile_close_fn)(struct textfile *textfile);
 
 struct textfile {
     uv_loop_t *loop;
-    const char *path;      /* borrowed */
-    struct source *source; /* owned; NULL once it is released */
-    struct buffer piece;   /* what is being written */
-    size_t written;        /* so much of the piece */
-    bool last;             /* no other piece follows */
+    const char *path;          /* borrowed */
+    struct producer *producer; /* owned; NULL once it is released */
+    struct buffer piece;       /* what is being written */
+    size_t written;            /* so much of the piece */
+    bool last;                 /* no other piece follows */
     char temporary[PATH_MAX];
     bool temporary_exists;
     uv_file folder, file; /* -1: not open */
@@ -59,16 +59,16 @@ struct textfile {
 void textfile_init(struct textfile *textfile, uv_loop_t *loop, const char *path);
 
 /*
- * Writes what the source gives. The source is taken over, and released exactly once whatever comes of it; its
- * functions run on the loop and must not close this textfile. At most one write at a time (asserted). 0:
+ * Writes what the producer gives. The producer is taken over, and released exactly once whatever comes of it;
+ * its functions run on the loop and must not close this textfile. At most one write at a time (asserted). 0:
  * on_done runs exactly once, from the loop, never inside this call, unless the textfile is closed before;
- * then never. A negative libuv code (the path is too long, no memory): never, and the source is released.
+ * then never. A negative libuv code (the path is too long, no memory): never, and the producer is released.
  */
-int textfile_write(struct textfile *textfile, struct source *source, textfile_fn on_done);
+int textfile_write(struct textfile *textfile, struct producer *producer, textfile_fn on_done);
 
 /*
  * Gives up what is under way, removes its temporary file, and then calls on_close once, from the loop, never
- * inside this call. The source is released at once. Closing twice is harmless: the first call's callback
+ * inside this call. The producer is released at once. Closing twice is harmless: the first call's callback
  * counts.
  */
 void textfile_close(struct textfile *textfile, textfile_close_fn on_close);

@@ -83,9 +83,9 @@ static void stream_targets(struct handlers *handlers, struct exchange *exchange,
         .target_label = options_of(handlers)->target_label,
         .with_modules = manager_generation(handlers->manager)->config->file,
     };
-    struct source *source = sd_source(&request);
-    if (source)
-        exchange_stream(exchange, &head, source);
+    struct producer *producer = sd_producer(&request);
+    if (producer)
+        exchange_stream(exchange, &head, producer);
     else
         answer_line(exchange, 503, "out of memory");
 }

@@ -58,7 +58,7 @@ static void answer_exposition(struct scrape *scrape)
         answer_forbidden(scrape, only->error);
         return;
     }
-    struct source *body = expose(scrape->gather, request, on_sent, scrape);
+    struct producer *body = expose(scrape->gather, request, on_sent, scrape);
     if (body) {
         /*
          * A short answer is made and the scrape freed inside the call, which names the content type after
@@ -83,20 +83,20 @@ static void on_gathered(void *context)
 }
 
 /* For HEAD: the head of a scrape's answer without the scrape. */
-static bool fill_nothing(struct source *body, struct buffer *out, size_t want)
+static bool fill_nothing(struct producer *body, struct buffer *out, size_t want)
 {
     (void) body, (void) out, (void) want;
     return false;
 }
 
-static void release_nothing(struct source *body)
+static void release_nothing(struct producer *body)
 {
     (void) body;
 }
 
 static void answer_head(struct exchange *exchange, const struct scrape_request *request)
 {
-    static struct source nothing = {fill_nothing, release_nothing};
+    static struct producer nothing = {fill_nothing, release_nothing};
     struct response head = {.status = 200, .content_type = request->content_type, .varies = true};
     exchange_stream(exchange, &head, &nothing);
 }

@@ -11,7 +11,7 @@
 #define LABELS_MAX (256 * 1024)
 
 struct sd {
-    struct source source;
+    struct producer producer;
     struct target_set *target_set; /* held */
     bool all;                      /* of all groups */
     unsigned group;                /* or of this one */
@@ -122,9 +122,9 @@ static void append_target(struct sd *sd, const struct target *target, struct buf
     append_string(out, slice_of(target->name));
 }
 
-static bool fill(struct source *source, struct buffer *out, size_t want)
+static bool fill(struct producer *producer, struct buffer *out, size_t want)
 {
-    struct sd *sd = container_of(source, struct sd, source);
+    struct sd *sd = container_of(producer, struct sd, producer);
     const struct target_list *targets = &sd->target_set->targets;
     if (sd->next == 0) buffer_append_char(out, '[');
     size_t start = out->len;
@@ -138,26 +138,26 @@ static bool fill(struct source *source, struct buffer *out, size_t want)
 
 /* --- Life --- */
 
-static void release(struct source *source)
+static void release(struct producer *producer)
 {
-    struct sd *sd = container_of(source, struct sd, source);
+    struct sd *sd = container_of(producer, struct sd, producer);
     target_set_release(sd->target_set);
     buffer_deinit(&sd->target_label);
     free(sd);
 }
 
-struct source *sd_source(const struct sd_request *request)
+struct producer *sd_producer(const struct sd_request *request)
 {
     struct sd *sd = calloc(1, sizeof(*sd));
     if (!sd) return NULL;
-    sd->source = (struct source){.fill = fill, .release = release};
+    sd->producer = (struct producer){.fill = fill, .release = release};
     sd->target_set = target_set_hold(request->target_set);
     sd->with_modules = request->with_modules;
     sd->all = !request->group.data;
     if (!sd->all && !find_group(sd->target_set, request->group, &sd->group)) sd->group = UINT_MAX;
     buffer_init(&sd->target_label, LABELS_MAX);
     buffer_append_string(&sd->target_label, request->target_label);
-    if (!sd->target_label.failed) return &sd->source;
-    release(&sd->source);
+    if (!sd->target_label.failed) return &sd->producer;
+    release(&sd->producer);
     return NULL;
 }

@@ -12,8 +12,8 @@
 #ifndef WEB_SD_H
 #define WEB_SD_H
 
+#include "base/producer.h"
 #include "base/slice.h"
-#include "base/source.h"
 #include "targets/target_set.h"
 
 #include <stdbool.h>
@@ -29,6 +29,6 @@ struct sd_request {
 bool sd_has_group(const struct target_set *target_set, struct slice name);
 
 /* Holds the target_set until it is released. NULL when out of memory. */
-struct source *sd_source(const struct sd_request *request);
+struct producer *sd_producer(const struct sd_request *request);
 
 #endif

@@ -78,7 +78,6 @@ UNTESTED = {
 SAME_NAME = {
     "fleet.h": "memcached/ asks the fleet, collectors/ tells of it",
     "record": "a record of DNS in net/resolver.c, a stored stat in memcached/snapshot.h",
-    "source": "where a flag has its value from in cli/options.c, what bytes come from in base/source.h",
     "watch": "private to each of the files that have one",
     "reader": "private to each of the files that have one",
     "phase": "private to each of the files that have one",

@@ -22,7 +22,7 @@
 /* How the owner answers when it is asked to collect. */
 enum answer {
     ANSWER_TEXT,   /* with world.text */
-    ANSWER_BROKEN, /* with a source that fails in the middle */
+    ANSWER_BROKEN, /* with a producer that fails in the middle */
     ANSWER_NONE,   /* with nothing */
     ANSWER_LATER,  /* not yet */
 };
@@ -38,9 +38,9 @@ struct push_world {
     enum answer answer;
     const char *text;
     size_t len;
-    size_t fill_max; /* bytes that a source gives at once; 0: as many as it is asked for */
+    size_t fill_max; /* bytes that a producer gives at once; 0: as many as it is asked for */
     unsigned collected, released, closed;
-    unsigned given; /* sources */
+    unsigned given; /* producers */
     uint64_t collected_ms[16];
     int log;
 };
@@ -48,15 +48,15 @@ struct push_world {
 static struct push_world world;
 
 /* Gives `text` in pieces as it is asked for. */
-struct text_source {
-    struct source source;
+struct text_producer {
+    struct producer producer;
     size_t at;
     bool breaks;
 };
 
-static inline bool fill_text(struct source *source, struct buffer *out, size_t want)
+static inline bool fill_text(struct producer *producer, struct buffer *out, size_t want)
 {
-    struct text_source *text = container_of(source, struct text_source, source);
+    struct text_producer *text = container_of(producer, struct text_producer, producer);
     size_t left = world.len - text->at;
     size_t len = left < want ? left : want;
     if (world.fill_max && len > world.fill_max) len = world.fill_max;
@@ -66,19 +66,19 @@ static inline bool fill_text(struct source *source, struct buffer *out, size_t w
     return text->at < world.len;
 }
 
-static inline void release_text(struct source *source)
+static inline void release_text(struct producer *producer)
 {
     world.released++;
-    free(container_of(source, struct text_source, source));
+    free(container_of(producer, struct text_producer, producer));
 }
 
-static inline struct source *text_source(bool breaks)
+static inline struct producer *text_producer(bool breaks)
 {
-    struct text_source *text = malloc(sizeof(*text));
+    struct text_producer *text = malloc(sizeof(*text));
     assert_non_null(text);
-    *text = (struct text_source){.source = {fill_text, release_text}, .breaks = breaks};
+    *text = (struct text_producer){.producer = {fill_text, release_text}, .breaks = breaks};
     world.given++;
-    return &text->source;
+    return &text->producer;
 }
 
 static inline void on_collect(struct push *push)
@@ -88,7 +88,7 @@ static inline void on_collect(struct push *push)
         world.collected_ms[world.collected] = uv_hrtime() / 1000000;
     world.collected++;
     if (world.answer == ANSWER_LATER) return;
-    push_deliver(push, world.answer == ANSWER_NONE ? NULL : text_source(world.answer == ANSWER_BROKEN));
+    push_deliver(push, world.answer == ANSWER_NONE ? NULL : text_producer(world.answer == ANSWER_BROKEN));
 }
 
 static inline void on_push_closed(struct push *push)
@@ -131,7 +131,7 @@ static inline void stop_gateway(void)
     world.gateway_stopped = true;
 }
 
-/* Closes all, and insists that nothing is left and every source was released once. */
+/* Closes all, and insists that nothing is left and every producer was released once. */
 static inline int tear_down(void **state)
 {
     (void) state;

@@ -21,9 +21,9 @@ static char byte_at(char seed, size_t at)
     return (char) ('!' + ((size_t) seed + at * 7 + at / 4096) % 90);
 }
 
-static bool offer_fill(struct source *source, struct buffer *out, size_t want)
+static bool offer_fill(struct producer *producer, struct buffer *out, size_t want)
 {
-    struct offer *offer = container_of(source, struct offer, source);
+    struct offer *offer = container_of(producer, struct offer, producer);
     assert_int_equal(offer->released, 0);
     assert_int_equal(out->len, 0);
     if (offer->check) offer->check(offer->world);
@@ -36,14 +36,14 @@ static bool offer_fill(struct source *source, struct buffer *out, size_t want)
     return offer->given < offer->total;
 }
 
-static void offer_release(struct source *source)
+static void offer_release(struct producer *producer)
 {
-    container_of(source, struct offer, source)->released++;
+    container_of(producer, struct offer, producer)->released++;
 }
 
 struct offer offer_make(char seed, size_t total)
 {
-    return (struct offer){.source = {offer_fill, offer_release}, .seed = seed, .total = total};
+    return (struct offer){.producer = {offer_fill, offer_release}, .seed = seed, .total = total};
 }
 
 size_t entries_of(const char *path)
@@ -115,7 +115,7 @@ void on_world_done(struct textfile *textfile, int status, const char *step)
 void world_start(struct textfile_world *world, struct offer *offer)
 {
     world->done = false;
-    assert_int_equal(textfile_write(&world->textfile, &offer->source, on_world_done), 0);
+    assert_int_equal(textfile_write(&world->textfile, &offer->producer, on_world_done), 0);
     assert_false(world->done);
 }
 

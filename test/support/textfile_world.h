@@ -1,5 +1,5 @@
 /*
- * What the tests of the textfile share: a folder of its own, a source of known bytes, and writes that must
+ * What the tests of the textfile share: a folder of its own, a producer of known bytes, and writes that must
  * leave nothing behind.
  */
 #ifndef SUPPORT_TEXTFILE_WORLD_H
@@ -21,9 +21,9 @@ struct textfile_world {
     const char *step;
 };
 
-/* A source that gives `total` bytes which `seed` decides. */
+/* A producer that gives `total` bytes which `seed` decides. */
 struct offer {
-    struct source source;
+    struct producer producer;
     size_t total, given;
     char seed;
     bool spoiled; /* its last piece asks for more than a buffer gives */
@@ -47,7 +47,7 @@ void on_world_done(struct textfile *textfile, int status, const char *step);
 /* Starts a write that must not fail at once. */
 void world_start(struct textfile_world *world, struct offer *offer);
 
-/* Writes to the end; the source must be released once, and nothing more be open than before. */
+/* Writes to the end; the producer must be released once, and nothing more be open than before. */
 void world_put(struct textfile_world *world, struct offer *offer);
 
 /* The same with an offer of so many bytes. */

@@ -19,33 +19,33 @@ static void on_end(void *context)
 }
 
 /* The exposition, which alone holds request and gather from here on. */
-static struct source *make_source(struct gather_world *world)
+static struct producer *make_producer(struct gather_world *world)
 {
-    struct source *source = expose(world->gather, world->request, on_end, world);
-    assert_non_null(source);
+    struct producer *producer = expose(world->gather, world->request, on_end, world);
+    assert_non_null(producer);
     gather_world_release(world);
-    return source;
+    return producer;
 }
 
 /* The whole text, taken in pieces of that size, as a string that the caller frees. The exposition is over
  * then. */
 static char *drain(struct gather_world *world, size_t want)
 {
-    struct source *source = make_source(world);
+    struct producer *producer = make_producer(world);
     struct buffer out, piece;
     bool more = true;
     buffer_init(&out, EXPOSITION_MAX);
     buffer_init(&piece, EXPOSITION_MAX);
     for (unsigned pieces = 0; more && pieces < 100000; pieces++) {
         buffer_clear(&piece);
-        more = source->fill(source, &piece, want);
+        more = producer->fill(producer, &piece, want);
         if (more) assert_true(piece.len > 0);
         assert_false(piece.failed);
         buffer_append_slice(&out, buffer_slice(&piece));
     }
     assert_false(more);
     assert_false(world->ended);
-    source->release(source);
+    producer->release(producer);
     assert_true(world->ended);
     buffer_deinit(&piece);
     buffer_append_char(&out, '\0');
@@ -262,7 +262,7 @@ static void test_one_gather_in_two_forms(void **state)
     other->format = FORMAT_OPENMETRICS;
     other->commands = WORLD_COMMANDS;
     set_names(other, "memcached_up", sizeof("memcached_up"));
-    struct source *second = expose(world->gather, other, NULL, NULL);
+    struct producer *second = expose(world->gather, other, NULL, NULL);
     assert_non_null(second);
     scrape_request_release(other);
     char *first = drain(world, 4096);
@@ -308,9 +308,9 @@ static void test_released_before_the_last_piece(void **state)
         struct buffer piece;
         buffer_init(&piece, 1 << 20);
         gather_world_run(world);
-        struct source *source = make_source(world);
-        for (unsigned n = 0; n < pieces; n++) assert_true(source->fill(source, &piece, piece.len + 1));
-        source->release(source);
+        struct producer *producer = make_producer(world);
+        for (unsigned n = 0; n < pieces; n++) assert_true(producer->fill(producer, &piece, piece.len + 1));
+        producer->release(producer);
         assert_true(world->ended);
         buffer_deinit(&piece);
     }

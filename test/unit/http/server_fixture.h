@@ -56,7 +56,7 @@ static const struct server_limits lenient_limits = {.max_connections = 16,
 /* --- The handler --- */
 
 struct test_body {
-    struct source body;
+    struct producer body;
     size_t at, size;
     bool noise, broken;
 };
@@ -67,7 +67,7 @@ static inline char noise_at(size_t at)
     return (char) ('a' + ((uint32_t) at * 2654435761u >> 24) % 26);
 }
 
-static inline bool fill_test_body(struct source *base, struct buffer *out, size_t want)
+static inline bool fill_test_body(struct producer *base, struct buffer *out, size_t want)
 {
     struct test_body *body = container_of(base, struct test_body, body);
     if (body->broken && body->at) out->failed = true;
@@ -78,13 +78,13 @@ static inline bool fill_test_body(struct source *base, struct buffer *out, size_
     return body->at < body->size;
 }
 
-static inline void release_test_body(struct source *base)
+static inline void release_test_body(struct producer *base)
 {
     fixture.released++;
     free(container_of(base, struct test_body, body));
 }
 
-static inline struct source *test_body_new(size_t size, bool noise, bool broken)
+static inline struct producer *test_body_new(size_t size, bool noise, bool broken)
 {
     struct test_body *body = malloc(sizeof(*body));
     assert_non_null(body);
@@ -129,9 +129,9 @@ static inline void handle(void *context, struct exchange *exchange, const struct
     } else if (slice_is(request->path, "/broken")) {
         exchange_stream(exchange, &response, test_body_new(1024 * 1024, true, true));
     } else if (slice_is(request->path, "/broken/at/once")) {
-        struct source *source = test_body_new(1024 * 1024, true, true);
-        container_of(source, struct test_body, body)->at = 1;
-        exchange_stream(exchange, &response, source);
+        struct producer *producer = test_body_new(1024 * 1024, true, true);
+        container_of(producer, struct test_body, body)->at = 1;
+        exchange_stream(exchange, &response, producer);
     } else {
         struct response missing = {.status = 404, .content_type = "text/plain"};
         exchange_respond(exchange, &missing, request->target);

@@ -325,7 +325,7 @@ static void test_collecting_may_take_longer_than_the_interval(void **state)
     loop_run_for(&world.loop, 60);
     assert_int_equal(world.collected, 1);
     world.answer = ANSWER_TEXT;
-    push_deliver(&world.push, text_source(false));
+    push_deliver(&world.push, text_producer(false));
     run_until_attempts(2);
     assert_int_equal(world.push.counts.failures, 0);
 }

@@ -174,7 +174,7 @@ static void test_close_while_collecting(void **state)
     close_push();
     loop_run_for(&world.loop, 20);
     assert_int_equal(world.closed, 0);
-    push_deliver(&world.push, text_source(false));
+    push_deliver(&world.push, text_producer(false));
     assert_int_equal(world.released, 1);
     loop_run_until_count(&world.loop, &world.closed, 1);
     assert_int_equal(world.gateway.accepted, 0);

@@ -141,7 +141,7 @@ static void test_path_too_long(void **state)
     path[PATH_MAX + 1] = '\0';
     aim(world, path);
     struct offer offer = offer_make('a', 10);
-    assert_int_equal(textfile_write(&world->textfile, &offer.source, on_world_done), UV_ENAMETOOLONG);
+    assert_int_equal(textfile_write(&world->textfile, &offer.producer, on_world_done), UV_ENAMETOOLONG);
     assert_int_equal(offer.released, 1);
     loop_run_for(&world->loop, 10);
     assert_false(world->done);
@@ -160,7 +160,7 @@ static void test_folder_without_permission(void **state)
     assert_true(content_is(world->path, 'a', 10));
 }
 
-static void test_source_that_fails(void **state)
+static void test_producer_that_fails(void **state)
 {
     struct textfile_world *world = *state;
     static const size_t sizes[] = {0, 10, LARGE};
@@ -239,14 +239,14 @@ static void on_done_then_again(struct textfile *textfile, int status, const char
     on_world_done(textfile, status, step);
     textfile_world_of(textfile)->done = false;
     second = offer_make('b', 20);
-    assert_int_equal(textfile_write(textfile, &second.source, on_done_then_close), 0);
+    assert_int_equal(textfile_write(textfile, &second.producer, on_done_then_close), 0);
 }
 
 static void test_write_and_close_from_the_callback(void **state)
 {
     struct textfile_world *world = *state;
     struct offer first = offer_make('a', 10);
-    assert_int_equal(textfile_write(&world->textfile, &first.source, on_done_then_again), 0);
+    assert_int_equal(textfile_write(&world->textfile, &first.producer, on_done_then_again), 0);
     loop_run_until(&world->loop, &world->closed);
     assert_true(world->done);
     assert_int_equal(world->status, 0);
@@ -262,7 +262,7 @@ static void on_rewritten(struct textfile *textfile, int status, const char *step
     if (status < 0) _exit(1);
     seed = seed == 'a' ? 'b' : 'a';
     second = offer_make(seed, 150000);
-    if (textfile_write(textfile, &second.source, on_rewritten) < 0) _exit(1);
+    if (textfile_write(textfile, &second.producer, on_rewritten) < 0) _exit(1);
 }
 
 /* A process that does nothing but rewrite the file. */
@@ -307,7 +307,7 @@ int main(void)
         TEST(test_wrong_targets),
         TEST(test_path_too_long),
         TEST(test_folder_without_permission),
-        TEST(test_source_that_fails),
+        TEST(test_producer_that_fails),
         TEST(test_close_after_every_event),
         TEST(test_close_twice),
         TEST(test_write_and_close_from_the_callback),

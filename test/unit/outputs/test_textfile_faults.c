@@ -248,7 +248,7 @@ static void test_each_allocation_that_fails(void **state)
             world->done = false;
             memory.good = n;
             memory.failing = many ? UINT32_MAX : 1;
-            int result = textfile_write(&world->textfile, &offer.source, on_world_done);
+            int result = textfile_write(&world->textfile, &offer.producer, on_world_done);
             assert_int_equal(result, n == 0 ? UV_ENOMEM : 0);
             while (result == 0 && !world->done) uv_run(&world->loop, UV_RUN_ONCE);
             failed = memory.failing != (many ? UINT32_MAX : 1);

@@ -39,18 +39,18 @@ static struct sd_request request_of(struct manager_world *world)
 /* All of it, in pieces of about so many bytes, as a string that the caller frees. */
 static char *read_pieces(const struct sd_request *request, size_t want)
 {
-    struct source *source = sd_source(request);
+    struct producer *producer = sd_producer(request);
     struct buffer out;
     bool more = true;
-    assert_non_null(source);
+    assert_non_null(producer);
     buffer_init(&out, 1 << 24);
     while (more) {
         size_t before = out.len;
-        more = source->fill(source, &out, want);
+        more = producer->fill(producer, &out, want);
         assert_true(out.len > before);
         assert_true(out.len - before < want + 1000);
     }
-    source->release(source);
+    producer->release(producer);
     buffer_append_char(&out, '\0');
     assert_false(out.failed);
     return out.data;
@@ -142,12 +142,12 @@ static void test_reload_meanwhile(void **state)
     struct buffer out;
     manager_world_set(world, two_groups);
     struct sd_request request = request_of(world);
-    struct source *source = sd_source(&request);
+    struct producer *producer = sd_producer(&request);
     buffer_init(&out, 1 << 16);
-    assert_true(source->fill(source, &out, 1));
+    assert_true(producer->fill(producer, &out, 1));
     manager_world_set(world, "groups: []");
-    while (source->fill(source, &out, 1)) continue;
-    source->release(source);
+    while (producer->fill(producer, &out, 1)) continue;
+    producer->release(producer);
     assert_true(slice_is(buffer_slice(&out), "[\n" GROUP_A ",\n" GROUP_B "\n]\n"));
     buffer_deinit(&out);
 }
