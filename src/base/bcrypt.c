@@ -39,8 +39,8 @@ const char *bcrypt_check_hash(struct slice hash)
 }
 
 /*
- * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an old
- * fault, is hashed without that fault.
+ * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an
+ * old fault, is hashed without that fault.
  */
 bool bcrypt_matches(const char *hash, const char *password)
 {

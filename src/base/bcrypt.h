@@ -1,6 +1,6 @@
 /*
- * bcrypt hashes, as Prometheus' web configuration has them. libxcrypt hashes: it is in every distribution, maintained,
- * and takes all forms of bcrypt. Pure.
+ * bcrypt hashes, as Prometheus' web configuration has them. libxcrypt hashes: it is in every distribution,
+ * maintained, and takes all forms of bcrypt. Pure.
  */
 #ifndef BASE_BCRYPT_H
 #define BASE_BCRYPT_H
@@ -15,7 +15,9 @@
 /* NULL, or what was expected of a hash: "a bcrypt hash of at least 59 characters ...". */
 const char *bcrypt_check_hash(struct slice hash);
 
-/* Whether the password belongs to a hash that was checked. Takes from a millisecond (cost 4) to hours (31). */
+/*
+ * Whether the password belongs to a hash that was checked. Takes from a millisecond (cost 4) to hours (31).
+ */
 bool bcrypt_matches(const char *hash, const char *password);
 
 #endif

@@ -1,4 +1,5 @@
-/* The names of Prometheus' data model (https://prometheus.io/docs/concepts/data_model/), in their plain form.
+/*
+ * The names of Prometheus' data model (https://prometheus.io/docs/concepts/data_model/), in their plain form.
  */
 #ifndef BASE_LABEL_NAME_H
 #define BASE_LABEL_NAME_H

@@ -36,7 +36,8 @@ bool number_parse_double(struct slice text, double *value);
 /* value / 10^places with the point set exactly: 1500000 and 6 give "1.5". places <= 19. */
 void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places);
 
-/* The shortest text that reads back as the same double; "+Inf", "-Inf" and "NaN" as expositions spell them.
+/*
+ * The shortest text that reads back as the same double; "+Inf", "-Inf" and "NaN" as expositions spell them.
  */
 void number_append_double(struct buffer *buffer, double value);
 

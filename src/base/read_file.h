@@ -1,4 +1,6 @@
-/* Reading a whole file, which has to be a regular one: anything else could be read only once, or never ends. */
+/*
+ * Reading a whole file, which has to be a regular one: anything else could be read only once, or never ends.
+ */
 #ifndef BASE_READ_FILE_H
 #define BASE_READ_FILE_H
 
@@ -7,9 +9,10 @@
 #include <stddef.h>
 
 /*
- * Appends all bytes of the file to `text`, whose cap must leave room for one byte more than `most`. 0; or a negative
- * errno, which is what libuv's codes are on unix, with one line in `error`, without a line end: "a.yml: No such file
- * or directory", "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a writer.
+ * Appends all bytes of the file to `text`, whose cap must leave room for one byte more than `most`. 0; or a
+ * negative errno, which is what libuv's codes are on unix, with one line in `error`, without a line end:
+ * "a.yml: No such file or directory", "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a
+ * writer.
  */
 int read_file(const char *path, size_t most, struct buffer *text, struct buffer *error);
 

@@ -65,7 +65,8 @@ extern const size_t flags_count;
 /* Every flag but those of FLAG_ACTION has an environment variable: its name in capitals behind this. */
 #define FLAG_VARIABLE_PREFIX "MEMCACHED_FLEET_EXPORTER_"
 
-/* "memcached.timeout" and MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT; NULL when there is none of that name.
+/*
+ * "memcached.timeout" and MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT; NULL when there is none of that name.
  */
 const struct flag *flag_find(struct slice name);
 const struct flag *flag_find_variable(struct slice name);

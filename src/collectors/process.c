@@ -269,8 +269,10 @@ static void write_network(struct process_walk *process, struct encoder *encoder)
     }
 }
 
-/* The log hears when the pid file begins to name no process, when the reason is another, and when it names one
- * again: not at each scrape. `fault` is a constant, NULL for none. */
+/*
+ * The log hears when the pid file begins to name no process, when the reason is another, and when it names
+ * one again: not at each scrape. `fault` is a constant, NULL for none.
+ */
 static void log_pid_file(const char *file, const char *fault)
 {
     static const char *logged;

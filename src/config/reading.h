@@ -98,7 +98,10 @@ int read_elasticache(struct reading *reading, const struct node *node, void *pla
 /* The source that a target of the group stands for. */
 int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group);
 
-/* --- The web configuration file: web_config.c and web_config_tls.c. Values are as the Go library takes them --- */
+/*
+ * --- The web configuration file: web_config.c and web_config_tls.c. Values are as the Go library takes them
+ * ---
+ */
 
 /* "key:", "key: ~": leaves what was there. */
 bool node_is_nothing(const struct node *node);

@@ -1,8 +1,8 @@
 /*
  * The way in which one kind of source is asked: what discovery.c knows of it. Private to discovery/.
  *
- * A discoverer asks once each time it is told to. When, how often, and what becomes of a failure is the business
- * of discovery.c, so that every source keeps its last good answer and is counted in the same way.
+ * A discoverer asks once each time it is told to. When, how often, and what becomes of a failure is the
+ * business of discovery.c, so that every source keeps its last good answer and is counted in the same way.
  *
  *     new -> ask -> [on_done] -> ask -> [on_done] -> ... -> close -> [on_close]
  *
@@ -53,8 +53,8 @@ struct discoverer_kind {
         empty_is_failure; /* an answer without targets is none, until DISCOVERY_EMPTY_MAX of them have come */
 
     /*
-     * 0: on_done runs exactly once, unless the discoverer is closed before. Negative libuv code: never; that is
-     * a failure like others.
+     * 0: on_done runs exactly once, unless the discoverer is closed before. Negative libuv code: never; that
+     * is a failure like others.
      */
     int (*ask)(struct discoverer *discoverer);
 
@@ -72,8 +72,9 @@ struct discoverer {
 };
 
 /*
- * Allocates a discoverer and asks nothing yet; services and config are borrowed for its life. 0, or a negative
- * libuv code with one line in `error`. Each kind's header has one of this type: dns_sd_new, file_sd_new, ...
+ * Allocates a discoverer and asks nothing yet; services and config are borrowed for its life. 0, or a
+ * negative libuv code with one line in `error`. Each kind's header has one of this type: dns_sd_new,
+ * file_sd_new, ...
  */
 typedef int discoverer_new_fn(struct discoverer **discoverer, const struct discovery_services *services,
                               const struct discovery_config *config, struct buffer *error);

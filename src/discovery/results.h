@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* "__meta_zone", "eu-1". Names that begin with "__" never reach a sample; a group's labels may refer to them.
+/*
+ * "__meta_zone", "eu-1". Names that begin with "__" never reach a sample; a group's labels may refer to them.
  */
 struct results_label {
     const char *name, *value; /* owned by the list */
@@ -39,8 +40,8 @@ void results_init(struct results *found);
 void results_deinit(struct results *found);
 
 /*
- * Copies everything: the address, and the labels in their order. False when out of memory or past RESULTS_MAX;
- * the list is then as it was. Pointers into the list stay good but `targets`, which may move.
+ * Copies everything: the address, and the labels in their order. False when out of memory or past
+ * RESULTS_MAX; the list is then as it was. Pointers into the list stay good but `targets`, which may move.
  */
 bool results_add(struct results *found, struct slice address, const struct results_label *labels,
                  size_t count);

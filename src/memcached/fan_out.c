@@ -1,5 +1,6 @@
 /*
- * fan_out_start asks the first targets -> on_polled, once for each; now and then it asks more -> ... -> on_done
+ * fan_out_start asks the first targets -> on_polled, once for each; now and then it asks more -> ... ->
+ * on_done
  *
  * So many are under way at any time that servers and network have enough to do, and so few that their answers
  * do not all wait at once: the loop handles what is there before it looks at anybody else. Targets that do

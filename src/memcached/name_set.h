@@ -28,7 +28,8 @@ struct name_set {
     char names[NAME_SET_MAX][NAME_LEN_MAX];
 };
 
-/* The place of a name, which is added if it is new; NAME_SET_REST when the set is full. Longer names are cut.
+/*
+ * The place of a name, which is added if it is new; NAME_SET_REST when the set is full. Longer names are cut.
  */
 unsigned name_set_place(struct name_set *set, struct slice name);
 

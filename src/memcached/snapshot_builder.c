@@ -225,7 +225,8 @@ static size_t end_of_row(const struct snapshot_builder *builder, size_t at, enum
     return (size_t) (entry - builder->entries);
 }
 
-/* Adds a number to an entry of the same name, which moves to the end of the text; false if there is no room.
+/*
+ * Adds a number to an entry of the same name, which moves to the end of the text; false if there is no room.
  */
 static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_entry *sum,
                    const struct snapshot_builder_entry *entry)

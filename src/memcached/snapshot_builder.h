@@ -1,8 +1,8 @@
 /*
  * The lines of the replies to one poll, while they arrive: what of them can become a sample. Pure.
  *
- * Lines are kept in the order of their arrival; snapshot_builder_sort then brings them into that of the stats table, and
- * what is left is packed into a snapshot.
+ * Lines are kept in the order of their arrival; snapshot_builder_sort then brings them into that of the stats
+ * table, and what is left is packed into a snapshot.
  */
 #ifndef MEMCACHED_SNAPSHOT_BUILDER_H
 #define MEMCACHED_SNAPSHOT_BUILDER_H
@@ -15,8 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one server may add to an answer: so many series of its stats, of which half may be stats that the table
- * does not know, and so many bytes of names and values. */
+/*
+ * What one server may add to an answer: so many series of its stats, of which half may be stats that the
+ * table does not know, and so many bytes of names and values.
+ */
 #define SNAPSHOT_SERIES_MAX 20000
 #define SNAPSHOT_TEXT_MAX   (1024 * 1024)
 
@@ -65,8 +67,8 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
 
 /*
  * By row, then by number or name. Numbers of the same name are added up; of another stat given twice the
- * first one counts (memcached 1.4.23 to 1.4.25 say number_cold twice). False when out of memory. Nothing may be added
- * afterwards.
+ * first one counts (memcached 1.4.23 to 1.4.25 say number_cold twice). False when out of memory. Nothing may
+ * be added afterwards.
  */
 bool snapshot_builder_sort(struct snapshot_builder *builder);
 

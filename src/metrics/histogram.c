@@ -34,7 +34,8 @@ void histogram_deinit(struct histogram *histogram)
     histogram->exemplars = NULL;
 }
 
-/* A bound belongs to the bucket below it, as `le` says. The bounds are few: a plain walk is as fast as any.
+/*
+ * A bound belongs to the bucket below it, as `le` says. The bounds are few: a plain walk is as fast as any.
  */
 static size_t bucket_of(const struct histogram *histogram, double value)
 {

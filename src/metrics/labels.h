@@ -19,7 +19,8 @@ struct label {
     struct slice escaped; /* the value as it is written between its quotes */
 };
 
-/* Cuts the first label off. False, and nothing is left, when there is none, or none that labels_append makes.
+/*
+ * Cuts the first label off. False, and nothing is left, when there is none, or none that labels_append makes.
  */
 bool labels_next(struct slice *labels, struct label *label);
 

@@ -1,15 +1,15 @@
 /*
- * Where a server listens, as text and as socket addresses. Pure but for the names of ports, which are looked up
- * in /etc/services: resolves no host.
+ * Where a server listens, as text and as socket addresses. Pure but for the names of ports, which are looked
+ * up in /etc/services: resolves no host.
  *
  * Forms: "host:port", "host", "1.2.3.4:port", "[::1]:port", "[::1]", "::1",
- * "unix:/path", "/path", and "dir/path" below the working directory; ":port" is one of this machine, and the port
- * may be the name of a service. "unix:11211" is a host of that name. Other schemes ("dns+...", "http://...") are refused.
- * A host name is one of RFC 1123, with '_' as container networks have it. A final dot
- * (an absolute name) is kept, except behind "localhost" and names below it, which mean the same with and without
- * it. A name and the literals that it stands for remain different addresses: localhost is not 127.0.0.1. A name of digits and dots alone must be an IPv4 address.
- * More than one colon outside of brackets makes an IPv6 address without a port. An IPv6
- * address may have a zone: "fe80::1%eth0".
+ * "unix:/path", "/path", and "dir/path" below the working directory; ":port" is one of this machine, and the
+ * port may be the name of a service. "unix:11211" is a host of that name. Other schemes ("dns+...",
+ * "http://...") are refused. A host name is one of RFC 1123, with '_' as container networks have it. A final
+ * dot (an absolute name) is kept, except behind "localhost" and names below it, which mean the same with and
+ * without it. A name and the literals that it stands for remain different addresses: localhost is not
+ * 127.0.0.1. A name of digits and dots alone must be an IPv4 address. More than one colon outside of brackets
+ * makes an IPv6 address without a port. An IPv6 address may have a zone: "fe80::1%eth0".
  */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H

@@ -1,6 +1,7 @@
 /*
- * In which order the addresses of a name should be tried: RFC 6724, 6, by what this host's routes say about each.
- * Not asked for are rules 3, 4 and 7 (deprecated, home and tunnelled addresses), which matter to no server.
+ * In which order the addresses of a name should be tried: RFC 6724, 6, by what this host's routes say about
+ * each. Not asked for are rules 3, 4 and 7 (deprecated, home and tunnelled addresses), which matter to no
+ * server.
  */
 #ifndef NET_ADDRESS_ORDER_H
 #define NET_ADDRESS_ORDER_H
@@ -10,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * Sorts IPv4 and IPv6 endpoints in place; equal ones keep their order. Asks the kernel for the source address of
- * each, which sends nothing. Without memory the order stays.
+ * Sorts IPv4 and IPv6 endpoints in place; equal ones keep their order. Asks the kernel for the source address
+ * of each, which sends nothing. Without memory the order stays.
  */
 void address_order(union endpoint *endpoints, size_t count);
 

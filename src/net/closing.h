@@ -1,11 +1,11 @@
 /*
- * The end of an object that has several parts on the loop: counts what is still open, and calls back once when
- * the last part is closed.
+ * The end of an object that has several parts on the loop: counts what is still open, and calls back once
+ * when the last part is closed.
  *
- * An object counts each part when it opens it (closing_count), closes its parts, and says that it has begun to
- * (closing_begin). `on_closed` runs when both have happened: closing has begun and no part is open. It runs
- * inside the last closing_done or closing_begin, so an object that has no part of its own on the loop must not
- * rely on a later turn.
+ * An object counts each part when it opens it (closing_count), closes its parts, and says that it has begun
+ * to (closing_begin). `on_closed` runs when both have happened: closing has begun and no part is open. It
+ * runs inside the last closing_done or closing_begin, so an object that has no part of its own on the loop
+ * must not rely on a later turn.
  */
 #ifndef NET_CLOSING_H
 #define NET_CLOSING_H

@@ -32,7 +32,8 @@ struct curl_loop {
     void *close_context;
 };
 
-/* A socket that libcurl waits for. It lives until its handle is closed, the socket only until then at most.
+/*
+ * A socket that libcurl waits for. It lives until its handle is closed, the socket only until then at most.
  */
 struct watch {
     uv_poll_t poll;

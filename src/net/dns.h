@@ -1,7 +1,7 @@
 /*
- * Names to records, as libc finds them: /etc/hosts and the name servers in the order of /etc/nsswitch.conf, with
- * the search domains of resolv.conf. One question, one answer. No cache, no limit on how many are under way;
- * that is the business of who asks.
+ * Names to records, as libc finds them: /etc/hosts and the name servers in the order of /etc/nsswitch.conf,
+ * with the search domains of resolv.conf. One question, one answer. No cache, no limit on how many are under
+ * way; that is the business of who asks.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -24,7 +24,9 @@ enum dns_type {
     DNS_SRV,
 };
 
-/* Where a service is to be had (RFC 2782). Priority and weight are for those who look for one server of many. */
+/*
+ * Where a service is to be had (RFC 2782). Priority and weight are for those who look for one server of many.
+ */
 struct dns_service {
     char
         host[ADDRESS_HOST_MAX + 1]; /* without a final dot; as the record has it, so it may be no host name */

@@ -1,9 +1,9 @@
 /*
- * c-ares on the loop: one question to the name servers, one message in answer. No search domains, no cache, no
- * limit on how many are under way. <ares.h> stays in dns_channel.c.
+ * c-ares on the loop: one question to the name servers, one message in answer. No search domains, no cache,
+ * no limit on how many are under way. <ares.h> stays in dns_channel.c.
  *
- * A question is sent again after 0.3 s, 0.6 s and 1.2 s, to the next server each time, and given up after 4.5 s.
- * An answer to any of the sends is taken. Answers that are too long for a datagram are fetched by TCP.
+ * A question is sent again after 0.3 s, 0.6 s and 1.2 s, to the next server each time, and given up after 4.5
+ * s. An answer to any of the sends is taken. Answers that are too long for a datagram are fetched by TCP.
  */
 #ifndef NET_DNS_CHANNEL_H
 #define NET_DNS_CHANNEL_H
@@ -36,8 +36,8 @@ enum dns_outcome {
 typedef void (*dns_channel_fn)(void *context, enum dns_outcome outcome, const uint8_t *message, size_t len);
 
 /*
- * Allocates a channel to the servers of `conf`; `servers`, if not NULL, is a list "127.0.0.1:5353,[::1]:53" that
- * replaces them. 0 or a negative libuv code; UV_EINVAL for a bad list.
+ * Allocates a channel to the servers of `conf`; `servers`, if not NULL, is a list "127.0.0.1:5353,[::1]:53"
+ * that replaces them. 0 or a negative libuv code; UV_EINVAL for a bad list.
  */
 int dns_channel_new(struct dns_channel **channel, uv_loop_t *loop, const struct resolv_conf *conf,
                     const char *servers);

@@ -74,7 +74,9 @@ int dns_message_read(const uint8_t *bytes, size_t len, enum dns_type type, struc
     *records = (struct dns_records){.ttl = INT32_MAX};
     if (len > INT_MAX || ns_initparse(bytes, (int) len, &message) < 0) return UV_EPROTO;
 
-    /* The message has been walked, so a false number of records cannot cost more memory than it sent bytes. */
+    /*
+     * The message has been walked, so a false number of records cannot cost more memory than it sent bytes.
+     */
     size_t count = ns_msg_count(message, ns_s_an);
     void *array =
         calloc(count ? count : 1, type == DNS_SRV ? sizeof(*records->services) : sizeof(*records->endpoints));

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TTL_MIN_MS     1000 /* an answer that holds for no time would be asked for by each scrape of a second */
+#define TTL_MIN_MS     1000 /* so that an answer with a TTL of 0 does not cost each scrape a look-up */
 #define TTL_MAX_MS     10000
 #define TTL_FAILURE_MS 1000
-#define DISTRUST_MS    10 /* so old an answer has to be before another one is worth the question */
+#define DISTRUST_MS    10 /* a younger answer is not asked for again */
 #define GRACE_MS       (3600 * 1000)
 #define KNOWN_MAX      128 /* addresses of a name */
 

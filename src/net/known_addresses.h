@@ -1,10 +1,10 @@
 /*
- * What is known of the addresses of one name, and for how long. Pure: times are those of the caller's clock, in
- * milliseconds.
+ * What is known of the addresses of one name, and for how long. Pure: times are those of the caller's clock,
+ * in milliseconds.
  *
- * An answer holds for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a server
- * moves; a failure for 1 s. A failure that is no answer ("the name servers do not answer") leaves the last
- * addresses in use, for up to an hour.
+ * An answer holds for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
+ * server moves; a failure for 1 s. A failure that is no answer ("the name servers do not answer") leaves the
+ * last addresses in use, for up to an hour.
  */
 #ifndef NET_KNOWN_ADDRESSES_H
 #define NET_KNOWN_ADDRESSES_H
@@ -45,8 +45,8 @@ static inline bool known_addresses_are_fresh(const struct known_addresses *known
 bool known_addresses_are_usable(const struct known_addresses *known, uint64_t now_ms);
 
 /*
- * An address has failed: the answer expires, and of very many addresses the next ones get their turn. True: to
- * ask anew may bring another answer. False: the answer is not older than 10 ms, or nobody has to be asked.
+ * An address has failed: the answer expires, and of very many addresses the next ones get their turn. True:
+ * to ask anew may bring another answer. False: the answer is not older than 10 ms, or nobody has to be asked.
  */
 bool known_addresses_distrust(struct known_addresses *known, uint64_t now_ms);
 

@@ -34,9 +34,10 @@ extern struct libcurl libcurl;
 int libcurl_load(void);
 
 /*
- * The one check of URLs, for flags, files and sources: libcurl's own parser, so that a URL that passes is a URL
- * that can be used. Loads libcurl. NULL: it is http[s]://host[:port][/path][?query] in printable ASCII, without
- * credentials, which would end up in logs. Otherwise what was expected, a constant, without the URL in it.
+ * The one check of URLs, for flags, files and sources: libcurl's own parser, so that a URL that passes is a
+ * URL that can be used. Loads libcurl. NULL: it is http[s]://host[:port][/path][?query] in printable ASCII,
+ * without credentials, which would end up in logs. Otherwise what was expected, a constant, without the URL
+ * in it.
  */
 const char *libcurl_url_fault(const char *url);
 
@@ -44,8 +45,10 @@ const char *libcurl_url_fault(const char *url);
  * to clean up; NULL when out of memory. */
 CURL *libcurl_transfer_new(void);
 
-/* Sets the URL of a transfer, which has been checked, and the proxy that net/proxy.h has for it. False when out of
- * memory. */
+/*
+ * Sets the URL of a transfer, which has been checked, and the proxy that net/proxy.h has for it. False when
+ * out of memory.
+ */
 bool libcurl_set_url(CURL *easy, const char *url);
 
 #endif

@@ -85,7 +85,9 @@ static bool begins(const struct in6_addr *bytes, const char *prefix, size_t len)
     return memcmp(bytes->s6_addr, prefix, len) == 0;
 }
 
-/* The IPv4 address inside of one of the forms that translators and tunnels take apart; whether there is one. */
+/*
+ * The IPv4 address inside of one of the forms that translators and tunnels take apart; whether there is one.
+ */
 static bool embedded_v4(const struct in6_addr *bytes, struct in_addr *v4)
 {
     const uint8_t *at = NULL;

@@ -1,6 +1,6 @@
 /*
- * Networks of addresses, lists of them that have a name, and what an address stands for. IPv4 networks are those of
- * the IPv6 addresses that stand for them (::ffff:0:0/96). Pure.
+ * Networks of addresses, lists of them that have a name, and what an address stands for. IPv4 networks are
+ * those of the IPv6 addresses that stand for them (::ffff:0:0/96). Pure.
  */
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H

@@ -1,11 +1,11 @@
 /*
- * Which servers may be scraped by those who name them in a URL: lists of rules, of what is allowed and what is
- * denied. Pure: resolves nothing, but judges what names were resolved to.
+ * Which servers may be scraped by those who name them in a URL: lists of rules, of what is allowed and what
+ * is denied. Pure: resolves nothing, but judges what names were resolved to.
  *
- * Without an allow rule, `private` is allowed: the private networks and this machine. What is denied is denied
- * whatever allows it. Addresses that are of no use to a scrape, and of much use to an attacker (metadata of clouds,
- * link-local, multicast, broadcast, unspecified), are denied unless a rule means just them: see
- * policy_rule_means_special. A unix socket needs a rule that names its path.
+ * Without an allow rule, `private` is allowed: the private networks and this machine. What is denied is
+ * denied whatever allows it. Addresses that are of no use to a scrape, and of much use to an attacker
+ * (metadata of clouds, link-local, multicast, broadcast, unspecified), are denied unless a rule means just
+ * them: see policy_rule_means_special. A unix socket needs a rule that names its path.
  *
  * It says nothing of the servers that are configured, which may be scraped anyhow, nor of what is behind an
  * address: a proxy may lead anywhere.

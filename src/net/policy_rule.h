@@ -21,8 +21,8 @@
  * 3.2.1.3), so rules on 127.0.0.1 and ::1 hold for them. A zone does not count.
  *
  * `private` are 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918), 100.64.0.0/10 (RFC 6598), fc00::/7 (RFC
- * 4193) and this machine (127.0.0.0/8, ::1), without the addresses of `metadata`. Those are 169.254.169.254 and
- * its neighbours 169.254.170.2 and .23 (AWS and those who followed), 168.63.129.16 (Azure), 192.0.0.192
+ * 4193) and this machine (127.0.0.0/8, ::1), without the addresses of `metadata`. Those are 169.254.169.254
+ * and its neighbours 169.254.170.2 and .23 (AWS and those who followed), 168.63.129.16 (Azure), 192.0.0.192
  * (Oracle), 100.100.100.200 (Alibaba), fd00:ec2::/32 (AWS), fd20:ce::254 (Google). Pure.
  */
 #ifndef NET_POLICY_RULE_H
@@ -66,8 +66,8 @@ enum policy_match policy_rule_match(const struct policy_rule *rule, const struct
                                     const union endpoint *endpoint);
 
 /*
- * Addresses that no rule allows by the way: a rule has to mean them. Returns what they are, "a link-local address",
- * for a literal or for what a name was resolved to; else NULL.
+ * Addresses that no rule allows by the way: a rule has to mean them. Returns what they are, "a link-local
+ * address", for a literal or for what a name was resolved to; else NULL.
  */
 const char *policy_special_name(const struct address *address, const union endpoint *endpoint);
 
@@ -76,8 +76,8 @@ bool policy_rule_means_special(const struct policy_rule *rule, const struct addr
                                const union endpoint *endpoint);
 
 /*
- * A warning about a rule that is to deny: what it may fail to do, a constant; or NULL. A word that is none is taken
- * for the name of a host, and a rule on one family leaves the other. `others` are all rules beside it.
+ * A warning about a rule that is to deny: what it may fail to do, a constant; or NULL. A word that is none is
+ * taken for the name of a host, and a rule on one family leaves the other. `others` are all rules beside it.
  */
 const char *policy_rule_doubt(const struct policy_rule *rule, const struct policy_rule *others, size_t count);
 

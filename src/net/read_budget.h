@@ -1,7 +1,7 @@
 /*
  * How much may be read in one turn of the loop, so that a burst of answers holds nobody else for more than
- * some milliseconds: a reader that finds the budget spent waits in line for a later turn, and what has arrived
- * waits in the kernel.
+ * some milliseconds: a reader that finds the budget spent waits in line for a later turn, and what has
+ * arrived waits in the kernel.
  *
  * The budget is shared by reader. Each may read one share; then it waits in line for the next one. The line
  * serves those first that have had the fewest shares, so that readers whose peers send without end get what

@@ -28,8 +28,10 @@ struct resolv_conf {
     bool rotate, use_tcp, no_tld_query;
 };
 
-/* What else decides, each NULL if it is not set: the environment's LOCALDOMAIN and RES_OPTIONS, and the name of
- * this host, whose domain is searched when nothing else is. */
+/*
+ * What else decides, each NULL if it is not set: the environment's LOCALDOMAIN and RES_OPTIONS, and the name
+ * of this host, whose domain is searched when nothing else is.
+ */
 struct resolv_conf_surroundings {
     const char *localdomain, *res_options, *host;
 };

@@ -3,17 +3,18 @@
  *
  *     resolver_lookup -> on_turn: ask -> (dns) -> on_answer -> on_turn: deliver -> the caller's on_done
  *
- * Each name has one record. A caller joins the record of its name, whatever is going on there. on_turn, an idle
- * handle that runs only when there is something to do, asks for the records that are queued and tells the
- * callers of those that are due. So no caller's code runs inside resolver_lookup, and neither that code nor a
- * new query runs inside an answer.
+ * Each name has one record. A caller joins the record of its name, whatever is going on there. on_turn, an
+ * idle handle that runs only when there is something to do, asks for the records that are queued and tells
+ * the callers of those that are due. So no caller's code runs inside resolver_lookup, and neither that code
+ * nor a new query runs inside an answer.
  *
- * What can go wrong: the name servers say no (a short text, kept for a second) or nothing (on_place_over lends
- * the place of the query to another name, and on_grace_over lets the callers have the last answer); the callers
- * lose patience (a queued name that nobody wants any more is not asked for, the answer to an asked one is kept);
- * a caller comes when a query has been out for long (a second one is sent beside it, since the first may be lost
- * and is repeated ever more seldom); resolv.conf changes under running queries (they come back aborted and are
- * queued again); the resolver is closed under queries without callers (likewise, and nobody is told).
+ * What can go wrong: the name servers say no (a short text, kept for a second) or nothing (on_place_over
+ * lends the place of the query to another name, and on_grace_over lets the callers have the last answer); the
+ * callers lose patience (a queued name that nobody wants any more is not asked for, the answer to an asked
+ * one is kept); a caller comes when a query has been out for long (a second one is sent beside it, since the
+ * first may be lost and is repeated ever more seldom); resolv.conf changes under running queries (they come
+ * back aborted and are queued again); the resolver is closed under queries without callers (likewise, and
+ * nobody is told).
  */
 #include "net/resolver.h"
 

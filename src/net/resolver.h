@@ -1,17 +1,17 @@
 /*
  * Names to addresses, without ever blocking the loop.
  *
- * "localhost" and names below it (RFC 6761) are 127.0.0.1 and ::1 without asking anybody; for all other names,
- * net/dns asks /etc/hosts and the name servers as libc would. A changed resolv.conf is read anew when the next
- * name is asked for.
+ * "localhost" and names below it (RFC 6761) are 127.0.0.1 and ::1 without asking anybody; for all other
+ * names, net/dns asks /etc/hosts and the name servers as libc would. A changed resolv.conf is read anew when
+ * the next name is asked for.
  *
  * An answer is kept for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
  * server moves. A failure is kept for 1 s, so that a name that many wait for is asked for once. When the name
  * servers fail or say nothing, the last answer serves on for up to an hour: after 0.4 s for a look-up that
  * waits. A name that is known not to exist has no such grace.
  *
- * At most 100 names are asked for at once, but a name that is not answered within 25 ms lends its place on, and
- * a name whose last question failed waits behind those whose did not.
+ * At most 100 names are asked for at once, but a name that is not answered within 25 ms lends its place on,
+ * and a name whose last question failed waits behind those whose did not.
  *
  * Not for service discovery: A and AAAA of one name only.
  */
@@ -62,9 +62,9 @@ int resolver_lookup(struct resolver *resolver, struct lookup *lookup, const char
 void lookup_cancel(struct lookup *lookup);
 
 /*
- * For a name of which an address has failed, or a connection was lost: what is known is no longer believed, and
- * the next look-up asks anew. True: a look-up may well bring another answer. False: the answer is not older than
- * 10 ms, or nobody has to be asked.
+ * For a name of which an address has failed, or a connection was lost: what is known is no longer believed,
+ * and the next look-up asks anew. True: a look-up may well bring another answer. False: the answer is not
+ * older than 10 ms, or nobody has to be asked.
  */
 bool resolver_distrust(struct resolver *resolver, const char *name);
 
@@ -75,8 +75,8 @@ bool resolver_distrust(struct resolver *resolver, const char *name);
 void resolver_refresh(struct resolver *resolver, const char *name);
 
 /*
- * Whether the address is in the last answer for the name; the port does not matter. Also true when that cannot
- * be said: nothing is known about the name, or it could not be resolved.
+ * Whether the address is in the last answer for the name; the port does not matter. Also true when that
+ * cannot be said: nothing is known about the name, or it could not be resolved.
  */
 bool resolver_lists(const struct resolver *resolver, const char *name, const union endpoint *endpoint);
 

@@ -62,9 +62,9 @@ extern const struct push_setting_names push_settings[PUSH_CHECKED];
 
 /*
  * The rules of a push that has a URL: the form of the URL and the labels, and whether the files can be read.
- * 0; UV_EINVAL for a setting that is wrong in itself; or the libuv code of a file that cannot be read. If it is
- * negative, `setting` is the one at fault, and `reason` gets "expected ..." without an end of line and without
- * any part of the URL.
+ * 0; UV_EINVAL for a setting that is wrong in itself; or the libuv code of a file that cannot be read. If it
+ * is negative, `setting` is the one at fault, and `reason` gets "expected ..." without an end of line and
+ * without any part of the URL.
  */
 int push_config_check(const struct push_config *config, enum push_setting *setting, struct buffer *reason);
 

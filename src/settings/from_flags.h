@@ -1,5 +1,6 @@
 /*
- * The addresses that flags name, as a group of a configuration: what works by groups works without a file too.
+ * The addresses that flags name, as a group of a configuration: what works by groups works without a file
+ * too.
  */
 #ifndef SETTINGS_FROM_FLAGS_H
 #define SETTINGS_FROM_FLAGS_H

@@ -1,6 +1,7 @@
 /*
- * The effective options: the flags, and what the configuration file says instead. The start, a reload and
- * --config.check all come this way, so that they accept the same files and refuse the others with the same line.
+ * The effective options: the flags, with the values of the configuration file laid over them. The start, a
+ * reload and --config.check all use these functions. So they accept the same files, and reject all others
+ * with the same message.
  */
 #ifndef SETTINGS_SETTINGS_H
 #define SETTINGS_SETTINGS_H
@@ -21,17 +22,17 @@ struct settings {
 struct config_rules settings_rules(const struct options *flags);
 
 /*
- * Reads the configuration that the flags name: their file, with the group of --memcached.address if the file has
- * no groups, or that group alone if there is no file. 0; or a negative libuv code with one line in `error`,
- * without a line end, unless it is UV_ENOMEM. config_deinit follows in any case. Blocks. The flags are borrowed
- * for as long as the configuration lives.
+ * Reads the configuration that the flags name: their file, with the group of --memcached.address if the file
+ * has no groups, or that group alone if there is no file. 0; or a negative libuv code with one line in
+ * `error`, without a line end, unless it is UV_ENOMEM. config_deinit follows in any case. Blocks. The flags
+ * are borrowed for as long as the configuration lives.
  */
 int settings_read(struct config *config, const struct options *flags, struct buffer *error);
 
 /*
- * The effective options of a configuration that settings_read has read. 0; UV_EINVAL if its outputs are invalid,
- * or the code of a file of theirs that cannot be read, both with one line in `error`, without a line end. Owns
- * nothing.
+ * The effective options of a configuration that settings_read has read. 0; UV_EINVAL if its outputs are
+ * invalid, or the code of a file of theirs that cannot be read, both with one line in `error`, without a line
+ * end. Owns nothing.
  */
 int settings_make(struct settings *settings, const struct options *flags, const struct config *config,
                   struct buffer *error);

@@ -3,9 +3,9 @@
  * targets. A reload makes another generation and never changes one.
  *
  * A generation is counted. The manager holds the one in force; work that must go on by the same configuration
- * across a reload (an output, say) holds its own. When a generation is no longer in force, the manager retires
- * it: it leaves its providers, so that sources that nobody asks for any more are closed, while configuration
- * and options stay for those who still hold it.
+ * across a reload (an output, say) holds its own. When a generation is no longer in force, the manager
+ * retires it: it leaves its providers, so that sources that nobody asks for any more are closed, while
+ * configuration and options stay for those who still hold it.
  */
 #ifndef TARGETS_GENERATION_H
 #define TARGETS_GENERATION_H

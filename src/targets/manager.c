@@ -12,8 +12,8 @@
  *   tries again.
  * - A provider changes while a target set is being made: another one is made afterwards. If the builder is
  *   reading what this very provider found, it starts again from the beginning.
- * - Hundreds of providers change all the time: target sets come PAUSE_MS apart, each with all that has changed
- *   in between.
+ * - Hundreds of providers change all the time: a new target set is made at most every PAUSE_MS, with all
+ *   changes since the last one.
  *
  * on_work runs on each turn of the loop while there is something to make or to take apart, does a bounded
  * piece of each, and is stopped otherwise.
@@ -193,8 +193,8 @@ static void on_pause(uv_timer_t *pause)
 }
 
 /*
- * The first generation waits for its providers; the targets that are known without them need not. What is made
- * before all have answered, or had their time, is only a target set for the meantime.
+ * The first generation waits for its providers; the targets that are known without them need not. What is
+ * made before all have answered, or had their time, is only a target set for the meantime.
  */
 static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
 {

@@ -69,15 +69,19 @@ struct target_set *manager_target_set(const struct manager *manager);
  */
 struct generation *manager_generation(const struct manager *manager);
 
-/* Targets that the target set in force has left out: those that are named twice in one group, or have the
- * labels of another target; those with labels that the stats' own samples have; those that are no addresses. */
+/*
+ * Targets that the target set in force has left out: those that are named twice in one group, or have the
+ * labels of another target; those with labels that the stats' own samples have; those that are no addresses.
+ */
 struct manager_counts {
     size_t duplicates, refused, malformed;
 };
 struct manager_counts manager_counts(const struct manager *manager);
 
-/* Closes the providers and releases the target set; on_close runs once, from the loop, when no target is left,
- * and no on_set any more. Every scrape must have ended. */
+/*
+ * Closes the providers and releases the target set; on_close runs once, from the loop, when no target is
+ * left, and no on_set any more. Every scrape must have ended.
+ */
 void manager_close(struct manager *manager, manager_close_fn on_close, void *context);
 
 #endif

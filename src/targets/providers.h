@@ -37,7 +37,9 @@ struct provider {
 void providers_init(struct providers *providers, const struct discovery_services *services,
                     providers_change_fn on_change, void *context);
 
-/* The source that asks just this, for one more user. 0, or a negative libuv code, maybe with a line in `error`.
+/*
+ * The source that asks just this, for one more user. 0, or a negative libuv code, maybe with a line in
+ * `error`.
  */
 int providers_use(struct provider **provider, struct providers *providers,
                   const struct discovery_config *config, struct buffer *error);

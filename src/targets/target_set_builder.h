@@ -5,9 +5,9 @@
  * Three kinds of targets are left out, and counted:
  * - duplicates: a server that its group names a second time, and a target whose labels are those of another
  *   target, since both would have the same series;
- * - refused: a label was found for the target that samples have themselves (such as "slab"), or its labels are
- *   longer than any sample should carry;
- * - malformed: what a source named is no address. The source has left it out, the builder only counts it.
+ * - refused: the source gave the target a label that samples have themselves (such as "slab"), or labels that
+ *   are too long;
+ * - malformed: the source named something that is no address. It was left out there; the builder counts it.
  *
  * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
  * wins over a found one of the same name.
@@ -54,7 +54,10 @@ struct target_set_builder {
     struct target_set_builder_dropped duplicates, refused, malformed;
 };
 
-/* 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target set will have on_unused and owner. */
+/*
+ * 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target set will have on_unused and
+ * owner.
+ */
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
                             void (*on_unused)(struct target_set *target_set), void *owner);
 

@@ -57,7 +57,8 @@ static void finish(struct sweeper *sweeper, struct connection *connection)
 
 /* --- Reading --- */
 
-/* How many replies end between the two. No other line of a reply is likely to hold an E, and memchr is fast.
+/*
+ * How many replies end between the two. No other line of a reply is likely to hold an E, and memchr is fast.
  */
 static unsigned count_ends(const char *start, const char *end)
 {

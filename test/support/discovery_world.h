@@ -69,7 +69,8 @@ static inline void world_start(struct discovery_world *world, const struct disco
     buffer_deinit(&error);
 }
 
-/* Until it has been answered so many times, at most ten seconds. Turns that wait would pass over an answer.
+/*
+ * Until it has been answered so many times, at most ten seconds. Turns that wait would pass over an answer.
  */
 static inline void world_await(struct discovery_world *world, uint64_t refreshes)
 {

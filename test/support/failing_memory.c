@@ -1,7 +1,7 @@
 /*
  * A library for LD_PRELOAD: the n-th allocation of the program fails, once, where n is $FAILING_CALL. Nothing
- * fails when it is 0. With $FAILING_TRACE the failing call is shown on stderr. $FAILING_COUNT names a file that
- * receives the number of calls when the program ends well.
+ * fails when it is 0. With $FAILING_TRACE the failing call is shown on stderr. $FAILING_COUNT names a file
+ * that receives the number of calls when the program ends well.
  *
  * The C library's own callers of malloc (strdup, asprintf, pthread_create) come through here as well.
  */

@@ -1,8 +1,9 @@
 /*
- * on_acceptable -> on_read -> answer_line, for each line, fills `out` -> begin -> send_piece -> ... -> on_sent
+ * on_acceptable -> on_read -> answer_line, for each line, fills `out` -> begin -> send_piece -> ... ->
+ * on_sent
  *
- * on_step sends the next piece, when a behaviour takes its time; on_extra sends what comes behind an answer. All
- * is written by uv_try_write: answers fit into the buffers of the kernel, and a flood tries again.
+ * on_step sends the next piece, when a behaviour takes its time; on_extra sends what comes behind an answer.
+ * All is written by uv_try_write: answers fit into the buffers of the kernel, and a flood tries again.
  */
 #include "scripted.h"
 

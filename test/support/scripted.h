@@ -1,11 +1,11 @@
 /*
- * A scripted memcached on a loopback port, on the loop of whoever starts it: it behaves as a line of words says,
- * and may be told another line at any time. Light enough for hundreds on one loop. The program scripted_servers
- * runs many of them for tests in other languages.
+ * A scripted memcached on a loopback port, on the loop of whoever starts it: it behaves as a line of words
+ * says, and may be told another line at any time. Light enough for hundreds on one loop. The program
+ * scripted_servers runs many of them for tests in other languages.
  *
- * Each answer to `stats` says which server gave it (total_items, the server's number) and how many it has given
- * (curr_items), so that a test can tell an answer of another server, or an old one. Every other request whose
- * first word is `stats` is answered with an empty list, and what is no `stats` with ERROR.
+ * Each answer to `stats` says which server gave it (total_items, the server's number) and how many it has
+ * given (curr_items), so that a test can tell an answer of another server, or an old one. Every other request
+ * whose first word is `stats` is answered with an empty list, and what is no `stats` with ERROR.
  *
  * How it answers from now on; what is under way is not changed:
  *     answer          the whole answer at once
@@ -69,7 +69,10 @@ struct scripted_server {
     uint64_t accepted;
 };
 
-/* Port 0: any. 0, or a negative libuv code; then there is nothing to stop. It answers until it is told otherwise. */
+/*
+ * Port 0: any. 0, or a negative libuv code; then there is nothing to stop. It answers until it is told
+ * otherwise.
+ */
 int scripted_start(struct scripted_server *server, uv_loop_t *loop, unsigned id, const char *host, int port);
 
 /* One of the lines above. NULL, or what was expected instead; then nothing has changed. */

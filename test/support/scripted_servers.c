@@ -1,9 +1,10 @@
 /*
  * scripted_servers COUNT FIRST-ADDRESS PORT
  *
- * Runs so many scripted servers, at FIRST-ADDRESS and the addresses behind it, all on the same port; says "ready".
- * Each line of the input is "WHO LINE": WHO is the number of a server, "FROM-TO", or "*"; LINE is one of those in
- * scripted.h. The end of the input ends it. It says, times in nanoseconds of the monotonic clock:
+ * Runs so many scripted servers, at FIRST-ADDRESS and the addresses behind it, all on the same port; says
+ * "ready". Each line of the input is "WHO LINE": WHO is the number of a server, "FROM-TO", or "*"; LINE is
+ * one of those in scripted.h. The end of the input ends it. It says, times in nanoseconds of the monotonic
+ * clock:
  *     answered SERVER NUMBER ASKED ANSWERED    a whole answer to `stats` was given
  *     done COUNT TIME                          so many lines of the input have been followed by then
  *     bad LINE: expected WHAT                  one of them could not be

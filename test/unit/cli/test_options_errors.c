@@ -18,7 +18,9 @@
 #define PATH_FIXED                                                                                           \
     "expected a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload, try --help\n"
 #define PATH_BLANKS "expected a path without blanks, ?, # and %, try --help\n"
-#define LABEL       "expected a label name of letters, digits and _, not beginning with a digit or __, try --help\n"
+#define LABEL                                                                                                \
+    "expected a label name of letters, digits and _, "                                                       \
+    "not beginning with a digit or __, try --help\n"
 #define SHARD                                                                                                \
     "expected a shard I/N such as 0/4, with N from 1 to 4096 and I below N; "                                \
     "I may be a pod's name that ends in -I, try --help\n"

@@ -71,7 +71,8 @@ static void test_pipelined(void **state)
     client_close(&client);
 }
 
-/* The second request waits in the buffer, and the first one's slices stay good, until the first is answered.
+/*
+ * The second request waits in the buffer, and the first one's slices stay good, until the first is answered.
  */
 static void test_pipelined_behind_a_late_answer(void **state)
 {

@@ -56,7 +56,10 @@ static struct answer ask(struct client *client, const char *target, const char *
     return client_take(client, false);
 }
 
-/* Around the sizes of a short answer and of a piece, and on one connection, so that the end of each is where it is said to be. */
+/*
+ * Around the sizes of a short answer and of a piece, and on one connection, so that the end of each is where
+ * it is said to be.
+ */
 static void test_sizes(void **state)
 {
     (void) state;

@@ -67,7 +67,8 @@ static void expect_report(unsigned n, const char *handler, int status, uint64_t 
     assert_true(report->duration_ns > 0 && report->duration_ns < PATIENCE_MS * 1000000ull);
 }
 
-/* Sends a request and reads all that comes back; the connection must end by itself. Returns how much it was.
+/*
+ * Sends a request and reads all that comes back; the connection must end by itself. Returns how much it was.
  */
 static size_t exchange_raw(const char *text, size_t len)
 {

@@ -181,8 +181,8 @@ static void test_every_split_point(void **state)
 }
 
 /*
- * A byte at a time, as an attacker sends it: every byte is looked at once. The bytes that were seen before are
- * overwritten between the calls with what would be refused.
+ * A byte at a time, as an attacker sends it: every byte is looked at once. The bytes that were seen before
+ * are overwritten between the calls with what would be refused.
  */
 static void test_each_byte_is_checked_once(void **state)
 {

@@ -40,7 +40,10 @@ static void test_ipv6_first(void **state)
     assert_string_equal(ordered("::1 127.0.0.1"), "[::1]:1 127.0.0.1:1");
 }
 
-/* Broadcast is forbidden to a socket that does not ask for it; a link-local address without its link is nowhere. */
+/*
+ * Broadcast is forbidden to a socket that does not ask for it; a link-local address without its link is
+ * nowhere.
+ */
 static void test_unreachable_last(void **state)
 {
     (void) state;

@@ -1,4 +1,5 @@
-/* Policies: how rules work together, what is left open until a name is resolved, and the words of a refusal.
+/*
+ * Policies: how rules work together, what is left open until a name is resolved, and the words of a refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>

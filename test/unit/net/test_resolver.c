@@ -512,7 +512,10 @@ static void test_refresh_in_the_background(void **state)
     finish();
 }
 
-/* With an hour's TTL, for ten seconds' sake, the clock of the loop is not waited for: the record is distrusted. */
+/*
+ * With an hour's TTL, for ten seconds' sake, the clock of the loop is not waited for: the record is
+ * distrusted.
+ */
 static void test_the_last_answer_serves_when_nobody_answers(void **state)
 {
     union endpoint seven = endpoint_of(7);

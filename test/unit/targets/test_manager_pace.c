@@ -89,7 +89,9 @@ static unsigned count_from(const struct world *world, unsigned port)
     return count;
 }
 
-/* Sources that change at about the same time make a target_set at once and another a moment later, not one each.
+/*
+ * Sources that change at about the same time make a target_set at once and another a moment later, not one
+ * each.
  */
 static void test_many_changes(void **state)
 {
