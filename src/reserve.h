@@ -1,6 +1,6 @@
 /*
- * What libuv must not be refused. Where it lacks memory for its own tables, or a thread for its pool, libuv
- * ends the process. Here it gets both in advance:
+ * Keeps libuv from aborting the process. libuv calls abort() when it gets no memory for its own tables or no
+ * thread for its pool, so both are reserved in advance:
  *
  * - Some memory is set aside. When an allocation of libuv fails, that memory is released and the allocation
  *   is tried again; it is set aside anew as soon as there is enough.

@@ -1,8 +1,7 @@
 /*
- * Memory for many small things that live and die together: what was read from one text.
+ * Memory for many small objects that are freed together, such as everything that was parsed from one text.
  *
- * Nothing in it is released on its own, so what lies there needs no clean-up, also when a reading ends half
- * way.
+ * Single objects are never freed, so a parser that fails half way has nothing to clean up.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -22,7 +21,7 @@ struct arena {
 /* Allocates nothing. */
 void arena_init(struct arena *arena);
 
-/* Releases everything that came from it; the arena is then as after arena_init. */
+/* Frees all memory that arena_alloc and arena_copy returned; the arena is then as after arena_init. */
 void arena_deinit(struct arena *arena);
 
 /* `count` zeroed things of `size` bytes, aligned for any type; never NULL for a count of 0. NULL when there

@@ -1,6 +1,6 @@
 /*
- * bcrypt hashes, as Prometheus' web configuration has them. libxcrypt hashes: it is in every distribution,
- * maintained, and takes all forms of bcrypt. Pure.
+ * Checks passwords against bcrypt hashes, which Prometheus' web configuration uses. The hashing is
+ * libxcrypt's: every distribution has it, and it reads all forms of bcrypt. Pure.
  */
 #ifndef BASE_BCRYPT_H
 #define BASE_BCRYPT_H

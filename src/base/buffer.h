@@ -1,9 +1,8 @@
 /*
  * Bytes that grow at the end, up to a cap.
  *
- * A write that would pass the cap, or for which there is no memory, sets `failed`
- * and changes nothing; so do all writes after it. A caller therefore writes a
- * whole document and looks at `failed` once.
+ * A write that would exceed the cap, or that finds no memory, sets `failed` and changes nothing. All later
+ * writes are ignored. So a caller can write a whole document and check `failed` once, at the end.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H

@@ -1,4 +1,7 @@
-/* Decimal digits: for those who read and write so many that a call for each would show. */
+/*
+ * Decimal digits, inline: the parser and the encoders handle so many that function calls would show in
+ * profiles.
+ */
 #ifndef BASE_DIGITS_H
 #define BASE_DIGITS_H
 

@@ -1,5 +1,7 @@
-/* FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): for tables and for telling texts apart, not
- * for secrets. */
+/*
+ * FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): for hash tables and for comparing texts,
+ * not for secrets.
+ */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

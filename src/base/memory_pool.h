@@ -1,9 +1,10 @@
 /*
- * One bound of memory for many who fill theirs bit by bit, and by how much is not known before. Pure.
+ * One limit on the memory of many owners, such as the snapshots of all targets, which grow while replies
+ * arrive and whose final size nobody knows beforehand. Pure.
  *
- * Each has a share, whose size its owner tells. When all shares together exceed the bound, the largest of
- * those that are still being filled is dropped, of equal ones the newest. A share that is full is counted,
- * and never dropped.
+ * Each owner has a share and reports its size. When all shares together exceed the limit, the pool drops the
+ * largest share that is still growing; among equal ones, the newest. A settled share (one that is complete)
+ * counts towards the limit but is never dropped.
  */
 #ifndef BASE_MEMORY_POOL_H
 #define BASE_MEMORY_POOL_H
@@ -45,10 +46,10 @@ void memory_share_init(struct memory_share *share);
 /* Holds the pool until memory_share_leave. NULL is taken. */
 void memory_share_join(struct memory_share *share, struct memory_pool *pool, memory_drop_fn on_drop);
 
-/* Tells the size. May call on_drop, of this share or of another, before it returns. */
+/* Reports the size of the share. May call on_drop, of this share or of another one, before it returns. */
 void memory_share_resize(struct memory_share *share, size_t bytes);
 
-/* It is full: not dropped any more. */
+/* The share is complete; the pool does not drop it any more. */
 void memory_share_settle(struct memory_share *share);
 
 void memory_share_leave(struct memory_share *share);

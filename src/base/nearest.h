@@ -1,4 +1,4 @@
-/* The name that was probably meant by one that is not known. */
+/* Finds the known name that a user probably meant by an unknown one ("did you mean ...?"). */
 #ifndef BASE_NEAREST_H
 #define BASE_NEAREST_H
 

@@ -1,5 +1,6 @@
 /*
- * Reading a whole file, which has to be a regular one: anything else could be read only once, or never ends.
+ * Reads a whole file. Only regular files are accepted: a pipe can be read only once, and a device may never
+ * end.
  */
 #ifndef BASE_READ_FILE_H
 #define BASE_READ_FILE_H

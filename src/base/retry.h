@@ -1,4 +1,4 @@
-/* How long to wait before the next try of something that keeps failing. Pure. */
+/* Computes the delay before the next attempt of an operation that keeps failing. Pure. */
 #ifndef BASE_RETRY_H
 #define BASE_RETRY_H
 

@@ -1,4 +1,4 @@
-/* Texts, each once: finds the one that is there already. Owns its table, not the texts. */
+/* A set of texts. It owns its hash table but not the texts, which must outlive it. */
 #ifndef BASE_SET_H
 #define BASE_SET_H
 

@@ -1,4 +1,4 @@
-/* Makes bytes from outside valid UTF-8: label values, log lines and messages may hold nothing else. */
+/* Turns bytes from outside into valid UTF-8, which label values, log lines and messages must be. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

@@ -1,6 +1,5 @@
 /*
- * The table of flags, shared by what parses (cli/options.c) and what prints (cli/help.c); for these files
- * only.
+ * The table of flags, shared by the parser (cli/options.c) and the help texts (cli/help.c). Private to cli/.
  */
 #ifndef CLI_FLAGS_H
 #define CLI_FLAGS_H

@@ -1,4 +1,4 @@
-/* How long each turn of the loop keeps everybody waiting, for the exporter's own metrics. */
+/* Measures how long each turn of the event loop takes, for memcached_exporter_event_loop_lag_seconds. */
 #ifndef COLLECTORS_LOOP_LAG_H
 #define COLLECTORS_LOOP_LAG_H
 

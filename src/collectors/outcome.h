@@ -1,6 +1,6 @@
 /*
- * The families of what the exporter itself knows of a target: what its last poll came to. A part of the
- * fleet's collector; every target has these, also one that said nothing.
+ * The families about the poll of a target: its state, duration and errors. Part of the fleet's collector.
+ * Every target has them, even one that did not answer.
  */
 #ifndef COLLECTORS_OUTCOME_H
 #define COLLECTORS_OUTCOME_H

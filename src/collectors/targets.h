@@ -1,4 +1,4 @@
-/* What is to be scraped, and how this exporter comes to know it: the configuration file, the sources. */
+/* The collector of metrics about the target list: the configuration file, the sources and what they found. */
 #ifndef COLLECTORS_TARGETS_H
 #define COLLECTORS_TARGETS_H
 

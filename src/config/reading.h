@@ -1,6 +1,6 @@
 /*
- * How a mapping of the file becomes a struct: each has a table of its keys, which says who reads the value
- * and where it goes. The table knows all keys there are, so that it also finds those that are none.
+ * Reads a mapping of the file into a struct. A table lists the keys of the mapping, each with the function
+ * that reads its value and the member that receives it. A key that is not in the table is an error.
  *
  * For config/ only. Every function that reads returns 0; UV_EINVAL, with the line about it in reading->error;
  * or UV_ENOMEM.

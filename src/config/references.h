@@ -1,4 +1,4 @@
-/* Values of a group's labels, which may refer to labels that the discovery found. For config/ only. */
+/* Label values of a group, which may refer to discovered labels ("$zone"). For config/ only. */
 #ifndef CONFIG_REFERENCES_H
 #define CONFIG_REFERENCES_H
 

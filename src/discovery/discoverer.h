@@ -1,8 +1,9 @@
 /*
- * The way in which one kind of source is asked: what discovery.c knows of it. Private to discovery/.
+ * The interface between discovery.c and the kinds of sources (DNS, files, a URL, ElastiCache). Private to
+ * discovery/.
  *
- * A discoverer asks once each time it is told to. When, how often, and what becomes of a failure is the
- * business of discovery.c, so that every source keeps its last good answer and is counted in the same way.
+ * A discoverer asks its source once for each call of `ask`. The timing, the retries and the last good answer
+ * belong to discovery.c, which treats all kinds alike.
  *
  *     new -> ask -> [on_done] -> ask -> [on_done] -> ... -> close -> [on_close]
  *

@@ -3,11 +3,11 @@
  *
  *     discovery_new -> ask -> [on_change] -> wait -> ask -> ...
  *
- * It waits for the configured interval; without one, for what the source says itself (a TTL), else for the
- * default of its kind; always less or more a tenth, so that many sources spread. A failure keeps what was
- * found before and asks again sooner: after 1 s, 2 s, 4 s, ... at most the interval. The first failure after
- * a success and the first success after a failure are logged. What a target is, and what becomes of those
- * that went, is not known here.
+ * Between two questions it waits for the configured interval; without one, for the TTL that the source gave,
+ * else for the default of its kind. A random tenth is added or taken off, so that many sources spread. After
+ * a failure the last good answer stays in use and the source is asked again sooner: after 1 s, 2 s, 4 s, ...
+ * at most the interval. The first failure after a success and the first success after a failure are logged.
+ * The owner decides what to do with new and vanished targets.
  */
 #ifndef DISCOVERY_DISCOVERY_H
 #define DISCOVERY_DISCOVERY_H

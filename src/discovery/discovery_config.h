@@ -1,6 +1,6 @@
 /*
- * One source of targets: its kind, what it is asked for and how often. The configuration file and the flags
- * are read into this struct, and the source runs by it. Data only: it knows no loop.
+ * The settings of one source of targets: its kind, what to ask for and how often. The configuration file and
+ * the flags are read into this struct. Data only.
  */
 #ifndef DISCOVERY_DISCOVERY_CONFIG_H
 #define DISCOVERY_DISCOVERY_CONFIG_H

@@ -2,13 +2,13 @@
  * Targets from the configuration endpoint of an Amazon ElastiCache cluster: its nodes, as cluster.h reads
  * them. Each question makes a connection of its own.
  *
- * A node's target is its IP address if there is one, else its name: the address saves a look-up for every
- * connection, and cannot come to mean another server between two answers. The label __meta_elasticache_host
- * keeps the name, __meta_elasticache_version has the version of the configuration.
+ * A node becomes a target by its IP address if the endpoint gives one, else by its name. An address saves the
+ * look-up for every connection, and it cannot point to another server between two answers. The label
+ * __meta_elasticache_host keeps the name, __meta_elasticache_version has the version of the configuration.
  *
- * The endpoint is a name for all nodes, of which one may lag behind: an answer whose version is lower than
- * the last one is a failure. When nothing but such answers has come for three refresh intervals, it is taken
- * all the same: the cluster has been made anew, and counts from 1 again.
+ * The endpoint may be answered by any node, and some node may lag behind. So an answer with a lower version
+ * than the last one counts as a failure. After three refresh intervals with only such answers, the lower
+ * version is accepted: the cluster was probably recreated, and its version starts at 1 again.
  */
 #ifndef DISCOVERY_ELASTICACHE_H
 #define DISCOVERY_ELASTICACHE_H

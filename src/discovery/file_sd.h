@@ -1,13 +1,13 @@
 /*
  * Targets from files in the format of Prometheus' file_sd (sd_format.h), found by patterns (file_set.h).
  *
- * Their directories are watched: a change nudges, and the refresh is the fallback for file systems that
- * tell nothing, for wildcards on the way that match later, and for when the system has no watches left. So a
- * file that is replaced is read within about FILE_SD_NUDGE_MS, one that is YAML and written in place or just
- * before within another second.
+ * The directories of the files are watched, and a change makes the files be read soon. The refresh interval
+ * covers the rest: file systems without notifications, directories that come to match a wildcard later, and
+ * systems that are out of watches. A replaced file is read within about FILE_SD_NUDGE_MS; a YAML file that
+ * was written in place, within another second.
  *
- * A broken file is a failure, and its targets stay; the others' are found in spite of it. No file at all
- * is an answer: no targets.
+ * A broken file makes the question fail: its old targets stay, and the other files are read as usual. If no
+ * file matches, the answer is valid and has no targets.
  */
 #ifndef DISCOVERY_FILE_SD_H
 #define DISCOVERY_FILE_SD_H

@@ -1,13 +1,13 @@
 /*
- * The files that glob patterns name, each with the targets that it named last.
+ * The files that match the glob patterns, each with the targets that it listed when it was last good.
  *
- * One file that is broken, or cannot be read, keeps what it said before, while the others move on; one that
- * is gone takes its targets along. Everything here waits for the disk: it belongs on the thread pool, one
- * call at a time. Nothing is followed or repeated here; that is file_sd.h.
+ * A file that is broken or unreadable keeps its old targets, while the others are updated. A file that is
+ * gone loses its targets. All functions here block on the disk: call them on the thread pool, one at a time.
+ * Watching and repeating belong to file_sd.h.
  *
- * Half of a JSON list is no JSON. Half of a YAML list may well be one, so a YAML file that has changed is
- * taken when it has rested for FILE_SET_REST_MS, by the time of its last change. (One that never rests is
- * taken as it is when it has been waited for so long as FILE_SET_PATIENCE_MS.)
+ * A file may be seen while it is being written. Half of a JSON list is invalid JSON, but half of a YAML list
+ * may be valid YAML. So a changed YAML file is read only after it has not changed for FILE_SET_REST_MS, or,
+ * if it changes all the time, after FILE_SET_PATIENCE_MS.
  */
 #ifndef DISCOVERY_FILE_SET_H
 #define DISCOVERY_FILE_SET_H

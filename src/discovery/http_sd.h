@@ -3,11 +3,11 @@
  *
  * Asked as Prometheus does: GET with Accept: application/json and the refresh interval in
  * X-Prometheus-Refresh-Interval-Seconds, over a connection that is kept; redirects are followed, to http and
- * https alone. Only status 200 with application/json is an answer; [] is one, and means that there are no
- * targets. No credentials in the URL, since it is shown. The environment's http_proxy, https_proxy and
- * no_proxy are honoured, as curl does.
+ * https alone. Only status 200 with application/json is accepted; [] means that there are no targets. The URL
+ * must not hold credentials, since it appears in logs and metrics. The environment's http_proxy, https_proxy
+ * and no_proxy are honoured, as curl does.
  *
- * The format is read on the thread pool, since a large one takes its time.
+ * The answer is parsed on the thread pool, since a large one takes long.
  *
  * https://prometheus.io/docs/prometheus/latest/http_sd/
  */

@@ -1,8 +1,8 @@
 /*
- * What glob patterns name: files, and the directories to watch for changes of them.
+ * Expands glob patterns: to files, and to the directories to watch for changes.
  *
- * Patterns are those of glob(3), with backslashes to take a special character for itself. Reads directories,
- * so it waits for the disk.
+ * Patterns are those of glob(3); a backslash makes a special character literal. Reads directories, so it
+ * blocks on the disk.
  */
 #ifndef DISCOVERY_PATHS_H
 #define DISCOVERY_PATHS_H

@@ -1,5 +1,5 @@
 /*
- * What a discovery source found: addresses as text, each with labels. Made once, then only read.
+ * The targets that a source found: addresses as text, each with labels. Filled once, then only read.
  */
 #ifndef DISCOVERY_RESULTS_H
 #define DISCOVERY_RESULTS_H

@@ -1,9 +1,9 @@
 /*
- * What was gathered, and what the exporter says of itself, as the bytes of an exposition.
+ * Writes a gather, and the exporter's own metrics, as an exposition.
  *
  *     expose -> fill, as often as the sink takes another piece -> release -> on_end
  *
- * Each piece is encoded when it is asked for, so that the snapshots live until the last byte.
+ * Each piece is encoded when the sink asks for it, so the snapshots are held until the last byte.
  */
 #ifndef GATHER_EXPOSE_H
 #define GATHER_EXPOSE_H

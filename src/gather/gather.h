@@ -1,9 +1,9 @@
 /*
- * One gather: polls the targets of a scrape request and holds what they said.
+ * One gather: polls the targets of a scrape request and holds their snapshots.
  *
  *     gather_start -> fan-out (all targets, one deadline) -> on_done -> expose, ... -> gather_release
  *
- * It says nothing of how the result is written: gather/expose makes an exposition of it.
+ * The format of the result does not matter here: gather/expose writes the exposition.
  */
 #ifndef GATHER_GATHER_H
 #define GATHER_GATHER_H

@@ -1,5 +1,5 @@
 /*
- * Collections that nobody asked for by HTTP: the textfile, the push, and --once.
+ * Runs the scrapes that no HTTP request asks for: the textfile, the push, and --once.
  */
 #ifndef GATHER_PUBLISHER_H
 #define GATHER_PUBLISHER_H

@@ -1,7 +1,7 @@
 /*
- * What one scrape is asked for: which targets, what of them, how long it may take, and in which form the
- * answer is wanted. The asker (web/parameters, gather/publisher) fills it once; gather, expose and web/scrape
- * read it.
+ * The description of one scrape: which targets, which stats commands and families, the deadline, and the
+ * format of the answer. The asker (web/parameters, gather/publisher) fills it once; gather, expose and
+ * web/scrape read it.
  */
 #ifndef GATHER_SCRAPE_REQUEST_H
 #define GATHER_SCRAPE_REQUEST_H

@@ -1,6 +1,6 @@
 /*
- * One client's connection: reads request heads, has them answered one by one, and ends well. Private to
- * http/; see server.h for the phases and limits.
+ * The connection of one client: reads request heads, passes them to the handler one by one, and closes in a
+ * way that does not lose the answer. Private to http/; see server.h for the phases and limits.
  */
 #ifndef HTTP_CONNECTION_H
 #define HTTP_CONNECTION_H

@@ -4,8 +4,8 @@
  * An IPv4 address is a peer of its own, also when it comes in IPv6's form. Of IPv6 the first 64 bits are: a
  * host may choose the others as it likes. All clients of unix sockets are one peer.
  *
- * A peer lives while it has connections. The last few that were given a whole scrape are remembered longer:
- * they are those whom the exporter is there for.
+ * A peer is remembered while it has connections. The last few that received a whole scrape are remembered
+ * longer, since these are probably the Prometheus servers.
  */
 #ifndef HTTP_PEERS_H
 #define HTTP_PEERS_H

@@ -1,8 +1,8 @@
 /*
- * What `stats conns` says, as counts: the lines of a connection are added up as they are read and not kept,
- * since a server may have tens of thousands. Pure.
+ * Counts the connections that `stats conns` lists. The lines are added up as they arrive and are not kept,
+ * since a server may have tens of thousands of connections. Pure.
  *
- * Listening and UDP sockets count by state, like all others, but not in the idle times: nobody is idle there.
+ * Listening and UDP sockets are counted by state like all others, but left out of the idle times.
  */
 #ifndef MEMCACHED_CONN_STATS_H
 #define MEMCACHED_CONN_STATS_H

@@ -1,5 +1,5 @@
 /*
- * One fan-out: many targets asked at once, one deadline, one callback when all is said.
+ * One fan-out: polls many targets at once, with one deadline and one callback when the last one is done.
  */
 #ifndef MEMCACHED_FAN_OUT_H
 #define MEMCACHED_FAN_OUT_H

@@ -1,13 +1,13 @@
 /*
- * All the servers that this process knows, by address, and the targets that stand for them.
+ * All servers that this process knows, by address, and the targets that refer to them.
  *
  * A target is what a user wrote: a name and labels. A client is a server: two targets with the same address
- * share one, whether they come from the configuration or from a URL. A client whose last target is gone lives
- * on for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
+ * share one, whether they come from the configuration or from a URL. A client whose last target was released
+ * is kept for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
  *
- * A target that somebody named in a URL has a profile with a policy. It shares the client of a configured
- * server, whose profile has none, but else only that of targets whose profiles have the same policy: another
- * client may have a connection that this policy forbids.
+ * A target from a URL has a profile with a policy. It may share the client of a configured target, whose
+ * profile has no policy. Apart from that, it shares clients only with targets of the same policy, since
+ * another client might hold a connection to an address that this policy forbids.
  */
 #ifndef MEMCACHED_FLEET_H
 #define MEMCACHED_FLEET_H

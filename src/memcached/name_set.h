@@ -1,8 +1,8 @@
 /*
- * Names from outside (key prefixes, listeners, what a proxy's configuration calls its parts) as label values.
+ * Turns names from outside (key prefixes, listeners, parts of a proxy) into label values.
  *
- * Names are made valid as soon as they are read, so that two names which would make the same label value are
- * the same name: what they count is added up, and no series appears twice.
+ * A name becomes valid UTF-8 as soon as it is read. Two names that become the same label value are therefore
+ * one name: their counts are added up, and no series appears twice.
  */
 #ifndef MEMCACHED_NAME_SET_H
 #define MEMCACHED_NAME_SET_H

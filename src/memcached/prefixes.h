@@ -1,9 +1,9 @@
 /*
- * What `stats detail dump` says: commands by key prefix, of the prefixes that count. Pure.
+ * Reads `stats detail dump`: how many commands each key prefix got. Pure.
  *
- * A server may know 65,000 prefixes. Those with the most commands are kept, of equal ones the first by name,
- * so that the choice does not hang on the order in which the server names them; the others are added up, and
- * so is the empty prefix, whose label value the sum has.
+ * A server may have 65,000 prefixes. The busiest ones are kept; among equal ones, the first by name, so that
+ * the order of the lines does not matter. All others are added up, together with the empty prefix, under the
+ * empty label value.
  */
 #ifndef MEMCACHED_PREFIXES_H
 #define MEMCACHED_PREFIXES_H

@@ -1,9 +1,9 @@
 /*
- * What `stats sizes` says: how many items there are of each size, as the buckets of a histogram. Pure.
+ * Turns `stats sizes`, the number of items of each size, into the buckets of a histogram. Pure.
  *
- * A bucket is 32 bytes wide and its key is its upper bound. A cache may have tens of thousands of them, each
- * of which would be a series: beyond SIZES_BOUNDS_MAX, buckets above 1 KiB are put together, to sixteen for
- * each doubling of the size. The bounds that are left are still exact.
+ * memcached's buckets are 32 bytes wide and named by their upper bound. A cache may have tens of thousands of
+ * them, and each would be a series. If there are more than SIZES_BOUNDS_MAX, buckets above 1 KiB are joined
+ * until there are sixteen for each doubling of the size. The counts of the joined buckets are still exact.
  */
 #ifndef MEMCACHED_SIZES_H
 #define MEMCACHED_SIZES_H

@@ -1,8 +1,8 @@
 /*
- * The lines of the replies to one poll, while they arrive: what of them can become a sample. Pure.
+ * Collects the reply lines of one poll while they arrive, and keeps those that can become samples. Pure.
  *
- * Lines are kept in the order of their arrival; snapshot_builder_sort then brings them into that of the stats
- * table, and what is left is packed into a snapshot.
+ * Lines are kept in the order of arrival. At the end snapshot_builder_sort puts them into the order of the
+ * stats table, and they are packed into a snapshot.
  */
 #ifndef MEMCACHED_SNAPSHOT_BUILDER_H
 #define MEMCACHED_SNAPSHOT_BUILDER_H

@@ -1,6 +1,6 @@
 /*
- * Watches kept connections that were asked and have not said a word: when a firewall has forgotten one, or
- * its host is gone, nothing else would tell before the time of the poll is over.
+ * Detects kept connections that do not answer a request: if a firewall has forgotten the connection, or the
+ * host is gone, the exporter would otherwise notice only when the time of the poll is over.
  *
  * One timer serves all clients, since thousands are asked at once and nearly all of them answer in time.
  */

@@ -1,5 +1,5 @@
 /*
- * What the value of a stat may look like, and the number that it becomes. Pure; see enum stat_form.
+ * Checks the value of a stat against its form (enum stat_form) and turns it into a number. Pure.
  */
 #ifndef MEMCACHED_VALUE_H
 #define MEMCACHED_VALUE_H

@@ -2,8 +2,8 @@
  * Collectors, and the exposition that walks them.
  *
  * A collector is described once: its name, its families, its constant labels. At each scrape a walk writes
- * its samples, keeping its place between two steps, so that a large exposition is written piece by piece, as
- * fast as its reader takes it, and is never in memory as a whole.
+ * its samples in steps and remembers its position between them. So a large exposition is written piece by
+ * piece, as fast as the client reads, and is never in memory as a whole.
  */
 #ifndef METRICS_COLLECTOR_H
 #define METRICS_COLLECTOR_H

@@ -1,5 +1,5 @@
 /*
- * Metric families: what an exposition says of its samples before it shows them.
+ * Metric families: the name, type, unit and help text that samples share.
  *
  * Facts: https://prometheus.io/docs/concepts/data_model/, OpenMetrics 1.0.0 "Metric Types" and "Units".
  */

@@ -1,6 +1,6 @@
 /*
- * Labels as they stand between the braces of a sample: a="1",b="2". Rendered once, where they are made; the
- * text formats only join them, others read them back. Empty sets are "". Pure.
+ * Labels in the text form of an exposition, without the braces: a="1",b="2". They are rendered once and kept
+ * as text; the text formats copy it, the others parse it. An empty set of labels is "". Pure.
  */
 #ifndef METRICS_LABELS_H
 #define METRICS_LABELS_H

@@ -1,10 +1,10 @@
 /*
- * Observations counted in buckets that grow exponentially and exist only where something fell: what
- * Prometheus calls a native histogram. Pure, and without memory of its own to take.
+ * Prometheus' native histogram: buckets grow exponentially, and only buckets with observations exist. Pure;
+ * allocates nothing.
  *
- * With schema s, bucket i holds what is above 2^((i - 1) / 2^s) and at most 2^(i / 2^s). It begins with eight
- * buckets to each power of two; when values are spread over too many, each two neighbours become one and s
- * falls by one. Facts: https://prometheus.io/docs/specs/native_histograms/.
+ * With schema s, bucket i holds what is above 2^((i - 1) / 2^s) and at most 2^(i / 2^s). A histogram begins
+ * with eight buckets for each power of two. When the values need too many buckets, pairs of neighbours are
+ * joined and s falls by one. Facts: https://prometheus.io/docs/specs/native_histograms/.
  */
 #ifndef METRICS_NATIVE_H
 #define METRICS_NATIVE_H

@@ -1,8 +1,8 @@
 /*
  * Families and samples as delimited messages io.prometheus.client.MetricFamily. Pure; an encoder drives it.
  *
- * A message begins with its length, so that it is gathered before it leaves, with the samples of as many
- * targets as it holds. Nothing but the one message at hand is kept.
+ * A message begins with its length, so it is complete before it is sent. It holds the samples of as many
+ * targets as fit. Only one message is in memory at a time.
  */
 #ifndef METRICS_PROTOBUF_H
 #define METRICS_PROTOBUF_H

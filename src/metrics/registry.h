@@ -1,5 +1,5 @@
 /*
- * What an exporter exposes: collectors, checked once, in the order in which they were registered.
+ * The list of collectors, in the order of the exposition. Each is checked when it is registered.
  */
 #ifndef METRICS_REGISTRY_H
 #define METRICS_REGISTRY_H

@@ -1,12 +1,13 @@
 /*
  * Quantiles of the observations of the last minutes, with a bounded error. Pure: the caller gives the time.
  *
- * A quantile that it gives is at most SUMMARY_RELATIVE_ERROR away from the true one, relative to it; sketch.h
- * says of which values. The window is made of several sketches by age, of which the oldest is dropped as time
- * passes: an observation counts for between SUMMARY_WINDOW_S less one share and SUMMARY_WINDOW_S. Count and
- * sum are since the start, as Prometheus expects.
+ * The relative error of a quantile is at most SUMMARY_RELATIVE_ERROR, for values in the range that sketch.h
+ * names. The window consists of several sketches, one for each slice of time; the oldest is dropped as time
+ * passes. So an observation counts for SUMMARY_WINDOW_S, or up to one slice less. Count and sum are since the
+ * start, as Prometheus expects.
  *
- * A summary takes all its memory, about 100 KB, when it is made, and touches the part that its values need.
+ * A summary allocates all its memory, about 100 KB, when it is made, but touches only the pages that its
+ * values need.
  */
 #ifndef METRICS_SUMMARY_H
 #define METRICS_SUMMARY_H

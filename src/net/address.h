@@ -1,6 +1,6 @@
 /*
- * Where a server listens, as text and as socket addresses. Pure but for the names of ports, which are looked
- * up in /etc/services: resolves no host.
+ * Where a server listens, as text and as socket addresses. Pure, except that names of ports are looked up in
+ * /etc/services. Host names are not resolved here.
  *
  * Forms: "host:port", "host", "1.2.3.4:port", "[::1]:port", "[::1]", "::1",
  * "unix:/path", "/path", and "dir/path" below the working directory; ":port" is one of this machine, and the

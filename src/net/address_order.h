@@ -1,7 +1,7 @@
 /*
- * In which order the addresses of a name should be tried: RFC 6724, 6, by what this host's routes say about
- * each. Not asked for are rules 3, 4 and 7 (deprecated, home and tunnelled addresses), which matter to no
- * server.
+ * Sorts the addresses of a name into the order in which they should be tried (RFC 6724, section 6), by the
+ * routes of this host. Rules 3, 4 and 7 (deprecated, home and tunnelled addresses) are left out, since they
+ * do not concern servers.
  */
 #ifndef NET_ADDRESS_ORDER_H
 #define NET_ADDRESS_ORDER_H

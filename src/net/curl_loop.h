@@ -1,9 +1,9 @@
 /*
  * libcurl's transfers on a libuv loop: its sockets are watched by uv_poll, its one timer is a uv_timer.
  *
- * Names are resolved by libcurl, which must have been built with its threaded resolver (as distributions have
- * it) or with c-ares: anything else would block the loop. The process ignores SIGPIPE, and curl_global_init
- * has been called.
+ * libcurl resolves the names itself. It must have been built with its threaded resolver (as distributions do)
+ * or with c-ares; any other resolver would block the loop. Before use, the process must ignore SIGPIPE and
+ * have called curl_global_init.
  */
 #ifndef NET_CURL_LOOP_H
 #define NET_CURL_LOOP_H

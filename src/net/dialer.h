@@ -2,22 +2,22 @@
  * From an address to a connected stream: resolves the name, waits at the limiter, tries one address after the
  * other.
  *
- * When every address has failed and the answer of the name server was not new, the name is looked up once
- * more, and the addresses that were not in the first answer are tried.
+ * If every address fails and the addresses came from the cache, the name is looked up once more, and
+ * addresses that the cache did not have are tried too.
  *
- * Several addresses are tried as RFC 8305 has it: the families alternate, an address that is refused gives
- * way to the next at once, and one that says nothing gets company after DIALER_PACE_MS, or earlier if else
- * not all would have their turn in time. The first that answers is taken, and is the first to be tried from
- * then on: the counters of two servers behind one name must not be mixed. A dialer keeps no deadline: its
- * owner cancels it.
+ * Several addresses are tried as RFC 8305 describes. IPv6 and IPv4 alternate. After a refused connection the
+ * next address is tried at once. Beside a connection that is neither accepted nor refused, the next one is
+ * tried after DIALER_PACE_MS, or earlier if there would otherwise be no time for all. The first connection
+ * that is accepted wins, and later dials try its address first, so that the counters of two servers behind
+ * one name are not mixed. A dialer keeps no deadline: its owner cancels it.
  *
- * An attempt that is not answered lends its place at the limiter on and goes on without one, so that servers
- * that swallow packets do not keep others out. A unix socket that cannot take a connection now is tried again
- * and again.
+ * An attempt that stays unanswered gives its place at the limiter back and continues without one, so that
+ * servers that swallow packets do not keep others waiting. A unix socket whose backlog is full is retried
+ * until the dial is cancelled.
  *
- * With a policy, the addresses of a name that it forbids are passed over. What is connected to is what was
- * judged: no name is resolved again in between. A literal or a path is for its owner to judge, once and for
- * all.
+ * A policy is applied to the resolved addresses: forbidden ones are skipped, and the dialer connects to
+ * exactly the addresses that were checked, without resolving the name again. IP addresses and socket paths
+ * are not checked here; the owner checks them once, when it reads them.
  */
 #ifndef NET_DIALER_H
 #define NET_DIALER_H

@@ -1,7 +1,7 @@
 /*
  * Names to records, as libc finds them: /etc/hosts and the name servers in the order of /etc/nsswitch.conf,
- * with the search domains of resolv.conf. One question, one answer. No cache, no limit on how many are under
- * way; that is the business of who asks.
+ * with the search domains of resolv.conf. One question, one answer. There is no cache and no limit on
+ * concurrent questions; callers bring their own.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H

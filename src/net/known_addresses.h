@@ -1,10 +1,10 @@
 /*
- * What is known of the addresses of one name, and for how long. Pure: times are those of the caller's clock,
- * in milliseconds.
+ * The cache entry of one name: its addresses, and how long they are valid. Pure: times are those of the
+ * caller's clock, in milliseconds.
  *
- * An answer holds for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
- * server moves; a failure for 1 s. A failure that is no answer ("the name servers do not answer") leaves the
- * last addresses in use, for up to an hour.
+ * An answer is valid for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
+ * server moves. A failure is valid for 1 s. A failure that is no answer ("the name servers do not answer")
+ * leaves the last addresses in use, for up to an hour.
  */
 #ifndef NET_KNOWN_ADDRESSES_H
 #define NET_KNOWN_ADDRESSES_H

@@ -1,10 +1,10 @@
 /*
- * libcurl, loaded by the first that has something to transfer: a push, or discovery from a URL.
+ * Loads libcurl when it is first needed: for a push, or for discovery from a URL.
  *
- * It brings some thirty libraries with it (TLS, LDAP, SSH, Kerberos ...), which would triple the memory of
- * every exporter, though few need it. So the program is built with the system's headers and not linked to it:
- * without such a task it is neither loaded nor needed. (LIBCURL_LINKED: it is part of the program, without
- * those libraries.)
+ * libcurl depends on some thirty libraries (TLS, LDAP, SSH, Kerberos ...), which would triple the memory of
+ * every exporter, though few need them. So the program is compiled with libcurl's headers but not linked to
+ * it; an exporter that neither pushes nor discovers from URLs runs without libcurl. With LIBCURL_LINKED, a
+ * libcurl without those libraries is part of the program.
  */
 #ifndef NET_LIBCURL_H
 #define NET_LIBCURL_H

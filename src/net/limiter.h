@@ -1,11 +1,11 @@
 /*
- * Lets at most so many through at once; the others wait in line.
+ * A counting semaphore for the loop: at most `max` holders at once, the others wait in a queue.
  *
- * Keeps a fleet from opening thousands of connections in the same moment, which would fill the backlogs of
- * the servers and the tables of the firewalls between.
+ * It keeps the exporter from opening thousands of connections at the same moment, which would fill the
+ * backlogs of servers and the connection tables of firewalls.
  *
- * Servers that never answer must not keep the others out. So a holder leaves after limiter_hold_ms, even if
- * its attempt goes on, and those that failed last time wait behind all that did not.
+ * Servers that never answer must not keep the others waiting. So a holder gives its place back after
+ * limiter_hold_ms, even if its attempt goes on, and servers that failed last time wait behind all others.
  */
 #ifndef NET_LIMITER_H
 #define NET_LIMITER_H

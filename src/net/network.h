@@ -1,6 +1,6 @@
 /*
- * Networks of addresses, lists of them that have a name, and what an address stands for. IPv4 networks are
- * those of the IPv6 addresses that stand for them (::ffff:0:0/96). Pure.
+ * IP networks, named lists of networks, and the IPv4 address that an IPv6 address embeds. IPv4 networks are
+ * held in their IPv6-mapped form (::ffff:0:0/96). Pure.
  */
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H

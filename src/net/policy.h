@@ -1,14 +1,14 @@
 /*
- * Which servers may be scraped by those who name them in a URL: lists of rules, of what is allowed and what
- * is denied. Pure: resolves nothing, but judges what names were resolved to.
+ * Decides which servers a URL may name as targets, by a list of allow rules and a list of deny rules. Pure:
+ * it resolves no names; callers pass the addresses that a name was resolved to.
  *
- * Without an allow rule, `private` is allowed: the private networks and this machine. What is denied is
- * denied whatever allows it. Addresses that are of no use to a scrape, and of much use to an attacker
- * (metadata of clouds, link-local, multicast, broadcast, unspecified), are denied unless a rule means just
- * them: see policy_rule_means_special. A unix socket needs a rule that names its path.
+ * Without an allow rule, `private` is allowed: the private networks and this machine. A deny rule wins over
+ * every allow rule. Addresses that are useless to a scrape and useful to an attacker (cloud metadata,
+ * link-local, multicast, broadcast, unspecified) are denied unless a rule is about exactly them: see
+ * policy_rule_means_special. A unix socket needs a rule that matches its path.
  *
- * It says nothing of the servers that are configured, which may be scraped anyhow, nor of what is behind an
- * address: a proxy may lead anywhere.
+ * The policy does not apply to configured targets, which may always be scraped. It cannot see behind an
+ * address: a proxy there may connect to anything.
  */
 #ifndef NET_POLICY_H
 #define NET_POLICY_H

@@ -1,14 +1,14 @@
 /*
- * How much may be read in one turn of the loop, so that a burst of answers holds nobody else for more than
- * some milliseconds: a reader that finds the budget spent waits in line for a later turn, and what has
- * arrived waits in the kernel.
+ * Limits the bytes that are read in one turn of the loop, so that a burst of answers delays everything else
+ * by a few milliseconds at most. A reader that finds the budget spent waits for a later turn; the bytes wait
+ * in the kernel.
  *
- * The budget is shared by reader. Each may read one share; then it waits in line for the next one. The line
- * serves those first that have had the fewest shares, so that readers whose peers send without end get what
- * the others leave.
+ * The budget is divided into shares. A reader reads one share, then queues for the next. Readers with the
+ * fewest shares so far go first, so that peers that send without end get only what the others leave.
  *
- * The loop handles all that is ready before it comes round, and with it what is due to others. Budgets bound
- * that by bytes; time would do as well, but bytes are the same on every machine, and in every test.
+ * The reason: in one turn, libuv handles every socket that is ready before it runs timers and everything
+ * else. The limit is in bytes rather than in time, because bytes are the same on every machine and in every
+ * test.
  */
 #ifndef NET_READ_BUDGET_H
 #define NET_READ_BUDGET_H

@@ -10,10 +10,10 @@
  * servers fail or say nothing, the last answer serves on for up to an hour: after 0.4 s for a look-up that
  * waits. A name that is known not to exist has no such grace.
  *
- * At most 100 names are asked for at once, but a name that is not answered within 25 ms lends its place on,
- * and a name whose last question failed waits behind those whose did not.
+ * At most 100 names are asked for at once. A name that is not answered within 25 ms gives its place to the
+ * next one, and a name whose last question failed waits behind all others.
  *
- * Not for service discovery: A and AAAA of one name only.
+ * Looks up A and AAAA records only; service discovery uses net/dns directly.
  */
 #ifndef NET_RESOLVER_H
 #define NET_RESOLVER_H

@@ -1,12 +1,13 @@
 /*
- * Which of several exporters a server belongs to.
+ * Decides which of several exporters scrapes a server.
  *
- * Rendezvous hashing (Thaler and Ravishankar, 1998): each shard draws a number for an address, and the
- * highest one has it. Every address so belongs to exactly one shard, and a shard that is added takes its part
- * from all others and moves nothing between them. Nobody has to know who else there is: each process decides
- * alone.
+ * Rendezvous hashing (Thaler and Ravishankar, 1998): a hash of address and shard gives each shard a number,
+ * and the shard with the highest number scrapes the address. So every address belongs to exactly one shard. A
+ * new shard takes its part from all others, and no address moves between the old ones. Each exporter computes
+ * this alone; they do not need to know of each other.
  *
- * Pure. The numbers are part of what users see: a version that drew others would move every server at once.
+ * Pure. The hash must never change: a version with another one would move nearly every server to another
+ * exporter.
  */
 #ifndef NET_SHARD_H
 #define NET_SHARD_H

@@ -1,6 +1,6 @@
 /*
- * TLS on a stream: what stream.c does with the bytes of a stream that was secured. For stream.c alone; owners
- * see stream_secure and, from then on, the same functions as without TLS.
+ * The TLS half of stream.c: encrypts and decrypts the bytes of a secured stream. Only stream.c includes it;
+ * owners call stream_secure and then use the same functions as without TLS.
  */
 #ifndef NET_STREAM_TLS_H
 #define NET_STREAM_TLS_H

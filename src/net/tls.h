@@ -1,11 +1,11 @@
 /*
- * One TLS session, as bytes: what the peer sent goes in, what it is to be sent comes out. Pure; stream.c
- * moves both. Client or server, as its context is.
+ * One TLS session without a socket: the caller feeds it the bytes that the peer sent, and sends the bytes
+ * that it puts out. Pure; stream.c does both. The context decides whether it is client or server.
  *
  *     tls_init -> tls_handshake* (TLS_DONE) -> tls_read*, tls_write* -> tls_end -> tls_deinit
  *
- * After each of these calls `output` may hold records for the peer: they are to be sent in their order, also
- * when the call failed, since the last of them tells the peer why. A client's server name decides what is
+ * After each of these calls `output` may hold records for the peer. Send them in order, even when the call
+ * failed: the last record is then the alert that tells the peer why. A client's server name decides what is
  * verified: the certificate must be for it, be it a host name or an address.
  */
 #ifndef NET_TLS_H

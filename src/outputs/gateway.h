@@ -1,12 +1,12 @@
 /*
- * One group of metrics in one Pushgateway: a push or a delete of it, one request at a time, over a connection
- * that is kept. No schedule, no log, no counts: that is push.h.
+ * Pushes or deletes one group of metrics at one Pushgateway: one request at a time, over a kept connection.
+ * Schedule, log and counts belong to push.h.
  *
  * A body is streamed as the producer makes it, in chunks (RFC 9112, section 7.1; Go's HTTP server, and so
  * Pushgateway, takes them), so that the exposition of a large fleet is never in memory as a whole. If the
- * producer breaks in the middle, or the time is over, the body breaks off within a line, and Pushgateway
- * stores nothing of it. The price is that a request cannot be repeated unseen when a kept connection turns
- * out to be dead.
+ * producer fails in the middle, or the time is over, the body ends within a line, and Pushgateway stores
+ * nothing of it. The price: when a kept connection turns out to be dead, the request cannot be repeated
+ * silently.
  *
  * Only http and https, HTTP/1.1, no redirects, certificates are always verified. The environment's
  * HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured (net/proxy.h).

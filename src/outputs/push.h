@@ -1,10 +1,10 @@
 /*
- * Pushes expositions to a Pushgateway, again and again, without anybody waiting for it.
+ * Pushes expositions to a Pushgateway at a fixed interval.
  *
- * A push asks its owner to collect, at every tick of its interval, and streams what it is handed. At most one
- * push is under way; ticks that fall into it are skipped. After a failure the next one waits longer and
- * longer (up to ten intervals or five minutes). The log hears when pushes begin to fail and when they work
- * again, and of the failures in between only at level debug.
+ * At every tick of the interval, a push asks its owner to collect and streams the result. At most one push is
+ * under way; ticks during a push are skipped. After failures the delay grows (up to ten intervals or five
+ * minutes). The first failure and the first success after failures are logged; the failures in between only
+ * at level debug.
  *
  * Uses only base/, libuv and net/'s way to libcurl, which must have been built with its threaded resolver or
  * c-ares. SIGPIPE must be ignored.

@@ -1,5 +1,5 @@
 /*
- * What is pushed where: the settings of a push, their rules, and the URL that they make. Knows no loop.
+ * The settings of a push: the struct, its validation, and the URL of the group. Pure but for checking files.
  */
 #ifndef OUTPUTS_PUSH_CONFIG_H
 #define OUTPUTS_PUSH_CONFIG_H

@@ -1,9 +1,9 @@
 /*
  * Writes an exposition to a file for the textfile collector of node_exporter.
  *
- * Readers see the old content or the new one, never half of it, also when the disk is full or the process is
- * killed: the bytes go to a hidden file in the same folder, which takes the target's place when it is whole
- * and on the disk. It keeps no interval, retries nothing and logs nothing; that is its owner's part.
+ * Readers see the old content or the new content, never a part of it, even if the disk is full or the process
+ * is killed. The bytes go to a hidden file in the same folder, which is renamed to the final name when it is
+ * complete and on the disk. Interval, retries and logging belong to the owner.
  *
  *     init -> write -> [on_done] -> write -> ... -> close -> [on_close]
  *

@@ -1,4 +1,7 @@
-/* --config.check: what a configuration file means beside the flags, for people. */
+/*
+ * --config.check: validates a configuration file together with the flags, and describes the result for
+ * people.
+ */
 #ifndef SETTINGS_CHECK_H
 #define SETTINGS_CHECK_H
 

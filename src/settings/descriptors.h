@@ -1,4 +1,4 @@
-/* The limit of open files: how many connections it allows to whom. */
+/* Divides the limit of open files between HTTP clients and memcached connections. */
 #ifndef SETTINGS_DESCRIPTORS_H
 #define SETTINGS_DESCRIPTORS_H
 

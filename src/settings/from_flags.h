@@ -1,6 +1,6 @@
 /*
- * The addresses that flags name, as a group of a configuration: what works by groups works without a file
- * too.
+ * Makes a configuration of the flags alone: one group with the addresses that they name. So the rest of the
+ * program needs no special case for running without a file.
  */
 #ifndef SETTINGS_FROM_FLAGS_H
 #define SETTINGS_FROM_FLAGS_H

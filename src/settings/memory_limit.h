@@ -1,5 +1,5 @@
 /*
- * How much memory this process may use, as the system says.
+ * Reads how much memory this process may use: the limit of its cgroup, or the memory of the machine.
  */
 #ifndef SETTINGS_MEMORY_LIMIT_H
 #define SETTINGS_MEMORY_LIMIT_H

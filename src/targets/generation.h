@@ -2,10 +2,10 @@
  * A generation: one configuration, the options that it makes of the flags, and the providers that it asks for
  * targets. A reload makes another generation and never changes one.
  *
- * A generation is counted. The manager holds the one in force; work that must go on by the same configuration
- * across a reload (an output, say) holds its own. When a generation is no longer in force, the manager
- * retires it: it leaves its providers, so that sources that nobody asks for any more are closed, while
- * configuration and options stay for those who still hold it.
+ * A generation is reference-counted. The manager holds the active one. Work that must keep its configuration
+ * across a reload, such as an output, holds a reference of its own. When a generation is replaced, the
+ * manager retires it: sources that no generation uses any more are closed, while configuration and options
+ * stay valid for the remaining holders.
  */
 #ifndef TARGETS_GENERATION_H
 #define TARGETS_GENERATION_H

@@ -1,14 +1,13 @@
 /*
- * The manager decides what is scraped, as that changes: it has the generation in force (a configuration and
- * its providers) and the target set that follows from both.
+ * The manager knows which targets are scraped now. It holds the active generation (a configuration and its
+ * providers) and the target set made from it.
  *
  *     manager_set -> providers are asked -> all have answered -> target set is made -> in force -> on_set
  *     a provider finds other targets -> target set is made -> in force
  *
- * A scrape holds the target set that it began with. A new target set is swapped in at once and as a whole. A
- * target that is in the old and in the new one keeps its client, its connection and its counts, since the
- * fleet finds clients by their addresses. The connections of those that are gone are closed when the last
- * scrape has released the old target set.
+ * A scrape holds the target set that it began with. A new target set replaces the old one as a whole. A
+ * target that is in both keeps its client, its connection and its counters, since the fleet finds clients by
+ * address. Connections to removed targets are closed when the last scrape has released the old target set.
  *
  * Without a configuration file there is one group, of the addresses that the flags name.
  */

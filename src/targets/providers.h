@@ -1,6 +1,6 @@
 /*
- * The sources that are being asked, each once, whoever uses them: a reload keeps those that it asks for
- * again, with what they have found.
+ * The running sources of targets. Each source runs once, however many groups use it. A reload keeps the
+ * sources that are still configured, with the targets that they have found.
  */
 #ifndef TARGETS_PROVIDERS_H
 #define TARGETS_PROVIDERS_H

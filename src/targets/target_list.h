@@ -1,6 +1,6 @@
 /*
- * Lists of targets: those that a URL names, each name once, and those of a target set, whose builder knows
- * itself which belong in it.
+ * Lists of targets: the ones that a URL names (each name once), and those of a target set (its builder checks
+ * for duplicates).
  */
 #ifndef TARGETS_TARGET_LIST_H
 #define TARGETS_TARGET_LIST_H

@@ -1,9 +1,9 @@
 /*
- * The targets that are configured at one moment: a list that is made once, shared by the scrapes that walk
- * it, and never changed. A reload, or an answer of a discovery, makes another one.
+ * All configured targets at one moment. A target set never changes, and all scrapes that began with it share
+ * it. A reload, or a new answer from discovery, makes a new one.
  *
- * It is made, and taken apart, a few hundred targets at a time, so that ten thousand do not hold the loop;
- * targets/manager.c sees to that.
+ * targets/manager.c makes and frees it a few hundred targets at a time, so that ten thousand do not block the
+ * loop.
  */
 #ifndef TARGETS_TARGET_SET_H
 #define TARGETS_TARGET_SET_H
