@@ -8,11 +8,9 @@
 #include "net/tls.h"
 
 #include "base/container.h"
+#include "net/openssl.h"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -84,8 +82,8 @@ static void append_names(X509 *certificate, char *text, size_t size)
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     size_t len = 0;
     text[0] = '\0';
-    for (int n = 0; n < sk_GENERAL_NAME_num(names); n++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, n);
+    for (int n = 0; n < general_names_count(names); n++) {
+        const GENERAL_NAME *name = general_names_at(names, n);
         char address[INET6_ADDRSTRLEN] = "";
         const unsigned char *bytes = ASN1_STRING_get0_data(name->d.ia5);
         int name_len = ASN1_STRING_length(name->d.ia5);

@@ -1,11 +1,8 @@
 #include "net/tls_context.h"
 
 #include "base/container.h"
+#include "net/openssl.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -141,12 +138,14 @@ static int trust(SSL_CTX *ssl, struct slice text, bool show, struct buffer *erro
 
 /* --- Making --- */
 
-static int make(struct tls_context **out, const SSL_METHOD *method)
+static int make_context(struct tls_context **out, bool client, struct buffer *error)
 {
+    int result = openssl_load(error);
+    if (result < 0) return result;
     struct tls_context *context = calloc(1, sizeof(*context));
     if (!context) return UV_ENOMEM;
     context->references = 1;
-    context->ssl = SSL_CTX_new(method);
+    context->ssl = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
     *out = context;
     if (!context->ssl) {
         tls_context_release(context);
@@ -173,7 +172,7 @@ int tls_context_new_client(struct tls_context **out, const struct tls_client_set
                            struct buffer *error)
 {
     struct tls_context *context;
-    int result = make(&context, TLS_client_method());
+    int result = make_context(&context, true, error);
     if (result < 0) return result;
     context->client = true;
     context->skip_verify = settings->skip_verify;
@@ -248,7 +247,7 @@ int tls_context_new_server(struct tls_context **out, const struct tls_server_set
 {
     static const unsigned char session_context[] = "http";
     struct tls_context *context;
-    int result = make(&context, TLS_server_method());
+    int result = make_context(&context, false, error);
     if (result < 0) return result;
     SSL_CTX *ssl = context->ssl;
     context->skip_verify = settings->client_auth == TLS_REQUEST_CLIENT_CERT ||
@@ -342,8 +341,8 @@ bool tls_context_allows(const struct tls_context *context, X509 *certificate)
     if (!context->has_sans) return true;
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     bool allowed = false;
-    for (int n = 0; !allowed && n < sk_GENERAL_NAME_num(names); n++)
-        allowed = has_san(context, sk_GENERAL_NAME_value(names, n));
+    for (int n = 0; !allowed && n < general_names_count(names); n++)
+        allowed = has_san(context, general_names_at(names, n));
     GENERAL_NAMES_free(names);
     return allowed;
 }

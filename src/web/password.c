@@ -7,12 +7,9 @@
 #include "base/bcrypt.h"
 #include "base/container.h"
 #include "base/list.h"
+#include "net/openssl.h"
 
 #include <assert.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #define REMEMBERED_MAX 100
@@ -244,12 +241,16 @@ static int start_thread(struct password_checker *checker)
 
 int password_checker_new(struct password_checker **out, uv_loop_t *loop)
 {
+    struct buffer ignored;
+    buffer_init(&ignored, 0);
+    int result = openssl_load(&ignored);
+    if (result < 0) return result;
     struct password_checker *checker = calloc(1, sizeof(*checker));
     if (!checker) return UV_ENOMEM;
     checker->owners = 1;
     list_init(&checker->jobs);
     list_init(&checker->done);
-    int result = RAND_bytes(checker->key, KEY_LEN) == 1 ? uv_mutex_init(&checker->lock) : UV_EIO;
+    result = RAND_bytes(checker->key, KEY_LEN) == 1 ? uv_mutex_init(&checker->lock) : UV_EIO;
     if (result < 0) {
         free(checker);
         return result;
