@@ -18,7 +18,7 @@
  *     targets/     Decides which servers are scraped, and changes that while scrapes run.
  *     collectors/  Turns snapshots, and what the exporter knows of itself, into samples.
  *     gather/      Polls the targets of a scrape, holds what they said, and exposes it to whoever asked.
- *     web/         The pages: which path answers what, and what a URL may ask for.
+ *     web/         The pages: who may see them, which path answers what, and what a URL may ask for.
  *
  * At the top, exporter starts and stops everything in order; signals, sandbox and reserve are parts of its
  * start.

@@ -48,6 +48,7 @@ static void free_if_over(struct connection *connection)
     struct connection_pool *pool = connection->pool;
     if (!connection->closed || exchange_is_busy(&connection->exchange)) return;
     request_reader_reset(&connection->reader);
+    explicit_bzero(connection->head, connection->len);
     if (connection->peer) peers_leave(&pool->peers, connection->peer);
     free(connection);
     pool->allocated--;
@@ -209,6 +210,7 @@ static void on_exchange_end(struct exchange *exchange, int status)
         request_reader_reset(&connection->reader);
         connection->len -= connection->used;
         memmove(connection->head, connection->head + connection->used, connection->len);
+        explicit_bzero(connection->head + connection->len, connection->used); /* a password may be in it */
         connection->used = 0;
         connection->served = true;
         enter(connection, CONNECTION_READING);

@@ -132,16 +132,27 @@ static const struct remembered *recall(const struct password_checker *checker, c
     return NULL;
 }
 
-/* A full memory forgets some, drawn by lot, so that nobody can choose which. */
+/*
+ * One drawn by lot, so that nobody can choose which. A bad one rather than a good one: whoever tries many
+ * passwords must not make the exporter forget those who know theirs, whose next login would wait behind all
+ * the tries.
+ */
+static void forget_one(struct password_checker *checker)
+{
+    unsigned char lot = 0;
+    RAND_bytes(&lot, 1);
+    size_t first = lot % checker->count, at = first;
+    do at = (at + 1) % checker->count;
+    while (checker->remembered[at].good && at != first);
+    checker->remembered[at] = checker->remembered[--checker->count];
+}
+
+/* A full memory forgets a tenth and one more. */
 static void remember(struct password_checker *checker, const unsigned char *digest, bool good)
 {
     if (recall(checker, digest)) return;
-    for (unsigned n = 0; checker->count == REMEMBERED_MAX || (n && n < REMEMBERED_MAX / 10 + 1); n++) {
-        unsigned char lot = 0;
-        RAND_bytes(&lot, 1);
-        checker->remembered[lot % checker->count] = checker->remembered[checker->count - 1];
-        checker->count--;
-    }
+    for (unsigned n = 0; checker->count == REMEMBERED_MAX || (n && n < REMEMBERED_MAX / 10 + 1); n++)
+        forget_one(checker);
     memcpy(checker->remembered[checker->count].digest, digest, DIGEST_LEN);
     checker->remembered[checker->count++].good = good;
 }

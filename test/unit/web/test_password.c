@@ -208,6 +208,21 @@ static void test_many_answers_forget_some(void **state)
     assert_in_range(remembered, 80, 100);
 }
 
+/* Whoever guesses passwords does not make those wait who know theirs. */
+static void test_the_good_are_not_forgotten_for_the_bad(void **state)
+{
+    struct world *world = *state;
+    char password[20];
+    bool known;
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    for (unsigned n = 0; n < 300; n++) {
+        snprintf(password, sizeof(password), "%u", n);
+        assert_false(ask(world, "alice", world->hash, slice_of(password), &known));
+    }
+    assert_true(ask(world, "alice", world->hash, SLICE("secret"), &known));
+    assert_true(known);
+}
+
 static void test_a_query_may_be_cancelled(void **state)
 {
     struct world *world = *state;
@@ -243,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_forms_of_bcrypt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_passwords_of_odd_lengths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_answers_forget_some, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_good_are_not_forgotten_for_the_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_query_may_be_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_end_does_not_wait_for_a_hash, setup, teardown),
     };
