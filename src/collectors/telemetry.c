@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/container.h"
+#include "base/log.h"
 
 /*
  * Seconds. A memcached on the same network answers within a millisecond; a scrape lasts at most some seconds.
@@ -131,7 +132,8 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
     M("dns_lookups_total", METRIC_COUNTER, "Names that were looked up, answered from the cache or not.",     \
       dns.lookups)                                                                                           \
     M("dns_queries_total", METRIC_COUNTER, "Names that the cache did not know.", dns.queries)                \
-    M("dns_failures_total", METRIC_COUNTER, "Names for which no address was found.", dns.failures)
+    M("dns_failures_total", METRIC_COUNTER, "Names for which no address was found.", dns.failures)           \
+    M("log_lines_lost_total", METRIC_COUNTER, "Log lines that were lost, since nobody read them.", log_lost())
 
 /* The others, one line for each: word in this file, name, type, labels, help. */
 #define OTHERS(M)                                                                                            \

@@ -56,6 +56,7 @@ def test_a_full_stderr_stops_nothing(exporter, dead_address, ends):
     for _ in range(20):
         assert started.get("/metrics", headers=BAD_TIMEOUT).status == 200
         assert started.get("/scrape?target=" + dead_address).status == 200
+    assert int(started.exposition().value("memcached_exporter_log_lines_lost_total")) > 0
 
     drain(reader)
     started.process.signal(signal.SIGTERM)
