@@ -7,8 +7,9 @@
  * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
  * many; everybody gives up. A kept connection that ends before the first byte of an answer was dead all
  * along: the poll dials once more. One that says nothing for a while may be dead too (on_stall): a fresh one
- * is asked beside it, and the first whole answer wins. When the `stats` reply is whole, what fails afterwards
- * costs the commands that are missing, not the target.
+ * is asked beside it, and the first whole answer wins. One that brings more than was asked for may have
+ * brought an answer to nothing: the poll asks once more, on a new connection. When the `stats` reply is
+ * whole, what fails afterwards costs the commands that are missing, not the target.
  *
  * A connection that is of no more use closes by itself, so that the client is free for the next poll at once.
  */
@@ -47,8 +48,9 @@ bool client_is_queued(const struct client *client)
 
 uint64_t client_began_ns(const struct client *client)
 {
-    bool dialing = client_phase(client) == CLIENT_DIALING;
-    uint64_t admitted_ns = dialing ? dialer_admitted_ns(client->dialer) : client->admitted_ns;
+    uint64_t admitted_ns = client->admitted_ns;
+    if (!admitted_ns && client_phase(client) == CLIENT_DIALING)
+        admitted_ns = dialer_admitted_ns(client->dialer);
     return admitted_ns > client->started_ns ? admitted_ns : client->started_ns;
 }
 
@@ -175,12 +177,18 @@ static void fail_to_ask(struct client *client, int status)
     fail(client, target_state_of_end(status, 0, error), error);
 }
 
+/* The time of a server runs from the first dial on: one that is made again does not add to it. */
+static void note_admission(struct client *client)
+{
+    if (!client->admitted_ns) client->admitted_ns = dialer_admitted_ns(client->dialer);
+}
+
 /* The poll has no connection, or only one that says nothing: that gets company. */
 static void on_dialed(void *context, struct stream *stream, int status, const char *why)
 {
     struct client *client = context;
     bool alone = !client->channels[0];
-    if (alone) client->admitted_ns = dialer_admitted_ns(client->dialer);
+    if (alone) note_admission(client);
     client->dialer = NULL;
     if (status < 0) {
         if (alone) fail(client, target_state_of_failure(status), why);
@@ -276,18 +284,6 @@ void client_heard(struct client *client, struct channel *channel)
     if (!other || other->received == 0) use_snapshot(client, channel);
 }
 
-void client_answered(struct client *client, struct channel *channel, bool clean)
-{
-    use_snapshot(client, channel);
-    client_judge(client, TARGET_PROTOCOL_ERROR, "");
-    bool moved = dialer_has_moved(client->shared->resolver, &client->address, &client->record);
-    if (client->shared->keep && clean && !moved) {
-        take_off(client, channel);
-        client->kept = channel_keep(channel);
-    }
-    report(client, false);
-}
-
 /* Drops the channel if the poll can go on by another one. */
 static bool leave_to_other(struct client *client, struct channel *channel)
 {
@@ -296,6 +292,41 @@ static bool leave_to_other(struct client *client, struct channel *channel)
     if (other) use_snapshot(client, other);
     drop_channel(client, channel);
     return true;
+}
+
+/*
+ * More has come over a kept connection than was asked for, so that what was read may be an answer to nothing.
+ * Asks again, on a new connection.
+ */
+static void ask_elsewhere(struct client *client, struct channel *channel)
+{
+    dialer_distrust(client->shared->resolver, &client->address);
+    if (leave_to_other(client, channel)) return;
+    struct snapshot *snapshot = client_new_snapshot(client, client->commands);
+    drop_channel(client, channel);
+    if (!snapshot) {
+        fail_to_ask(client, UV_ENOMEM);
+        return;
+    }
+    snapshot_release(client->snapshot);
+    client->snapshot = snapshot;
+    begin_anew(client);
+}
+
+void client_answered(struct client *client, struct channel *channel, bool clean)
+{
+    if (!clean && channel->snapshot->reused) {
+        ask_elsewhere(client, channel);
+        return;
+    }
+    use_snapshot(client, channel);
+    client_judge(client, TARGET_PROTOCOL_ERROR, "");
+    bool moved = dialer_has_moved(client->shared->resolver, &client->address, &client->record);
+    if (client->shared->keep && clean && !moved) {
+        take_off(client, channel);
+        client->kept = channel_keep(channel);
+    }
+    report(client, false);
 }
 
 void client_lost(struct client *client, struct channel *channel, int status)
@@ -333,6 +364,7 @@ enum client_phase client_phase(const struct client *client)
 
 void client_restart(struct client *client)
 {
+    if (client_phase(client) == CLIENT_DIALING) note_admission(client);
     drop_channel(client, client->channels[0]);
     drop_channel(client, client->channels[1]);
     drop_dialer(client, true);

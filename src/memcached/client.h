@@ -97,7 +97,7 @@ struct client {
     uint64_t used_ns;               /* last end of a poll */
     bool judged;                    /* the poll's verdict is passed */
     bool given_up;                  /* the poll has been, by one of those who waited for it */
-    bool restarted;                 /* the poll has been, for one who asked later */
+    bool restarted;                 /* the poll has been, at least once, for one who asked later */
     bool reported_down;             /* what the log said last */
     struct link link;               /* of the fleet */
     unsigned users;                 /* of the fleet: targets that hold it */

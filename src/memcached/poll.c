@@ -41,11 +41,23 @@ static bool is_young(const struct client *client)
     return !client->given_up && uv_hrtime() - client->asked_ns < POLL_YOUNG_MS * 1000000ull;
 }
 
-/* Lets a poll begin again that somebody has given up, if it has not got a byte. */
+/* Whether the kernel waits that long before it tries to connect again, and then twice as long each time. */
+static bool is_old_dial(const struct client *client)
+{
+    return dialer_phase(client->dialer) == DIALER_CONNECTING &&
+           uv_hrtime() - dialer_admitted_ns(client->dialer) >= POLL_REDIAL_MS * 1000000ull;
+}
+
+/*
+ * Lets a poll begin again that somebody has given up, if it has not got a byte: once, and as often as it has
+ * tried to connect for long. Else scrapes that overlap would wait for a server that has come back until the
+ * kernel tries again.
+ */
 static void restart_if_stuck(struct client *client)
 {
     bool connecting = dialer_phase(client->dialer) == DIALER_CONNECTING;
-    if (!client->given_up || client->restarted || client_received(client)) return;
+    if (!client->given_up || client_received(client)) return;
+    if (client->restarted && !is_old_dial(client)) return;
     if (client_phase(client) != CLIENT_ASKING && !connecting) return;
     client->restarted = true;
     client->given_up = false;

@@ -27,6 +27,9 @@ struct poll;
 /* How old requests may be that others join: an answer may be older than its question by so much. */
 #define POLL_YOUNG_MS 500
 
+/* How old a dial is that begins anew each time somebody has given it up. */
+#define POLL_REDIAL_MS 1000
+
 /* `snapshot` is finished and one reference of it is the callee's. */
 typedef void (*poll_fn)(struct poll *poll, struct snapshot *snapshot);
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support.fake import PLAIN
+from support.process import wait_until
 
 HEADER = {"X-Prometheus-Scrape-Timeout-Seconds": "10"}
 
@@ -82,6 +83,33 @@ def test_who_waits_for_a_place_keeps_its_own_time(exporter, fake, deaf):
     started = exporter("--memcached.max-connecting=1", "--memcached.timeout=600ms", targets=[*holes, *addresses])
     got = started.exposition(headers=HEADER)
     assert sorted(where for where, _ in down(got)) == sorted(holes)
+
+
+def test_a_server_that_comes_back_is_not_waited_for_by_old_dials(exporter, scripted):
+    """Scrapes that overlap, while the server drops each SYN for so long that the kernel would wait for seconds more."""
+    servers = scripted(2)
+    servers.do("full", 0)
+    started = exporter("--memcached.timeout=2s", targets=servers.addresses)
+    got, over = [], threading.Event()
+
+    def scrape():
+        while not over.wait(0.1):
+            begin = time.monotonic()
+            got.append((begin, down(started.exposition(headers=HEADER))))
+
+    scrapers = [threading.Thread(target=scrape) for _ in range(3)]
+    for scraper in scrapers:
+        scraper.start()
+        time.sleep(0.7)
+    time.sleep(12)
+    servers.do("answer", 0)
+    back = time.monotonic()
+    wait_until(lambda: got[-1][0] > back + 2.5, "scrapes of a server that is back")
+    over.set()
+    for scraper in scrapers:
+        scraper.join()
+    assert all(state == "timeout" for begin, states in got if begin < back - 3 for _, state in states)
+    assert [states for begin, states in got if begin > back + 2.5 and states] == []
 
 
 def test_floods_do_not_starve_the_quiet(exporter, fake):

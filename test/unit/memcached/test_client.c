@@ -232,6 +232,20 @@ static void test_bytes_that_wait_cost_the_connection(void **state)
     }
 }
 
+/* Nor is one that crosses the request: what comes first is not what was asked for. */
+static void test_answer_that_crosses_the_request_is_not_believed(void **state)
+{
+    struct world *world = *state;
+    expect_state(world, TARGET_UP);
+    world->server.second_reply = "STAT pid 8\r\nEND\r\n" WHOLE;
+    struct snapshot *snapshot = poll_once(world);
+    assert_int_equal(snapshot->state, TARGET_UP);
+    assert_int_equal(snapshot->answered, ALL_COMMANDS);
+    assert_false(snapshot->reused);
+    snapshot_release(snapshot);
+    assert_int_equal(world->server.accepted, 2);
+}
+
 /* Ten thousand of them are some megabytes. */
 static void test_idle_clients_are_small(void **state)
 {
@@ -502,6 +516,7 @@ int main(void)
         TEST(test_kept_connection_that_dies_under_the_poll_is_replaced_once),
         TEST(test_unasked_bytes_end_a_kept_connection),
         TEST(test_bytes_that_wait_cost_the_connection),
+        TEST(test_answer_that_crosses_the_request_is_not_believed),
         TEST(test_idle_clients_are_small),
         TEST(test_refused_command_costs_only_itself),
         TEST(test_refused_stats_is_down),
