@@ -1,9 +1,5 @@
 """What the scripted servers are told, how often, and what the exporter then has to say of them."""
 
-# What is known to go wrong still, by the name of a behaviour or of a disturbance (chaos.py): left out unless
-# --all is given. "stuck": a server that misbehaved and is healthy again is asked anew.
-KNOWN = {"lose", "twice", "unasked"}
-
 UP = {"up"}
 
 
@@ -39,8 +35,3 @@ BEHAVIOURS = [
     Behaviour("deaf", 3, lambda rng: "deaf", {"timeout"}),
     Behaviour("full", 3, lambda rng: "full", {"timeout", "unreachable"}),
 ]
-
-
-def chosen(everything):
-    """Those that take part."""
-    return [behaviour for behaviour in BEHAVIOURS if everything or behaviour.name not in KNOWN]

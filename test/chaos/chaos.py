@@ -3,7 +3,7 @@ Hundreds of scripted memcached whose behaviour changes every second, some real o
 an exporter that four scrapers ask at once, while others hang up, read slowly, reload it and stop its process. The
 oracle says which answers were wrong. Prints each kind of fault, and "N scrapes, N faults" as its last line.
 
-    chaos.py [SECONDS] [--seed=N] [--servers=N] [--release] [--all]
+    chaos.py [SECONDS] [--seed=N] [--servers=N] [--release]
 """
 
 import argparse
@@ -24,7 +24,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
-from chaos.behaviours import BEHAVIOURS, KNOWN, chosen  # noqa: E402  (needs the path above)
+from chaos.behaviours import BEHAVIOURS  # noqa: E402  (needs the path above)
 from chaos.oracle import YOUNG_S, History, Oracle, Scrape, read  # noqa: E402
 from support import http  # noqa: E402
 from support.exporter import Exporter  # noqa: E402
@@ -65,8 +65,6 @@ class Chaos:
 
     def __init__(self, options):
         self.options, self.random = options, random.Random(options.seed)
-        self.behaviours = chosen(options.all)
-        self.known = set() if options.all else KNOWN
         self.over = threading.Event()
         self.faults = collections.defaultdict(list)
         self.scrapes, self.judged, self.lock = collections.deque(), 0, threading.Lock()
@@ -76,8 +74,7 @@ class Chaos:
         self.histories = [History(BEHAVIOURS[0]) for _ in range(options.servers)]
         self.real = [Memcached() for _ in range(REAL_SERVERS)]
         self.down = [Pauses() for _ in self.real]
-        self.oracle = Oracle(self.servers.addresses, self.histories, self.servers.answers, TIMEOUT_S,
-                             blames_unasked="stuck" not in self.known)
+        self.oracle = Oracle(self.servers.addresses, self.histories, self.servers.answers, TIMEOUT_S)
         self.directory = tempfile.TemporaryDirectory()
         self.file = pathlib.Path(self.directory.name, "config.yml")
         self._write_config()
@@ -88,10 +85,10 @@ class Chaos:
     # --- What happens to the servers -----------------------------------------------------------------------------
 
     def _keep_changing(self):
-        weights = [behaviour.weight for behaviour in self.behaviours]
+        weights = [behaviour.weight for behaviour in BEHAVIOURS]
         while not self.over.wait(1):
             changed = self.random.sample(range(self.options.servers), max(1, int(self.options.servers * CHANGED_SHARE)))
-            picked = [(server, self.random.choices(self.behaviours, weights)[0]) for server in sorted(changed)]
+            picked = [(server, self.random.choices(BEHAVIOURS, weights)[0]) for server in sorted(changed)]
             self._tell([(server, behaviour, behaviour.line(self.random)) for server, behaviour in picked])
 
     def _tell(self, changes):
@@ -217,8 +214,6 @@ class Chaos:
 
     def judge(self, scrape):
         self.judged += 1
-        if "pause" in self.known and self.pauses.overlap(scrape.begin, scrape.end):
-            return
         for kind, detail in self.oracle.judge(scrape):
             self._add_fault(kind, detail)
         said = read(scrape.text)
@@ -268,10 +263,9 @@ class Chaos:
 
     def run(self):
         self.begin = time.monotonic()
-        work = [(self._keep_changing,), (self._keep_killing,), (self._keep_reloading,), (self._keep_hanging_up,),
+        work = [(self._keep_changing,), (self._keep_killing,), (self._keep_pausing,), (self._keep_reloading,), (self._keep_hanging_up,),
                 (self._keep_reading_slowly,), (self._keep_reading_slowly,), (self._keep_measuring,), (self._keep_judging,)]
         work += [(self._keep_scraping, number) for number in range(len(HEADERS_S))]
-        work += [] if "pause" in self.known else [(self._keep_pausing,)]
         threads = [threading.Thread(target=self._guarded, args=job) for job in work]
         for thread in threads:
             thread.start()
@@ -300,8 +294,6 @@ class Chaos:
             print(f"{len(details)} x {kind}")
             for detail in details[:EXAMPLES]:
                 print(f"    {detail}")
-        if self.known:
-            print(f"left out: {', '.join(sorted(self.known))}")
         faults = sum(map(len, self.faults.values()))
         print(f"{self.judged} scrapes, {faults} faults")
         return 1 if faults or not self.judged else 0
@@ -313,7 +305,6 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of an earlier run, to see it again")
     parser.add_argument("--servers", type=int, default=500)
     parser.add_argument("--release", action="store_true", help="the release build instead of the sanitized one")
-    parser.add_argument("--all", action="store_true", help="with what is known to go wrong still")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     chaos = Chaos(options)

@@ -39,6 +39,10 @@ class History:
     def change(self, told, followed, behaviour):
         self.changes.append((told, followed, behaviour))
 
+    def describe(self, begin):
+        """The last changes, in seconds from that time on."""
+        return ", ".join(f"{followed - begin:+.2f} s {behaviour.name}" for _, followed, behaviour in self.changes[-3:])
+
     def during(self, begin, end):
         """The one behaviour of that time, or None."""
         current = None
@@ -61,12 +65,11 @@ def read(text):
 
 
 class Oracle:
-    """`histories` and `answers` by server; `timeout`: the seconds that one server is given.
-    `blames_unasked`: a healthy server that nobody asked is a fault."""
+    """`histories` and `answers` by server; `timeout`: the seconds that one server is given."""
 
-    def __init__(self, addresses, histories, answers, timeout, blames_unasked=True):
+    def __init__(self, addresses, histories, answers, timeout):
         self.addresses, self.histories, self.answers = addresses, histories, answers
-        self.timeout, self.blames_unasked = timeout, blames_unasked
+        self.timeout = timeout
 
     def judge(self, scrape):
         """Yields (kind, detail) of each fault."""
@@ -79,7 +82,13 @@ class Oracle:
         said = read(scrape.text)
         for number, address in enumerate(self.addresses):
             for kind, detail in self._judge_server(scrape, number, said.get(address, {})):
-                yield kind, f"server {number}, {address}: {detail}"
+                yield kind, f"server {number}, {address}: {detail}; {self._describe(scrape, number)}"
+
+    def _describe(self, scrape, number):
+        """What the server did lately, in seconds from the begin of the scrape on."""
+        answers = [f"asked {answer.asked - scrape.begin:+.2f} answered {answer.answered - scrape.begin:+.2f}"
+                   for answer in self.answers[number][-6:] if answer.answered > scrape.begin - 10]
+        return f"slack {scrape.slack:.2f}, {self.histories[number].describe(scrape.begin)}, {', '.join(answers)}"
 
     def _judge_server(self, scrape, number, said):
         behaviour = self.histories[number].during(scrape.begin - YOUNG_S, scrape.end)
@@ -87,7 +96,7 @@ class Oracle:
         if said.get("up") not in ("0", "1") or "state" not in said:
             yield "missing server", what
         elif said["up"] == "1":
-            yield from self._judge_up(scrape, number, said, what)
+            yield from self._judge_up(scrape, number, said, behaviour, what)
             settled = self.histories[number].during(scrape.begin - self.timeout - YOUNG_S, scrape.end)
             if settled and not settled.healthy and scrape.slack < CALM_S:
                 yield f"up while {settled.name}", what
@@ -98,13 +107,16 @@ class Oracle:
             if settled:
                 yield f"state {said['state']} while {behaviour.name}", what
 
-    def _judge_up(self, scrape, number, said, what):
-        """An answer is the server's own, and was given since the scrape began."""
+    def _judge_up(self, scrape, number, said, behaviour, what):
+        """An answer is the server's own, and was given since the scrape began. One that a change of behaviour cut off
+        behind its stats is none to the server."""
         if said.get("items_total") != str(number):
             yield "foreign numbers", what
             return
         sequence = int(said["current_items"])
         answer = self._find(number, sequence)
+        if not answer and not behaviour:
+            return
         if not answer:
             yield "numbers that were never given", what
         elif answer.answered < scrape.begin - GRACE_S - scrape.slack:
@@ -118,7 +130,7 @@ class Oracle:
                    if answer.answered - answer.asked < self.timeout / 2 and answer.answered < due]
         if in_time:
             yield f"down ({said['state']}) while {behaviour.name}, answered in time", what
-        elif not asked and scrape.slack < CALM_S and self.blames_unasked:
+        elif not asked and scrape.slack < CALM_S:
             yield f"down ({said['state']}) while {behaviour.name}, never asked", what
 
     def _find(self, number, sequence):

@@ -40,6 +40,7 @@ def faults(said, behaviour="answer", answers=((7, 100.1, 100.2),), end=101.0, sl
     dict(said=DOWN, change=(100.5, 100.6, "mute")),
     dict(said=text("0", state="timeout"), behaviour="refuse", slack=1.0),
     dict(said=text(), behaviour="late", answers=[(7, 100.1, 104.5)], slack=3.0, end=105.0),  # the pause gave it the time
+    dict(said=text(items=8), change=(100.5, 100.6, "refuse")),        # cut off behind the stats
     dict(said=text(), answers=[(7, 99.0, 99.5)], slack=0.5),          # an answer that the exporter could not read yet
 ])
 def test_what_is_right(case):

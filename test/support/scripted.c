@@ -200,10 +200,20 @@ static void on_step(uv_timer_t *timer)
     }
 }
 
+/* A request is being answered, or waits to be read. */
+static bool is_asked(struct connection *connection)
+{
+    char byte;
+    uv_os_fd_t descriptor;
+    return connection->busy || (uv_fileno((uv_handle_t *) &connection->tcp, &descriptor) == 0 &&
+                                recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
 static void on_extra(uv_timer_t *timer)
 {
     struct connection *connection = container_of(timer, struct connection, extra);
-    if (!connection->lost) try_write(connection, connection->later.data, connection->later.len);
+    if (!connection->lost && !is_asked(connection))
+        try_write(connection, connection->later.data, connection->later.len);
 }
 
 /* There is an answer in `out`, of which nothing is sent. */
