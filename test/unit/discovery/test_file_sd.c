@@ -120,7 +120,7 @@ static void test_one_nudge_for_many_changes(void **state)
     uint64_t started = uv_hrtime();
     for (unsigned n = 0; n < 100; n++) write_file("a.json", n % 2 ? ONE : TWO);
     loop_run_until_count(&world.loop, &world.nudges, 1);
-    assert_in_range((uv_hrtime() - started) / 1000000, FILE_SD_NUDGE_MS - 2, 2000);
+    assert_in_range((uv_hrtime() - started) / 1000000, FILE_SD_NUDGE_MS - 2, 30000);
     loop_run_for(&world.loop, 2 * FILE_SD_NUDGE_MS);
     assert_int_equal(world.nudges, 1);
 }
@@ -307,25 +307,28 @@ static void test_close_on_answer(void **state)
 }
 
 /* With every thread busy, what is asked has not begun when it is closed. */
-static void sleep_long(uv_work_t *work)
+static uv_sem_t work_is_over;
+
+static void wait_until_over(uv_work_t *work)
 {
     (void) work;
-    usleep(300 * 1000);
+    uv_sem_wait(&work_is_over);
 }
 
 static void test_close_before_it_begins(void **state)
 {
     (void) state;
     uv_work_t works[8];
-    for (unsigned n = 0; n < 8; n++) uv_queue_work(&world.loop, &works[n], sleep_long, NULL);
+    assert_int_equal(uv_sem_init(&work_is_over, 0), 0);
+    for (unsigned n = 0; n < 8; n++) uv_queue_work(&world.loop, &works[n], wait_until_over, NULL);
     ask();
     loop_turn(&world.loop, 1);
-    uint64_t started = uv_hrtime();
     close_discoverer();
     loop_run_until_count(&world.loop, &world.closed, 1);
-    assert_in_range((uv_hrtime() - started) / 1000000, 0, 250);
     assert_int_equal(world.answers, 0);
+    for (unsigned n = 0; n < 8; n++) uv_sem_post(&work_is_over);
     while (uv_loop_alive(&world.loop)) loop_run_for(&world.loop, 10);
+    uv_sem_destroy(&work_is_over);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

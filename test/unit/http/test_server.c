@@ -175,7 +175,7 @@ static void test_stop_closes_who_waits(void **state)
     client_wait(&half, count_open() == 2);
     uint64_t start = uv_hrtime();
     fixture_stop(60000);
-    assert_true(uv_hrtime() - start < 2000000000u);
+    assert_true(uv_hrtime() - start < 30000000000u);
     client_expect_end(&idle);
     client_close(&idle);
     client_close(&half);

@@ -160,7 +160,7 @@ static size_t count_up(const struct world *world)
 static void connect_all(struct world *world)
 {
     world->answers_a_turn = SERVERS;
-    start(world, 10000);
+    start(world, 60000);
     loop_run_until(&world->loop, &world->done);
     fan_out_free(world->fan_out);
     assert_int_equal(fleet_counts(world->fleet).opened, SERVERS);
@@ -201,7 +201,7 @@ static void test_silent_ones_hold_up_nobody(void **state)
     add_servers(world);
     for (size_t n = 0; n < SERVERS - 50; n++) world->crowd.servers[n].is_mute = true;
     world->answers_a_turn = SERVERS;
-    start(world, 4000);
+    start(world, 10000);
     loop_run_until(&world->loop, &world->done);
     assert_int_equal(count_up(world), 50);
     assert_int_equal(fleet_counts(world->fleet).opened, SERVERS);
@@ -213,7 +213,7 @@ static void test_given_up_in_slices(void **state)
 {
     struct world *world = *state;
     add_servers(world);
-    start(world, 4000);
+    start(world, 10000);
     loop_run_until_count(&world->loop, &world->crowd.asked, SERVERS);
     assert_int_equal(world->most_closed, 0);
     loop_run_until(&world->loop, &world->done);
@@ -230,7 +230,7 @@ static void test_burst_of_answers_is_read_in_rations(void **state)
     struct world *world = *state;
     crowd_set_answer(&world->crowd, 8000);
     add_servers(world);
-    start(world, 10000);
+    start(world, 60000);
     loop_run_until_count(&world->loop, &world->crowd.asked, SERVERS);
     world->answers_a_turn = SERVERS;
     loop_run_until(&world->loop, &world->done);

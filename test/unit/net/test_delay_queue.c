@@ -72,12 +72,12 @@ static void test_each_after_its_time(void **state)
     delay_queue_add(&queue, &waiters[0].ticket);
     delay_queue_add(&queue, &waiters[1].ticket);
     loop_run_for(&loop, DELAY_MS / 2);
+    bool waits = delay_ticket_waits(&waiters[0].ticket);
     delay_queue_add(&queue, &waiters[0].ticket);
     uint64_t later = uv_now(&loop);
     delay_queue_add(&queue, &waiters[2].ticket);
-    assert_int_equal(waiters[0].calls, 0);
     loop_run_until_count(&loop, &waiters[2].calls, 1);
-    assert_int_equal(waiters[0].calls, 1);
+    assert_int_equal(waiters[0].calls, waits ? 1 : 2); /* the machine may have been busy for so long */
     assert_int_equal(waiters[1].calls, 1);
     assert_true(waiters[0].called_ms - start >= DELAY_MS);
     assert_true(waiters[2].called_ms - later >= DELAY_MS);
