@@ -380,9 +380,9 @@ static void test_changed_config(void **state)
 {
     (void) state;
     forget_askers();
-    bool allowed = dns_world_open_on_port_53(&world, "127.0.0.77");
+    bool allowed = dns_world_open_on_port_53(&world, "127.0.0.79");
     dns_server_start(&other, &world.loop, "127.0.0.78", 53);
-    dns_world_configure(&world, "nameserver 127.0.0.77\n");
+    dns_world_configure(&world, "nameserver 127.0.0.79\n");
     assert_int_equal(resolver_new(&resolver, &world.loop, world.config_path), 0);
     if (allowed && other.port) check_changed_config();
     dns_server_stop(&other);
