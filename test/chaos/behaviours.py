@@ -28,7 +28,7 @@ BEHAVIOURS = [
     Behaviour("cut", 3, lambda rng: f"cut {rng.randint(1, 90)}", {"timeout"}),
     Behaviour("late", 3, lambda rng: f"delay {rng.randint(4000, 9000)}", {"timeout"}),
     Behaviour("cut off", 3, lambda rng: f"fin {rng.randint(0, 90)}", {"protocol_error"}),
-    Behaviour("cut off by a reset", 3, lambda rng: f"rst {rng.randint(0, 90)}", {"protocol_error"}),
+    Behaviour("cut off by a reset", 3, lambda rng: f"rst {rng.randint(0, 90)}", {"protocol_error", "tls_error"}),
     Behaviour("garbage", 3, lambda rng: "garbage", {"protocol_error"}),
     Behaviour("flood", 1, lambda rng: "flood", {"protocol_error", "overloaded", "timeout"}),
     Behaviour("refuse", 4, lambda rng: "refuse", {"refused"}),
