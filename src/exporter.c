@@ -1,8 +1,8 @@
 /*
- * Start: file limit, telemetry, loop, signals, the web configuration, resolver, fleet, manager,
- * configuration; from on_target_set the server, when there are targets, and the publisher, when the
- * configuration is in force, and again when a reload has changed what it delivers to. A step that fails
- * leaves the rest unstarted.
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, manager; the configuration is read, the
+ * sandbox entered, the first threads started, the web configuration read, the configuration set. From
+ * on_target_set the server, when there are targets, and the publisher, when the configuration is in force,
+ * and again when a reload has changed what it delivers to. A step that fails leaves the rest unstarted.
  *
  * Stop, from a signal, from --once or from a start that failed: server, publisher and reload end at the same
  * time (running scrapes have GRACE_MS), then the manager, the fleet, the resolver, and the signals, each
@@ -19,6 +19,7 @@
 #include "memcached/fleet.h"
 #include "net/resolver.h"
 #include "reserve.h"
+#include "sandbox_start.h"
 #include "settings/descriptors.h"
 #include "settings/memory_limit.h"
 #include "signals.h"
@@ -29,7 +30,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -55,6 +55,7 @@ struct exporter {
     bool renewing;   /* the publisher is being closed, to be started anew */
     bool served;     /* the server has been started, if there is to be one */
     struct loop_lag turns;
+    struct sandbox sandbox;
     bool stopping;
     unsigned users; /* server, publisher and reload, while they are being closed */
     int code;       /* of the process */
@@ -258,18 +259,32 @@ static void on_first_set(void *context, int status, const char *error)
     stop(exporter);
 }
 
-static enum exit_code start_config(struct exporter *exporter)
+/* What came of reading or setting the configuration. */
+static enum exit_code end_config_step(const struct exporter *exporter, int result, struct buffer *error)
+{
+    if (result < 0) print_failure(result, error);
+    buffer_deinit(error);
+    return result < 0 ? code_of(exporter, result) : EXIT_CLEAN;
+}
+
+/* No thread may be there before, and the sandbox has to know the outputs. */
+static enum exit_code read_config(struct exporter *exporter)
 {
     struct buffer error;
-    enum exit_code code = EXIT_CLEAN;
+    const struct config *config;
+    buffer_init(&error, OPTIONS_TEXT_MAX);
+    int result = reload_read(exporter->reload, &config, &error);
+    if (result == 0) result = sandbox_start(&exporter->sandbox, exporter->options, config);
+    if (result == 0) reserve_start_threads(&exporter->loop, &exporter->first_work);
+    return end_config_step(exporter, result, &error);
+}
+
+static enum exit_code set_config(struct exporter *exporter)
+{
+    struct buffer error;
     buffer_init(&error, OPTIONS_TEXT_MAX);
     int result = reload_start(exporter->reload, on_first_set, exporter, &error);
-    if (result < 0) {
-        print_failure(result, &error);
-        code = code_of(exporter, result);
-    }
-    buffer_deinit(&error);
-    return code;
+    return end_config_step(exporter, result, &error);
 }
 
 static enum exit_code start_manager(struct exporter *exporter)
@@ -288,7 +303,7 @@ static enum exit_code start_manager(struct exporter *exporter)
     if (result < 0) return fail("cannot start the manager", uv_strerror(result));
     exporter->telemetry.manager = exporter->manager;
     exporter->telemetry.reload = reload_state(exporter->reload);
-    return start_config(exporter);
+    return EXIT_CLEAN;
 }
 
 /* --- How it is served --- */
@@ -327,13 +342,15 @@ static void serve(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
     exporter->served = true;
-    if (options->once || exporter->stopping) return;
-    enum exit_code code = options->web ? start_server(exporter) : EXIT_CLEAN;
+    if (exporter->stopping) return;
+    enum exit_code code = options->web && !options->once ? start_server(exporter) : EXIT_CLEAN;
     if (code != EXIT_CLEAN) {
         exporter->code = code;
         stop(exporter);
         return;
     }
+    sandbox_finish(&exporter->sandbox, options, &exporter->telemetry);
+    if (options->once) return;
     log_line(LOG_INFO, "starting " PROGRAM_NAME, LOG_FIELD("version", build_info.version),
              LOG_FIELD("revision", build_info.revision));
     serving_log(&exporter->serving);
@@ -367,9 +384,11 @@ static enum exit_code start(struct exporter *exporter)
     if (result < 0) return fail("cannot handle signals", uv_strerror(result));
     exporter->handlers.telemetry =
         &exporter->telemetry; /* the first target set starts the server, maybe at once */
-    enum exit_code code = prepare_serving(exporter);
-    if (code == EXIT_CLEAN) code = start_fleet(exporter);
+    enum exit_code code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_manager(exporter);
+    if (code == EXIT_CLEAN) code = read_config(exporter);
+    if (code == EXIT_CLEAN) code = prepare_serving(exporter);
+    if (code == EXIT_CLEAN) code = set_config(exporter);
     exporter->handlers = (struct handlers){
         .manager = exporter->manager,
         .reload = exporter->reload,
@@ -379,22 +398,10 @@ static enum exit_code start(struct exporter *exporter)
     return code;
 }
 
-/*
- * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory
- * that is never given back.
- */
-static void bound_memory(void)
-{
-#ifdef M_ARENA_MAX
-    mallopt(M_ARENA_MAX, 1);
-#endif
-}
-
 static enum exit_code run(struct exporter *exporter)
 {
     int result = uv_loop_init(&exporter->loop);
     if (result < 0) return fail("cannot start the loop", uv_strerror(result));
-    reserve_start_threads(&exporter->loop, &exporter->first_work);
     loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
     exporter->code = start(exporter);
     if (exporter->code != EXIT_CLEAN) stop(exporter);
@@ -423,7 +430,6 @@ static enum exit_code check_tables(void)
 int exporter_run(const struct options *options)
 {
     struct exporter exporter = {.options = options};
-    bound_memory();
     signals_ignore();
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     descriptors_raise();

@@ -20,8 +20,8 @@
  *     gather/      Polls the targets of a scrape, holds what they said, and exposes it to whoever asked.
  *     web/         The pages: who may see them, which path answers what, and what a URL may ask for.
  *
- * At the top, exporter starts and stops everything in order; signals, sandbox and reserve are parts of its
- * start.
+ * At the top, exporter starts and stops everything in order; signals, reserve and the
+ * sandbox are parts of its start.
  *
  * Two words stand for "ask once". A scrape is one asker's question to many targets: a request for /metrics, a
  * write of the textfile, a push. A poll is one target asked once: its stats commands, over one connection.

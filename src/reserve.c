@@ -1,5 +1,6 @@
 #include "reserve.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -53,6 +54,17 @@ static void *reallocate(void *old, size_t size)
     return memory;
 }
 
+/*
+ * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory
+ * that is never given back.
+ */
+static void bound_arenas(void)
+{
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 /* --- Threads --- */
 
 static void wait_at_gate(void *gate)
@@ -90,6 +102,7 @@ void reserve_start_threads(uv_loop_t *loop, uv_work_t *request)
 
 int reserve_open(void)
 {
+    bound_arenas();
     set_aside();
     if (!atomic_load(&reserved)) return UV_ENOMEM;
     int result = uv_replace_allocator(allocate, reallocate, allocate_zeroed, free);

@@ -23,9 +23,10 @@
 
 /* What a reader of files and directories needs; to execute is nowhere allowed. */
 static const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-/* What it takes to write a file beside its place and rename it. */
+/* What it takes to write a file beside its place and rename it, and to listen on a unix socket. */
 static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-                                LANDLOCK_ACCESS_FS_REMOVE_FILE | FILES_REFER | FILES_TRUNCATE;
+                                LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE | FILES_REFER |
+                                FILES_TRUNCATE;
 
 static void allow_below(int ruleset, const char *directory, uint64_t rights)
 {
@@ -53,11 +54,11 @@ static bool restrict_files(const char *const *writable, size_t count)
     return restricted;
 }
 
-void sandbox_enter(struct sandbox *sandbox, const char *const *writable, size_t count)
+void sandbox_enter(struct sandbox *sandbox, bool files, const char *const *writable, size_t count)
 {
     *sandbox = (struct sandbox){0};
     sandbox->no_new_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    sandbox->files = sandbox->no_new_privileges && restrict_files(writable, count);
+    sandbox->files = files && sandbox->no_new_privileges && restrict_files(writable, count);
 }
 
 /* --- System calls --- */

@@ -22,10 +22,12 @@ struct sandbox {
 };
 
 /*
- * The first two. `writable` are directories, borrowed for the call; one that is not there is passed over. Before the
- * program has any other thread: Landlock holds for the thread that asks for it, and for those that it starts.
+ * The first two, the second only if `files` is set. `writable` are directories, borrowed for the call; one that is
+ * not there is passed over. Before the program has any other thread: Landlock holds for the thread that asks for it,
+ * and for those that it starts. Landlock also forbids to look into processes that started before, such as at their
+ * descriptors in /proc.
  */
-void sandbox_enter(struct sandbox *sandbox, const char *const *writable, size_t count);
+void sandbox_enter(struct sandbox *sandbox, bool files, const char *const *writable, size_t count);
 
 /* The third, for all threads. No socket can be bound afterwards. */
 void sandbox_filter_calls(struct sandbox *sandbox);

@@ -207,6 +207,10 @@ const struct flag flags[] = {
      .help = "Client certificate for the Pushgateway."},
     {FLAG("push.tls.key-file", string, push.key_file, ""), .help = "Key of that certificate."},
 
+    {FLAG("sandbox", switch, sandbox, "true"),
+     .help =
+         "After the start, give up what the exporter does not need: new privileges, writing of files but in "
+         "the folders of its outputs, and system calls."},
     {FLAG("log.level", log_level, log_level, "info"),
      .help = "Only log messages of this severity or above: debug, info, warn, error."},
     {FLAG("log.format", log_format, log_format, "logfmt"), .help = "Format of log lines: logfmt, json."},

@@ -70,6 +70,7 @@ struct options {
     uint64_t textfile_interval_ns; /* above 0 */
     struct push_config push;       /* not yet checked; all that it borrows is owned here */
 
+    bool sandbox; /* gives up rights after the start */
     enum log_level log_level;
     enum log_format log_format;
 

@@ -162,7 +162,8 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
     M(WRITES, "output_writes_total", METRIC_COUNTER, "output",                                               \
       "Expositions that were written to a file or pushed.")                                                  \
     M(FAILURES, "output_failures_total", METRIC_COUNTER, "output",                                           \
-      "Expositions that could not be written or pushed.")
+      "Expositions that could not be written or pushed.")                                                    \
+    M(SANDBOX, "sandbox", METRIC_GAUGE, "layer", "Whether a layer of the exporter's sandbox is in force.")
 
 #define FAMILY_OF_NUMBER(name, type, help, value) &(const struct family){PREFIX name, help, type, ""},
 #define FAMILY_OF_OTHER(word, name, type, labels, help)                                                      \
@@ -280,6 +281,14 @@ static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)
     write_labelled(encoder, "output", "push", pushes.failures);
 }
 
+static void write_sandbox(struct telemetry *telemetry, struct encoder *encoder)
+{
+    encoder_family(encoder, family_of(SANDBOX));
+    write_labelled(encoder, "layer", "landlock", telemetry->landlock);
+    write_labelled(encoder, "layer", "seccomp", telemetry->seccomp);
+    write_labelled(encoder, "layer", "no_new_privileges", telemetry->no_new_privileges);
+}
+
 /* All in one step: some ten kilobytes, whatever the size of the fleet. */
 static bool step(struct walk *walk, struct encoder *encoder)
 {
@@ -290,6 +299,7 @@ static bool step(struct walk *walk, struct encoder *encoder)
     write_scrapes(telemetry, encoder);
     write_polls(telemetry, encoder);
     write_outputs(telemetry, encoder);
+    write_sandbox(telemetry, encoder);
     return false;
 }
 

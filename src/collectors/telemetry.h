@@ -36,9 +36,10 @@ struct telemetry {
     const struct manager *manager; /* for collectors/targets.h, as is the next */
     const struct reload_state *reload;
 
-    size_t targets;            /* configured */
-    unsigned scrapes_running;  /* asked for by HTTP */
-    uint64_t scrapes_rejected; /* for --web.max-requests */
+    bool no_new_privileges, landlock, seccomp; /* layers of the sandbox that are in force */
+    size_t targets;                            /* configured */
+    unsigned scrapes_running;                  /* asked for by HTTP */
+    uint64_t scrapes_rejected;                 /* for --web.max-requests */
     uint64_t kubelet_probes;
 
     struct histogram scrapes, polls, turns;

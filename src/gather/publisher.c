@@ -115,8 +115,13 @@ static void report_file(struct publisher *publisher, int status, const char *ste
     bool failed = status < 0;
     telemetry_observe_file(publisher->config.telemetry, !failed);
     if (failed && !publisher->file_failing) {
-        log_line(LOG_WARN, "the textfile cannot be written", LOG_FIELD("path", path), LOG_FIELD("step", step),
-                 LOG_FIELD("err", uv_strerror(status)));
+        bool landlock = publisher->config.telemetry->landlock && status == UV_EACCES;
+        log_line(LOG_WARN,
+                 landlock
+                     ? "the textfile cannot be written; the sandbox leaves only those folders writable that "
+                       "were an output's at the start: restart the exporter, or use --no-sandbox"
+                     : "the textfile cannot be written",
+                 LOG_FIELD("path", path), LOG_FIELD("step", step), LOG_FIELD("err", uv_strerror(status)));
     } else if (!failed && publisher->file_failing) {
         log_line(LOG_INFO, "the textfile is written again", LOG_FIELD("path", path));
     }

@@ -292,25 +292,37 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
     return 0;
 }
 
-int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error)
+/* The start has failed; the caller says why. */
+static int fail_start(struct reload *reload, struct buffer *error)
 {
-    bool waits = add_waiter(reload, on_done, context);
-    reload->reading++;
-    if (prepare(reload) && waits) read_file(&reload->work);
-    if (reload->result == 0) reload->result = set(reload);
-    if (reload->result == 0) return 0;
     reload->phase = PHASE_IDLE;
     release_config(reload);
-    if (waits) {
-        struct waiter *waiter = first_waiter(reload);
-        link_remove(&waiter->link);
-        free(waiter);
-    }
     if (reload->error.len)
         buffer_append_slice(error, buffer_slice(&reload->error));
     else
         buffer_append_string(error, uv_strerror(reload->result));
     return reload->result;
+}
+
+int reload_read(struct reload *reload, const struct config **config, struct buffer *error)
+{
+    if (prepare(reload)) read_file(&reload->work);
+    *config = reload->config;
+    return reload->result == 0 ? 0 : fail_start(reload, error);
+}
+
+int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error)
+{
+    bool waits = add_waiter(reload, on_done, context);
+    reload->reading++;
+    reload->result = waits ? set(reload) : UV_ENOMEM;
+    if (reload->result == 0) return 0;
+    if (waits) {
+        struct waiter *waiter = first_waiter(reload);
+        link_remove(&waiter->link);
+        free(waiter);
+    }
+    return fail_start(reload, error);
 }
 
 static void on_hangup_closed(uv_handle_t *handle)

@@ -33,9 +33,15 @@ struct reload_state {
 int reload_new(struct reload **reload, uv_loop_t *loop, const struct options *flags, struct manager *manager);
 
 /*
- * The first time, without a thread: reads the file (or without one the addresses of the flags) and sets the
- * configuration. 0: on_done runs once, from the loop, never inside this call. A negative code: never, and
- * `error` has one line without a line end. To be called once, before anything else.
+ * The first time, without a thread: reads the file, or without one the addresses of the flags. 0, and `config` is what
+ * was read, borrowed until reload_start; or a negative code with one line in `error`, without a line end. To be
+ * called once, before anything else.
+ */
+int reload_read(struct reload *reload, const struct config **config, struct buffer *error);
+
+/*
+ * Sets the configuration that reload_read has read. 0: on_done runs once, from the loop, never inside this call. A negative code: never, and
+ * `error` has one line without a line end. To be called once, behind reload_read.
  */
 int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error);
 

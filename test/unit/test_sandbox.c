@@ -38,7 +38,7 @@ static void try_in_sandbox(trial_fn trial)
         const char *const writable[] = {directory, "/nowhere/at/all"};
         struct sandbox sandbox;
         alarm(60);
-        sandbox_enter(&sandbox, writable, 2);
+        sandbox_enter(&sandbox, true, writable, 2);
         sandbox_filter_calls(&sandbox);
         int line = trial(&sandbox, directory);
         if (line) fprintf(stderr, "line %d, errno %d\n", line, errno);

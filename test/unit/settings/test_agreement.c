@@ -214,7 +214,9 @@ static void compare_start(const char *text, bool good)
     buffer_init(&error, 4096);
     char *line = check_line(&fixture.world.options);
     if (good != !line) fail_msg("%s in --config.check: %s", text, line ? line : "good");
-    int result = reload_start(fixture.reload, on_done, &fixture, &error);
+    const struct config *config;
+    int result = reload_read(fixture.reload, &config, &error);
+    if (result == 0) result = reload_start(fixture.reload, on_done, &fixture, &error);
     buffer_append_char(&error, '\0');
     if (good != (result == 0)) fail_msg("%s at the start: %s", text, error.data);
     if (!good) {
@@ -279,11 +281,13 @@ static void test_reload(void **state)
 {
     struct fixture fixture;
     struct buffer error;
+    const struct config *config;
     (void) state;
     write_file("e.yml", "groups: [{name: a, targets: ['127.0.0.1:1']}]\n");
     running = &fixture;
     open_fixture(&fixture);
     buffer_init(&error, 4096);
+    assert_int_equal(reload_read(fixture.reload, &config, &error), 0);
     assert_int_equal(reload_start(fixture.reload, on_done, &fixture, &error), 0);
     loop_run_until_count(&fixture.world.fleet.loop, &fixture.done, 1);
     assert_int_equal(fixture.status, 0);

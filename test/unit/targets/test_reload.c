@@ -151,12 +151,19 @@ static void expect_targets(const struct fixture *fixture, const char *expected)
     buffer_deinit(&names);
 }
 
+static int start_reload(struct fixture *fixture, struct buffer *error)
+{
+    const struct config *config;
+    int result = reload_read(fixture->reload, &config, error);
+    return result < 0 ? result : reload_start(fixture->reload, on_done, &fixture->told[0], error);
+}
+
 static void start(struct fixture *fixture)
 {
     struct buffer error;
     buffer_init(&error, 4096);
     fixture->answers = 0;
-    assert_int_equal(reload_start(fixture->reload, on_done, &fixture->told[0], &error), 0);
+    assert_int_equal(start_reload(fixture, &error), 0);
     assert_int_equal(fixture->answers, 0);
     loop_run_until_count(&fixture->world.fleet.loop, &fixture->answers, 1);
     expect_told(&fixture->told[0], 0, "");
@@ -196,7 +203,7 @@ static void expect_bad_start(struct fixture *fixture, const char *text, const ch
     struct buffer error;
     buffer_init(&error, 4096);
     write_file("e.yml", text);
-    assert_true(reload_start(fixture->reload, on_done, &fixture->told[0], &error) < 0);
+    assert_true(start_reload(fixture, &error) < 0);
     buffer_append_char(&error, '\0');
     if (!strstr(error.data, line)) fail_msg("%s", error.data);
     assert_int_equal(fixture->answers, 0);
@@ -222,7 +229,7 @@ static bool start_fails(unsigned call)
     open_world(fixture, true);
     buffer_init(&error, 4096);
     failing_call = call;
-    int result = reload_start(fixture->reload, on_done, &fixture->told[0], &error);
+    int result = start_reload(fixture, &error);
     if (result == 0) wait_for(fixture, 1);
     bool failed = failing_call == 0;
     failing_call = 0;
