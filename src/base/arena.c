@@ -5,7 +5,7 @@
 
 #define BLOCK_SIZE ((size_t) 64 * 1024)
 #define ALIGNMENT  _Alignof(max_align_t)
-/* Of one thing: far above what the largest text needs, far below where sums would overflow. */
+/* Limit of one allocation: far more than the largest text needs, and far too small to overflow. */
 #define MOST ((size_t) 1 << 30)
 
 struct arena_block {

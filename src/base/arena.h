@@ -24,8 +24,10 @@ void arena_init(struct arena *arena);
 /* Frees all memory that arena_alloc and arena_copy returned; the arena is then as after arena_init. */
 void arena_deinit(struct arena *arena);
 
-/* `count` zeroed things of `size` bytes, aligned for any type; never NULL for a count of 0. NULL when there
- * is no memory, and for more than 1 GiB. */
+/*
+ * Allocates `count` zeroed items of `size` bytes, aligned for any type. NULL when out of memory, and for more
+ * than 1 GiB. A count of 0 gives a valid pointer.
+ */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 
 /* A copy with a NUL behind it, or NULL as above. */

@@ -17,7 +17,7 @@ static bool equal(const char *a, const char *b, size_t len)
     return different == 0;
 }
 
-/* The cost and salt behind "$2", a letter or none, and "$"; NULL if it has not that form. */
+/* The part behind "$2", an optional letter and "$": cost and salt. NULL for any other form. */
 static const char *skip_version(struct slice hash)
 {
     if (hash.len < 59 || hash.data[0] != '$' || hash.data[1] != '2') return NULL;
@@ -39,8 +39,8 @@ const char *bcrypt_check_hash(struct slice hash)
 }
 
 /*
- * All letters of the version mean the same here, as in Go: x, which elsewhere stands for the results of an
- * old fault, is hashed without that fault.
+ * All version letters are treated alike, as in Go. (Elsewhere, x marks hashes made by an old, faulty
+ * implementation.)
  */
 bool bcrypt_matches(const char *hash, const char *password)
 {

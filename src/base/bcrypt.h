@@ -12,11 +12,15 @@
 /* Longer ones are refused. */
 #define BCRYPT_HASH_MAX 78
 
-/* NULL, or what was expected of a hash: "a bcrypt hash of at least 59 characters ...". */
+/*
+ * Checks the form of a hash. NULL if it is good, or what was expected: "a bcrypt hash of at least 59
+ * characters ...".
+ */
 const char *bcrypt_check_hash(struct slice hash);
 
 /*
- * Whether the password belongs to a hash that was checked. Takes from a millisecond (cost 4) to hours (31).
+ * Whether the password matches a hash that bcrypt_check_hash accepted. Takes from a millisecond (cost 4) to
+ * hours (cost 31).
  */
 bool bcrypt_matches(const char *hash, const char *password);
 

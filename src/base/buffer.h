@@ -35,8 +35,8 @@ void buffer_clear(struct buffer *buffer);
 char *buffer_grow(struct buffer *buffer, size_t more);
 
 /*
- * Makes room for `more` bytes behind len and returns their place, or NULL (then `failed`). Expositions are
- * made of hundreds of thousands of appends, so that those that find room are part of who appends.
+ * Makes room for `more` bytes behind len and returns a pointer to it, or NULL (then `failed` is set). Inline,
+ * because an exposition consists of hundreds of thousands of appends.
  */
 static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 {

@@ -18,7 +18,7 @@ static inline bool is_digit(char c)
 /* The most that 64 bits need. */
 #define DIGITS_MAX 20
 
-/* A whole number. They are written to the end of the memory; the slice points there. */
+/* Writes a whole number to the end of `memory` and returns the slice of its digits. */
 static inline struct slice digits_of(uint64_t value, char memory[DIGITS_MAX])
 {
     size_t at = DIGITS_MAX;

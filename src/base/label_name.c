@@ -1,6 +1,6 @@
 #include "base/label_name.h"
 
-/* Letters and underscores, digits but at the beginning, and what is in `more`. */
+/* Letters, underscores, the characters in `more`, and digits except at the beginning. */
 static bool is_word(struct slice text, const char *more)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";

@@ -15,7 +15,7 @@
 
 #define LONGEST_VALUE 1024
 
-/* A line's rest: what the pipe did not take of it. Room for the longest line. */
+/* The part of a line that the pipe has not taken yet. Has room for the longest line. */
 #define LONGEST_REST (1024 * 1024)
 
 /* How a write to the descriptor is kept from waiting. */
@@ -42,8 +42,8 @@ static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 /* --- The output --- */
 
 /*
- * O_NONBLOCK belongs to the open file, which this process may share with its parent and others. So a pipe or
- * terminal is opened anew. That is forbidden when the pipe belongs to another user.
+ * O_NONBLOCK is a property of the open file, which this process may share with its parent. So a pipe or
+ * terminal is opened a second time. That fails if the pipe belongs to another user.
  */
 static void open_anew(int descriptor)
 {
@@ -112,7 +112,7 @@ static void write_rest(void)
     output.rest.len = rest.len;
 }
 
-/* False when the line is lost. A line that was begun is finished before the next one. */
+/* False when the line is lost. A line that was written in part is finished before the next one begins. */
 static bool write_line(struct slice line)
 {
     write_rest();

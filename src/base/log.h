@@ -44,7 +44,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     log_write(level, message, (struct log_field[]){__VA_ARGS__},                                             \
               sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
-/* One kind of line that strangers can cause: at most one a minute is written. */
+/* Limits a message that anybody on the network can cause to one line a minute. */
 struct log_limit {
     uint64_t next_ns; /* CLOCK_MONOTONIC; 0 before the first line */
     uint64_t held;    /* lines that were not written since the last one */
@@ -52,11 +52,14 @@ struct log_limit {
 
 #define LOG_LIMIT_NS 60000000000u
 
-/* As log_write. The first line after some that were held back says in "repeated" how many these were. */
+/*
+ * As log_write, within the limit. The next line that is written has the number of suppressed lines in the
+ * field "repeated".
+ */
 void log_write_limited(struct log_limit *limit, enum log_level level, const char *message,
                        const struct log_field *fields, size_t count);
 
-/* For what a client does wrong. As log_line, with a limit of its own for this place in the program. */
+/* For mistakes of clients: as log_line, with a limit of its own at each place where it is used. */
 #define log_line_limited(level, message, ...)                                                                \
     do {                                                                                                     \
         static struct log_limit limit_of_this_line;                                                          \
@@ -64,7 +67,7 @@ void log_write_limited(struct log_limit *limit, enum log_level level, const char
                           sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field));             \
     } while (0)
 
-/* Writes text that has no form of a log line, whatever the level is; without waiting, as above. */
+/* Writes a text as it is, not as a log line, at every level. Never waits, like log_write. */
 void log_plain(const char *text);
 
 /* How many lines were lost since the start. */

@@ -16,7 +16,7 @@
 
 struct memory_share;
 
-/* The owner frees what the share stands for; its size is 0 from now on. */
+/* The owner must free the memory that the share accounts for. The size of the share is 0 from now on. */
 typedef void (*memory_drop_fn)(struct memory_share *share);
 
 struct memory_pool {

@@ -18,8 +18,8 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * How many bytes have to be put in, taken out or changed to get from one name to the other: the table of all
- * pairs of beginnings, of which only one row is kept.
+ * The edit distance (Levenshtein): how many bytes have to be inserted, deleted or replaced. Keeps only one
+ * row of the usual table.
  */
 static size_t edit_distance(struct slice a, struct slice b)
 {

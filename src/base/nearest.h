@@ -8,7 +8,7 @@
 
 struct nearest {
     struct slice written; /* borrowed */
-    const char *name;     /* the nearest of those that were tried, borrowed; NULL while none is near */
+    const char *name;     /* the nearest name tried so far, borrowed; NULL while none is near */
     size_t distance;
 };
 

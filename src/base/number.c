@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* So many digits cannot pass 2^64 - 1, and need no look at each step. */
+/* Numbers with at most this many digits cannot exceed 2^64 - 1, so no overflow check is needed. */
 #define SAFE_DIGITS 19
 
 size_t number_scan_u64(struct slice text, uint64_t *value)
@@ -77,7 +77,7 @@ static bool scan_decimal(struct slice text, bool *plain)
     return text.len == 0;
 }
 
-/* A double holds so many digits exactly, so that strtod has nothing to do. */
+/* A double holds this many digits exactly, so strtod is not needed. */
 #define EXACT_DIGITS 15
 
 bool number_parse_double(struct slice text, double *value)

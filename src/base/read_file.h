@@ -11,9 +11,8 @@
 
 /*
  * Appends all bytes of the file to `text`, whose cap must leave room for one byte more than `most`. 0; or a
- * negative errno, which is what libuv's codes are on unix, with one line in `error`, without a line end:
- * "a.yml: No such file or directory", "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a
- * writer.
+ * negative libuv code, with one line in `error`, without a line end: "a.yml: No such file or directory",
+ * "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a writer.
  */
 int read_file(const char *path, size_t most, struct buffer *text, struct buffer *error);
 

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* 2^30 ms are twelve days, and whoever waits for a second at first has waited for decades. */
+/* More doublings are pointless: 30 doublings of one second are 34 years. */
 #define LARGEST_SHIFT 30
 
 uint64_t retry_delay_ms(uint64_t first_ms, uint64_t longest_ms, unsigned failures)

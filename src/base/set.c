@@ -15,7 +15,7 @@ void set_deinit(struct set *set)
     set_init(set);
 }
 
-/* Where the text is, or the free slot where it belongs; one slot at least must be free. */
+/* Finds the slot of the text, or the free slot where it belongs. At least one slot must be free. */
 static struct set_slot *find(const struct set *set, struct slice text, uint64_t hash)
 {
     size_t at = (size_t) hash & (set->size - 1);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The hash is kept: texts may be long, and a table that grows looks at each again. */
+/* The hash is stored, so that a growing table need not hash long texts again. */
 struct set_slot {
     struct slice text; /* data is NULL in a free one */
     uint64_t hash;

@@ -58,7 +58,7 @@ static inline struct slice slice_from(struct slice a, size_t n)
     return (struct slice){a.data + n, a.len - n};
 }
 
-/* Copies the bytes there, where there is room for them; returns the place behind them. */
+/* Copies the bytes to `at`, which must have room for them. Returns the position behind them. */
 static inline char *slice_put(char *at, struct slice a)
 {
     memcpy(at, a.data, a.len);

@@ -17,7 +17,7 @@ size_t utf8_sequence(struct slice text);
 /* Whether the whole text is such sequences; the empty one is. */
 bool utf8_is_valid(struct slice text);
 
-/* What takes the place of each byte that begins no sequence: U+FFFD. */
+/* The replacement character U+FFFD, which stands in for every invalid byte. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
 /*

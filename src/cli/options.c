@@ -37,7 +37,9 @@ static void *place_of(const struct parser *parser, const struct flag *flag)
     return (char *) parser->options + flag->place;
 }
 
-/* One line stays one line, and a terminal is told nothing. */
+/*
+ * Escapes line ends and control characters, so that an error stays one line and cannot control the terminal.
+ */
 static void append_visible(struct buffer *text, struct slice value)
 {
     bool cut = value.len > LONGEST_QUOTE;

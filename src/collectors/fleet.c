@@ -320,7 +320,7 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
     return write_unmapped(fleet, place);
 }
 
-/* Only what the exporter itself knows is told of targets that said nothing. */
+/* Targets that did not answer get only the families of collectors/outcome. */
 static bool is_own(const struct fleet_walk *fleet)
 {
     return fleet->family < OUTCOME_FAMILIES;

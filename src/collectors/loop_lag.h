@@ -10,7 +10,7 @@
 struct loop_lag {
     uv_prepare_t handle;         /* does not keep the loop alive */
     uint64_t last_ns, idle_ns;   /* the clock, and the loop's idle time, at the end of the last turn */
-    struct telemetry *telemetry; /* borrowed; is told */
+    struct telemetry *telemetry; /* borrowed; receives the measurements */
 };
 
 /* Before the loop runs for the first time. */

@@ -285,7 +285,7 @@ static void log_pid_file(const char *file, const char *fault)
         log_line(LOG_INFO, "the pid file names a process again", LOG_FIELD("file", file));
 }
 
-/* NULL, or why there is no process to tell of. */
+/* NULL, or why the process cannot be observed. */
 static const char *read_pid_file(struct process_walk *process)
 {
     char bytes[64];
@@ -298,7 +298,7 @@ static const char *read_pid_file(struct process_walk *process)
     return NULL;
 }
 
-/* Whether there is a process to tell of. */
+/* Whether there is a process to observe. */
 static bool find_process(struct process_walk *process, uint64_t fields[25])
 {
     if (!process->pid_file) return read_stat(process->pid, fields);

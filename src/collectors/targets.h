@@ -13,13 +13,13 @@ extern const struct collector targets_collector;
 struct manager_walk {
     struct walk walk;
     const struct manager *manager; /* borrowed */
-    bool has_reload;               /* something is told of the file */
+    bool has_reload;               /* the metrics of the file are exposed */
     struct reload_state reload;
     unsigned long generation; /* the number of the one in force when the walk began */
     size_t family, source;    /* the next step: of that family, that source */
 };
 
-/* `reload` is copied, and may be NULL: then nothing is told of the file. */
+/* `reload` is copied, and may be NULL: then the metrics of the file are left out. */
 void manager_walk_init(struct manager_walk *walk, const struct manager *manager,
                        const struct reload_state *reload);
 

@@ -75,7 +75,7 @@ int read_duration(struct reading *reading, const struct node *node, void *place)
     return *nanoseconds > 0 ? 0 : reading_reject(reading, node, "a duration above 0");
 }
 
-/* More often would be a load for those who are asked, and of no use. */
+/* Asking more often would load the sources for no gain. */
 int read_refresh(struct reading *reading, const struct node *node, void *place)
 {
     uint64_t *milliseconds = place;

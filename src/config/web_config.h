@@ -1,8 +1,7 @@
 /*
  * The web configuration file (--web.config.file) as Prometheus' exporters have it: TLS, headers, users, and
- * how many requests are taken. What it says, as far as the text alone can tell; certificates and keys are
- * read by who uses them. The schema is that of exporter-toolkit, docs/web-configuration.md. Pure but for
- * web_config_load.
+ * how many requests are taken. Only the text is checked here; certificates and keys are read when they are
+ * used. The schema is that of exporter-toolkit, docs/web-configuration.md. Pure but for web_config_load.
  *
  * As there, a key that is unknown or given twice is an error, numbers and switches are taken as texts where a
  * text is wanted, only the first document of a file counts, and files are named relative to the file's own

@@ -7,7 +7,7 @@
 /* A first line is much shorter, whatever server says it. */
 #define FIRST_LINE_MAX 512
 
-/* How much of what was found a message shows. */
+/* Longest excerpt of the reply in an error message. */
 #define EXCERPT_MAX 80
 
 static const char expected_head[] = "expected a configuration endpoint's \"CONFIG cluster 0 LENGTH\"";
@@ -52,7 +52,7 @@ static bool is_host(struct slice host)
     return address_parse(&address, host, 0) == NULL && address.kind != ADDRESS_UNIX && address.port == 0;
 }
 
-/* A text that cannot be told from a node is not used, and not left out either. */
+/* Every node is checked: one malformed node makes the whole reply invalid. */
 static bool is_node(const struct cluster_node *node)
 {
     if (node->port == 0 || (node->host.len == 0 && node->ip.len == 0)) return false;
@@ -93,7 +93,7 @@ static bool read_head(struct slice head, uint64_t *length)
     return (is_config || is_value) && flags.len && number_parse_u64(head, length);
 }
 
-/* What stands behind the payload: an empty line, unless the length covers it, and END. */
+/* The end of the reply behind the payload: an empty line, unless the length includes it, and END. */
 static enum cluster_outcome read_end(struct slice rest, struct buffer *error)
 {
     while (rest.len && (rest.data[0] == '\r' || rest.data[0] == '\n')) rest = slice_from(rest, 1);

@@ -27,18 +27,18 @@ struct discoverer;
 /* One question has been answered. Borrowed for the call. */
 struct discovery_answer {
     /*
-     * What was found, or NULL: it failed, or nothing has changed since the last answer. Its content may be
-     * taken over: it is then left empty, as by results_init, and the struct itself stays the discoverer's.
+     * The results, or NULL for a failure and for an unchanged answer. The owner may take the content and
+     * leave the struct empty, as after results_init; the struct itself belongs to the discoverer.
      */
     struct results *found;
     bool unchanged; /* found is NULL because the answer is the last one */
     /*
-     * One line, of a failure: what was asked, what was wrong, what was expected. Beside a `found` it says why
-     * that is empty or which part of it is an older answer: a failure all the same, but what was found
-     * counts.
+     * One line about a failure: what was asked, what was wrong, what was expected. With `found` set, it is a
+     * partial failure: it says why `found` is empty, or which part of it is older; the results count all the
+     * same.
      */
     const char *error;
-    bool empty_counts; /* `found` is empty, and the source says for sure that there are no targets */
+    bool empty_counts; /* `found` is empty, and the source is sure that there are no targets */
     uint64_t ttl_ms;   /* how long the source says that it holds; 0: it does not say */
 };
 
@@ -67,7 +67,7 @@ struct discoverer_kind {
 struct discoverer {
     const struct discoverer_kind *kind;
     discoverer_done_fn on_done;
-    discoverer_nudge_fn on_nudge; /* the source has reason to think that the answer has changed; ask soon */
+    discoverer_nudge_fn on_nudge; /* the answer has probably changed; ask soon */
     discoverer_close_fn on_close; /* the last that a discoverer calls, still whole; then it frees itself */
     void *owner;
 };

@@ -23,10 +23,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A source that names a shorter time would be asked all the time. */
+/* The shortest interval; a source that gives a shorter TTL would be asked all the time. */
 #define TTL_LEAST_MS 1000
 
-/* After a nudge: not 0, so that a discoverer that always nudges does not keep the loop from all else. */
+/* Delay after a nudge. Not 0, so that a discoverer that nudges all the time does not keep the loop busy. */
 #define SOON_MS 1
 
 /* A failed question is repeated after a second, then after ever longer times, up to the interval. */
@@ -81,7 +81,7 @@ static void on_nudge(struct discoverer *discoverer)
 static void schedule(struct discovery *discovery)
 {
     uint32_t random = 0;
-    /* Without random bytes all come a little early, which harms nobody. */
+    /* Without random bytes every delay is a little shorter, which is harmless. */
     uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
     uint64_t delay_ms = discovery->interval_ms;
     if (discovery->failing) delay_ms = retry_delay_ms(FIRST_RETRY_MS, delay_ms, discovery->failing);

@@ -33,16 +33,15 @@ struct discovery_services {
 };
 
 /*
- * Name servers say "no such name" also when they are ill, so an answer without targets does not empty a
- * source that had some, unless the answer is sure of it. So many of them do, one after the other and without
- * a target in between.
+ * Broken name servers may answer "no such name". So an answer without targets empties a source only if the
+ * discoverer is sure of it, or after this many such answers in a row.
  */
 #define DISCOVERY_EMPTY_MAX 10
 
 struct discovery_state {
     const char *kind;    /* "dns" */
     const char *subject; /* what is asked: the name, the URL, the patterns joined by ',', the endpoint */
-    bool answered;       /* a good answer, or a failure, has come: the fleet need not wait for it */
+    bool answered;       /* a first answer or failure has come, so that the start need not wait any longer */
     size_t targets;      /* in the last good answer */
     bool empty;          /* the last answer named no target, whether it was taken or not */
     uint64_t refreshes, failures; /* answers since the start, and how many of them were failures */
@@ -68,7 +67,7 @@ const struct results *discovery_found(const struct discovery *discovery);
 /* Good until discovery_close. */
 const struct discovery_state *discovery_state(const struct discovery *discovery);
 
-/* Whether it asks just this: a reload then keeps it, with what it found. */
+/* Whether the source has exactly this configuration. If so, a reload keeps it and its targets. */
 bool discovery_asks(const struct discovery *discovery, const struct discovery_config *config);
 
 /* Ends it at any moment; on_close runs once, from the loop, and may be NULL. on_change runs no more. */

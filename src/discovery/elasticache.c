@@ -92,7 +92,7 @@ static void hang_up(struct elasticache *elasticache)
     elasticache->reply = NULL;
 }
 
-/* The question is over: its owner may ask the next one at once. */
+/* Ends the question. The owner may ask the next one inside on_done. */
 static void end(struct elasticache *elasticache)
 {
     hang_up(elasticache);
@@ -220,7 +220,7 @@ static void try_next_command(struct elasticache *elasticache)
     send_command(elasticache, elasticache->command + 1);
 }
 
-/* What has come so far is looked at anew each time; the length in its first line makes that cheap. */
+/* Parses all bytes received so far again; the length in the first line makes that cheap. */
 static void read_reply(struct elasticache *elasticache)
 {
     struct cluster cluster;

@@ -73,7 +73,7 @@ static void nudge_in(struct file_sd *sd, uint64_t ms)
     if (!soon) uv_timer_start(&sd->timer, on_timer, ms, 0);
 }
 
-/* Which file it was does not matter: a link on the way may lead elsewhere now. */
+/* Ignores which file has changed, since a symbolic link in the path may have changed too. */
 static void on_change(uv_fs_event_t *event, const char *name, int events, int status)
 {
     (void) name;
@@ -170,7 +170,7 @@ static void report(struct file_sd *sd, struct file_set_answer *answer)
     sd->discoverer.on_done(&sd->discoverer, &result);
 }
 
-/* The owner may close us when it hears the answer, so that must not be ours any more. */
+/* Works on a local copy of the results, since the owner may close this source inside on_done. */
 static void on_files(uv_work_t *work, int status)
 {
     struct file_sd *sd = container_of(work, struct file_sd, work);

@@ -14,7 +14,7 @@
 
 #include "discovery/discoverer.h"
 
-/* How long a change is left to become whole, since one seldom comes alone. */
+/* How long to wait after a change, since changes seldom come alone. */
 #define FILE_SD_NUDGE_MS 100
 
 discoverer_new_fn file_sd_new;

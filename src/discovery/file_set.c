@@ -192,8 +192,10 @@ static int64_t now_ms(clockid_t clock)
     return ms_of(now);
 }
 
-/* Whether nobody seems to write to it, or we have waited for long enough. Clocks of file systems may be
- * ahead. */
+/*
+ * Whether the file has not changed for a while, or has been waited for long enough. The clock of a file
+ * system may be ahead of ours.
+ */
 static bool has_rested(struct file_set_member *member, const struct stat *status)
 {
     int64_t age_ms = now_ms(CLOCK_REALTIME) - ms_of(status->st_mtim), now = now_ms(CLOCK_MONOTONIC);
@@ -233,7 +235,7 @@ static int take(struct file_set *set, struct file_set_member *member, struct sli
     return 0;
 }
 
-/* Says of the first file that is broken what is wrong. A place in the text goes close to the name. */
+/* Writes the error of the first broken file. A line and column follow the file name without a blank. */
 static void note(struct file_set_answer *answer, const char *path, int result, const struct buffer *reason)
 {
     if (answer->broken++ > 0) return;
@@ -253,7 +255,8 @@ static void forget(struct file_set *set, struct file_set_member *member)
 }
 
 /*
- * Whether somebody may still be writing: a part of YAML is YAML, and the beginning of every file is nothing.
+ * Whether the file may be incomplete: a part of a YAML file may be valid YAML, and every file is empty at
+ * first.
  */
 static bool may_be_a_part(const struct file_set_member *member, struct slice text)
 {
@@ -294,8 +297,8 @@ static bool add_all(struct results *found, const struct results *more)
 }
 
 /*
- * Tells what all files say now, if that was not told yet. As long as there are only broken files there is
- * nothing to tell, rather than that there are no targets.
+ * Reports the targets of all files, if they have changed since the last report. If all files are broken,
+ * nothing is reported, rather than an empty list.
  */
 static void tell(struct file_set *set, struct file_set_answer *answer)
 {

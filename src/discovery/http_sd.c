@@ -71,8 +71,10 @@ static void part_ended(struct http_sd *sd)
 
 /* --- The end of a question --- */
 
-/* The answer is `found`; without that, the error; without either, the last one again. No memory is kept for
- * the next question. */
+/*
+ * Reports `found`; if it is NULL, the error; without an error, that nothing has changed. Frees all memory of
+ * the question.
+ */
 static void finish(struct http_sd *sd, struct results *found)
 {
     struct buffer error = sd->error;
@@ -90,7 +92,9 @@ static void finish(struct http_sd *sd, struct results *found)
 
 /* --- Reading --- */
 
-/* In the thread, since a large body takes its time. A positive result: it is the last answer again. */
+/*
+ * Runs on a thread, since a large body takes long. A positive result means that the answer has not changed.
+ */
 static void read_format(uv_work_t *work)
 {
     struct http_sd *sd = container_of(work, struct http_sd, work);
@@ -104,7 +108,7 @@ static void read_format(uv_work_t *work)
     sd->hash = hash;
 }
 
-/* The owner may close us when it hears the answer, so that must not be ours any more. */
+/* Works on a local copy of the results, since the owner may close this source inside on_done. */
 static void on_read(uv_work_t *work, int status)
 {
     struct http_sd *sd = container_of(work, struct http_sd, work);
@@ -234,8 +238,10 @@ static bool set_headers(struct http_sd *sd)
     return set;
 }
 
-/* A redirect may not bring credentials in either. Any encoding that libcurl knows will do: the cap is on what
- * comes out of it. */
+/*
+ * A redirect must not contain credentials either. All encodings of libcurl are accepted: the limit applies to
+ * the decoded bytes.
+ */
 static bool set_request(struct http_sd *sd)
 {
     CURL *easy = sd->easy;

@@ -87,7 +87,7 @@ static void unescape(char *pattern)
 
 /* --- Matches --- */
 
-/* What kept the last glob of this thread from a directory; its callback gets no context. */
+/* The error of the last glob on this thread: its callback has no context argument. */
 static _Thread_local int refusal;
 
 /* Nonzero ends the glob. */

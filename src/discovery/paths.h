@@ -28,13 +28,13 @@ int paths_add(struct paths *paths, const char *path);
 /* Orders them by name and drops what is there twice. */
 void paths_sort(struct paths *paths);
 
-/* Appends a path with a backslash before all that is special to glob. */
+/* Appends a path, with a backslash before each character that is special to glob. */
 void paths_escape(struct buffer *out, struct slice path);
 
 /*
- * Adds what a pattern matches; one without wildcards names its file whether that exists or not, so that who
- * opens it learns why it cannot. 0; -ENOMEM; or a negative errno, with one line in `error`, when a directory
- * cannot be listed. One that does not exist is just empty.
+ * Adds the files that match a pattern. A pattern without wildcards adds its file even if it does not exist,
+ * so that opening the file gives the error. 0; -ENOMEM; or a negative errno, with one line in `error`, when a
+ * directory cannot be listed. One that does not exist is just empty.
  */
 int paths_add_files(struct paths *paths, const char *pattern, struct buffer *error);
 

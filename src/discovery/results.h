@@ -31,7 +31,7 @@ struct results {
     size_t count, size;
     struct arena texts;          /* addresses, labels */
     size_t dropped;              /* targets that are no addresses, and were left out */
-    const char *dropped_example; /* the first of them and what was expected instead; NULL for none */
+    const char *dropped_example; /* the first dropped target and what was expected instead; NULL for none */
 };
 
 void results_init(struct results *found);
@@ -47,8 +47,8 @@ bool results_add(struct results *found, struct slice address, const struct resul
                  size_t count);
 
 /*
- * Counts targets that are left out, since they are no addresses; `what` says of one of them what was expected
- * instead, and is copied for the first. False when out of memory.
+ * Counts targets that were left out because they are not addresses. `what` names one of them and what was
+ * expected; the first `what` is copied. False when out of memory.
  */
 bool results_drop(struct results *found, const char *what, size_t count);
 
@@ -56,8 +56,7 @@ bool results_drop(struct results *found, const char *what, size_t count);
 bool results_equal(const struct results *a, const struct results *b);
 
 /*
- * Orders by address, then by labels, and drops what is there twice with the same labels: for sources whose
- * answers come in any order.
+ * Sorts by address, then by labels, and drops duplicates. For sources that return their targets in any order.
  */
 void results_sort(struct results *found);
 

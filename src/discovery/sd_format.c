@@ -102,7 +102,7 @@ static int read_targets(const struct sd_reading *reading, const struct node *tar
 
 /* --- Groups --- */
 
-/* Programs write null for a list or mapping that is empty, and Prometheus takes it. */
+/* Some programs write null for an empty list or mapping, and Prometheus accepts it. */
 static int check_value(const struct sd_reading *reading, const struct node *value)
 {
     bool targets = slice_is(value->key->text, "targets");

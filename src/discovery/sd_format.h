@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "discovery/results.h"
 
-/* No text is larger, in bytes; who reads one watches over it. */
+/* The largest text in bytes; callers check it before parsing. */
 #define SD_TEXT_MAX (16 * 1024 * 1024)
 
 enum sd_syntax { SD_JSON, SD_YAML };

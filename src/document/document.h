@@ -3,8 +3,8 @@
  *
  * Both readers refuse what would make a text mean more than it shows: a key given twice, more than one
  * document, and in YAML tags. Anchors and aliases of YAML are refused too, or followed up to a bound, as the
- * caller wishes, so that a small text cannot become a large tree. Scalars stay text; what they mean is the
- * business of who asks. Pure.
+ * caller wishes, so that a small text cannot become a large tree. Scalars stay text; the caller decides what
+ * they mean. Pure.
  */
 #ifndef DOCUMENT_DOCUMENT_H
 #define DOCUMENT_DOCUMENT_H

@@ -13,7 +13,7 @@
 #include "gather/gather.h"
 #include "metrics/collector.h"
 
-/* The collectors of the exporter itself, beside that of the fleet; in the order of the exposition. */
+/* The collectors of the exporter's own metrics, in the order of the exposition. */
 enum own_collector {
     OWN_MEMCACHED_PROCESS, /* of a pid file, if there is one */
     OWN_BUILD,

@@ -44,7 +44,10 @@ struct gather *gather_hold(struct gather *gather);
 /* The last one gives up the polls that are under way. NULL is taken. */
 void gather_release(struct gather *gather);
 
-/* What the only target said; NULL if there are several, or there was no memory to ask. */
+/*
+ * The snapshot of the only target. NULL if there are several targets, or if it could not be polled for lack
+ * of memory.
+ */
 const struct snapshot *gather_only(const struct gather *gather);
 
 #endif

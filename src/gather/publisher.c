@@ -6,8 +6,8 @@
  * --once is one such tick, without a timer behind it, whose bytes go to standard output if no file is named.
  *
  * What can go wrong: a collection cannot be started (counted and logged as a failed write), the write fails
- * (likewise; the log hears when it begins to fail and when it works again), the program stops in the middle
- * (publisher_close cancels).
+ * (likewise; the first failure and the recovery are logged), the program stops in the middle (publisher_close
+ * cancels).
  */
 #include "gather/publisher.h"
 
@@ -61,7 +61,7 @@ static struct producer *expose_collected(struct gather **gather)
 
 /* --- Once --- */
 
-/* No server at all is well if there is none, not if none could be found. */
+/* An empty fleet is a success, unless discovery failed to find its targets. */
 static int code_of(const struct publisher *publisher)
 {
     const struct gather *gather = publisher->file_gather;
@@ -76,7 +76,7 @@ static void finish_once(struct publisher *publisher, int code)
     publisher->config.on_once(publisher->config.context, code);
 }
 
-/* Nothing else runs, so that a reader who is slow may block. */
+/* May block on a slow reader, since nothing else runs on the loop. */
 static int write_all(struct slice bytes)
 {
     while (bytes.len) {
@@ -89,8 +89,10 @@ static int write_all(struct slice bytes)
 
 static int print(struct producer *producer)
 {
-    /* A reader who stalls blocks the loop, and with it our own handling of signals; nothing would have to be
-     * tidied up. */
+    /*
+     * A stalled reader blocks the loop and our handling of signals, so the signals get their default action:
+     * there is nothing to clean up.
+     */
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     struct buffer piece;

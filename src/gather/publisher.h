@@ -50,8 +50,8 @@ struct publisher {
 };
 
 /*
- * Starts what the options of the generation ask for; nothing, if that is nothing. Cannot fail: an output that
- * does not work is logged, counted and tried again at its next interval.
+ * Starts the outputs that the options of the generation ask for, if any. Cannot fail: an output that does not
+ * work is logged, counted and tried again at its next interval.
  */
 void publisher_start(struct publisher *publisher, const struct publisher_config *config);
 

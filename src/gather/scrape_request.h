@@ -31,7 +31,7 @@ struct scrape_request {
     struct shard shard;             /* only the targets that it owns */
 
     /* What is asked of them */
-    unsigned commands;   /* set of commands, of what a target allows */
+    unsigned commands;   /* set of commands; a target is asked those of them that its module allows */
     uint64_t timeout_ms; /* for all polls together; a target may have less */
 
     /* What the answer shows */

@@ -245,7 +245,7 @@ static void limit_unsent(int descriptor)
     setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
-/* Who is at the other end. 0 or a negative libuv code. */
+/* Reads the address of the peer. 0 or a negative libuv code. */
 static int find_peer(struct connection *connection)
 {
     union endpoint endpoint;

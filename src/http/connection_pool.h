@@ -1,16 +1,16 @@
 /*
- * All connections of one server: who may come in when there are too many, and who has taken too long. Private
- * to http/.
+ * All connections of one server: decides which are closed when there are too many, or when a client is too
+ * slow. Private to http/.
  *
  * When the pool is full, a newcomer takes the place of another connection that waits: no request is being
  * answered on it. It is taken from the peer that has most connections, if it has more than the newcomer's own
  * peer. Among equals, the newcomer's own peer included, a connection is not closed in its first second: it
  * could not speak yet. Of several, one that never sent a whole request goes before one that did, and then the
- * one that has waited longest. A newcomer that finds no place is told 503.
+ * one that has waited longest. A newcomer that finds no place is answered with 503.
  *
- * A few peers are trusted: those that were given a scrape lately. Strangers do not take their places, and
- * when all places are taken they may exceed the limit by a few. So nobody can lock out those whom the
- * exporter is there for.
+ * A few peers are trusted: those that received a scrape lately. Other peers do not take their places, and
+ * when all places are taken, trusted peers may exceed the limit by a few. So nobody can lock out a Prometheus
+ * that scrapes regularly.
  *
  * Answers whose clients do not read are limited too: they hold memory and places of --web.max-requests. When
  * there are too many, or a scrape finds no place, the one that has waited longest is closed.

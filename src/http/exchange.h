@@ -1,6 +1,6 @@
 /*
- * One request and the answer that is owed to it: how an answer is framed, compressed and written. Private to
- * http/; handlers see only the functions in server.h.
+ * One request and its answer: frames, compresses and writes the answer. Private to http/; handlers see only
+ * the functions in server.h.
  *
  *     exchange_begin -> the handler -> exchange_respond or exchange_stream -> [on_end]
  *
@@ -80,7 +80,7 @@ struct exchange {
 void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
                    exchange_end_fn on_end);
 
-/* An answer is owed from here on. The request's slices stay good until on_end. */
+/* From now on the request must be answered. Its slices stay valid until on_end. */
 void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted);
 
 /* Looks how far the client has come since the last look or write. For a sweep, now and then. */

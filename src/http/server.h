@@ -30,7 +30,7 @@
 
 struct server;
 
-/* One request and the answer that is owed to it. */
+/* One request and its answer. */
 struct exchange;
 
 /*

@@ -77,7 +77,7 @@ struct fan_out {
     size_t count;
     size_t next;        /* the first that has not been asked */
     size_t missing;     /* that are not done */
-    unsigned free;      /* places in the window, of those who have answered */
+    unsigned free;      /* places in the window, left by targets that have answered */
     size_t at;          /* where the next slice begins */
     uint64_t end_ms;    /* in loop time: nobody is due later, or asked */
     uint64_t over_ms;   /* whoever is due by then is given up */
@@ -199,7 +199,7 @@ static bool give_up(struct fan_out *fan_out)
 
 static void on_deadline(uv_timer_t *deadline);
 
-/* Sets the timer to the time at which the next of those who have been asked is due, or else to the end. */
+/* Sets the timer to the next deadline of a target under way, or else to the deadline of the fan-out. */
 static void wait_for_next(struct fan_out *fan_out)
 {
     uint64_t next_ms = fan_out->end_ms, soon_ms = now_ms(fan_out) + LOOK_MS;
@@ -241,7 +241,10 @@ static void on_deadline(uv_timer_t *deadline)
 
 /* --- The beginning --- */
 
-/* Nobody knows how long to wait for those who wait for ever: that is for the one who frees the fan-out. */
+/*
+ * The deadline of the fan-out: the given one, or else the longest of its targets. UINT64_MAX when a target
+ * has none; then the owner decides when to give up.
+ */
 static uint64_t find_end_ms(const struct fan_out *fan_out, uint64_t timeout_ms)
 {
     uint64_t longest_ms = 0;

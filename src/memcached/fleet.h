@@ -39,7 +39,7 @@ struct fleet_config {
     uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: not beyond its poll */
     size_t max_reply;          /* bytes that a server may send in one poll */
     uint64_t max_memory;       /* bytes that the snapshots of all servers may take; 0: no bound */
-    size_t max_prefixes;       /* key prefixes that are told apart for each server */
+    size_t max_prefixes;       /* the most key prefixes with counts of their own, for each server */
     client_poll_fn on_poll;    /* told of every poll that has ended; or NULL */
     void *on_poll_context;
     unsigned max_unused; /* servers that no target stands for any more */

@@ -54,7 +54,7 @@ struct reply_line reply_next(struct slice *input, enum reply_form form);
  * there. */
 bool reply_skip_line(struct slice *input);
 
-/* What a refusal means to the one who asked. */
+/* How a session has to treat a refusal. */
 enum refusal {
     REFUSAL_COMMAND,         /* this command is not served here */
     REFUSAL_OVERLOADED,      /* "ERROR Too many open connections": sent unasked, then the server closes */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A server of today says some 370 lines that become samples. */
+/* A current memcached sends some 370 lines that become samples. */
 #define FIRST_ENTRIES 256
 
 /* Sums of numbers of the same name are written behind the lines, and may take as much room as those. */

@@ -81,7 +81,7 @@ bool address_is_localhost(struct slice host);
  */
 bool address_endpoint(const struct address *address, union endpoint *endpoint);
 
-/* The host of an endpoint, without port: what is remembered of it. All zero is none. */
+/* The IP address of an endpoint, without the port. All zero means none. */
 struct endpoint_host {
     sa_family_t family;
     uint8_t bytes[16]; /* of an IPv4 address the first four; the others are zero */

@@ -13,7 +13,9 @@
 
 struct curl_loop;
 
-/* A transfer has ended and no longer belongs to the loop. Everything of curl_loop may be called from here. */
+/*
+ * Called when a transfer has ended and has been removed from the loop. May call every function of curl_loop.
+ */
 typedef void (*curl_loop_done_fn)(void *context, CURL *easy, CURLcode result);
 
 typedef void (*curl_loop_close_fn)(void *context);

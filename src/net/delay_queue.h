@@ -16,7 +16,7 @@ struct delay_ticket;
 /* From the loop. The ticket has left the queue and may be added again. */
 typedef void (*delay_fn)(struct delay_ticket *ticket);
 
-/* A member; embedded in the one who waits, and cancelled before that one is freed. */
+/* A member of the queue. Embedded in its owner, which cancels it before it is freed. */
 struct delay_ticket {
     struct link link;
     uint64_t due_ms; /* on the loop's clock */
@@ -31,7 +31,7 @@ struct delay_queue {
 
 void delay_queue_init(struct delay_queue *queue, uv_loop_t *loop, uint64_t delay_ms, delay_fn on_due);
 
-/* Closes the timer as a part of its owner. Those who wait are not called. */
+/* Closes the timer as a part of its owner. Members that still wait are not called back. */
 void delay_queue_close(struct delay_queue *queue, struct closing *closing);
 
 void delay_ticket_init(struct delay_ticket *ticket);

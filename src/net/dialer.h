@@ -32,11 +32,11 @@
 #define DIALER_PACE_MS     250
 #define DIALER_PACE_MIN_MS 10
 
-/* A unix socket whose queue is full is tried again after so long. */
+/* Delay before a unix socket whose backlog is full is tried again. */
 #define DIALER_RETRY_MS 20
 
 enum dialer_phase {
-    DIALER_IDLE, /* of who has no dialer */
+    DIALER_IDLE, /* without a dialer */
     DIALER_RESOLVING,
     DIALER_QUEUED, /* at the limiter */
     DIALER_CONNECTING,
@@ -55,7 +55,7 @@ struct dialer;
  */
 typedef void (*dialer_fn)(void *context, struct stream *stream, int status, const char *why);
 
-/* What is remembered of a server from one dial to the next; all zero at first. */
+/* What the dialer remembers of a server between two dials. All zero at first. */
 struct dial_record {
     struct endpoint_host favourite; /* the address to be tried first */
     bool failed;                    /* the last dial got no connection */
@@ -69,7 +69,7 @@ struct dial_plan {
     const struct address *address;
     struct policy *policy;      /* NULL: everything is allowed */
     struct dial_record *record; /* is changed */
-    uint64_t time_ms; /* in which every address should have its turn; UINT64_MAX if it does not matter */
+    uint64_t time_ms;           /* time in which every address should be tried; UINT64_MAX for no limit */
 };
 
 /*
@@ -79,18 +79,18 @@ struct dial_plan {
 int dialer_start(struct dialer **dialer, const struct dial_plan *plan, dialer_fn on_done, void *context);
 
 /*
- * Ends the attempts; on_done will not run. `late`: since their time is over; then the addresses that were
- * being tried have failed, and the next one is the favourite.
+ * Ends the attempts; on_done will not run. `late` means that the time was over: the addresses that were being
+ * tried count as failed, and the next dial begins with another one.
  */
 void dialer_cancel(struct dialer *dialer, bool late);
 
 /*
- * The connection was lost: where it led may be the wrong place by now, so the next dial asks for the name
- * anew.
+ * To be called when a connection was lost. The server may have moved, so the next dial resolves the name
+ * again.
  */
 void dialer_distrust(struct resolver *resolver, const struct address *address);
 
-/* For a connection that is in use: asks for the name in the background if its answer has expired. */
+/* For a connection in use: resolves the name in the background if its cached answer has expired. */
 void dialer_refresh(struct resolver *resolver, const struct address *address);
 
 /* Whether the address of the connection that was made last is no longer among those of the name. */

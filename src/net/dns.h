@@ -25,7 +25,8 @@ enum dns_type {
 };
 
 /*
- * Where a service is to be had (RFC 2782). Priority and weight are for those who look for one server of many.
+ * The host and port of a service (RFC 2782). Priority and weight are left out: they help to choose one
+ * server, and callers want all.
  */
 struct dns_service {
     char
@@ -39,12 +40,12 @@ struct dns_answer {
     const struct dns_service *services; /* of SRV */
     size_t count;
     const char *error; /* a constant, for people; NULL when there are records */
-    bool partial;      /* of DNS_ADDRESSES: the other family is still awaited, and the whole answer follows */
-    bool incomplete;   /* there may be more records than these, of which no server has told */
-    bool absent;       /* an error that is an answer: there is no such name, or it has no such record */
-    bool no_service;   /* absent, because the domain says that it does not have the service (SRV ".") */
+    bool partial;      /* only for DNS_ADDRESSES: the other family has not answered yet; more follows */
+    bool incomplete;   /* the list may be incomplete, since one of the questions failed */
+    bool absent;       /* the error is an answer: no such name, or no such record */
+    bool no_service;   /* absent, because the domain states that it does not offer the service (SRV ".") */
     bool aborted;      /* by dns_refresh or dns_close: nothing is known */
-    uint64_t ttl_ms;   /* how long it holds, a failure too: at most 1 h; 0 if the records say so */
+    uint64_t ttl_ms;   /* how long the answer or the failure is valid: at most 1 h; 0 if the records say 0 */
 };
 
 /*
@@ -53,7 +54,7 @@ struct dns_answer {
  */
 typedef void (*dns_answer_fn)(struct dns_query *query, const struct dns_answer *answer);
 
-/* Embedded in the one who asks, who keeps it until the whole answer or dns_cancel. */
+/* Embedded in the caller, which keeps it until the whole answer has come or until dns_cancel. */
 struct dns_query {
     struct dns_request *request; /* what is under way; NULL: nothing */
     dns_answer_fn on_answer;
@@ -77,7 +78,7 @@ void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dn
 /* on_answer will not run. For a query that was asked once; harmless when it is answered. */
 void dns_cancel(struct dns_query *query);
 
-/* Takes over a resolv.conf that has changed, if it has; what was asked of the old servers is aborted. */
+/* Reads resolv.conf again if it has changed. Questions to the old servers are then aborted. */
 void dns_refresh(struct dns *dns);
 
 /* Aborts what is under way, frees itself and calls on_close once, from the loop. */

@@ -4,7 +4,8 @@
  *
  * What can go wrong: the servers say no, or nothing in all tries (the outcome says so); a socket cannot be
  * watched (it looks like a silent server). c-ares must not be destroyed from within, hence what the header
- * forbids an asker. It cannot take a question back either: who has lost interest ignores the answer.
+ * forbids an asker. It cannot take a question back either: a caller that no longer needs the answer ignores
+ * it.
  */
 #include "net/dns_channel.h"
 

@@ -16,7 +16,7 @@
 
 struct dns_channel;
 
-/* How a question ended, from the one that says the least to the one that outweighs all others. */
+/* How a question ended. When several questions are combined, the later value in this list wins. */
 enum dns_outcome {
     DNS_FOUND,      /* there is a message with records */
     DNS_NOT_FOUND,  /* there is no such name */

@@ -13,7 +13,7 @@ static unsigned type_of(enum dns_type type)
     return type == DNS_A ? ns_t_a : type == DNS_AAAA ? ns_t_aaaa : ns_t_srv;
 }
 
-/* False if its length is not that of an address. */
+/* False if the record does not have the length of an address. */
 static bool read_address(const ns_rr *record, struct dns_records *records)
 {
     union endpoint *endpoint = &records->endpoints[records->count++];

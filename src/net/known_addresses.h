@@ -29,7 +29,7 @@ struct known_addresses {
 /* Nothing is known of a struct of zeros. */
 void known_addresses_deinit(struct known_addresses *known);
 
-/* Takes an answer or a failure in; what was known before goes, except when a failure is no answer. */
+/* Stores an answer or a failure. It replaces what was known before, unless the failure is no answer. */
 void known_addresses_take(struct known_addresses *known, const struct dns_answer *answer, uint64_t now_ms);
 
 /* Takes 127.0.0.1 and ::1, for ever. False without memory. */
@@ -45,12 +45,13 @@ static inline bool known_addresses_are_fresh(const struct known_addresses *known
 bool known_addresses_are_usable(const struct known_addresses *known, uint64_t now_ms);
 
 /*
- * An address has failed: the answer expires, and of very many addresses the next ones get their turn. True:
- * to ask anew may bring another answer. False: the answer is not older than 10 ms, or nobody has to be asked.
+ * To be called when an address has failed: the answer expires, and if there are very many addresses, the next
+ * ones are returned. True if a new look-up may give another answer. False if the answer is at most 10 ms old,
+ * or needs no look-up.
  */
 bool known_addresses_distrust(struct known_addresses *known, uint64_t now_ms);
 
-/* Whether the address is among them, whatever its port; also true when that cannot be said. */
+/* Whether the address is one of them, whatever its port. True if nothing is known about the name. */
 bool known_addresses_list(const struct known_addresses *known, const union endpoint *endpoint);
 
 /* Copies at most `most` endpoints, those first whose turn it is; a turn is KNOWN_ADDRESSES_TURN of them. */

@@ -29,8 +29,10 @@ struct libcurl {
 /* Good after libcurl_load has returned 0. */
 extern struct libcurl libcurl;
 
-/* Loads it, once; it stays. 0, or UV_ENOENT: it is not installed, or lacks a function. It takes some 20 ms,
- * so that a thread may do it beforehand. */
+/*
+ * Loads libcurl once and keeps it. 0, or UV_ENOENT if it is not installed or lacks a function. Takes some 20
+ * ms, so it may be called on a thread beforehand.
+ */
 int libcurl_load(void);
 
 /*

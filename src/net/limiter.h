@@ -14,10 +14,10 @@
 
 #include <stdbool.h>
 
-/* A place is held so long at most: far longer than servers in the same network take to answer. */
+/* The longest time to hold a place: far more than servers in the same network need to answer. */
 #define LIMITER_HOLD_MS 50
 
-/* Within this time all who wait have their turn: a third of the usual time-out of a target. */
+/* Every waiting attempt is admitted within this time: a third of the usual time-out of a target. */
 #define LIMITER_TURN_MS 300
 
 /* Nobody is sent away earlier. */
@@ -27,7 +27,7 @@ struct limiter_ticket;
 
 typedef void (*limiter_fn)(struct limiter_ticket *ticket);
 
-/* One who wants to pass; embedded in the owner, who keeps it until it has left. */
+/* A holder, or an attempt that waits for a place. Embedded in its owner, which keeps it until it has left. */
 struct limiter_ticket {
     struct link link; /* in line */
     limiter_fn on_enter;
@@ -38,7 +38,7 @@ struct limiter_ticket {
 struct limiter {
     unsigned limit, inside;
     size_t waiting;               /* in both lines */
-    struct list line, behind_all; /* who failed last time waits in the second one */
+    struct list line, behind_all; /* those that failed last time wait in the second one */
 };
 
 /* limit >= 1. Owns nothing; there is nothing to release. */
@@ -47,16 +47,18 @@ void limiter_init(struct limiter *limiter, unsigned limit);
 void limiter_ticket_init(struct limiter_ticket *ticket);
 
 /*
- * How long one who enters now may stay, in milliseconds: some time if few others wait, and less the more
- * there are, so that each of them has its turn within LIMITER_TURN_MS.
+ * How long an attempt that enters now may keep its place, in milliseconds. The more others wait, the shorter
+ * it is, so that all are admitted within LIMITER_TURN_MS.
  */
 unsigned limiter_hold_ms(const struct limiter *limiter);
 
 /* Calls on_enter once, at once if there is room, else when it is this ticket's turn. */
 void limiter_enter(struct limiter *limiter, struct limiter_ticket *ticket, limiter_fn on_enter);
 
-/* Gives the place to the next in line, or leaves the line. Harmless for one who is neither inside nor
- * waiting. */
+/*
+ * Gives the place to the next in the queue, or leaves the queue. Harmless for a ticket that neither holds a
+ * place nor waits.
+ */
 void limiter_leave(struct limiter *limiter, struct limiter_ticket *ticket);
 
 #endif

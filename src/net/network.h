@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* An IPv4 network has so many bits more than it is written with. */
+/* The prefix length of an IPv4 network is this much larger than the one the user wrote. */
 #define NETWORK_MAPPED_BITS 96
 
 struct network {

@@ -24,7 +24,7 @@ struct policy_rules {
     size_t count;
 };
 
-/* Shared by everyone who holds it; not to be changed from then on. Held and released on one thread. */
+/* Reference-counted, on one thread. Must not change once it is shared. */
 struct policy {
     unsigned references;
     struct policy_rules allow, deny;

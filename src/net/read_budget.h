@@ -20,13 +20,13 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* What a read takes off the budget beside its bytes: to find the end of a connection is work, too. */
+/* The cost of a read besides its bytes, since even a read that finds the end of a connection takes time. */
 #define READ_BUDGET_READ_COST 4096
 
 /* Bytes that a reader may read before it has to wait in line. */
 #define READ_BUDGET_SHARE (64 * 1024)
 
-/* Readers that have had so many shares and more are served alike. */
+/* Readers with this many shares or more have the same priority. */
 #define READ_BUDGET_LINES 8
 
 struct read_budget;
@@ -35,7 +35,7 @@ struct read_budget_ticket;
 typedef void (*read_budget_fn)(struct read_budget_ticket *ticket);
 typedef void (*read_budget_close_fn)(struct read_budget *budget);
 
-/* One reader; embedded in the owner, who keeps it until it has left. */
+/* One reader. Embedded in its owner, which keeps it until it has left. */
 struct read_budget_ticket {
     struct link link; /* in line */
     uint32_t left;    /* bytes of its share */

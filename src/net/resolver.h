@@ -39,7 +39,7 @@ struct lookup;
 typedef void (*lookup_fn)(struct lookup *lookup, const union endpoint *endpoints, size_t count,
                           const char *error);
 
-/* A caller's wait for one name; embedded in the caller, who may not release it while it waits. */
+/* One pending look-up. Embedded in the caller, which must not free it while it waits. */
 struct lookup {
     struct link link;
     lookup_fn on_done;

@@ -43,7 +43,7 @@ static uint64_t draw(uint64_t address, unsigned index)
     return mix(address + (index + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* Stops at the first who draws more: that takes as few as ln(count) draws on average. */
+/* Stops at the first shard with a higher number, which takes about ln(count) hashes on average. */
 bool shard_owns(struct shard shard, struct slice address)
 {
     if (shard.count <= 1) return true;

@@ -119,8 +119,8 @@ struct tls *stream_tls(const struct stream *stream);
 void stream_share(struct stream *stream, struct read_budget *budget);
 
 /*
- * For a connection that will rest: lets the kernel find out when the peer is gone, or forgotten by what is
- * between. Does nothing on a unix socket.
+ * For a connection that will be idle: turns on TCP keepalive, so that the kernel notices when the peer is
+ * gone or a NAT has dropped the connection. Does nothing on a unix socket.
  */
 void stream_keep_alive(struct stream *stream);
 

@@ -27,7 +27,7 @@ int stream_tls_write(struct stream *stream, const uv_buf_t *buffers, unsigned co
 
 int stream_tls_shutdown(struct stream *stream);
 
-/* Says good-bye, if there is room for it at once; before the handle is closed. */
+/* Sends close_notify if the kernel takes it at once. To be called before the handle is closed. */
 void stream_tls_part(struct stream *stream);
 
 /* After the handle is closed. NULL is taken. */

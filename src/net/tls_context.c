@@ -178,7 +178,7 @@ int tls_context_new_client(struct tls_context **out, const struct tls_client_set
     context->skip_verify = settings->skip_verify;
     SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
 
-    /* Sessions are kept by who dials, one for each server; tls.c gives them out. */
+    /* The dialing side keeps the sessions, one for each server; tls.c hands them out. */
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (settings->ca.len) {
         result = trust(context->ssl, settings->ca, false, error);
@@ -208,7 +208,7 @@ static int copy_sans(struct tls_context *context, const struct tls_server_settin
     return 0;
 }
 
-/* A version below the other makes no context fail: each handshake does, and says so. */
+/* A maximum below the minimum is not an error here: every handshake then fails with a message of its own. */
 static int set_versions_and_ciphers(SSL_CTX *ssl, const struct tls_server_settings *settings,
                                     struct buffer *error)
 {

@@ -2,8 +2,8 @@
  * What all TLS sessions of one side share: its certificate and key, whom it trusts, versions, ciphers.
  * Counted, so that sessions under way keep the one they began with when files are read again.
  *
- * Everything comes as bytes, not as paths: who reads files, and when, is the owner's business. The key's
- * bytes are not kept; the owner wipes its copy.
+ * Everything is passed as bytes, not as paths; the owner reads the files. The key's bytes are not kept; the
+ * owner wipes its copy.
  *
  * OpenSSL, since it is what memcached and every distribution of it uses, has sessions over memory (no socket
  * of its own), and lets go of its buffers between records.

@@ -22,14 +22,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the producer is asked for at once, and the most that it may give. */
+/* How many bytes to ask the producer for, and the most that it may return. */
 #define PIECE     (64 * 1024)
 #define PIECE_CAP (16 * PIECE)
 
 /* A producer makes this format alone. */
 #define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
 
-/* A gateway explains itself in some lines; the log takes little more as one value. */
+/* How much of the gateway's answer is kept for the error message. */
 #define ANSWER_MAX   960
 #define PASSWORD_MAX 1024
 
@@ -79,9 +79,9 @@ static void refill(struct gateway *gateway)
 }
 
 /*
- * Gives no end of a line but with what follows it, so that a body that breaks off does so within a line: up
- * to version 1.5 Pushgateway takes one that breaks off between two lines for whole, in spite of the framing,
- * and would replace the group by a part of it.
+ * Never ends a piece with a line end, so that a body that breaks off ends within a line. Pushgateway up to
+ * version 1.5 would accept a body that ends between two lines, despite the chunked framing, and replace the
+ * group by a part of it.
  */
 static size_t on_body(char *to, size_t size, size_t count, void *context)
 {

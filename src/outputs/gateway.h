@@ -21,8 +21,10 @@
 
 struct gateway;
 
-/* NULL: the answer was 2xx. Otherwise one line for people, good for the call: what failed, or the status and
- * the beginning of what the gateway said. */
+/*
+ * NULL: the answer was 2xx. Otherwise one line for people, valid during the call: what failed, or the status
+ * and the beginning of the gateway's answer.
+ */
 typedef void (*gateway_done_fn)(void *context, const char *error);
 
 typedef void (*gateway_close_fn)(void *context);

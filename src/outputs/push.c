@@ -100,7 +100,8 @@ static uint64_t longest_retry_ms(uint64_t interval_ms)
 }
 
 /*
- * The next tick: on the grid of the interval, past those that the last push has covered, or after a back-off.
+ * Schedules the next tick: on the grid of the interval, skipping ticks that fell into the last push, or after
+ * a back-off.
  */
 static void schedule(struct push *push)
 {

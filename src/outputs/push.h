@@ -43,7 +43,7 @@ enum push_phase {
     PUSH_DELETING,
 };
 
-/* Embedded in its owner, who reads the counts alone. */
+/* Embedded in its owner, which reads only the counts. */
 struct push {
     struct push_counts counts;
     const struct push_config *config; /* borrowed */

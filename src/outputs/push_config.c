@@ -96,7 +96,7 @@ static int check_pairs(const struct push_config *config, const struct fault *fau
     return 0;
 }
 
-/* Unlike the others, a fault of the machine and not of the settings. */
+/* Checks that the files can be read. Unlike the other checks, this one depends on the machine. */
 static int check_files(const struct push_config *config, const struct fault *fault)
 {
     const struct {
@@ -161,7 +161,7 @@ static void append_percent_encoded(struct buffer *out, struct slice bytes)
     }
 }
 
-/* Segments of dots would be taken away on the way, as would be empty ones; '/' would be two segments. */
+/* HTTP libraries remove empty segments and those of dots, and '/' would make two segments. */
 static bool needs_base64(const char *value)
 {
     return !value[0] || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strchr(value, '/');

@@ -27,7 +27,7 @@ struct push_config {
     const char *url;                  /* of the Pushgateway, without /metrics; not given: nothing is pushed */
     const char *job;                  /* must be given */
     struct push_labels grouping;      /* the labels of the group beside job */
-    uint64_t interval_ns, timeout_ns; /* above 0; the time-out is that of one request as a whole */
+    uint64_t interval_ns, timeout_ns; /* above 0; the time-out covers one whole request */
     bool post;           /* POST, which replaces families by name, and not PUT, which replaces the group */
     bool delete_on_exit; /* push_close deletes the group */
     const char *username, *password_file; /* basic auth: both or neither. The file is read at each push. */

@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Large enough that the way to the thread pool does not matter, small enough to be made in one turn. */
+/* Large enough that the cost of the thread pool does not matter, small enough for one turn of the loop. */
 #define PIECE (64 * 1024)
 
 /* A producer may overshoot a piece by what it cannot divide. */
@@ -72,8 +72,8 @@ static void finish(struct textfile *textfile)
 }
 
 /*
- * Comes back from on_cleaned until nothing is left. What fails here is not reported: it changes nothing for
- * the target, and the next write removes a temporary file that stayed.
+ * Called again by on_cleaned until nothing is left. Failures are not reported: they do not affect the target
+ * file, and the next write removes a temporary file that was left.
  */
 static void clean_up(struct textfile *textfile)
 {
@@ -230,8 +230,10 @@ static void write_on(struct textfile *textfile)
         enter(textfile, "write",
               uv_fs_write(textfile->loop, &textfile->request, textfile->file, &rest, 1, -1, on_written));
     } else {
-        /* node_exporter runs as a user of its own and must be able to read this, whatever our umask says.
-         * Metrics are no secret: it shows them to everybody who asks. */
+        /*
+         * node_exporter runs as another user and must be able to read the file, whatever our umask is.
+         * Metrics are not secret: node_exporter serves them to everybody.
+         */
         enter(textfile, "set permissions",
               uv_fs_fchmod(textfile->loop, &textfile->request, textfile->file, 0644, on_mode_set));
     }

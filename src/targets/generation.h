@@ -47,7 +47,7 @@ struct generation *generation_hold(struct generation *generation);
 /* NULL is taken. The last reference may only go when the generation is retired. */
 void generation_release(struct generation *generation);
 
-/* It is no longer in force, or never will be: leaves the providers. */
+/* To be called when it is no longer in force, or never will be. Releases the providers. */
 void generation_retire(struct generation *generation);
 
 /* The module of that name, "" meaning "default", which is always there; NULL if there is none. */

@@ -28,7 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A target takes some four microseconds to make, and less to take apart. */
+/* Making a target takes some four microseconds, freeing it less. */
 #define TARGETS_A_TURN 256
 
 /* From one target set to the next: ten thousand targets take some 20 ms. */
@@ -40,10 +40,11 @@
 struct manager {
     struct manager_context context;
     struct providers providers;
-    struct generation *current; /* in force; before the first set, one of the flags without their targets */
-    struct generation *next;    /* set, and not in force yet; or NULL */
-    unsigned long generations;  /* made so far */
-    manager_set_fn on_set;      /* of `next`; NULL when nobody waits */
+    struct generation *
+        current; /* the active one; before the first manager_set, a generation of the flags without targets */
+    struct generation *next;   /* set, and not in force yet; or NULL */
+    unsigned long generations; /* made so far */
+    manager_set_fn on_set;     /* of `next`; NULL when nobody waits */
     void *set_context;
     bool ready;                    /* `current` was set */
     struct target_set *target_set; /* in force; held */
@@ -179,7 +180,7 @@ static void make(struct manager *manager, struct generation *generation)
     if (result < 0) on_making_failed(manager, generation, result);
 }
 
-/* Follows the providers of the generation in force, or of the first one, when that is due. */
+/* Starts a new target set if a provider of the active generation, or of the first one, has changed. */
 static void catch_up(struct manager *manager)
 {
     bool waits = manager->making || uv_is_active((uv_handle_t *) &manager->pause);
@@ -193,8 +194,8 @@ static void on_pause(uv_timer_t *pause)
 }
 
 /*
- * The first generation waits for its providers; the targets that are known without them need not. What is
- * made before all have answered, or had their time, is only a target set for the meantime.
+ * The first generation waits for its providers, but targets that need no provider are scraped at once. A
+ * target set that is made before all providers have answered, or have timed out, is temporary.
  */
 static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
 {

@@ -36,7 +36,7 @@ struct manager_context {
     const struct options *flags;
     struct fleet *fleet;
     struct resolver *resolver;
-    /* Another target set is in force; NULL if nobody wants to know. Runs from the loop. */
+    /* Called from the loop when another target set is in force. May be NULL. */
     void (*on_target_set)(void *context, const struct target_set *target_set);
     void *on_target_set_context;
 };
@@ -52,11 +52,13 @@ int manager_new(struct manager **manager, const struct manager_context *context)
 int manager_set(struct manager *manager, struct config *config, manager_set_fn on_set, void *context,
                 struct buffer *error);
 
-/* The configuration that was set last may still come into force, but its on_set will not run. */
+/* Cancels on_set. The configuration that was set last may still come into force. */
 void manager_forget(struct manager *manager);
 
-/* Whether a configuration that was set is in force. Until the first one is, whose providers may take some
- * seconds, the target set has the targets that are known so far. */
+/*
+ * Whether a configuration is in force. The providers of the first one may take some seconds; until then the
+ * target set has the targets that are known so far.
+ */
 bool manager_is_ready(const struct manager *manager);
 
 /* The target set in force; the manager's: hold it to keep it. */
@@ -69,8 +71,8 @@ struct target_set *manager_target_set(const struct manager *manager);
 struct generation *manager_generation(const struct manager *manager);
 
 /*
- * Targets that the target set in force has left out: those that are named twice in one group, or have the
- * labels of another target; those with labels that the stats' own samples have; those that are no addresses.
+ * Targets that the current target set has left out: duplicates of a group and targets with the labels of
+ * another one; targets with reserved labels; targets that are not addresses.
  */
 struct manager_counts {
     size_t duplicates, refused, malformed;

@@ -21,7 +21,7 @@ static void on_change(void *context)
     provider->providers->on_change(provider->providers->context, discovery_found(provider->discovery));
 }
 
-/* c-ares costs memory and reads files, for those alone who discover by DNS. */
+/* Made when the first DNS source needs it, since c-ares costs memory and reads files. */
 static int need_dns(struct providers *providers)
 {
     return providers->services.dns ? 0 : dns_new(&providers->services.dns, providers->services.loop, NULL);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-/* What some source has found is another, or it has answered for the first time. */
+/* Called when a source has found other targets, or has answered for the first time. */
 typedef void (*providers_change_fn)(void *context, const struct results *found);
 typedef void (*providers_close_fn)(void *context);
 
@@ -38,8 +38,8 @@ void providers_init(struct providers *providers, const struct discovery_services
                     providers_change_fn on_change, void *context);
 
 /*
- * The source that asks just this, for one more user. 0, or a negative libuv code, maybe with a line in
- * `error`.
+ * Finds or starts the source with this configuration, and adds a user to it. 0, or a negative libuv code,
+ * maybe with a line in `error`.
  */
 int providers_use(struct provider **provider, struct providers *providers,
                   const struct discovery_config *config, struct buffer *error);

@@ -40,8 +40,10 @@ struct target_set *target_set_hold(struct target_set *target_set);
 /* NULL is taken. */
 void target_set_release(struct target_set *target_set);
 
-/* Of one that nobody holds: releases at most so many targets, the last ones first; frees it when none is
- * left, and then returns true. */
+/*
+ * For a target set without references: releases at most `count` targets, the last ones first. When none is
+ * left, frees the target set and returns true.
+ */
 bool target_set_dismantle(struct target_set *target_set, size_t count);
 
 #endif

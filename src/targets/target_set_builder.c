@@ -19,7 +19,7 @@ int target_set_builder_init(struct target_set_builder *builder, const struct tar
     buffer_init(&builder->value, LABELS_MAX);
     builder->target_set = target_set_new(on_unused, owner);
     if (!builder->target_set) return UV_ENOMEM;
-    /* With all their memory from the start, the two can only fail because labels are too long. */
+    /* Both buffers have all their memory from the start, so they fail only if labels are too long. */
     if (!buffer_reserve(&builder->rendered, LABELS_MAX) || !buffer_reserve(&builder->value, LABELS_MAX))
         return UV_ENOMEM;
     for (size_t n = 0; n < parts->config->group_count; n++) {

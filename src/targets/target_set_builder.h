@@ -61,10 +61,10 @@ struct target_set_builder {
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
                             void (*on_unused)(struct target_set *target_set), void *owner);
 
-/* Takes up to so many targets. 0 while there are more, 1 when the target set is whole, UV_ENOMEM. */
+/* Adds up to `count` targets. 0 while there are more, 1 when the target set is complete, or UV_ENOMEM. */
 int target_set_builder_step(struct target_set_builder *builder, size_t count);
 
-/* Whether it is in the midst of what that source has found, which must not change then. */
+/* Whether the builder is reading these results now, so that they must not change. */
 bool target_set_builder_reads(const struct target_set_builder *builder, const struct results *found);
 
 /* The target_set, which is the caller's from then on. */

@@ -25,7 +25,7 @@ struct handlers {
 /* Answers one request, at once or later; a server_handler_fn whose context is a struct handlers. */
 void handlers_handle(void *context, struct exchange *exchange, const struct request *request);
 
-/* Other targets are configured, or the exporter stops: lets go of the targets that were gathered last. */
+/* Releases the last gather. Called when other targets are configured, and when the exporter stops. */
 void handlers_forget(struct handlers *handlers);
 
 #endif

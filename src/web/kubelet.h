@@ -35,7 +35,7 @@ void kubelet_keep(struct kubelet *kubelet, struct gather *gather, uint64_t now_n
 struct gather *kubelet_gather(struct kubelet *kubelet, struct scrape_request *request,
                               struct telemetry *telemetry, uint64_t now_ns);
 
-/* Lets go of what is held: other targets are configured, or the exporter stops. */
+/* Releases the last gather. Called when other targets are configured, and when the exporter stops. */
 void kubelet_forget(struct kubelet *kubelet);
 
 #endif

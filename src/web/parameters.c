@@ -207,8 +207,8 @@ static bool read_query(struct reader *reader, struct slice query, struct buffer 
 /* --- The headers --- */
 
 /*
- * The smaller of the time-out that there is and what Prometheus gives, less the offset in which the answer
- * travels back. A header that is too small for the offset is halved, so that there is always some time.
+ * Lowers the time-out to what Prometheus allows, minus the offset that is kept for the way back. If the
+ * header is smaller than the offset, half of it is used, so that some time is left.
  */
 static void read_timeout(struct reader *reader, struct slice header)
 {

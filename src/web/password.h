@@ -30,7 +30,7 @@ struct password_query;
 typedef void (*password_fn)(struct password_query *query, bool good);
 typedef void (*password_close_fn)(void *context);
 
-/* One who waits; embedded in its owner, zero at first. */
+/* A pending check. Embedded in its owner, and zeroed before its first use. */
 struct password_query {
     struct password_job *job; /* the checker's; NULL when nothing is under way */
     password_fn on_done;
