@@ -279,10 +279,11 @@ static void log_pid_file(const char *file, const char *fault)
     if (fault == logged) return;
     logged = fault;
     if (fault)
-        log_line(LOG_WARN, "the pid file names no process, memcached_process_* is left out until it does",
+        log_line(LOG_WARN,
+                 "cannot find the process of the pid file, memcached_process_* is left out until it exists",
                  LOG_FIELD("file", file), LOG_FIELD("err", fault));
     else
-        log_line(LOG_INFO, "the pid file names a process again", LOG_FIELD("file", file));
+        log_line(LOG_INFO, "found the process of the pid file again", LOG_FIELD("file", file));
 }
 
 /* NULL, or why the process cannot be observed. */

@@ -115,8 +115,7 @@ static void log_transition(const struct discovery *discovery, enum log_level lev
 static void log_emptied(const struct discovery *discovery)
 {
     const struct discovery_state *state = &discovery->state;
-    log_line(LOG_WARN,
-             "discovery has named no target ten times in a row, its targets are not scraped any more",
+    log_line(LOG_WARN, "discovery found no targets ten times in a row, its old targets are no longer scraped",
              LOG_FIELD("discovery", state->kind), LOG_FIELD("subject", state->subject));
 }
 
@@ -129,7 +128,8 @@ static void record(struct discovery *discovery, const char *error)
     if (error) {
         state->failures++;
         if (discovery->failing++ == 0)
-            log_transition(discovery, LOG_WARN, "discovery fails, the targets that it found before are kept");
+            log_transition(discovery, LOG_WARN,
+                           "discovery failed, the targets that it found before stay in use");
         return;
     }
     state->last_success_s = unix_now();

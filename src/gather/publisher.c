@@ -150,7 +150,7 @@ static void on_file_ready(void *context)
     if (!options_of(publisher)->textfile[0]) {
         int result = print(producer);
         if (result < 0)
-            log_line(LOG_ERROR, "standard output cannot be written", LOG_FIELD("err", uv_strerror(result)));
+            log_line(LOG_ERROR, "cannot write to standard output", LOG_FIELD("err", uv_strerror(result)));
         finish_once(publisher, result < 0 ? EXIT_FAILURE : publisher->once_code);
         return;
     }

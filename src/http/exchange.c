@@ -274,7 +274,7 @@ static void on_written(struct stream *stream, int status)
     buffer_clear(&exchange->head);
     int result = make_piece(exchange);
     if (result < 0) {
-        log_line_limited(LOG_ERROR, "an answer is cut off in the middle",
+        log_line_limited(LOG_ERROR, "cannot finish an HTTP answer, the client gets only a part of it",
                          LOG_FIELD("err", uv_strerror(result)));
         end_answer(exchange, result);
     } else {
@@ -298,7 +298,8 @@ void exchange_respond(struct exchange *exchange, const struct response *response
 static void respond_failure(struct exchange *exchange)
 {
     struct response failure = {.status = 500, .content_type = "text/plain; charset=utf-8"};
-    log_line_limited(LOG_ERROR, "an answer cannot be made", LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
+    log_line_limited(LOG_ERROR, "cannot make an HTTP answer, the client gets status 500",
+                     LOG_FIELD("err", uv_strerror(UV_ENOMEM)));
     release_body(exchange);
     compressor_deinit(&exchange->compressor);
     buffer_clear(&exchange->piece);

@@ -99,7 +99,7 @@ static void on_accept_failed(struct listener *listener, int status)
     struct server *server = listener->context;
     server->pool.counts.failed++;
     connection_pool_free_descriptor(&server->pool);
-    log_line_limited(LOG_WARN, "an HTTP connection could not be accepted, an idle one is closed to make room",
+    log_line_limited(LOG_WARN, "cannot accept an HTTP connection, closing an idle one to make room",
                      LOG_FIELD("err", uv_strerror(status)));
 }
 

@@ -50,10 +50,11 @@ static void shut(struct push *push)
 static void end_delete(struct push *push, const char *error)
 {
     if (error)
-        log_line(LOG_WARN, "the pushed group could not be deleted", LOG_FIELD("url", push->config->url),
-                 LOG_FIELD("job", push->config->job), LOG_FIELD("err", error));
+        log_line(LOG_WARN, "cannot delete the pushed group, it stays at the Pushgateway",
+                 LOG_FIELD("url", push->config->url), LOG_FIELD("job", push->config->job),
+                 LOG_FIELD("err", error));
     else
-        log_line(LOG_INFO, "the pushed group is deleted", LOG_FIELD("url", push->config->url),
+        log_line(LOG_INFO, "deleted the pushed group", LOG_FIELD("url", push->config->url),
                  LOG_FIELD("job", push->config->job));
     shut(push);
 }
@@ -123,8 +124,9 @@ static void record_failure(struct push *push, const char *error)
 {
     push->counts.failures++;
     push->failing++;
-    log_line(push->failing == 1 ? LOG_WARN : LOG_DEBUG, "push failed", LOG_FIELD("url", push->config->url),
-             LOG_FIELD("job", push->config->job), LOG_FIELD("err", error));
+    log_line(push->failing == 1 ? LOG_WARN : LOG_DEBUG, "push failed, trying again later",
+             LOG_FIELD("url", push->config->url), LOG_FIELD("job", push->config->job),
+             LOG_FIELD("err", error));
 }
 
 static void record_success(struct push *push)
@@ -168,7 +170,7 @@ void push_deliver(struct push *push, struct producer *producer)
         leave(push);
         return;
     }
-    const char *error = producer ? gateway_push(push->gateway, producer) : "nothing could be collected";
+    const char *error = producer ? gateway_push(push->gateway, producer) : "the exposition could not be made";
     if (error) {
         record(push, error);
         return;

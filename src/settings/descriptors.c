@@ -43,8 +43,9 @@ void descriptors_check(const struct options *options, size_t targets)
     told = true;
     snprintf(have, sizeof(have), "%llu", (unsigned long long) limit.rlim_cur);
     snprintf(need, sizeof(need), "%zu", needed(options, targets));
-    log_line(LOG_WARN, "the limit of open files is too low for this fleet", LOG_FIELD("limit", have),
-             LOG_FIELD("needed", need));
+    log_line(LOG_WARN,
+             "the limit of open files is too low for all targets, raise it (ulimit -n, LimitNOFILE=)",
+             LOG_FIELD("limit", have), LOG_FIELD("needed", need));
 }
 
 unsigned descriptors_spare(const struct options *options, size_t targets)

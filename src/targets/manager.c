@@ -204,14 +204,15 @@ static bool is_for_the_meantime(const struct manager *manager, const struct gene
 }
 
 static const char duplicates_dropped[] =
-    "duplicate targets were dropped: their group names the server twice, "
+    "duplicate targets are not scraped: their group lists the server twice, "
     "or another target has the same labels";
 static const char refused_dropped[] =
-    "targets were dropped: a label that discovery found for them is reserved "
-    "for metrics, or their labels are too long; rename or shorten the labels";
+    "targets are not scraped: discovery gave them a label that metrics use themselves, "
+    "or labels that are too long; rename or shorten these labels";
 
-static const char malformed_dropped[] = "targets were dropped: a source of discovery names what is no "
-                                        "address; the others of the source are scraped";
+static const char malformed_dropped[] =
+    "targets are not scraped: discovery found addresses that are not valid; "
+    "the other targets of that source are scraped";
 
 /* Each time that the number is another. */
 static void log_dropped(const char *what, const struct target_set_builder_dropped *dropped, size_t before)

@@ -217,8 +217,8 @@ static void read_timeout(struct reader *reader, struct slice header)
     if (header.len == 0) return;
     if (!number_parse_double(header, &seconds) || !(seconds > 0)) {
         log_line_limited(LOG_WARN,
-                         "X-Prometheus-Scrape-Timeout-Seconds of a request is no positive number of seconds, "
-                         "the exporter ignores it",
+                         "ignoring the header X-Prometheus-Scrape-Timeout-Seconds of a request: "
+                         "expected a number of seconds above 0",
                          (struct log_field){"value", header});
         return;
     }

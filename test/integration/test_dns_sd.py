@@ -13,7 +13,7 @@ NAME_SERVER = "127.0.0.78"
 
 NAME = f"sessions.{ZONE}"
 SERVICE = f"_memcached._tcp.{ZONE}"
-KEPT = "discovery fails, the targets that it found before are kept"
+KEPT = "discovery failed, the targets that it found before stay in use"
 WORKS = "discovery works again"
 
 pytestmark = [

@@ -9,7 +9,7 @@ from support.fake import Connection
 from support.process import wait_until
 
 ASKED, ASKED_BEFORE_1_4_14 = "config get cluster", "get AmazonElastiCache:cluster"
-KEPT = "discovery fails, the targets that it found before are kept"
+KEPT = "discovery failed, the targets that it found before stay in use"
 WORKS = "discovery works again"
 EXPECTED = 'expected a configuration endpoint\'s "CONFIG cluster 0 LENGTH", found '
 

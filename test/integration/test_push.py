@@ -68,7 +68,7 @@ def test_reload_while_the_password_is_away(tmp_path, exporter, gateway):
     write(there.url, "150ms")
     assert running.get("/-/reload", method="POST").status == 200
     password.unlink()
-    wait_until(lambda: told(running, "push failed"), "a failed push")
+    wait_until(lambda: told(running, "push failed, trying again later"), "a failed push")
     assert running.get("/-/healthy").status == 200
     password.write_text("secret\n", encoding="utf-8")
     wait_until(lambda: there.labels() == [{"job": "memcached"}], "the group")
@@ -182,7 +182,7 @@ def test_delete_on_exit_from_a_gateway_that_is_gone(exporter, gateway):
     wait_until(there.labels, "the group")
     there.kill()
     running.stop()
-    assert len(told(running, "the pushed group could not be deleted")) == 1
+    assert len(told(running, "cannot delete the pushed group, it stays at the Pushgateway")) == 1
 
 
 def test_what_is_sent(exporter, memcached, scripted):
@@ -216,7 +216,7 @@ def test_gateway_that_dies_and_comes_back(exporter, gateway):
 
     there.kill()
     wait_until(lambda: counted(running, "failures") >= 2, "two failures")
-    said = told(running, "push failed")
+    said = told(running, "push failed, trying again later")
     assert len(said) == 1, said
     assert (said[0]["level"], said[0]["url"], said[0]["job"]) == ("WARN", there.url, "memcached")
     assert running.get("/metrics").status == 200
@@ -227,12 +227,12 @@ def test_gateway_that_dies_and_comes_back(exporter, gateway):
     failed = counted(running, "failures")
     time.sleep(0.6)
     assert counted(running, "failures") == failed
-    assert len(told(running, "push failed")) == 1
+    assert len(told(running, "push failed, trying again later")) == 1
 
 
 def test_gateway_that_was_never_there(exporter):
     running = exporter(*pushing(f"http://127.0.0.1:{free_port()}", interval="100ms"))
-    wait_until(lambda: told(running, "push failed"), "the warning")
+    wait_until(lambda: told(running, "push failed, trying again later"), "the warning")
     assert running.get("/metrics").status == 200
 
 
@@ -242,7 +242,7 @@ def test_gateway_that_refuses(exporter, scripted, status):
     elsewhere = scripted()
     there = scripted(status, answer=b"because\nof more\n", headers={"Location": elsewhere.url} if status < 400 else None)
     running = exporter(*pushing(there.url, interval="100ms"))
-    said = wait_until(lambda: told(running, "push failed"), "the warning")
+    said = wait_until(lambda: told(running, "push failed, trying again later"), "the warning")
     assert str(status) in said[0]["err"]
     assert status < 400 or "because" in said[0]["err"]
     there.status = 200
@@ -255,7 +255,7 @@ def test_refusal_is_explained(exporter, gateway):
     there = gateway()
     leave_foreign(there, b"# TYPE memcached_exporter_targets counter\nmemcached_exporter_targets 1\n", job="other")
     running = exporter(*pushing(there.url))
-    said = wait_until(lambda: told(running, "push failed"), "the warning")[0]
+    said = wait_until(lambda: told(running, "push failed, trying again later"), "the warning")[0]
     assert said["level"] == "WARN" and said["err"].startswith("HTTP status 400: "), said
     assert "memcached_exporter_targets" in said["err"]
 
@@ -286,13 +286,13 @@ def test_silent_gateway_delays_no_scrape(exporter, memcached, silent):
         assert running.exposition().value("memcached_up") == "1"
         slowest = max(slowest, time.monotonic() - begin)
     assert slowest < 0.2
-    assert len(told(running, "push failed")) == 1
+    assert len(told(running, "push failed, trying again later")) == 1
 
 
 def test_push_is_given_its_time_only(exporter, silent):
     running = exporter(*pushing(f"http://{silent.address}", "--push.timeout=300ms", interval="100ms"))
     begin = time.monotonic()
-    wait_until(lambda: told(running, "push failed"), "the time-out")
+    wait_until(lambda: told(running, "push failed, trying again later"), "the time-out")
     assert time.monotonic() - begin < 1.5
 
 
@@ -317,7 +317,7 @@ def test_gateway_that_resets(exporter):
             connection, _ = listener.accept()
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.close()
-        wait_until(lambda: told(running, "push failed"), "the warning")
+        wait_until(lambda: told(running, "push failed, trying again later"), "the warning")
         assert running.get("/metrics").status == 200
 
 
@@ -354,7 +354,7 @@ def test_basic_auth(exporter, scripted, tmp_path):
     file = tmp_path / "password"
     file.write_text("wrong\n")
     running = exporter(*pushing(there.url, "--push.username=monitor", f"--push.password-file={file}", interval="100ms"))
-    said = wait_until(lambda: told(running, "push failed"), "a refusal")
+    said = wait_until(lambda: told(running, "push failed, trying again later"), "a refusal")
     assert "401" in said[0]["err"]
     file.write_text("s3:cret\n")
     wait_until(lambda: there.requests[-1][4] == 200, "a push with the new password")

@@ -196,7 +196,7 @@ static void test_pid_file_that_says_nothing(void **unused)
     snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
     write_pid_file(path, pid);
     for (size_t n = 0; n < 2; n++) expect_samples(path, true);
-    assert_int_equal(logged(log, "the pid file names a process again"), 1);
+    assert_int_equal(logged(log, "found the process of the pid file again"), 1);
     unlink(path);
     log_configure(LOG_INFO, LOG_LOGFMT, STDERR_FILENO);
     close(log);

@@ -200,7 +200,7 @@ static void test_once_to_a_full_disk(void **state)
 {
     struct publisher_world *world = *state;
     assert_int_equal(run_once_into(world, "/dev/full", 1, 0), 1);
-    assert_int_equal(publisher_world_logged(world, "standard output cannot be written"), 1);
+    assert_int_equal(publisher_world_logged(world, "cannot write to standard output"), 1);
 }
 
 /* --- Ends --- */

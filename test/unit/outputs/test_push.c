@@ -145,7 +145,7 @@ static void test_refused_with_an_explanation(void **state)
     run_until_attempts(3);
     assert_counts(3, 3);
     assert_int_equal(logged("push failed"), 1);
-    assert_int_equal(logged("level=WARN msg=\"push failed\" url=http://127.0.0.1:"), 1);
+    assert_int_equal(logged("level=WARN msg=\"push failed, trying again later\" url=http://127.0.0.1:"), 1);
     assert_int_equal(
         logged("job=memcached err=\"HTTP status 400: parse error in line 1:  \\\"x\\\" second\""), 1);
 
@@ -269,7 +269,7 @@ static void test_nothing_to_push(void **state)
     run_until_attempts(2);
     assert_counts(2, 2);
     assert_int_equal(world.gateway.accepted, 0);
-    assert_int_equal(logged("err=\"nothing could be collected\""), 1);
+    assert_int_equal(logged("err=\"the exposition could not be made\""), 1);
     world.answer = ANSWER_TEXT;
     run_until_attempts(3);
     assert_int_equal(world.gateway.requests, 1);
@@ -343,7 +343,7 @@ static void test_set_up_fails(void **state)
     libcurl.easy_init = easy_init;
     assert_int_equal(world.collected, 0);
     assert_int_equal(world.push.counts.failures, world.push.counts.attempts);
-    assert_int_equal(logged("msg=\"push failed\""), 1);
+    assert_int_equal(logged("msg=\"push failed, trying again later\""), 1);
     loop_run_until_count(&world.loop, &world.gateway.requests, 1);
     run_until_attempts(world.push.counts.attempts + 1);
     assert_int_equal(logged("msg=\"push works again\""), 1);

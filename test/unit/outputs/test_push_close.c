@@ -55,7 +55,7 @@ static void test_delete_on_exit(void **state)
     assert_null(strstr(world.gateway.head, "Transfer-Encoding"));
     assert_null(strstr(world.gateway.head, "Content-"));
     assert_int_equal(world.gateway.accepted, 1);
-    assert_int_equal(logged("level=INFO msg=\"the pushed group is deleted\""), 1);
+    assert_int_equal(logged("level=INFO msg=\"deleted the pushed group\""), 1);
 }
 
 static void test_no_delete_unless_asked(void **state)
@@ -88,7 +88,8 @@ static void test_delete_that_gets_no_answer(void **state)
     run_until_attempts(1);
     world.gateway.reply = NULL;
     close_and_wait();
-    assert_int_equal(logged("level=WARN msg=\"the pushed group could not be deleted\""), 1);
+    assert_int_equal(logged("level=WARN msg=\"cannot delete the pushed group, it stays at the Pushgateway\""),
+                     1);
     assert_int_equal(logged("timed out"), 1);
 }
 
