@@ -1,5 +1,7 @@
 #include "discovery/results.h"
 
+#include "base/array.h"
+
 #include <stdlib.h>
 
 #define TARGETS_LEAST 16
@@ -18,21 +20,11 @@ void results_deinit(struct results *found)
 
 /* --- Adding --- */
 
-static bool grow_targets(struct results *found)
-{
-    if (found->count < found->size) return true;
-    size_t size = found->size ? found->size * 2 : TARGETS_LEAST;
-    struct results_target *targets = realloc(found->targets, size * sizeof(*targets));
-    if (!targets) return false;
-    found->targets = targets;
-    found->size = size;
-    return true;
-}
-
 bool results_add(struct results *found, struct slice address, const struct results_label *labels,
                  size_t count)
 {
-    if (found->count == RESULTS_MAX || !grow_targets(found)) return false;
+    if (found->count == RESULTS_MAX) return false;
+    if (!array_reserve(&found->targets, found->count, &found->size, TARGETS_LEAST, RESULTS_MAX)) return false;
     struct results_label *copies = arena_alloc(&found->texts, count, sizeof(*copies));
     const char *text = arena_copy(&found->texts, address);
     if (!copies || !text) return false;

@@ -1,5 +1,6 @@
 #include "memcached/prefixes.h"
 
+#include "base/array.h"
 #include "base/number.h"
 #include "memcached/name_set.h"
 
@@ -88,18 +89,6 @@ static bool read_counts(struct slice words, struct prefix_counts *counts)
            !words.data;
 }
 
-static bool make_room(struct prefixes *prefixes)
-{
-    if (prefixes->count < prefixes->size) return true;
-    size_t size = prefixes->size ? 2 * prefixes->size : 16;
-    if (size > prefixes->max) size = prefixes->max;
-    struct prefix *items = realloc(prefixes->items, size * sizeof(items[0]));
-    if (!items) return false;
-    prefixes->items = items;
-    prefixes->size = size;
-    return true;
-}
-
 static void drop(struct prefixes *prefixes, const struct prefix *prefix)
 {
     add_counts(&prefixes->rest, &prefix->counts);
@@ -131,7 +120,8 @@ static bool place(struct prefixes *prefixes, struct prefix *prefix)
         sift_down(prefixes->items, prefixes->count);
         return true;
     }
-    if (!make_room(prefixes) || !own_name(prefix)) return false;
+    if (!array_reserve(&prefixes->items, prefixes->count, &prefixes->size, 16, prefixes->max)) return false;
+    if (!own_name(prefix)) return false;
     prefixes->items[prefixes->count++] = *prefix;
     sift_up(prefixes->items, prefixes->count - 1);
     return true;

@@ -1,5 +1,6 @@
 #include "memcached/snapshot_builder.h"
 
+#include "base/array.h"
 #include "base/number.h"
 #include "memcached/name_set.h"
 #include "memcached/value.h"
@@ -41,17 +42,6 @@ static size_t max_entries(const struct snapshot_builder *builder)
 static size_t max_text(const struct snapshot_builder *builder)
 {
     return builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;
-}
-
-static bool grow(struct snapshot_builder *builder)
-{
-    size_t size = builder->size ? 2 * builder->size : FIRST_ENTRIES;
-    if (size > max_entries(builder)) size = max_entries(builder);
-    struct snapshot_builder_entry *entries = realloc(builder->entries, size * sizeof(entries[0]));
-    if (!entries) return false;
-    builder->entries = entries;
-    builder->size = size;
-    return true;
 }
 
 /* The name that becomes a label; false when it is too long. */
@@ -107,7 +97,9 @@ bool snapshot_builder_add(struct snapshot_builder *builder, enum command command
             builder->cut++;
             return true;
         }
-        if (!grow(builder)) return false;
+        if (!array_reserve(&builder->entries, builder->count, &builder->size, FIRST_ENTRIES,
+                           max_entries(builder)))
+            return false;
     }
     struct snapshot_builder_entry *entry = &builder->entries[builder->count];
     if (builder->last_command != command) builder->last_row = STAT_UNMAPPED;

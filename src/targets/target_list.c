@@ -1,7 +1,9 @@
 #include "targets/target_list.h"
 
+#include "base/array.h"
 #include "metrics/encoder.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 /* A label set of one name: escaping may make a name of a few hundred bytes some times as long. */
@@ -17,13 +19,7 @@ void target_list_clear(struct target_list *list)
 
 static bool reserve_item(struct target_list *list)
 {
-    if (list->count < list->size) return true;
-    size_t size = list->size ? 2 * list->size : 4;
-    struct target **items = realloc(list->items, size * sizeof(*items));
-    if (!items) return false;
-    list->items = items;
-    list->size = size;
-    return true;
+    return array_reserve(&list->items, list->count, &list->size, 4, SIZE_MAX);
 }
 
 static struct target *make_named_target(struct fleet *fleet, const struct address *address,
