@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 #define STEP (64 * 1024)
 #define MIB  ((size_t) 1024 * 1024)
@@ -19,7 +20,7 @@ static int open_regular(const char *path, const char **expected)
     if (result == 0 && S_ISREG(status.st_mode)) return fd;
     if (result == 0) *expected = S_ISDIR(status.st_mode) ? "a file, not a directory" : "a regular file";
     close(fd);
-    return result < 0 ? result : -EINVAL;
+    return result < 0 ? result : UV_EINVAL;
 }
 
 /* Reads up to one byte more than is allowed, which shows that the file is too large. */
@@ -28,7 +29,7 @@ static int read_bytes(int fd, size_t most, struct buffer *text)
     for (size_t count = 0; count <= most;) {
         size_t step = most + 1 - count < STEP ? most + 1 - count : STEP;
         char *at = buffer_reserve(text, step);
-        if (!at) return -ENOMEM;
+        if (!at) return UV_ENOMEM;
         ssize_t len = read(fd, at, step);
         if (len < 0 && errno == EINTR) continue;
         if (len < 0) return -errno;
@@ -36,7 +37,7 @@ static int read_bytes(int fd, size_t most, struct buffer *text)
         text->len += (size_t) len;
         count += (size_t) len;
     }
-    return -EFBIG;
+    return UV_EFBIG;
 }
 
 int read_file(const char *path, size_t most, struct buffer *text, struct buffer *error)
@@ -49,11 +50,11 @@ int read_file(const char *path, size_t most, struct buffer *text, struct buffer 
     utf8_append_escaped(error, slice_of(path));
     if (expected)
         buffer_printf(error, ": expected %s", expected);
-    else if (result == -EFBIG && most % MIB == 0)
+    else if (result == UV_EFBIG && most % MIB == 0)
         buffer_printf(error, ": expected at most %zu MiB", most / MIB);
-    else if (result == -EFBIG)
+    else if (result == UV_EFBIG)
         buffer_printf(error, ": expected at most %zu bytes", most);
     else
         buffer_printf(error, ": %s", strerror(-result));
-    return result == -EFBIG ? -EINVAL : result;
+    return result == UV_EFBIG ? UV_EINVAL : result;
 }

@@ -62,7 +62,7 @@ static const struct slice commands[] = {
 /* --- The end of a question --- */
 
 /* Says why it fails, with the endpoint before it. */
-static void fail(struct elasticache *elasticache, const char *why)
+static void fail_question(struct elasticache *elasticache, const char *why)
 {
     struct buffer endpoint;
     buffer_init(&endpoint, ERROR_MAX);
@@ -112,7 +112,7 @@ static void on_deadline(uv_timer_t *timer)
     char why[ERROR_MAX];
     snprintf(why, sizeof(why), "no answer within %" PRIu64 " ms, %s", elasticache->timeout_ms,
              doings[dialer_phase(elasticache->dialer)]);
-    fail(elasticache, why);
+    fail_question(elasticache, why);
     end(elasticache);
 }
 
@@ -146,7 +146,7 @@ static bool add_node(struct results *found, const struct cluster_node *node, con
     return added;
 }
 
-static void take(struct elasticache *elasticache, const struct cluster *cluster)
+static void take_nodes(struct elasticache *elasticache, const struct cluster *cluster)
 {
     struct slice nodes = cluster->nodes;
     struct cluster_node node;
@@ -156,13 +156,13 @@ static void take(struct elasticache *elasticache, const struct cluster *cluster)
         snprintf(why, sizeof(why),
                  "expected version %" PRIu64 " of the configuration or a later one, found %" PRIu64,
                  elasticache->version, cluster->version);
-        fail(elasticache, why);
+        fail_question(elasticache, why);
         return;
     }
     snprintf(version, sizeof(version), "%" PRIu64, cluster->version);
     while (complete && cluster_next(&nodes, &node)) complete = add_node(&elasticache->found, &node, version);
     if (!complete) {
-        fail(elasticache, uv_strerror(UV_ENOMEM));
+        fail_question(elasticache, uv_strerror(UV_ENOMEM));
         return;
     }
     results_sort(&elasticache->found);
@@ -175,7 +175,7 @@ static void take(struct elasticache *elasticache, const struct cluster *cluster)
 
 static void give_up(struct elasticache *elasticache, const char *why)
 {
-    fail(elasticache, why);
+    fail_question(elasticache, why);
     end(elasticache);
 }
 
@@ -228,7 +228,7 @@ static void read_reply(struct elasticache *elasticache)
     buffer_init(&why, ERROR_MAX);
     switch (cluster_read(&cluster, (struct slice){elasticache->reply, elasticache->reply_len}, &why)) {
     case CLUSTER_WHOLE:
-        take(elasticache, &cluster);
+        take_nodes(elasticache, &cluster);
         end(elasticache);
         break;
     case CLUSTER_PART:

@@ -158,7 +158,7 @@ static void on_directories(uv_work_t *work, int status)
     part_ended(sd);
 }
 
-static void report(struct file_sd *sd, struct file_set_answer *answer)
+static void report_answer(struct file_sd *sd, struct file_set_answer *answer)
 {
     struct discovery_answer result = {0};
     if (answer->changed) result.found = &answer->found;
@@ -179,7 +179,7 @@ static void on_files(uv_work_t *work, int status)
         struct file_set_answer answer = sd->answer;
         if (!sd->closing) {
             if (answer.restless) nudge_in(sd, FILE_SET_REST_MS);
-            report(sd, &answer);
+            report_answer(sd, &answer);
         }
         file_set_answer_deinit(&answer);
     }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #define PIECE     (64 * 1024)
 #define ERROR_MAX 4096
@@ -47,7 +48,7 @@ static int add_pattern(struct file_set *set, const char *pattern, const char *di
     struct buffer path;
     if (suffix_of(pattern) == ARRAY_LEN(suffixes)) {
         buffer_printf(error, "%s: expected a name that ends in .json, .yml or .yaml", pattern);
-        return -EINVAL;
+        return UV_EINVAL;
     }
     buffer_init(&path, SIZE_MAX);
     if (pattern[0] != '/' && directory[0]) {
@@ -56,7 +57,7 @@ static int add_pattern(struct file_set *set, const char *pattern, const char *di
     }
     buffer_append_string(&path, pattern);
     buffer_append_char(&path, '\0');
-    int result = path.failed ? -ENOMEM : paths_add(&set->patterns, path.data);
+    int result = path.failed ? UV_ENOMEM : paths_add(&set->patterns, path.data);
     buffer_deinit(&path);
     return result;
 }
@@ -121,7 +122,7 @@ static int renew_members(struct file_set *set, struct paths *paths)
 {
     struct file_set_member *members = calloc(paths->count + 1, sizeof(*members));
     size_t old = 0;
-    if (!members) return -ENOMEM;
+    if (!members) return UV_ENOMEM;
     for (size_t n = 0; n < paths->count; n++) {
         while (old < set->count && strcmp(set->members[old].path, paths->items[n]) < 0)
             set->owes |= set->members[old++].good;
@@ -142,15 +143,15 @@ static int renew_members(struct file_set *set, struct paths *paths)
 
 /* --- One file --- */
 
-static int refuse(struct buffer *reason, const char *text)
+static int refuse_file(struct buffer *reason, const char *text)
 {
     buffer_append_string(reason, text);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 static int refuse_errno(struct buffer *reason)
 {
-    return errno == ENOMEM ? -ENOMEM : refuse(reason, strerror(errno));
+    return errno == ENOMEM ? UV_ENOMEM : refuse_file(reason, strerror(errno));
 }
 
 static int read_text(int file, struct buffer *text, struct buffer *reason)
@@ -158,21 +159,21 @@ static int read_text(int file, struct buffer *text, struct buffer *reason)
     ssize_t n = 1;
     while (n > 0 && text->len <= SD_TEXT_MAX) {
         char *at = buffer_reserve(text, PIECE);
-        if (!at) return -ENOMEM;
+        if (!at) return UV_ENOMEM;
         n = read(file, at, PIECE);
         if (n > 0) text->len += (size_t) n;
     }
     if (n < 0) return refuse_errno(reason);
-    return text->len > SD_TEXT_MAX ? refuse(reason, "expected at most 16 MiB") : 0;
+    return text->len > SD_TEXT_MAX ? refuse_file(reason, "expected at most 16 MiB") : 0;
 }
 
-/* -ENOENT when there is no such file. Nothing but a file is read: a FIFO would have us wait. */
+/* UV_ENOENT when there is no such file. Nothing but a file is read: a FIFO would have us wait. */
 static int read_file(const char *path, struct buffer *text, struct stat *status, struct buffer *reason)
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) return errno == ENOENT || errno == ENOTDIR ? -ENOENT : refuse_errno(reason);
+    if (file < 0) return errno == ENOENT || errno == ENOTDIR ? UV_ENOENT : refuse_errno(reason);
     int result = fstat(file, status) == 0 ? 0 : refuse_errno(reason);
-    if (result == 0 && !S_ISREG(status->st_mode)) result = refuse(reason, "expected a regular file");
+    if (result == 0 && !S_ISREG(status->st_mode)) result = refuse_file(reason, "expected a regular file");
     if (result == 0) result = read_text(file, text, reason);
     /* Again, for the time of a change while we read. */
     if (result == 0 && fstat(file, status) < 0) result = refuse_errno(reason);
@@ -213,8 +214,8 @@ static bool is_blank(struct slice text)
 }
 
 /* Takes what the text says, if that is new. */
-static int take(struct file_set *set, struct file_set_member *member, struct slice text,
-                struct buffer *reason)
+static int take_text(struct file_set *set, struct file_set_member *member, struct slice text,
+                     struct buffer *reason)
 {
     struct results_label origin = {"__meta_filepath", member->path};
     struct results found;
@@ -241,7 +242,7 @@ static void note(struct file_set_answer *answer, const char *path, int result, c
     if (answer->broken++ > 0) return;
     bool has_place = reason->len && reason->data[0] >= '0' && reason->data[0] <= '9';
     buffer_printf(&answer->error, "%s:%s", path, has_place ? "" : " ");
-    if (result == -ENOMEM)
+    if (result == UV_ENOMEM)
         buffer_append_string(&answer->error, "out of memory");
     else
         buffer_append_slice(&answer->error, buffer_slice(reason));
@@ -270,13 +271,13 @@ static void renew(struct file_set *set, struct file_set_member *member, struct f
     buffer_init(&text, SD_TEXT_MAX + PIECE);
     buffer_init(&reason, ERROR_MAX);
     int result = read_file(member->path, &text, &status, &reason);
-    if (result == -ENOENT) {
+    if (result == UV_ENOENT) {
         forget(set, member);
     } else if (result == 0 && may_be_a_part(member, buffer_slice(&text)) && !has_rested(member, &status)) {
         answer->restless = true;
     } else {
         member->waits_since_ms = 0;
-        if (result == 0) result = take(set, member, buffer_slice(&text), &reason);
+        if (result == 0) result = take_text(set, member, buffer_slice(&text), &reason);
         if (result < 0) note(answer, member->path, result, &reason);
     }
     buffer_deinit(&text);

@@ -41,16 +41,16 @@ struct file_set_answer {
 };
 
 /*
- * Patterns are those of glob(3) and end in .json, .yml or .yaml, in any case, which tells how a file is read.
- * Relative ones are below `directory`. 0; -EINVAL with one line in `error`; -ENOMEM. file_set_deinit follows
- * in any case.
+ * Patterns are those of glob(3). They end in .json, .yml or .yaml, in upper or lower case, which decides how
+ * a file is read. Relative patterns are below `directory`. 0; UV_EINVAL with one line in `error`; or
+ * UV_ENOMEM. Call file_set_deinit in any case.
  */
 int file_set_init(struct file_set *set, const char *const *patterns, size_t count, const char *directory,
                   struct buffer *error);
 
 void file_set_deinit(struct file_set *set);
 
-/* Adds the directories whose changes tell that it should be read again. 0 or -ENOMEM. */
+/* Adds the directories whose changes tell that it should be read again. 0 or UV_ENOMEM. */
 int file_set_directories(const struct file_set *set, struct paths *directories);
 
 /*

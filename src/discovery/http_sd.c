@@ -21,8 +21,8 @@
 #include "net/libcurl.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
+#include <uv.h>
 
 #define ERROR_MAX     4096
 #define REDIRECTS_MAX 10
@@ -75,7 +75,7 @@ static void part_ended(struct http_sd *sd)
  * Reports `found`; if it is NULL, the error; without an error, that nothing has changed. Frees all memory of
  * the question.
  */
-static void finish(struct http_sd *sd, struct results *found)
+static void finish_question(struct http_sd *sd, struct results *found)
 {
     struct buffer error = sd->error;
     struct discovery_answer answer = {.found = found};
@@ -115,8 +115,8 @@ static void on_read(uv_work_t *work, int status)
     struct results found = sd->found;
     sd->reading = false;
     if (status == 0 && !sd->closing) {
-        if (sd->result == -ENOMEM) buffer_append_string(&sd->error, "out of memory");
-        finish(sd, sd->result == 0 ? &found : NULL);
+        if (sd->result == UV_ENOMEM) buffer_append_string(&sd->error, "out of memory");
+        finish_question(sd, sd->result == 0 ? &found : NULL);
     }
     results_deinit(&found);
     part_ended(sd);
@@ -182,7 +182,7 @@ static void on_transfer(void *context, CURL *easy, CURLcode result)
     if (judge(sd, result))
         start_reading(sd);
     else
-        finish(sd, NULL);
+        finish_question(sd, NULL);
 }
 
 static int http_sd_ask(struct discoverer *discoverer)

@@ -1,10 +1,14 @@
 #include "discovery/paths.h"
 
+#include "base/array.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 static const char special[] = "*?[\\";
 
@@ -22,15 +26,9 @@ void paths_deinit(struct paths *paths)
 
 int paths_add(struct paths *paths, const char *path)
 {
-    if (paths->count == paths->size) {
-        size_t size = paths->size ? paths->size * 2 : 16;
-        char **items = realloc(paths->items, size * sizeof(*items));
-        if (!items) return -ENOMEM;
-        paths->items = items;
-        paths->size = size;
-    }
+    if (!array_reserve(&paths->items, paths->count, &paths->size, 16, SIZE_MAX)) return UV_ENOMEM;
     char *copy = strdup(path);
-    if (!copy) return -ENOMEM;
+    if (!copy) return UV_ENOMEM;
     paths->items[paths->count++] = copy;
     return 0;
 }
@@ -107,7 +105,7 @@ static int add_matches(struct paths *paths, const char *pattern, int flags)
     if (result == GLOB_NOMATCH) return 0;
     if (result != 0) {
         globfree(&matches);
-        return result == GLOB_NOSPACE ? -ENOMEM : -refusal;
+        return result == GLOB_NOSPACE ? UV_ENOMEM : -refusal;
     }
     for (size_t n = 0; n < matches.gl_pathc && result == 0; n++)
         result = paths_add(paths, matches.gl_pathv[n]);
@@ -119,7 +117,7 @@ static int add_matches(struct paths *paths, const char *pattern, int flags)
 static int add_literal(struct paths *paths, const char *pattern)
 {
     char *path = strdup(pattern);
-    if (!path) return -ENOMEM;
+    if (!path) return UV_ENOMEM;
     unescape(path);
     int result = paths_add(paths, path);
     free(path);
@@ -131,7 +129,7 @@ int paths_add_files(struct paths *paths, const char *pattern, struct buffer *err
     if (!has_wildcard(pattern)) return add_literal(paths, pattern);
     int result = add_matches(paths, pattern, 0);
     if (result >= 0) return 0;
-    if (result != -ENOMEM)
+    if (result != UV_ENOMEM)
         buffer_printf(error, "%s: a directory cannot be listed: %s", pattern, strerror(-result));
     return result;
 }
@@ -153,11 +151,11 @@ int paths_add_directories(struct paths *paths, const char *pattern)
 {
     int result = 0;
     char *at = strdup(pattern);
-    if (!at) return -ENOMEM;
+    if (!at) return UV_ENOMEM;
     while (go_up(at)) {
         result = add_matches(paths, at, GLOB_ONLYDIR);
-        if (result == -ENOMEM || (result > 0 && !has_wildcard(at))) break;
+        if (result == UV_ENOMEM || (result > 0 && !has_wildcard(at))) break;
     }
     free(at);
-    return result == -ENOMEM ? -ENOMEM : 0;
+    return result == UV_ENOMEM ? UV_ENOMEM : 0;
 }

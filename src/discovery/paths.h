@@ -22,7 +22,7 @@ void paths_init(struct paths *paths);
 
 void paths_deinit(struct paths *paths);
 
-/* Adds a copy. 0 or -ENOMEM. */
+/* Adds a copy. 0 or UV_ENOMEM. */
 int paths_add(struct paths *paths, const char *path);
 
 /* Orders them by name and drops what is there twice. */
@@ -33,15 +33,15 @@ void paths_escape(struct buffer *out, struct slice path);
 
 /*
  * Adds the files that match a pattern. A pattern without wildcards adds its file even if it does not exist,
- * so that opening the file gives the error. 0; -ENOMEM; or a negative errno, with one line in `error`, when a
- * directory cannot be listed. One that does not exist is just empty.
+ * so that opening the file gives the error. 0; UV_ENOMEM; or another negative libuv code, with one line in
+ * `error`, when a directory cannot be listed. A directory that does not exist counts as empty.
  */
 int paths_add_files(struct paths *paths, const char *pattern, struct buffer *error);
 
 /*
  * Adds the directories whose changes tell of other matches: the one that holds them, where it does not exist
  * the nearest above that does; where a wildcard names directories, all of these, and the one above.
- * 0, or -ENOMEM. One that cannot be listed is left out.
+ * 0, or UV_ENOMEM. One that cannot be listed is left out.
  */
 int paths_add_directories(struct paths *paths, const char *pattern);
 

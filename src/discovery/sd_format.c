@@ -4,8 +4,8 @@
 #include "document/document.h"
 #include "net/address.h"
 
-#include <errno.h>
 #include <stdlib.h>
+#include <uv.h>
 
 /* What is being read, and where the outcome goes. */
 struct sd_reading {
@@ -18,7 +18,7 @@ struct sd_reading {
 static int refuse_node(const struct sd_reading *reading, const struct node *node, const char *expected)
 {
     node_append_fault(node, expected, reading->error);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 static bool is_null(const struct node *node)
@@ -75,7 +75,7 @@ static int drop_target(const struct sd_reading *reading, const struct node *node
     buffer_append_char(&fault, '\0');
     bool dropped = !fault.failed && results_drop(reading->found, fault.data, 1);
     buffer_deinit(&fault);
-    return dropped ? 0 : -ENOMEM;
+    return dropped ? 0 : UV_ENOMEM;
 }
 
 static int read_target(const struct sd_reading *reading, const struct node *node,
@@ -86,9 +86,9 @@ static int read_target(const struct sd_reading *reading, const struct node *node
     const char *expected = address_parse(&ignored, node->text, MEMCACHED_PORT);
     if (expected) return drop_target(reading, node, expected);
     if (results_add(reading->found, node->text, labels, count)) return 0;
-    if (reading->found->count < RESULTS_MAX) return -ENOMEM;
+    if (reading->found->count < RESULTS_MAX) return UV_ENOMEM;
     buffer_printf(reading->error, "more than %d targets", RESULTS_MAX);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 static int read_targets(const struct sd_reading *reading, const struct node *targets,
@@ -123,7 +123,7 @@ static int read_group(const struct sd_reading *reading, const struct node *group
 
     const struct node *given = node_get(group, "labels");
     struct results_label *labels = calloc((given ? given->count : 0) + 1, sizeof(*labels));
-    if (!labels) return -ENOMEM;
+    if (!labels) return UV_ENOMEM;
     result = read_labels(reading, given, labels, &count);
     if (result == 0) result = read_targets(reading, node_get(group, "targets"), labels, count);
     free(labels);

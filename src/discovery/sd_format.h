@@ -26,8 +26,8 @@ enum sd_syntax { SD_JSON, SD_YAML };
 /*
  * Adds all targets of a text to `found`, as they are written, each with the labels of its group and with
  * `origin`: where it comes from, as Prometheus tells it too. That takes the place of a label of its name.
- * 0; -EINVAL with one line in `error`, without a line end ("[3].labels.zone: a list: expected a string");
- * -ENOMEM. In both, `found` may hold a part.
+ * 0; UV_EINVAL with one line in `error`, without a line end ("[3].labels.zone: a list: expected a string");
+ * UV_ENOMEM. In both, `found` may hold a part.
  */
 int sd_format_read(struct results *found, struct slice text, enum sd_syntax syntax,
                    struct results_label origin, struct buffer *error);

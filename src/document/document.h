@@ -48,9 +48,9 @@ struct document {
 };
 
 /*
- * Reads one text. 0; -EINVAL with one line in `error`, without a line end: "3:7: ...", line and column first,
- * so that the caller can put the file's name before it; -ENOMEM. A byte order mark before YAML is passed
- * over. document_deinit follows in any case. The text is not needed any more then.
+ * Reads one text. 0; UV_ENOMEM; or UV_EINVAL with one line in `error`, without a line end. The line begins
+ * with line and column ("3:7: ..."), so that the caller can put the file's name before it. A byte order mark
+ * before YAML is passed over. document_deinit follows in any case. The text is not needed any more then.
  */
 int document_read_yaml(struct document *document, struct slice text, enum document_aliases aliases,
                        struct buffer *error);

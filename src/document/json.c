@@ -6,9 +6,9 @@
 
 #include "base/number.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <uv.h>
 
 /* What is being read, and where an error goes. */
 struct json_reading {
@@ -30,7 +30,7 @@ static void append_printable(struct buffer *out, const char *text)
 static int refuse_syntax(struct buffer *error, const json_error_t *fault)
 {
     enum json_error_code code = json_error_code(fault);
-    if (code == json_error_out_of_memory) return -ENOMEM;
+    if (code == json_error_out_of_memory) return UV_ENOMEM;
     /* The column is 0 for an empty line. */
     buffer_printf(error, "%d:%d: expected JSON: ", fault->line, fault->column > 0 ? fault->column : 1);
     /* Its own words would speak of the flag that allows them. */
@@ -38,7 +38,7 @@ static int refuse_syntax(struct buffer *error, const json_error_t *fault)
         buffer_append_string(error, "a NUL in a string");
     else
         append_printable(error, fault->text);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 /* --- The tree --- */
@@ -105,7 +105,7 @@ static int convert_members(struct json_reading *reading, struct node *mapping, j
     int result = 0;
     for (void *at = json_object_iter(json); at && result == 0; at = json_object_iter_next(json, at)) {
         struct node *key = make_text(reading, slice_of(json_object_iter_key(at)), true);
-        result = key ? convert(reading, mapping, key, json_object_iter_value(at)) : -ENOMEM;
+        result = key ? convert(reading, mapping, key, json_object_iter_value(at)) : UV_ENOMEM;
     }
     return result;
 }
@@ -114,11 +114,11 @@ static int convert_members(struct json_reading *reading, struct node *mapping, j
 static int convert(struct json_reading *reading, struct node *parent, struct node *key, const json_t *json)
 {
     struct node *node = make_node(reading, json);
-    if (!node) return -ENOMEM;
+    if (!node) return UV_ENOMEM;
     const char *expected = document_append(reading->document, parent, key, node);
     if (expected) {
         node_append_fault(node, expected, reading->error);
-        return -EINVAL;
+        return UV_EINVAL;
     }
     if (node->kind == NODE_SEQUENCE) return convert_items(reading, node, json);
     if (node->kind == NODE_MAPPING) return convert_members(reading, node, (json_t *) (uintptr_t) json);
@@ -162,7 +162,7 @@ int document_read_json(struct document *document, struct slice text, struct buff
     document_init(document);
     if (count_nodes(text) > DOCUMENT_NODES_MAX) {
         buffer_printf(error, "1:1: expected at most %d values", DOCUMENT_NODES_MAX);
-        return -EINVAL;
+        return UV_EINVAL;
     }
     pthread_once(&seeded, draw_seed);
     json_t *json =

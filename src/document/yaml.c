@@ -12,7 +12,7 @@
  */
 #include "document/document.h"
 
-#include <errno.h>
+#include <uv.h>
 #include <yaml.h>
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -39,7 +39,7 @@ struct yaml_reader {
 static int reject(struct yaml_reader *reader, const struct node *node, const char *expected)
 {
     node_append_fault(node, expected, reader->error);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 /* --- What libyaml itself refuses --- */
@@ -59,16 +59,16 @@ static yaml_mark_t mark_of(struct slice text, size_t offset)
 }
 
 /* Bytes that are no text at all, or a text that is no YAML; in libyaml's words. */
-static int report(struct yaml_reader *reader)
+static int report_syntax(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     yaml_mark_t mark = parser->problem_mark;
-    if (parser->error == YAML_MEMORY_ERROR) return -ENOMEM;
+    if (parser->error == YAML_MEMORY_ERROR) return UV_ENOMEM;
     if (parser->error == YAML_READER_ERROR) mark = mark_of(reader->text, parser->problem_offset);
     buffer_printf(reader->error, "%zu:%zu: expected YAML: %s", mark.line + 1, mark.column + 1,
                   parser->problem);
     if (parser->context) buffer_printf(reader->error, " %s", parser->context);
-    return -EINVAL;
+    return UV_EINVAL;
 }
 
 /* --- Nodes --- */
@@ -141,10 +141,10 @@ static const char *anchor_of(const yaml_event_t *event)
 static int remember_anchor(struct yaml_reader *reader, const char *name, struct node *node)
 {
     struct anchor *anchor = arena_alloc(&reader->document->arena, 1, sizeof(*anchor));
-    if (!anchor) return -ENOMEM;
+    if (!anchor) return UV_ENOMEM;
     *anchor = (struct anchor){reader->anchors, document_copy(reader->document, slice_of(name)), node};
     reader->anchors = anchor;
-    return anchor->name ? 0 : -ENOMEM;
+    return anchor->name ? 0 : UV_ENOMEM;
 }
 
 /* What the newest anchor of the name stands for; NULL if there is none, or if it is not complete yet. */
@@ -165,7 +165,7 @@ static int copy_tree(struct yaml_reader *reader, struct node *parent, struct nod
     if (++reader->copies > DOCUMENT_COPIES_MAX)
         return reject(reader, place, "aliases of at most 200000 values");
     struct node *copy = document_add(reader->document, original->kind, place->line, place->column);
-    if (!copy) return -ENOMEM;
+    if (!copy) return UV_ENOMEM;
     copy->text = original->text;
     copy->quoted = original->quoted;
     const char *expected = document_append(reader->document, parent, key, copy);
@@ -179,7 +179,7 @@ static int copy_tree(struct yaml_reader *reader, struct node *parent, struct nod
 static int take_alias(struct yaml_reader *reader, const yaml_event_t *event)
 {
     struct node *node = make_node(reader, event);
-    if (!node) return -ENOMEM;
+    if (!node) return UV_ENOMEM;
     const struct node *original =
         reader->aliases == DOCUMENT_ALIASES ? find_anchor(reader, node->text.data) : NULL;
     bool is_key = reader->open && reader->open->kind == NODE_MAPPING && !reader->key;
@@ -238,7 +238,7 @@ static int close_node(struct yaml_reader *reader)
 static int open_node(struct yaml_reader *reader, const yaml_event_t *event)
 {
     struct node *node = make_node(reader, event);
-    if (!node) return -ENOMEM;
+    if (!node) return UV_ENOMEM;
     int result = place_node(reader, node);
     if (result < 0) return result;
     const char *anchor = anchor_of(event);
@@ -275,7 +275,7 @@ static int take_events(struct yaml_reader *reader)
     int result = 0;
     for (bool ended = false; result == 0 && !ended;) {
         yaml_event_t event;
-        if (!yaml_parser_parse(&reader->parser, &event)) return report(reader);
+        if (!yaml_parser_parse(&reader->parser, &event)) return report_syntax(reader);
         ended = event.type == YAML_STREAM_END_EVENT;
         result = take_event(reader, &event);
         yaml_event_delete(&event);
@@ -289,7 +289,7 @@ int document_read_yaml(struct document *document, struct slice text, enum docume
     if (slice_starts(text, BYTE_ORDER_MARK)) text = slice_from(text, strlen(BYTE_ORDER_MARK));
     struct yaml_reader reader = {.document = document, .text = text, .error = error, .aliases = aliases};
     document_init(document);
-    if (!yaml_parser_initialize(&reader.parser)) return -ENOMEM;
+    if (!yaml_parser_initialize(&reader.parser)) return UV_ENOMEM;
     /* Said, and not left to be guessed from a byte order mark: the places are those of UTF-8. */
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *) (text.len ? text.data : ""),

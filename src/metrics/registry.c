@@ -3,7 +3,7 @@
 #include "metrics/labels.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <uv.h>
 
 /* Room for the names of a family: a few times a name of some hundred bytes. */
 #define NAMES_MAX 8192
@@ -13,12 +13,12 @@ void registry_init(struct registry *registry)
     *registry = (struct registry){0};
 }
 
-static int refuse(struct buffer *error, const struct collector *collector, const struct family *family,
-                  const char *expected, const char *detail)
+static int refuse_collector(struct buffer *error, const struct collector *collector,
+                            const struct family *family, const char *expected, const char *detail)
 {
     buffer_printf(error, "collector %s: family %s: expected %s%s", collector->name, family->name, expected,
                   detail);
-    return error->failed ? -ENOMEM : -EINVAL;
+    return error->failed ? UV_ENOMEM : UV_EINVAL;
 }
 
 /* Whether a family stores a sample under one of these names, each ended by NUL. */
@@ -74,7 +74,8 @@ static int check_labels(const struct collector *collector, const struct family *
         taken = has_constant_label(collector->labels, slice_cut(&rest, ','));
     }
     if (!taken) return 0;
-    return refuse(error, collector, family, "labels that differ from the constant ones: ", collector->labels);
+    return refuse_collector(error, collector, family,
+                            "labels that differ from the constant ones: ", collector->labels);
 }
 
 static int check_names(const struct registry *registry, const struct collector *collector, size_t n,
@@ -84,10 +85,10 @@ static int check_names(const struct registry *registry, const struct collector *
     buffer_init(&names, NAMES_MAX);
     family_append_names(collector->families[n], &names);
     const struct family *conflict = find_conflict(registry, collector, n, buffer_slice(&names));
-    int result = names.failed ? -ENOMEM : 0;
+    int result = names.failed ? UV_ENOMEM : 0;
     if (conflict) {
-        result = refuse(error, collector, collector->families[n], "names that are not taken by the family ",
-                        conflict->name);
+        result = refuse_collector(error, collector, collector->families[n],
+                                  "names that are not taken by the family ", conflict->name);
     }
     buffer_deinit(&names);
     return result;
@@ -98,7 +99,7 @@ int registry_add(struct registry *registry, const struct collector *collector, s
     assert(registry->count < EXPOSITION_WALKS_MAX);
     for (size_t n = 0; n < collector->count; n++) {
         const char *expected = family_check(collector->families[n]);
-        if (expected) return refuse(error, collector, collector->families[n], expected, "");
+        if (expected) return refuse_collector(error, collector, collector->families[n], expected, "");
         int result = check_labels(collector, collector->families[n], error);
         if (result == 0) result = check_names(registry, collector, n, error);
         if (result < 0) return result;

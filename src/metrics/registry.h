@@ -19,8 +19,8 @@ void registry_init(struct registry *registry);
 /*
  * Registers a collector if each of its families is well-formed, if no name under which its samples are stored
  * is taken by another family (x_count of a histogram and a counter x_count), and if its constant labels and
- * its families' own labels differ. Returns 0, or -EINVAL with one line in `error` that names collector,
- * family and fault, or -ENOMEM; nothing is registered then.
+ * its families' own labels differ. Returns 0, or UV_EINVAL with one line in `error` that names collector,
+ * family and fault, or UV_ENOMEM; nothing is registered then.
  */
 int registry_add(struct registry *registry, const struct collector *collector, struct buffer *error);
 

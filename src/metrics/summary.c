@@ -1,10 +1,10 @@
 #include "metrics/summary.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <uv.h>
 
 /*
  * The window is a ring of sketches, each for one share of the time; all of them together are the window:
@@ -40,7 +40,7 @@ int summary_init(struct summary *summary, const double *quantiles, size_t count,
         .turned_s = now_s,
         .created = created,
     };
-    return ages ? 0 : -ENOMEM;
+    return ages ? 0 : UV_ENOMEM;
 }
 
 void summary_deinit(struct summary *summary)

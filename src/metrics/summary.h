@@ -43,7 +43,7 @@ struct summary {
 
 /*
  * `quantiles` live as long as the summary: 0 to 1, ascending, at most SUMMARY_QUANTILES_MAX (asserted). 0 or
- * -ENOMEM; nothing is held then. now_s is monotonic, `created` in seconds since the unix epoch.
+ * UV_ENOMEM; nothing is held then. now_s is monotonic, `created` in seconds since the unix epoch.
  */
 int summary_init(struct summary *summary, const double *quantiles, size_t count, uint64_t now_s,
                  double created);
