@@ -42,7 +42,7 @@ static bool add_block(struct arena *arena, size_t least)
 }
 
 /* Zeroed bytes at the next place that is aligned so. */
-static char *take(struct arena *arena, size_t len, size_t alignment)
+static char *cut_memory(struct arena *arena, size_t len, size_t alignment)
 {
     size_t gap = (size_t) - (uintptr_t) arena->next & (alignment - 1);
     size_t left = (size_t) (arena->end - arena->next);
@@ -58,12 +58,12 @@ static char *take(struct arena *arena, size_t len, size_t alignment)
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
     if (size && count > MOST / size) return NULL;
-    return take(arena, count * size, ALIGNMENT);
+    return cut_memory(arena, count * size, ALIGNMENT);
 }
 
 const char *arena_copy(struct arena *arena, struct slice text)
 {
-    char *copy = text.len < MOST ? take(arena, text.len + 1, 1) : NULL;
+    char *copy = text.len < MOST ? cut_memory(arena, text.len + 1, 1) : NULL;
     if (copy && text.len) memcpy(copy, text.data, text.len);
     return copy;
 }

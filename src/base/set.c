@@ -16,7 +16,7 @@ void set_deinit(struct set *set)
 }
 
 /* Finds the slot of the text, or the free slot where it belongs. At least one slot must be free. */
-static struct set_slot *find(const struct set *set, struct slice text, uint64_t hash)
+static struct set_slot *find_slot(const struct set *set, struct slice text, uint64_t hash)
 {
     size_t at = (size_t) hash & (set->size - 1);
     for (; set->slots[at].text.data; at = (at + 1) & (set->size - 1)) {
@@ -32,7 +32,7 @@ static bool grow(struct set *set)
     if (!larger.slots) return false;
     for (size_t i = 0; i < set->size; i++) {
         struct set_slot *slot = &set->slots[i];
-        if (slot->text.data) *find(&larger, slot->text, slot->hash) = *slot;
+        if (slot->text.data) *find_slot(&larger, slot->text, slot->hash) = *slot;
     }
     free(set->slots);
     *set = larger;
@@ -41,7 +41,7 @@ static bool grow(struct set *set)
 
 bool set_has(const struct set *set, struct slice text)
 {
-    return set->size > 0 && find(set, text, hash_fnv1a(text))->text.data;
+    return set->size > 0 && find_slot(set, text, hash_fnv1a(text))->text.data;
 }
 
 bool set_add(struct set *set, struct slice text, bool *is_new)
@@ -49,7 +49,7 @@ bool set_add(struct set *set, struct slice text, bool *is_new)
     /* At most half full, so that what is sought is near. */
     if (set->count * 2 >= set->size && !grow(set)) return false;
     uint64_t hash = hash_fnv1a(text);
-    struct set_slot *slot = find(set, text, hash);
+    struct set_slot *slot = find_slot(set, text, hash);
     *is_new = !slot->text.data;
     if (!*is_new) return true;
     *slot = (struct set_slot){text, hash};

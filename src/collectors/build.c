@@ -24,7 +24,7 @@ static const struct family *const families[] = {&build_info_family};
 
 const struct collector build_collector = {"build", families, 1, ""};
 
-static bool step(struct walk *walk, struct encoder *encoder)
+static bool build_step(struct walk *walk, struct encoder *encoder)
 {
     struct buffer labels;
     (void) walk;
@@ -38,5 +38,5 @@ static bool step(struct walk *walk, struct encoder *encoder)
 
 void build_walk(struct walk *walk)
 {
-    *walk = (struct walk){&build_collector, step};
+    *walk = (struct walk){&build_collector, build_step};
 }

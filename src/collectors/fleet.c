@@ -369,7 +369,7 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
 #define BYTES_A_STEP   (16 * 1024)
 
 /* One family of some targets, or a part of it. */
-static bool step(struct walk *walk, struct encoder *encoder)
+static bool fleet_step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
     size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
@@ -416,7 +416,7 @@ static bool find_heard(struct fleet_walk *fleet)
 int fleet_walk_init(struct fleet_walk *fleet, const struct fan_out *fan_out, unsigned commands,
                     bool with_labels)
 {
-    *fleet = (struct fleet_walk){.walk = {fleet_collector(), step},
+    *fleet = (struct fleet_walk){.walk = {fleet_collector(), fleet_step},
                                  .fan_out = fan_out,
                                  .commands = commands,
                                  .with_labels = with_labels};

@@ -309,7 +309,7 @@ static bool find_process(struct process_walk *process, uint64_t fields[25])
     return !fault;
 }
 
-static bool step(struct walk *walk, struct encoder *encoder)
+static bool process_step(struct walk *walk, struct encoder *encoder)
 {
     struct process_walk *process = container_of(walk, struct process_walk, walk);
     uint64_t fields[25];
@@ -326,11 +326,12 @@ static bool step(struct walk *walk, struct encoder *encoder)
 
 void process_walk_self(struct process_walk *process)
 {
-    *process = (struct process_walk){.walk = {&process_collector, step}};
+    *process = (struct process_walk){.walk = {&process_collector, process_step}};
     open_own_netstat(); /* so that it is among the descriptors that are counted */
 }
 
 void process_walk_pid_file(struct process_walk *process, const char *pid_file)
 {
-    *process = (struct process_walk){.walk = {&memcached_process_collector, step}, .pid_file = pid_file};
+    *process =
+        (struct process_walk){.walk = {&memcached_process_collector, process_step}, .pid_file = pid_file};
 }

@@ -142,7 +142,7 @@ static void write_dropped(const struct manager_walk *walk, struct encoder *encod
  * the walk began, its sources stand in other places and some may have been written already, so that the rest
  * is left to the next scrape.
  */
-static bool step(struct walk *base, struct encoder *encoder)
+static bool targets_step(struct walk *base, struct encoder *encoder)
 {
     struct manager_walk *walk = container_of(base, struct manager_walk, walk);
     const struct generation *generation = manager_generation(walk->manager);
@@ -164,7 +164,7 @@ void manager_walk_init(struct manager_walk *walk, const struct manager *manager,
                        const struct reload_state *reload)
 {
     *walk = (struct manager_walk){
-        .walk = {&targets_collector, step},
+        .walk = {&targets_collector, targets_step},
         .manager = manager,
         .has_reload = reload,
         .reload = reload ? *reload : (struct reload_state){0},

@@ -290,7 +290,7 @@ static void write_sandbox(struct telemetry *telemetry, struct encoder *encoder)
 }
 
 /* All in one step: some ten kilobytes, whatever the size of the fleet. */
-static bool step(struct walk *walk, struct encoder *encoder)
+static bool telemetry_step(struct walk *walk, struct encoder *encoder)
 {
     struct telemetry *telemetry = container_of(walk, struct telemetry_walk, walk)->telemetry;
     write_numbers(telemetry, encoder);
@@ -305,5 +305,5 @@ static bool step(struct walk *walk, struct encoder *encoder)
 
 void telemetry_walk_init(struct telemetry_walk *walk, struct telemetry *telemetry)
 {
-    *walk = (struct telemetry_walk){.walk = {&telemetry_collector, step}, .telemetry = telemetry};
+    *walk = (struct telemetry_walk){.walk = {&telemetry_collector, telemetry_step}, .telemetry = telemetry};
 }

@@ -35,7 +35,7 @@ const char *document_copy(struct document *document, struct slice text)
     return arena_copy(&document->arena, text);
 }
 
-static struct node *find(const struct node *mapping, struct slice key)
+static struct node *find_child(const struct node *mapping, struct slice key)
 {
     struct node *child = mapping->first;
     while (child && !slice_equal(child->key->text, key)) child = child->next;
@@ -58,7 +58,7 @@ static const char *check(const struct document *document, const struct node *par
     if (parent->kind == NODE_SEQUENCE) return NULL;
     assert(key && parent->kind == NODE_MAPPING);
     if (parent->count >= DOCUMENT_KEYS_MAX) return "at most 256 keys in a mapping";
-    return find(parent, key->text) ? "each key once" : NULL;
+    return find_child(parent, key->text) ? "each key once" : NULL;
 }
 
 const char *document_append(struct document *document, struct node *parent, struct node *key,
@@ -96,7 +96,7 @@ void document_remove(struct node *child)
 
 const struct node *node_get(const struct node *mapping, const char *key)
 {
-    return mapping->kind == NODE_MAPPING ? find(mapping, slice_of(key)) : NULL;
+    return mapping->kind == NODE_MAPPING ? find_child(mapping, slice_of(key)) : NULL;
 }
 
 /* The beginning of a text that ends with a whole character. */

@@ -88,7 +88,7 @@ struct fan_out {
     struct fan_out_target visits[];
 };
 
-static void finish(struct fan_out *fan_out)
+static void finish_fan_out(struct fan_out *fan_out)
 {
     uv_timer_stop(&fan_out->deadline);
     uv_timer_stop(&fan_out->pace);
@@ -110,7 +110,7 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
         fan_out->free = 0;
         ask_more(fan_out, BATCH);
     }
-    if (fan_out->missing == 0) finish(fan_out);
+    if (fan_out->missing == 0) finish_fan_out(fan_out);
 }
 
 /* --- Time --- */
@@ -176,7 +176,7 @@ static void on_pace(uv_timer_t *pace)
     if (!fan_out->answered && now_ms(fan_out) < fan_out->end_ms) ask_more(fan_out, PACE);
     fan_out->answered = false;
     if (fan_out->next == fan_out->count) uv_timer_set_repeat(pace, BEAT_MS);
-    if (fan_out->missing == 0) finish(fan_out);
+    if (fan_out->missing == 0) finish_fan_out(fan_out);
 }
 
 /* --- Deadlines --- */
@@ -221,7 +221,7 @@ static void on_give_up(uv_idle_t *slices)
     if (!look || give_up(fan_out)) return;
     uv_idle_stop(slices);
     if (fan_out->missing == 0)
-        finish(fan_out);
+        finish_fan_out(fan_out);
     else
         wait_for_next(fan_out);
 }

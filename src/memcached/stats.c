@@ -272,7 +272,7 @@ static uint16_t find_named(enum command command, struct slice key)
 }
 
 /* Looks first at `follower`, unless it is NULL, and notes there what was found. */
-static uint16_t find(enum command command, struct slice key, uint32_t *number, uint16_t *follower)
+static uint16_t find_row(enum command command, struct slice key, uint32_t *number, uint16_t *follower)
 {
     enum stat_scope scope = number_scope(command);
     *number = 0;
@@ -291,14 +291,14 @@ static uint16_t find(enum command command, struct slice key, uint32_t *number, u
 uint16_t stats_find(enum command command, struct slice key, uint32_t *number)
 {
     make_index();
-    return find(command, key, number, NULL);
+    return find_row(command, key, number, NULL);
 }
 
 uint16_t stats_find_after(uint16_t last, enum command command, struct slice key, uint32_t *number)
 {
     make_index();
     size_t before = last == STAT_UNMAPPED ? ARRAY_LEN(rows) + command : last;
-    return find(command, key, number, &table_index.followers[before]);
+    return find_row(command, key, number, &table_index.followers[before]);
 }
 
 const struct stat_traits *stats_traits(unsigned row)

@@ -78,7 +78,7 @@ static size_t place_of(const struct native *native, int32_t index)
 }
 
 /* The bucket of a value; NULL when it has none and there is no room for another. */
-static struct native_bucket *find(struct native *native, double value)
+static struct native_bucket *find_bucket(struct native *native, double value)
 {
     int32_t index = index_of(native, value);
     size_t place = place_of(native, index);
@@ -99,7 +99,7 @@ void native_observe(struct native *native, double value)
         native->zero_count++;
         return;
     }
-    while (!(bucket = find(native, value))) {
+    while (!(bucket = find_bucket(native, value))) {
         assert(native->schema > NATIVE_SCHEMA_MIN);
         coarsen(native);
     }

@@ -1,7 +1,7 @@
 /*
  * The happy path: curl_loop_add makes libcurl ask for a time-out at once -> on_timer -> libcurl opens a
  * socket and asks for it to be watched (on_socket) -> on_ready, again and again, on_timer in between -> the
- * transfer is over: report -> on_done. libcurl keeps the connection, unwatched, for the next one.
+ * transfer is over: report_ended -> on_done. libcurl keeps the connection, unwatched, for the next one.
  *
  * What can go wrong: whatever happens to a transfer is its result, and libcurl's own time-out ends one that
  * hangs. A socket that cannot be watched for want of memory is left to that time-out too: to tell libcurl of
@@ -54,7 +54,7 @@ static void handle_closed(struct curl_loop *curl)
 /* --- Events --- */
 
 /* Transfers that have ended. The message dies with the removal, hence the copies. */
-static void report(struct curl_loop *curl)
+static void report_ended(struct curl_loop *curl)
 {
     CURLMsg *message;
     int left;
@@ -71,7 +71,7 @@ static void on_timer(uv_timer_t *timer)
     struct curl_loop *curl = container_of(timer, struct curl_loop, timer);
     int running;
     libcurl.multi_socket_action(curl->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    report(curl);
+    report_ended(curl);
 }
 
 static int on_wanted_timeout(CURLM *multi, long timeout_ms, void *context)
@@ -95,7 +95,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
     if (status < 0) flags = CURL_CSELECT_ERR;
     libcurl.multi_socket_action(curl->multi, watch->socket, flags, &running);
-    report(curl);
+    report_ended(curl);
 }
 
 /* --- Sockets --- */

@@ -1,5 +1,5 @@
 /*
- * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish
+ * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish_dial
  *
  * on_pace runs when the newest attempt has had its time: it lends its place at the limiter on, and the next
  * address is tried beside it. When an attempt fails, the next address is tried at once; when there is none
@@ -64,7 +64,7 @@ static void end(struct dialer *dialer)
     uv_close((uv_handle_t *) &dialer->pace, on_pace_closed);
 }
 
-static void finish(struct dialer *dialer, struct stream *stream, int status, const char *why)
+static void finish_dial(struct dialer *dialer, struct stream *stream, int status, const char *why)
 {
     dialer->plan.record->failed = status < 0;
     end(dialer);
@@ -135,7 +135,7 @@ static void try_next(struct dialer *dialer)
     if (dialer->next < dialer->count)
         begin_attempt(dialer);
     else if (list_is_empty(&dialer->attempts) && !look_up_again(dialer))
-        finish(dialer, NULL, dialer->status, uv_strerror(dialer->status));
+        finish_dial(dialer, NULL, dialer->status, uv_strerror(dialer->status));
 }
 
 static void on_retry(uv_timer_t *pace);
@@ -147,7 +147,7 @@ static void on_connected(struct stream *stream, int status)
     if (status == 0) {
         attempt->stream = NULL;
         dialer->plan.record->favourite = endpoint_host(&dialer->endpoints[attempt->endpoint]);
-        finish(dialer, stream, 0, NULL);
+        finish_dial(dialer, stream, 0, NULL);
         return;
     }
     if (status == UV_EAGAIN && dialer->plan.address->kind == ADDRESS_UNIX) {
@@ -287,16 +287,16 @@ static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, 
     struct dialer *dialer = container_of(lookup, struct dialer, lookup);
     char why[POLICY_WHY_MAX];
     if (count == 0) {
-        finish(dialer, NULL, UV_EAI_NONAME, error);
+        finish_dial(dialer, NULL, UV_EAI_NONAME, error);
         return;
     }
     union endpoint *next = malloc(count * sizeof(*next));
     if (!next)
-        finish(dialer, NULL, UV_ENOMEM, uv_strerror(UV_ENOMEM));
+        finish_dial(dialer, NULL, UV_ENOMEM, uv_strerror(UV_ENOMEM));
     else if (take_endpoints(dialer, next, endpoints, count, why) == 0)
-        finish(dialer, NULL, DIALER_FORBIDDEN, why);
+        finish_dial(dialer, NULL, DIALER_FORBIDDEN, why);
     else if (dialer->count == 0)
-        finish(dialer, NULL, dialer->status, uv_strerror(dialer->status));
+        finish_dial(dialer, NULL, dialer->status, uv_strerror(dialer->status));
     else
         begin_attempt(dialer);
 }

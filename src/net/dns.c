@@ -1,8 +1,8 @@
 /*
  * The happy path of a name that is not in /etc/hosts:
  *
- *     dns_ask -> go_on -> ask_candidate -> (dns_channel: A and AAAA) -> on_message, on_message -> finish ->
- *     the asker's on_answer
+ *     dns_ask -> go_on -> ask_candidate -> (dns_channel: A and AAAA) -> on_message, on_message ->
+ *     finish_request -> the asker's on_answer
  *
  * A name in /etc/hosts is answered within dns_ask. A candidate of the search list that no server knows leads
  * back to go_on, which asks for the next one.
@@ -134,7 +134,7 @@ static void request_free(struct dns_request *request)
     free(request);
 }
 
-static void finish(struct dns_request *request)
+static void finish_request(struct dns_request *request)
 {
     delay_ticket_cancel(&request->patience);
     tell_asker(request, false);
@@ -216,7 +216,7 @@ static void take_message(struct dns_request *request, enum dns_type type, enum d
     if (--request->awaited > 0) {
         if (request->count) delay_queue_add(&request->dns->patience, &request->patience);
     } else if (request->count || request->no_service || request->outcome >= DNS_SILENT) {
-        finish(request);
+        finish_request(request);
     } else {
         go_on(request);
     }
@@ -262,7 +262,7 @@ static void go_on(struct dns_request *request)
         if (*request->sources == 'b' && ask_candidate(request)) return;
         if (*request->sources == 'f' && look_into_hosts(request)) break;
     }
-    finish(request);
+    finish_request(request);
 }
 
 void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type,

@@ -37,7 +37,7 @@ static void *open_library(void)
 }
 
 /* POSIX has dlsym give functions as void *; copying the bytes is what C allows. */
-static bool find(void *library, const char *name, void *function, size_t size)
+static bool load_function(void *library, const char *name, void *function, size_t size)
 {
     void *symbol = dlsym(library, name);
     memcpy(function, &symbol, size);
@@ -49,7 +49,7 @@ static bool load(void)
     bool found = true;
     void *library = open_library();
     if (!library) return false;
-#define FIND(name) found &= find(library, "curl_" #name, &libcurl.name, sizeof(libcurl.name));
+#define FIND(name) found &= load_function(library, "curl_" #name, &libcurl.name, sizeof(libcurl.name));
     LIBCURL_FUNCTIONS(FIND)
 #undef FIND
     return found;

@@ -278,7 +278,7 @@ void tls_deinit(struct tls *tls)
 /* --- Bytes --- */
 
 /* What a call of OpenSSL has come to: TLS_MORE, or TLS_FAILED with the reason. */
-static enum tls_status fail(struct tls *tls, int result)
+static enum tls_status fail_session(struct tls *tls, int result)
 {
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ:
@@ -293,7 +293,7 @@ enum tls_status tls_handshake(struct tls *tls, struct slice *input)
 {
     tls->input = *input;
     int result = SSL_do_handshake(tls->ssl);
-    enum tls_status status = result == 1 ? TLS_DONE : fail(tls, result);
+    enum tls_status status = result == 1 ? TLS_DONE : fail_session(tls, result);
     *input = tls->input;
     tls->input = (struct slice){NULL, 0};
     return status;
@@ -308,7 +308,7 @@ ssize_t tls_read(struct tls *tls, struct slice *input, char *at, size_t size)
     tls->input = (struct slice){NULL, 0};
     if (result == 1) return (ssize_t) n;
     if (SSL_get_error(tls->ssl, result) == SSL_ERROR_ZERO_RETURN) return UV_EOF;
-    return fail(tls, result) == TLS_MORE ? 0 : UV_EPROTO;
+    return fail_session(tls, result) == TLS_MORE ? 0 : UV_EPROTO;
 }
 
 int tls_write(struct tls *tls, const char *bytes, size_t len)

@@ -158,7 +158,7 @@ static int make_context(struct tls_context **out, bool client, struct buffer *er
     return 0;
 }
 
-static int finish(struct tls_context **out, struct tls_context *context, int result)
+static int hand_out_context(struct tls_context **out, struct tls_context *context, int result)
 {
     ERR_clear_error();
     if (result < 0)
@@ -192,7 +192,7 @@ int tls_context_new_client(struct tls_context **out, const struct tls_client_set
     }
     if (result >= 0 && settings->identity.certificates.len)
         result = use_identity(context->ssl, &settings->identity, error);
-    return finish(out, context, result < 0 ? result : 0);
+    return hand_out_context(out, context, result < 0 ? result : 0);
 }
 
 static int copy_sans(struct tls_context *context, const struct tls_server_settings *settings)
@@ -272,7 +272,7 @@ int tls_context_new_server(struct tls_context **out, const struct tls_server_set
                       settings->client_auth == TLS_REQUIRE_AND_VERIFY_CLIENT_CERT;
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (wanted ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     }
-    return finish(out, context, result);
+    return hand_out_context(out, context, result);
 }
 
 void tls_context_share_tickets(struct tls_context *context, struct tls_context *with)

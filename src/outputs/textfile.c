@@ -3,7 +3,7 @@
  *
  *     textfile_write -> on_folder_opened -> on_leftover_removed -> on_file_opened -> write_on -> on_written
  *     -> ... -> on_mode_set -> on_file_synced -> on_file_closed -> on_renamed -> on_folder_synced -> clean_up
- *     -> finish
+ *     -> finish_write
  *
  * What can go wrong: any step fails, the producer's piece failed, or the owner closes. Each of them ends in
  * give_up: nothing further is asked of the producer, and clean_up closes and removes what there is, one thing
@@ -61,7 +61,7 @@ static void release_producer(struct textfile *textfile)
 
 /* --- The end --- */
 
-static void finish(struct textfile *textfile)
+static void finish_write(struct textfile *textfile)
 {
     buffer_deinit(&textfile->piece);
     textfile->busy = false;
@@ -90,7 +90,7 @@ static void clean_up(struct textfile *textfile)
         textfile->folder = -1;
         if (uv_fs_close(textfile->loop, &textfile->request, folder, on_cleaned) == 0) return;
     }
-    finish(textfile);
+    finish_write(textfile);
 }
 
 static void on_cleaned(uv_fs_t *request)

@@ -27,7 +27,7 @@ static int need_dns(struct providers *providers)
     return providers->services.dns ? 0 : dns_new(&providers->services.dns, providers->services.loop, NULL);
 }
 
-static struct provider *find(struct providers *providers, const struct discovery_config *config)
+static struct provider *find_provider(struct providers *providers, const struct discovery_config *config)
 {
     list_each (&providers->list, at, after) {
         struct provider *provider = container_of(at, struct provider, link);
@@ -60,7 +60,7 @@ static int open_provider(struct provider **opened, struct providers *providers,
 int providers_use(struct provider **provider, struct providers *providers,
                   const struct discovery_config *config, struct buffer *error)
 {
-    *provider = find(providers, config);
+    *provider = find_provider(providers, config);
     int result = *provider ? 0 : open_provider(provider, providers, config, error);
     if (result == 0) (*provider)->users++;
     return result;

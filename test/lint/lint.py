@@ -87,7 +87,7 @@ SAME_NAME = {
 # Static helpers whose name is in more files than three, so that nobody finds the one that is meant. These numbers of
 # files only get smaller, and no name is added.
 REPEATED_IN_MOST = 3
-REPEATED = {"fail": 6, "find": 6, "finish": 7, "make_room": 5, "read_file": 5, "refuse": 6, "report": 4, "step": 5, "take": 4}
+REPEATED = {"fail": 4}
 
 INCLUDE = re.compile(r'\s*#\s*include\s+([<"])([^>"]+)[>"]')
 # Files that ./dev format would still wrap. The list only gets shorter.
