@@ -262,7 +262,7 @@ void flag_append_spelling(const struct flag *flag, bool variable, struct buffer 
     for (const char *c = flag->name; *c; c++) buffer_append_char(text, variable ? variable_letter(*c) : *c);
 }
 
-/* Variables are compared without what all of them begin with, which is never the slip. */
+/* Variables are compared without their common prefix, which matched already. */
 const struct flag *flag_nearest(struct slice written, bool variable)
 {
     const struct flag *flag = NULL;

@@ -232,7 +232,7 @@ static bool ends_with(struct slice text, const char *word)
 /* Whether the container runtime made this variable for a service, in the forms that cli/options.h lists. */
 static bool is_service_link(struct slice name, struct slice value)
 {
-    /* With the underscore that ends our prefix, as the service's name ends before it. */
+    /* Includes the last underscore of our prefix, because the name of the service ends before it. */
     struct slice rest = slice_from(name, strlen(FLAG_VARIABLE_PREFIX) - 1);
     struct slice port = behind(rest, "_SERVICE_PORT");
     if (port.data && (port.len == 0 || port.data[0] == '_')) return true;
@@ -268,7 +268,9 @@ static enum options_outcome read_environment(struct parser *parser, char *const 
     return outcome;
 }
 
-/* Two defaults hang on flags that stand before theirs in the table, and so have their values. */
+/*
+ * The defaults of two flags depend on other flags, which stand before them in the table and are set already.
+ */
 static const char *default_of(const struct parser *parser, const struct flag *flag)
 {
     const struct options *options = parser->options;
@@ -303,7 +305,7 @@ static enum options_outcome check_paths(struct parser *parser)
                         "a path other than that of --web.scrape-path");
 }
 
-/* Flags that only make sense together. What a file adds to them is looked at when it is read. */
+/* Checks combinations of flags. Combinations with values of the file are checked when the file is read. */
 static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* Counts beyond this are a slip of the finger, and sums of them would no longer be safe. */
+/* Larger counts are probably typos, and their sums could overflow. */
 #define LARGEST_COUNT  1000000
 #define LARGEST_REPLY  (UINT64_C(1) << 30)
 #define LARGEST_MEMORY (UINT64_C(1) << 50)
@@ -73,7 +73,7 @@ static bool same_string(const struct flag *flag, const void *a, const void *b)
     return strcmp(*string_a, *string_b) == 0;
 }
 
-/* Routes that are always served; a configurable one in their place would hide them. */
+/* Fixed routes. A configurable path must not hide them. */
 static const char *const fixed_paths[] = {"/", "/probe", "/sd", "/-/healthy", "/-/ready", "/-/reload"};
 
 static const char *read_path(const struct flag *flag, void *place, struct slice text)

@@ -43,7 +43,7 @@ static int read_policy(struct reading *reading, const struct node *node, void *p
     return *policy ? reading_mapping(reading, node, &schema, *policy) : UV_ENOMEM;
 }
 
-/* The groups refer to the modules, and their labels may not be the target label. */
+/* In this order, because groups refer to modules, and their labels must differ from the target label. */
 static const struct field fields[] = {
     {"target_label", read_label_name, offsetof(struct config, target_label), false},
     {"shard", read_shard, offsetof(struct config, shard), false},

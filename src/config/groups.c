@@ -126,7 +126,7 @@ static const struct field fields[] = {
 };
 static const struct schema schema = SCHEMA(fields);
 
-/* A group without anything to scrape is a slip; one whose list is empty may yet be filled. */
+/* A group without targets and sources is an error; an empty list of targets is allowed. */
 static int read_group(struct reading *reading, const struct node *node, struct set *names,
                       struct config_group *group)
 {

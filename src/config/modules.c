@@ -32,7 +32,7 @@ static int read_collectors(struct reading *reading, const struct node *node, voi
     return 0;
 }
 
-/* Keys that have their place, but not their function yet: better refused than ignored. */
+/* Keys that are reserved but not supported yet. They are refused rather than ignored. */
 static int refuse(struct reading *reading, const struct node *node, void *place)
 {
     (void) place;

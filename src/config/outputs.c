@@ -1,4 +1,4 @@
-/* What is given out beside HTTP: the keys are those of the flags, and so are the rules. */
+/* Outputs besides HTTP. Keys and rules are those of the flags. */
 #include "base/container.h"
 #include "base/label_name.h"
 #include "config/reading.h"

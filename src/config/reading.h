@@ -29,7 +29,7 @@ struct field {
     bool required;
 };
 
-/* The keys are read in this order, whatever the file's: what others refer to comes first. */
+/* Keys are read in the order of the table, not of the file, so that keys that others refer to come first. */
 struct schema {
     const struct field *fields;
     size_t count;
@@ -41,7 +41,7 @@ struct schema {
 
 /* --- Mechanism: reading.c --- */
 
-/* Reads the values of all keys that are there; `place` is the struct. */
+/* Reads the values of all keys in the mapping. `place` is the struct that receives them. */
 int reading_mapping(struct reading *reading, const struct node *node, const struct schema *schema,
                     void *place);
 

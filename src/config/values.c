@@ -11,7 +11,7 @@
 static const char expected_text[] = "a text that is not empty";
 static const char expected_duration[] = "a duration such as 250ms, 1s or 1m30s";
 
-/* What YAML takes for nothing is no text, unless it stands in quotes. */
+/* YAML's null and the empty scalar are not texts, unless they are quoted. */
 bool node_is_text(const struct node *node)
 {
     if (node->kind != NODE_SCALAR) return false;
@@ -31,7 +31,10 @@ int read_text(struct reading *reading, const struct node *node, void *place)
     return copy_text(reading, node->text, place);
 }
 
-/* As Prometheus has it, so that a folder with all its files can be moved. */
+/*
+ * Relative to the folder of the configuration file, as in Prometheus, so that the folder can be moved with
+ * all its files.
+ */
 int read_path(struct reading *reading, const struct node *node, void *place)
 {
     int result = read_text(reading, node, place);

@@ -5,8 +5,8 @@
 #include <uv.h>
 
 /*
- * Two files are replaced one after the other: for so long after the change what does not fit may be half of
- * it.
+ * Certificate and key are replaced one after the other. For this long after a change, a mismatch is taken for
+ * an unfinished replacement.
  */
 #define REPLACING_MS 1000
 

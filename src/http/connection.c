@@ -27,12 +27,15 @@
 #define LINGER_BYTES (1024 * 1024)
 
 /*
- * So many clients at once are told that there are too many: an eighth of those that there may be, and no more
- * than this. Others are closed without a word.
+ * When the server is full, at most this many clients at once, and at most an eighth of the limit, are
+ * answered with 503. Further ones are closed without an answer.
  */
 #define REJECTING_MAX 64
 
-/* This part of the time for a head is enough for its first bytes, when others wait for the place. */
+/*
+ * A client must send its first bytes within this part of the head's time limit when others wait for the
+ * place.
+ */
 #define FIRST_WORD 8
 
 #define UNSENT_MAX (128 * 1024)
@@ -152,7 +155,7 @@ static void read_more(struct connection *connection)
     if (result < 0) connection_close(connection);
 }
 
-/* Never comes back here from inside: an answer ends on another turn of the loop. */
+/* Does not recurse: an answer ends in another turn of the loop. */
 static void look_at_bytes(struct connection *connection)
 {
     struct request request;
@@ -193,7 +196,7 @@ static void on_read(struct stream *stream, ssize_t n)
     look_at_bytes(connection);
 }
 
-/* Pipelined requests move to the front only now: until here the slices of the last one had to stay good. */
+/* Moves pipelined requests to the front, now that no slice points into the buffer. */
 static void on_exchange_end(struct exchange *exchange, int status)
 {
     struct connection *connection = container_of(exchange, struct connection, exchange);
@@ -236,8 +239,8 @@ static struct connection *connection_new(struct connection_pool *pool)
 }
 
 /*
- * Else the kernel would keep up to some megabytes for each client that does not read. With this it takes
- * little more than what it can send. On a unix socket the call fails, but there the kernel keeps less.
+ * Otherwise the kernel would buffer megabytes for each client that does not read. With this option it buffers
+ * little more than it can send. The call fails on a unix socket, where the kernel buffers less anyway.
  */
 static void limit_unsent(int descriptor)
 {
@@ -255,7 +258,7 @@ static int find_peer(struct connection *connection)
     int result = uv_fileno(&connection->stream.handle, &descriptor);
     if (result < 0) return result;
     limit_unsent(descriptor);
-    /* One that has hung up already has no address any more. It is read and closed like any other. */
+    /* A client that has already hung up has no address any more. It is handled like any other. */
     if (getpeername(descriptor, &endpoint.any, &len) < 0) endpoint.any.sa_family = AF_UNIX;
     connection->peer = peers_enter(&connection->pool->peers, &endpoint);
     return connection->peer ? 0 : UV_ENOMEM;
@@ -275,7 +278,7 @@ static void reject(struct connection *connection)
     refuse_request(connection, 503, "too many connections, see --web.max-connections");
 }
 
-/* As Go's server does, so that whoever chose the wrong scheme can see that. */
+/* Answers in plain HTTP, as Go does, so that the user sees that the scheme is wrong. */
 static void respond_plainly(struct connection *connection)
 {
     static const char answer[] =
@@ -283,10 +286,7 @@ static void respond_plainly(struct connection *connection)
     stream_write_now(&connection->stream, answer, sizeof(answer) - 1);
 }
 
-/*
- * Load balancers that only look whether the port is open end before they say anything, and that is no
- * failure.
- */
+/* A load balancer that only checks the port closes without a byte. That is no failure. */
 static void log_insecure(struct connection *connection, int status, const char *why)
 {
     union endpoint endpoint;

@@ -52,7 +52,7 @@ int connection_accept(struct connection_pool *pool, uv_stream_t *listener, unsig
 /* Closes at once; aborts what was under way. Once, for one that is open. */
 void connection_close(struct connection *connection);
 
-/* Lets an answer that is due be the last one; closes a connection that waits for a request. */
+/* Closes the connection after the answer under way, or at once if it waits for a request. */
 void connection_finish(struct connection *connection);
 
 /*
@@ -64,12 +64,15 @@ void connection_expire(struct connection *connection);
 /* Ends whatever has taken longer than its limit. */
 void connection_sweep(struct connection *connection);
 
-/* Nothing is owed on either side: it waits for a head or for the rest of one, or for the client's end. */
+/*
+ * Whether no request is being answered: the connection waits for a head, for the rest of one, or for the
+ * client to close.
+ */
 bool connection_waits(const struct connection *connection);
 
 /*
- * Of one that waits: whether it may be closed for any newcomer. It was served and is idle, or has had time
- * enough to send a head.
+ * Whether a waiting connection may be closed for a newcomer: it was served and is idle, or has had enough
+ * time to send a head.
  */
 bool connection_had_its_time(const struct connection *connection);
 

@@ -5,7 +5,7 @@
 
 #include <malloc.h>
 
-/* A client that has not taken a byte for so long may lose its answer to one that asks. */
+/* A client that has not read a byte for this long may lose its answer to make room for another scrape. */
 #define STALLED_MS 100
 
 /*
@@ -14,7 +14,7 @@
  */
 #define RESERVE 8
 
-/* From so many connections on it is a crowd, which leaves memory behind worth giving back. */
+/* After this many connections at once, it is worth giving memory back to the system. */
 #define CROWD 32
 
 static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker);
@@ -38,7 +38,7 @@ void connection_pool_deinit(struct connection_pool *pool)
 
 /* --- Answers that wait for their clients --- */
 
-/* Strangers yield to a trusted asker at once: they could ask again and again. */
+/* Answers to strangers give way to a trusted peer at once, since strangers could ask again and again. */
 static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker)
 {
     struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
@@ -74,7 +74,7 @@ static bool may_go(const struct connection *connection, const struct connection 
     return peer->open > other->open || (peer->open == other->open && connection_had_its_time(connection));
 }
 
-/* Looks at all, since they are sorted by nothing; this only happens when the pool is full. */
+/* Walks over all connections, which are not sorted. This only happens when the pool is full. */
 static struct connection *find_dispensable(struct connection_pool *pool, const struct connection *newcomer)
 {
     struct connection *found = NULL;
@@ -112,8 +112,8 @@ bool connection_pool_free_descriptor(struct connection_pool *pool)
 /* --- Time --- */
 
 /*
- * What a crowd has used is scattered over the heap, so that the allocator keeps it. A fleet's ordinary few
- * scrapers are no crowd: what they use is used again at the next scrape.
+ * The memory of many connections is scattered over the heap, so the allocator would keep it. With the usual
+ * few scrapers nothing is given back, since the next scrape uses the memory again.
  */
 static void give_memory_back(struct connection_pool *pool)
 {

@@ -59,7 +59,10 @@ bool connection_pool_admit(struct connection_pool *pool, const struct connection
 /* Closes one that waits between requests, to get its descriptor. False when there is none. */
 bool connection_pool_free_descriptor(struct connection_pool *pool);
 
-/* Ends whatever has taken longer than its limit. After a crowd gives memory back to the system. */
+/*
+ * Closes connections that have exceeded a time limit. After very many connections, gives memory back to the
+ * system.
+ */
 void connection_pool_sweep(struct connection_pool *pool);
 
 #endif

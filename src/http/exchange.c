@@ -33,7 +33,7 @@
 
 #define HEAD_CAP 4096
 
-/* What a configuration adds to a head is its own business, within reason. */
+/* The most bytes of headers that a configuration may add. */
 #define HEADERS_CAP ((size_t) 1024 * 1024)
 
 void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
@@ -131,7 +131,7 @@ static void release_body(struct exchange *exchange)
     if (body) body->release(body);
 }
 
-/* Back to what exchange_init left: an idle connection holds nothing of its last answer. */
+/* Back to the state after exchange_init, so that an idle connection holds no memory of its last answer. */
 static void drop_answer(struct exchange *exchange)
 {
     struct exchange_shared *shared = exchange->shared;
@@ -224,7 +224,10 @@ static int make_piece(struct exchange *exchange)
     if (!packed) return 0;
     int result =
         compressor_write(&exchange->compressor, buffer_slice(piece), exchange->last, &exchange->packed);
-    /* An empty chunk would end the body, and making piece after piece until there is one would take long. */
+    /*
+     * Flushes the compressor if it gave nothing: an empty chunk would end the body, and looping until there
+     * is output would take long.
+     */
     if (result == 0 && exchange->packed.len == 0)
         result = compressor_flush(&exchange->compressor, &exchange->packed);
     return result;
@@ -259,7 +262,10 @@ static void write_piece(struct exchange *exchange)
     }
     for (unsigned n = 0; n < count; n++) exchange->answer.bytes += buffers[n].len;
     note_progress(exchange);
-    /* Not for a line: whoever ends many exchanges with one each walks over the connections. */
+    /*
+     * Does not make room for a short answer: the caller may be ending many exchanges and be walking over the
+     * connections.
+     */
     if (exchange->streamed && shared->waiting_count > shared->max_waiting) shared->shed(shared, NULL);
 }
 
@@ -308,7 +314,7 @@ static void respond_failure(struct exchange *exchange)
     write_piece(exchange);
 }
 
-/* How long the body is, only making it would tell: to HEAD neither length nor coding is named. */
+/* The answer to HEAD has neither length nor coding, since the body would have to be made to know them. */
 static void respond_head(struct exchange *exchange, const struct response *response)
 {
     release_body(exchange);

@@ -83,7 +83,7 @@ void exchange_init(struct exchange *exchange, struct stream *stream, struct exch
 /* From now on the request must be answered. Its slices stay valid until on_end. */
 void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted);
 
-/* Looks how far the client has come since the last look or write. For a sweep, now and then. */
+/* Checks whether the client has read anything since the last check or write. Called by the sweep. */
 void exchange_look(struct exchange *exchange);
 
 /*

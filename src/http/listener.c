@@ -23,7 +23,7 @@ void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_co
 
 /* --- The address --- */
 
-/* A kernel without IPv6 makes no such socket. Where IPv6 is switched off, the socket cannot be bound. */
+/* Without IPv6 in the kernel, the socket cannot be made. With IPv6 switched off, it cannot be bound. */
 static bool has_ipv6(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
@@ -148,7 +148,10 @@ void listener_close(struct listener *listener, listener_fn on_close)
 {
     listener->on_close = on_close;
 
-    /* One that failed before it had a handle also reports from the loop: an unused pipe takes it there. */
+    /*
+     * A listener that failed before it had a handle uses an unused pipe, so that on_close still comes from
+     * the loop.
+     */
     if (listener->handle.type == UV_UNKNOWN_HANDLE) uv_pipe_init(listener->loop, &listener->pipe, 0);
     uv_close(&listener->handle, on_handle_closed);
 }

@@ -215,7 +215,9 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
-/* The list grows in the reader. Without memory for that the first line counts. */
+/*
+ * Appends a further line of a list header to the reader's memory. Without memory, only the first line counts.
+ */
 static void join_value(struct head_walk *walk, size_t n)
 {
     struct slice *joined = &walk->request->headers[n];

@@ -82,7 +82,7 @@ void response_append_head(struct buffer *out, const struct response *response,
     append_date(out, transfer->now);
     buffer_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (transfer->coding) buffer_printf(out, "Content-Encoding: %s\r\n", transfer->coding);
-    /* Texts that quote what a client sent are never to be taken for a page. */
+    /* Keeps browsers from interpreting an error text, which may quote the request, as HTML. */
     if (response->status >= 400 && !has_header(transfer->headers, "X-Content-Type-Options"))
         buffer_append_string(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");

@@ -93,7 +93,7 @@ static void on_connection(struct listener *listener)
     listener->stalled = result == UV_ENOMEM;
 }
 
-/* Mostly for lack of descriptors: the next one shall find a free one. */
+/* The usual reason is a lack of file descriptors, so one is freed for the next connection. */
 static void on_accept_failed(struct listener *listener, int status)
 {
     struct server *server = listener->context;
@@ -137,7 +137,7 @@ static struct listener *listener_new(struct server *server)
     return listener;
 }
 
-/* A listener that does not listen is no part of the server; its memory goes when its handle is closed. */
+/* A listener that failed is not added to the server. It is freed when its handle is closed. */
 static int keep(struct server *server, struct listener *listener, int result)
 {
     if (result < 0)

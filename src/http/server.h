@@ -46,12 +46,10 @@ typedef void (*server_handler_fn)(void *context, struct exchange *exchange, cons
 typedef struct tls_context *(*server_secure_fn)(void *context);
 
 struct server_limits {
-    unsigned max_connections; /* one more is answered 503 and closed, unless another one can make room */
-    unsigned max_waiting;     /* answers whose clients do not read; one more, and the oldest of them goes */
-    unsigned
-        head_timeout_ms; /* from the first byte of a head to its last: 408; also of a TLS handshake, and from
-                                   there to the first byte */
-    unsigned idle_timeout_ms;   /* between requests; also while a client takes nothing of its answer */
+    unsigned max_connections; /* a further one is answered with 503, unless an older one can be closed */
+    unsigned max_waiting;     /* answers whose clients do not read; beyond this, the oldest one is cut off */
+    unsigned head_timeout_ms; /* for a whole request head, else 408; for a TLS handshake, closed */
+    unsigned idle_timeout_ms; /* between requests; also while a client takes nothing of its answer */
     unsigned answer_timeout_ms; /* from the first byte of an answer to its last, however slowly it is taken */
 };
 
@@ -62,7 +60,7 @@ struct server_counts {
     uint64_t rejected;  /* for max_connections */
     uint64_t displaced; /* connections that were closed to make room for another one */
     uint64_t stalled;   /* answers that were cut off to make room, since their clients did not read */
-    uint64_t failed;    /* that could not be accepted, for lack of descriptors or memory */
+    uint64_t failed;    /* connections that could not be accepted for lack of descriptors or memory */
     uint64_t insecure;  /* whose TLS handshake failed, or did not end in time */
 };
 
@@ -114,7 +112,7 @@ void server_observe(struct server *server, server_observer_fn observer, void *co
 /* Names the handler, for the observer; the text lives as long as the server. */
 void exchange_set_handler(struct exchange *exchange, const char *handler);
 
-/* By which listener the client came in, as server_listener_name counts them. */
+/* The index of the listener that accepted the client, as for server_listener_name. */
 unsigned exchange_listener(const struct exchange *exchange);
 
 /* Adds headers to the answer, each with its line end; copied. Before the exchange is answered. */

@@ -49,7 +49,7 @@ struct conn_stats {
 void conn_stats_init(struct conn_stats *connections);
 
 /*
- * Takes one line; what is of no use is dropped. A value that should be a number and is not counts in `wrong`.
+ * Reads one line and ignores unknown keys. A value that should be a number but is not is counted in `wrong`.
  */
 void conn_stats_add(struct conn_stats *connections, struct slice key, struct slice value, unsigned *wrong);
 

@@ -29,18 +29,20 @@
 #include <malloc.h>
 #endif
 
-/* An answer takes some 20 us to parse, so that these keep a turn of the loop under some milliseconds. */
+/* Targets under way. An answer takes some 20 us to parse, so this many take a few milliseconds of a turn. */
 #define WINDOW 128
 
-/* So many places are given to others at once: to ask one for each answer takes a tenth more of the processor,
- * and of the time, than to ask many and then to hear many. */
+/*
+ * The batch of targets that are asked at once. Asking one target for each answer takes a tenth more CPU and
+ * time than asking in batches.
+ */
 #define BATCH 64
 
 /* 25,000 targets a second, if none of them answers. */
 #define PACE    128
 #define PACE_MS 5
 
-/* The heartbeat when all have been asked. A beat that is later than this is a pause. */
+/* The heartbeat when all targets have been asked. If a beat is later than this, the exporter was paused. */
 #define BEAT_MS 50
 
 /* Deadlines are looked at no more often than this, since each look goes over all targets. */
@@ -51,7 +53,9 @@
 #define GIVE_UP_SLICE 128
 #define RELEASE_SLICE 1024
 
-/* Snapshots of so many targets are some megabytes, which the system may have back until the next fan_out. */
+/*
+ * Snapshots of this many targets are some megabytes, worth giving back to the system until the next fan-out.
+ */
 #define TRIM_COUNT 1000
 
 struct fan_out_target {
@@ -133,7 +137,7 @@ static void note_pause(struct fan_out *fan_out)
     if (gap_ms > 2 * BEAT_MS) fan_out->paused_ms += gap_ms - BEAT_MS;
 }
 
-/* Whether a target that is due has time left, since its turn has come late or the exporter was stopped. */
+/* Whether a target at its deadline has time left, because it was asked late or the exporter was paused. */
 static bool is_early(struct fan_out *fan_out, struct fan_out_target *visit)
 {
     struct poll_progress progress = poll_progress(&visit->poll);

@@ -26,7 +26,7 @@ int name_compare(struct slice a, struct slice b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* The valid beginning of a name, in memory of NAME_LEN_MAX bytes; returns its length. */
+/* Writes the name as valid UTF-8, cut to NAME_LEN_MAX bytes. Returns its length. */
 static size_t copy_valid(char *out, struct slice name)
 {
     const size_t replacement = strlen(UTF8_REPLACEMENT);

@@ -19,7 +19,7 @@ void poll_init(struct poll *poll)
 
 /* --- Asking --- */
 
-/* Makes the poll ready to wait for the one after that which is under way. */
+/* Queues the poll for the next question, after the one under way. */
 static int wait_for_next(struct client *client, struct poll *poll, unsigned commands)
 {
     unsigned all = client->next_commands | commands;
@@ -33,7 +33,7 @@ static int wait_for_next(struct client *client, struct poll *poll, unsigned comm
     return 0;
 }
 
-/* Whether the answer to the poll under way will be fresh enough for one who asks now. */
+/* Whether the poll under way is recent enough for a caller that asks now. */
 static bool is_young(const struct client *client)
 {
     if (client->judged) return false;
@@ -136,7 +136,7 @@ void polls_tell(struct client *client, struct snapshot *snapshot)
     }
 }
 
-/* The snapshot that was to be filled by the next poll, for one who does not wait for it any more. */
+/* An empty snapshot, for a caller that gives up before the next poll has begun. */
 static struct snapshot *leave_next(struct client *client)
 {
     struct snapshot *snapshot = client->next_snapshot;

@@ -46,7 +46,7 @@ unsigned commands_harmless(void)
 
 /* --- The table --- */
 
-/* What the stats of a command are about, and how HELP names them. */
+/* For each stats command: the scope of its stats, and the words for it in HELP texts. */
 #define SCOPE_OF_STATS            SCOPE_SERVER
 #define SCOPE_OF_SETTINGS         SCOPE_SERVER
 #define SCOPE_OF_ITEMS            SCOPE_SLAB
@@ -262,7 +262,7 @@ static enum stat_scope number_scope(enum command command)
     return command == COMMAND_EXTSTORE ? SCOPE_PAGE : SCOPE_SERVER;
 }
 
-/* A key that is no row's may begin with one's: "user_" of "user_x". */
+/* An unknown key may begin with a known one: "user_x" with "user_". */
 static uint16_t find_named(enum command command, struct slice key)
 {
     const char *end = key.len ? memchr(key.data, '_', key.len) : NULL;

@@ -43,7 +43,7 @@ static bool is_alphanumeric(char c)
     return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
 }
 
-/* Addresses end up in logs and labels, so what cannot be shown there is refused. */
+/* Addresses appear in logs and labels, so characters that cannot be shown there are refused. */
 static bool is_clean(struct slice text)
 {
     for (size_t at = 0; at < text.len; at++) {
@@ -164,7 +164,7 @@ static const char *read_name(struct reader *reader, struct slice name)
         address->host[name.len - 1] = '\0';
     if (!is_digits_and_dots(name)) return NULL;
 
-    /* No top-level domain is a number, so this is an address or a slip of the pen. */
+    /* No top-level domain is a number, so this must be an IPv4 address or a typo. */
     if (inet_pton(AF_INET, address->host, &ignored) != 1) return expected_v4;
     address->kind = ADDRESS_IP;
     return NULL;
@@ -238,7 +238,7 @@ static bool is_port_of_unix(struct slice text)
     return number_parse_u64(slice_from(text, strlen("unix:")), &port);
 }
 
-/* "run/memcached.sock", but neither "host:1/", nor "host/", nor "10.0.0.0/8", which are slips. */
+/* Accepts "run/memcached.sock", but not "host:1/", "host/" and "10.0.0.0/8", which are probably mistakes. */
 static bool is_relative_path(struct slice text)
 {
     struct slice rest = text;

@@ -193,7 +193,7 @@ void curl_loop_close(struct curl_loop *curl, curl_loop_close_fn on_close, void *
     curl->on_close = on_close;
     curl->close_context = context;
     libcurl.multi_cleanup(curl->multi);
-    /* It tells of the sockets that it closes; should it forget one, nothing is left behind. */
+    /* libcurl reports the sockets that it closes. If it forgets one, the watch is still closed here. */
     for (struct link *link; (link = list_first(&curl->watches));)
         watch_close(container_of(link, struct watch, link));
     uv_close((uv_handle_t *) &curl->timer, on_timer_closed);

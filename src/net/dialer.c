@@ -116,7 +116,7 @@ static void begin_attempt(struct dialer *dialer)
 static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
                         const char *error);
 
-/* When the answer that led nowhere is not new: whether the name is asked for once more. */
+/* Looks the name up once more if its addresses came from the cache and all failed. False if not. */
 static bool look_up_again(struct dialer *dialer)
 {
     const struct dial_plan *plan = &dialer->plan;
@@ -221,7 +221,7 @@ static void on_pace(uv_timer_t *pace)
 
 /* --- Addresses --- */
 
-/* Brings the families of the endpoints behind the first one to alternate, as long as there are both. */
+/* Reorders the endpoints after the first one so that IPv6 and IPv4 alternate, as long as there are both. */
 static void interleave(union endpoint *endpoints, size_t count)
 {
     for (size_t n = 1; n < count; n++) {

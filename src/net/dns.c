@@ -99,7 +99,7 @@ static const char *describe(enum dns_outcome outcome, enum dns_type type)
     return type == DNS_SRV ? "the name has no SRV record" : "the name has no address";
 }
 
-/* Hands what is known to the asker; without records the outcome says why. */
+/* Passes the records to the asker; without records, the reason. */
 static void tell_asker(struct dns_request *request, bool partial)
 {
     struct dns_query *query = request->query;
@@ -198,7 +198,7 @@ static void add_records(struct dns_request *request, struct dns_records *records
     free(records->endpoints);
 }
 
-/* The worst outcome counts: a name of which nothing is known for sure is not absent. */
+/* Keeps the worst outcome, so that a name counts as absent only if all answers say so. */
 static void take_message(struct dns_request *request, enum dns_type type, enum dns_outcome outcome,
                          const uint8_t *message, size_t len)
 {
@@ -293,7 +293,7 @@ void dns_cancel(struct dns_query *query)
 
 /* --- resolv.conf --- */
 
-/* All zeros for a file that is not there, or that does not matter. */
+/* The stamp of a file; all zeros if it does not exist or is not watched. */
 static struct version version_of(const char *path)
 {
     struct stat status;

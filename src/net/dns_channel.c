@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 /*
- * A lost packet must be made good within a scrape's second, so the first repetition comes early; c-ares
- * doubles the wait each time.
+ * The first repetition comes early, so that a lost packet is repeated within the usual scrape time-out of a
+ * second. c-ares doubles the wait each time.
  */
 #define TRY_MS 300
 #define TRIES  4

@@ -32,7 +32,7 @@ static const struct network unspecified_networks[] = {MAPPED(0, 0, 0, 0, 8), {IN
         name, of, list, ARRAY_LEN(list)                                                                      \
     }
 
-/* The closest first: the metadata of most clouds is link-local, too. */
+/* The most specific list first, since the metadata addresses of most clouds are link-local, too. */
 static const struct network_list lists[] = {
     WORD("metadata", "a metadata address of a cloud", metadata_networks),
     WORD("link-local", "a link-local address", link_local_networks),

@@ -27,7 +27,7 @@
 #include <search.h>
 #include <stdlib.h>
 
-/* A fleet of 10,000 fits; beyond it the names used the longest ago are forgotten. */
+/* Enough for a fleet of 10,000. Beyond it, the least recently used names are dropped from the cache. */
 #define NAMES_MAX 16384
 
 /* A name makes two packets: so many fit into a socket's buffer on either side. A server takes them in well
@@ -35,7 +35,7 @@
 #define PLACES_MAX 100
 #define PLACE_MS   25
 
-/* Longer than the first repetition of a question, which makes good a lost packet. */
+/* Longer than the delay of the first repetition, which replaces a lost packet. */
 #define GRACE_MS  400
 #define REPEAT_MS 500
 
@@ -292,7 +292,9 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
     uv_idle_start(&resolver->turn, on_turn);
 }
 
-/* The callbacks may look up other names and this one, but a record without its link is not forgotten. */
+/*
+ * The callbacks may look up this name or others. The record is not freed meanwhile, because it is in no list.
+ */
 static void deliver(struct record *record)
 {
     struct resolver *resolver = record->resolver;

@@ -37,7 +37,7 @@ static uint64_t mix(uint64_t value)
     return value ^ value >> 31;
 }
 
-/* What a shard draws; the golden ratio keeps the numbers of neighbours apart. */
+/* The number of a shard for an address; the golden ratio separates the numbers of neighbouring shards. */
 static uint64_t draw(uint64_t address, unsigned index)
 {
     return mix(address + (index + 1) * UINT64_C(0x9e3779b97f4a7c15));

@@ -20,7 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
-/* What libuv needs while it works for a stream. Most streams rest most of the time, and then have none. */
+/* The libuv requests of a stream. Most streams are idle most of the time and then hold none. */
 struct stream_requests {
     union {
         uv_connect_t connect; /* before there is anything to write */
@@ -30,8 +30,10 @@ struct stream_requests {
     struct stream *stream;
 };
 
-/* A connection that rests is probed after so long, sooner than most firewalls forget it; then it has so many
- * times so long to answer. */
+/*
+ * TCP keepalive: the idle time before the first probe, which is shorter than the memory of most firewalls,
+ * and the number and distance of further probes.
+ */
 #define KEEP_ALIVE_S       30
 #define KEEP_ALIVE_RETRY_S 5
 #define KEEP_ALIVE_RETRIES 3
@@ -281,7 +283,7 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
 {
     if (stream->closing) return;
 
-    /* Even a stream without a handle reports from the loop: a pipe that leads nowhere takes it there. */
+    /* A stream without a handle uses an unconnected pipe, so that on_close still comes from the loop. */
     if (!stream->open) uv_pipe_init(stream->loop, &stream->pipe, 0);
     read_budget_leave(&stream->ticket);
     if (stream->tls) {

@@ -62,7 +62,7 @@ static bool samples_have(const struct config *config, const char *name)
     return false;
 }
 
-/* Pushgateway would put the value of the grouping in the place of the samples' own. */
+/* Pushgateway would replace the samples' own label by the one of the grouping. */
 static int check_grouping(const struct config *config, enum push_setting *setting, struct buffer *reason)
 {
     const struct push_labels *grouping = &config->push.grouping;
@@ -92,7 +92,7 @@ static int check_push(const struct config *config, struct buffer *error)
     return result;
 }
 
-/* What the file adds to the flags; options_parse says the same of flags without a file. */
+/* Checks the combination of flags and file. options_parse checks flags that stand alone. */
 static int check_together(const struct options *options, const struct config *config, struct buffer *error)
 {
     bool pushes = push_is_given(options->push.url);

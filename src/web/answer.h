@@ -7,7 +7,7 @@
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 
-/* Why a request is not carried out, for one line: what "subject": why. */
+/* Why a request is refused. Makes a line of the form: what "subject": why. */
 struct query_refusal {
     int status;           /* 400, 403, 503 */
     const char *what;     /* static */

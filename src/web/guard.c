@@ -107,7 +107,10 @@ static bool read_credentials(struct slice header, struct buffer *storage, struct
     return password->data != NULL;
 }
 
-/* One who is not known, or whose hash is none, costs as much as any other. */
+/*
+ * An unknown user, or one with a bad hash, costs as much time as any other, so that the time does not tell
+ * which users exist.
+ */
 static const char *find_hash(const struct web_config *config, struct slice user)
 {
     const char *hash = web_config_hash(config, user);
@@ -180,7 +183,7 @@ void guard_secure(struct guard *guard, struct server *server)
 
 /* --- What is in force --- */
 
-/* The words are those of other exporters: people look for them. */
+/* Prometheus' own exporters log these words, and people search for them. */
 void guard_log_address(const struct guard *guard, struct slice address)
 {
     log_line(LOG_INFO, guard && guard->secured ? "TLS is enabled." : "TLS is disabled.",

@@ -1,6 +1,9 @@
 #include "web/kubelet.h"
 
-/* Nobody probes any more when so long nobody did; probes come once a minute or more often. */
+/*
+ * Probes come at least once a minute. After this time without one, the kubelet is assumed to have stopped
+ * probing.
+ */
 #define PROBES_END_NS (300 * UINT64_C(1000000000))
 
 bool kubelet_asks(const struct request *request)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zeros are a fit beginning. All times are of one clock, in ns. */
+/* Initialised with zeros. All times are of one clock, in ns. */
 struct kubelet {
     struct gather *last;  /* of the configured targets; held, or NULL */
     uint64_t gathered_ns; /* when `last` was done */
@@ -25,7 +25,7 @@ struct kubelet {
 
 bool kubelet_asks(const struct request *request);
 
-/* A scrape of the configured targets, which is no probe, begins. */
+/* To be called when a scrape of the configured targets begins that is not a probe. */
 void kubelet_observe(struct kubelet *kubelet, uint64_t now_ns);
 
 /* That scrape has gathered: holds the gather if probes come. */

@@ -46,7 +46,7 @@ static int listen_address(struct server *server, const char *text, struct buffer
         return UV_EINVAL;
     }
     buffer_append_string(error, uv_strerror(result));
-    /* The address is well-formed, whatever the system thinks of it. */
+    /* UV_EINVAL stands for a malformed address. This one is well-formed, but cannot be used. */
     return result == UV_EINVAL ? UV_EADDRNOTAVAIL : result;
 }
 
@@ -59,7 +59,7 @@ int listen_all(struct server *server, const struct options *options, struct buff
     return result;
 }
 
-/* The words are those of the official exporter, for which people search their logs. */
+/* The official exporter logs these words, and people search for them. */
 void listen_log(const struct server *server, const struct guard *guard)
 {
     struct buffer name;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Parameters that are documented and not there yet; taking them in silence would answer another question. */
+/* Documented parameters that are not supported yet. Ignoring them silently would give a wrong answer. */
 static const char *const unsupported[] = {"debug"};
 
 static const char not_enabled[] = "it is not enabled, see --collector.*";
@@ -73,7 +73,7 @@ static bool read_target(struct reader *reader, struct slice name)
         return refuse_query(reader, 403, "target", name, forbidden);
     if (target_list_add(targets, fleet, &address, reader->profile, reader->options->target_label, name) < 0)
         return refuse_query(reader, 503, "target", name, "out of memory");
-    /* Looked at behind it, since one that was named before is not one more. */
+    /* Checks the count after adding, since a name that was given before does not count again. */
     if (targets->count > reader->options->max_targets)
         return refuse_query(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
     return true;
@@ -168,8 +168,8 @@ static bool choose_commands(struct reader *reader)
 }
 
 /*
- * Finds the module before anything else is read, since it may stand behind the targets that are asked by it.
- * What is wrong with the query shows when it is read.
+ * Finds the module before everything else, since the parameter may come after the targets that use it. Errors
+ * in the query are reported later, when it is read.
  */
 static bool find_profile(struct reader *reader, struct slice query, struct buffer *storage)
 {
@@ -228,8 +228,8 @@ static void read_timeout(struct reader *reader, struct slice header)
 }
 
 /*
- * The format that the client likes best of what there is. Prometheus 3 also says how names that are not plain
- * are to be escaped: all of ours are plain, so that every scheme is kept.
+ * Chooses the format that the client prefers. Prometheus 3 also sends a scheme for escaping unusual names.
+ * All our names are plain, so every scheme is accepted.
  */
 static void read_accept(struct scrape_request *scrape, struct slice accept)
 {

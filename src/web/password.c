@@ -16,10 +16,10 @@
 #define DIGEST_LEN     32
 #define KEY_LEN        32
 
-/* bcrypt takes no notice of what is behind this, and no password of a web configuration is longer. */
+/* bcrypt ignores all further bytes. */
 #define PASSWORD_MAX 1024
 
-/* Of no password that anybody knows: what unknown users are compared with. */
+/* A hash of a random password: the passwords of unknown users are compared with it. */
 static const char nobody[] = "$2b$10$abcdefghijklmnopqrstuu5LoO.5dPPkOBRZSPqiI.6VZoC0eeiUq";
 
 struct password_job {
@@ -61,8 +61,8 @@ static void free_job(struct password_job *job)
 }
 
 /*
- * The last of loop and thread frees it: a hash under way may take longer than anybody wants to wait for the
- * end.
+ * Freed by the loop or by the thread, whichever is last: a hash may take longer than the exporter should wait
+ * when it stops.
  */
 static void leave(struct password_checker *checker)
 {
@@ -133,9 +133,9 @@ static const struct remembered *recall(const struct password_checker *checker, c
 }
 
 /*
- * One drawn by lot, so that nobody can choose which. A bad one rather than a good one: whoever tries many
- * passwords must not make the exporter forget those who know theirs, whose next login would wait behind all
- * the tries.
+ * Drops a random entry, so that nobody can choose which, and a failed login rather than a successful one: a
+ * client that tries many passwords must not push out the users with good ones, whose next login would wait
+ * behind all the tries.
  */
 static void forget_one(struct password_checker *checker)
 {
@@ -147,7 +147,7 @@ static void forget_one(struct password_checker *checker)
     checker->remembered[at] = checker->remembered[--checker->count];
 }
 
-/* A full memory forgets a tenth and one more. */
+/* When the cache is full, a tenth and one more entries are dropped. */
 static void remember(struct password_checker *checker, const unsigned char *digest, bool good)
 {
     if (recall(checker, digest)) return;
@@ -159,7 +159,10 @@ static void remember(struct password_checker *checker, const unsigned char *dige
 
 /* --- The loop --- */
 
-/* What waits and asks the same has its answer too: many may log in at once when nothing is remembered yet. */
+/*
+ * Answers all queries for the same user and password at once: many clients may log in before the first result
+ * is cached.
+ */
 static void answer_alike(struct password_checker *checker, const unsigned char *digest, bool good)
 {
     uv_mutex_lock(&checker->lock);
@@ -226,7 +229,7 @@ enum password_result password_check(struct password_checker *checker, struct pas
     return PASSWORD_LATER;
 }
 
-/* One that waits for its turn is dropped, so that those who leave do not hold up those who stay. */
+/* Drops a query that is still queued, so that clients that have left do not delay the others. */
 void password_cancel(struct password_query *query)
 {
     struct password_job *job = query->job;

@@ -36,7 +36,7 @@ static void on_sent(void *context)
     scrape_free(context);
 }
 
-/* A target that the policy forbids is no news about a server, when nothing else was asked for. */
+/* If the only target is forbidden by the policy, the answer is an error rather than an exposition. */
 static void answer_forbidden(struct scrape *scrape, const char *why)
 {
     struct buffer line;
@@ -61,8 +61,8 @@ static void answer_exposition(struct scrape *scrape)
     struct producer *body = expose(scrape->gather, request, on_sent, scrape);
     if (body) {
         /*
-         * A short answer is made and the scrape freed inside the call, which names the content type after
-         * that.
+         * The content type must outlive the scrape: a short answer is complete, and the scrape freed, inside
+         * the call.
          */
         scrape_request_hold(request);
         exchange_stream(scrape->exchange, &head, body);

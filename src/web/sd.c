@@ -95,7 +95,7 @@ static void append_labels(const struct sd *sd, const struct target *target, stru
 
 /* --- Entries --- */
 
-/* Rendered in the same way, so that they need not be read for that: a fleet has thousands with a few sets. */
+/* Compares the rendered labels as text; a fleet has thousands of targets with a few different sets. */
 static bool same_labels(const struct sd *sd, const struct target *a, const struct target *b)
 {
     return a->group == b->group && slice_equal(labels_of(sd, a), labels_of(sd, b));
