@@ -55,19 +55,19 @@ const struct flag flags[] = {
 
     {FLAG("memcached.address", list, addresses, "localhost:11211"),
      .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; dns+host:port for all "
-             "addresses of a name, dnssrv+name for all that its SRV records name; repeatable, also with "
-             "commas between them; empty for none. With --config.file there is no default."},
+             "addresses of a name, dnssrv+name for all servers of its SRV records; repeatable or separated "
+             "by commas; empty for none. With --config.file there is no default."},
     {FLAG("memcached.timeout", positive_duration, timeout_ns, "1s"),
-     .help = "How long a scrape waits for a server, from its name to its last line."},
+     .help = "Time limit for one server, from resolving its name to the last line of its answer."},
     {FLAG("memcached.pid-file", string, pid_file, ""),
      .help = "File with the process id of a memcached on this machine, for memcached_process_* metrics."},
     {FLAG("memcached.max-connecting", count, max_connecting, "256"),
      .help = "How many connections to servers may be opening at once."},
     {FLAG("memcached.idle-timeout", duration, idle_timeout_ns, "5m"),
-     .help = "How long an unused connection to a server is kept; 0 for a fresh one each time."},
+     .help = "How long an unused connection to a server is kept; 0 opens a new one for each scrape."},
     {FLAG("memcached.max-reply", bytes, max_reply, "4MiB"),
-     .help = "The most that a server may answer in one scrape: bytes, or with KiB, MiB, GiB (KB and the like "
-             "mean the same)."},
+     .help = "Largest answer of a server in one scrape: bytes, or a number with KiB, MiB or GiB (KB, MB and "
+             "GB mean the same)."},
     {FLAG("memcached.max-memory", memory, max_memory, "auto"),
      .help = "The most that the answers of all servers may take of memory while they are collected; auto for "
              "half "
@@ -95,27 +95,26 @@ const struct flag flags[] = {
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
     {FLAG("collector.slab", switch, collect_slab, "true"),
      .help = "Ask the servers for \"stats items\" and \"stats slabs\"; --collector.items and "
-             "--collector.slabs, where they are given, say it for each of them."},
+             "--collector.slabs override it for each of them."},
     {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
      COLLECTOR(COMMAND_ITEMS)},
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
      COLLECTOR(COMMAND_SLABS)},
 
     {FLAG("collector.sizes", collector, collectors, "false"),
-     .help = "Ask the servers for \"stats sizes\", from memcached 1.4.27 on; only those with -o track_sizes "
-             "know them.",
+     .help =
+         "Ask the servers for \"stats sizes\"; needs memcached 1.4.27 or later, started with -o track_sizes.",
      COLLECTOR(COMMAND_SIZES)},
     {FLAG("collector.conns", collector, collectors, "false"),
      .help = "Ask the servers for \"stats conns\": connections by state and listener, and how long they are "
              "idle.",
      COLLECTOR(COMMAND_CONNS)},
     {FLAG("collector.detail", collector, collectors, "false"),
-     .help = "Ask the servers for \"stats detail dump\": commands by prefix of the keys. It is never "
-             "switched on by "
-             "this exporter.",
+     .help = "Ask the servers for \"stats detail dump\": commands by prefix of the keys. Needs \"stats "
+             "detail on\" at the server, which the exporter never sends.",
      COLLECTOR(COMMAND_DETAIL)},
     {FLAG("collector.detail.max-prefixes", count, max_prefixes, "1000"),
-     .help = "How many prefixes of a server are told apart; the rest are added up."},
+     .help = "How many key prefixes of a server get series of their own; the others are added up."},
     {FLAG("collector.extstore", collector, collectors, "false"),
      .help = "Ask the servers that have an external store for \"stats extstore\": its pages.",
      COLLECTOR(COMMAND_EXTSTORE)},
@@ -137,16 +136,15 @@ const struct flag flags[] = {
      .help = "Serve metrics of the exporter's process: process_*."},
 
     {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
-     .help = "Addresses to serve HTTP on; repeatable, also with commas between them."},
+     .help = "Addresses to serve HTTP on; repeatable or separated by commas."},
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
      .help = "Serve on the sockets that systemd passes instead of on --web.listen-address."},
     {FLAG("web.config.file", string, web_config_file, ""),
      .help =
          "File with TLS, users, headers and rate limit of the web endpoints, as exporter-toolkit has it."},
     {FLAG("web.telemetry-path", path_or_root, telemetry_path, "/metrics"),
-     .help = "Path of the metrics of all configured servers and of the exporter itself; / takes the place of "
-             "the page for "
-             "people."},
+     .help = "Path of the metrics of all configured servers and of the exporter itself; / replaces the start "
+             "page."},
     {FLAG("web.scrape-path", path, scrape_path, "/scrape"),
      .help = "Path that scrapes the servers named by its target parameters."},
     {FLAG("web.target-label", label, target_label, "instance"),
@@ -158,17 +156,16 @@ const struct flag flags[] = {
     {FLAG("web.enable-lifecycle", switch, enable_lifecycle, "false"),
      .help = "Let POST /-/reload read --config.file again."},
     {FLAG("web.disable-exporter-metrics", switch, disable_exporter_metrics, "false"),
-     .help = "Leave the metrics of the exporter itself out."},
+     .help = "Leave out the metrics of the exporter itself."},
 
     {FLAG("scrape.timeout-offset", duration, timeout_offset_ns, "250ms"),
-     .help = "How long before Prometheus' own deadline an answer leaves."},
+     .help = "How long before the scrape time-out of Prometheus the answer is sent."},
     {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
     {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
      .help = "Serve --web.scrape-path and /probe, so that a request can name the servers."},
     {FLAG("shard", shard, shard, "0/1"),
-     .help =
-         "I/N: scrape only the configured servers of shard I of N, which is 0 for the first; I may be the "
-         "name of a pod that ends in -I."},
+     .help = "I/N: scrape only shard I of N of the configured servers, counted from 0; I may be the name of "
+             "a pod that ends in -I."},
 
     {FLAG("web", switch, web, "true"),
      .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url is required."},
@@ -181,15 +178,12 @@ const struct flag flags[] = {
              ".prom."},
     {FLAG("output.interval", positive_duration, textfile_interval_ns, "15s"),
      .help = "How often --output.textfile is written."},
-    {FLAG("push.url", string, push.url, ""), .help =
-                                                 "Pushgateway to push the metrics to, such as "
-                                                 "http://pushgateway:9091; without credentials, which have "
-                                                 "flags of their own."},
+    {FLAG("push.url", string, push.url, ""),
+     .help = "URL of the Pushgateway, such as http://pushgateway:9091; credentials have flags of their own."},
     {FLAG("push.job", string, push.job, "memcached"), .help = "Value of the label job of what is pushed."},
     {FLAG("push.grouping", labels, push.grouping, ""),
      .help = "Further labels of the group at the Pushgateway, as label=value; repeatable. The samples must "
-             "not have these "
-             "labels themselves."},
+             "not have these labels themselves."},
     {FLAG("push.interval", positive_duration, push.interval_ns, "15s"),
      .help = "How often the metrics are pushed."},
     {FLAG("push.timeout", positive_duration, push.timeout_ns, "10s"), .help = "How long one push may take."},
@@ -202,7 +196,7 @@ const struct flag flags[] = {
     {FLAG("push.password-file", string, push.password_file, ""),
      .help = "File with the password for basic authentication, read at each push."},
     {FLAG("push.tls.ca-file", string, push.ca_file, ""),
-     .help = "Certificates that may sign the Pushgateway's; those of the system if empty."},
+     .help = "File with the CA certificates for the Pushgateway; empty for those of the system."},
     {FLAG("push.tls.cert-file", string, push.cert_file, ""),
      .help = "Client certificate for the Pushgateway."},
     {FLAG("push.tls.key-file", string, push.key_file, ""), .help = "Key of that certificate."},

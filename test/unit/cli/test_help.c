@@ -26,8 +26,8 @@ static void shows_help(void **state)
         "\n      --memcached.address=localhost:11211 ...\n"
         "                                 Servers that /metrics asks: host:port, host,\n";
     static const char timeout[] =
-        "\n      --memcached.timeout=1s     How long a scrape waits for a server, from its\n"
-        "                                 name to its last line.\n"
+        "\n      --memcached.timeout=1s     Time limit for one server, from resolving its\n"
+        "                                 name to the last line of its answer.\n"
         "                                 ($MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT)\n"
         "      --memcached.pid-file=\"\"    File";
     static const char collector[] =
