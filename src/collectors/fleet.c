@@ -1,8 +1,8 @@
 /*
- * The order of the exposition is: what the exporter itself knows of a target, the rows of the stats table,
- * what is made of counts, then what the table does not know. The records of a snapshot are sorted by row, and
- * the families of the table are runs of rows, so that one cursor for each target, moving forward only, finds
- * the records of every family.
+ * The order of the exposition: the exporter's own metrics of a target, the rows of the stats table, the
+ * families made of counts, then unknown stats. The records of a snapshot are sorted by row, and each family
+ * of the table is a run of rows. So one cursor for each target, which only moves forward, finds the records
+ * of every family.
  */
 #include "collectors/fleet.h"
 

@@ -2,12 +2,12 @@
  * The happy path: discovery_new -> on_timer: ask -> (the discoverer) -> on_done -> [on_tell: on_change] ->
  * schedule -> on_timer -> ...
  *
- * What can go wrong: the discoverer fails, or names no target where that is no answer: what was found stays,
- * and the timer runs for a retry. A nudge brings the next question forward; one that comes before the last
- * answer has been told counts for the time after it, since that answer may be older than the nudge.
+ * What can go wrong: the discoverer fails, or finds no target where that is not believed. Then the old
+ * targets stay, and the timer runs for a retry. A nudge brings the next question forward. A nudge that comes
+ * before the last answer was reported counts after it, since that answer may be older than the nudge.
  *
- * A discoverer answers from anywhere, within another library's call too. So the owner is told by the timer,
- * when nobody else is on the stack, and may then do what it likes; until then it sees the old list.
+ * A discoverer may answer inside the call of another library. So the owner is called back by the timer, with
+ * nobody else on the stack, and may call every function there. Until then it sees the old list.
  *
  * discovery_close ends it in any phase: discoverer and timer are closed, and when both are gone,
  * on_part_closed frees the rest. The timer's close comes from the loop, hence so does on_close.

@@ -4,9 +4,9 @@
  *
  * A server that does not know the first command is sent the second one on the same connection.
  *
- * What can go wrong: no connection (the dialer says why); the connection ends, or the reply is none (what was
- * found is said); nothing happens (on_deadline, which holds for the whole); the version is an old one. Every
- * question ends in end, which tells the owner. Closing ends a question without that.
+ * What can go wrong: no connection (the dialer gives the reason); the connection ends, or the reply is
+ * malformed (the error quotes it); no answer (on_deadline, for the whole question); an old version. Every
+ * question ends in `end`, which calls the owner back. Closing ends a question without that.
  */
 #include "discovery/elasticache.h"
 

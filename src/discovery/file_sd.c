@@ -3,11 +3,11 @@
  * on_files -> on_done. Later on_change, when one of the directories does -> on_timer -> on_nudge, upon which
  * we are asked again.
  *
- * The watches are renewed at each question, and before the files are read: so no change is missed in
- * between, and a directory that went and came back under its name is watched again.
+ * The watches are renewed at each question, before the files are read. So no change in between is missed, and
+ * a directory that was replaced by another one of its name is watched again.
  *
- * What can go wrong: what is wrong with files is part of the answer. A directory that cannot be watched is
- * left to the refresh. Closing waits for the thread, which cannot be stopped but has only files to read.
+ * What can go wrong: errors of files are part of the answer. A directory that cannot be watched is read at
+ * each refresh. Closing waits for the thread, which cannot be stopped but only reads files.
  */
 #include "discovery/file_sd.h"
 

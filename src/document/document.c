@@ -49,7 +49,7 @@ static size_t depth_of(const struct node *node)
     return depth;
 }
 
-/* What keeps a child out of its parent, as what was expected instead; or NULL. */
+/* Why a child must not be added to its parent, as "what was expected"; or NULL. */
 static const char *check(const struct document *document, const struct node *parent, const struct node *key)
 {
     if (document->nodes > DOCUMENT_NODES_MAX) return "at most 2000000 values";
@@ -108,7 +108,7 @@ static struct slice cut(struct slice text, size_t most)
     return text;
 }
 
-/* URLs with credentials or a query, where tokens are: messages end up in logs. */
+/* URLs with credentials or a query (which may hold a token) are not shown, since messages are logged. */
 static bool may_hold_secret(struct slice text)
 {
     bool is_url = text.len && memmem(text.data, text.len, "://", 3);

@@ -30,7 +30,7 @@ struct node {
     size_t count;              /* of children */
 };
 
-/* What passes one of these is refused, so that reading takes a time in proportion to the text. */
+/* Limits of a document. A larger text is refused, so that reading takes time in proportion to the text. */
 #define DOCUMENT_DEPTH_MAX  32
 #define DOCUMENT_KEYS_MAX   256 /* of one mapping */
 #define DOCUMENT_NODES_MAX  2000000

@@ -1,6 +1,7 @@
 /*
- * JSON by jansson, which is strict: no trailing rubbish, no comments, UTF-8 only. It keeps no places, so only
- * errors of syntax have a line and column; whoever refuses a value names its path.
+ * Reads JSON with jansson, which is strict: no trailing bytes, no comments, UTF-8 only. jansson does not keep
+ * the positions of values, so only syntax errors have a line and column. An error about a value names its
+ * path.
  */
 #include "document/document.h"
 
@@ -18,7 +19,7 @@ struct json_reading {
 
 /* --- Errors --- */
 
-/* jansson quotes what it stumbled over; that is valid UTF-8, but may be a control character. */
+/* Escapes jansson's message: it quotes the text, which is valid UTF-8 but may have control characters. */
 static void append_printable(struct buffer *out, const char *text)
 {
     for (; *text; text++) {
@@ -125,15 +126,18 @@ static int convert(struct json_reading *reading, struct node *parent, struct nod
     return 0;
 }
 
-/* Some builds of jansson draw the seed of their hashes without a lock, and texts are read on many threads. */
+/*
+ * Some builds of jansson initialise the seed of their hashes without a lock, and files are read on several
+ * threads.
+ */
 static void draw_seed(void)
 {
     json_object_seed(0);
 }
 
 /*
- * How many nodes the text will become, which jansson would all build before one could be refused: keys,
- * strings and other scalars, lists and mappings. Of a text that is no JSON, just some number.
+ * Estimates how many nodes the text has (keys, scalars, lists and mappings), because jansson builds all of
+ * them before we could stop it. Meaningless for a text that is not JSON.
  */
 static size_t count_nodes(struct slice text)
 {

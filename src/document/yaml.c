@@ -2,9 +2,9 @@
  * libyaml's events to the tree. Each event either opens a node, which goes into the innermost open list or
  * mapping, or closes that one; in a mapping a scalar is in turn a key and its value.
  *
- * Events, and neither libyaml's own tree nor a reader of schemas such as libcyaml: those keep no places by
- * which a wrong value could be named, and would expand aliases before anybody could object. Reading stops at
- * the first event that is refused, so that a text which would become large or deep does not.
+ * Why events, and not libyaml's own tree or a schema library such as libcyaml: those do not keep the
+ * positions that error messages need, and they expand aliases before a limit can stop them. Reading stops at
+ * the first event that is refused, so a text cannot build a tree that is too large or too deep.
  *
  * An alias becomes a copy of the node that its anchor names, at the place of the alias; copies are counted,
  * so that aliases of aliases end soon. A merge key is a key like others until its mapping closes, and is
@@ -58,7 +58,7 @@ static yaml_mark_t mark_of(struct slice text, size_t offset)
     return mark;
 }
 
-/* Bytes that are no text at all, or a text that is no YAML; in libyaml's words. */
+/* Writes libyaml's message for bytes that are not valid text, or for text that is not YAML. */
 static int report_syntax(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
@@ -206,7 +206,7 @@ static bool is_merge(const struct node *value)
     return value->key && !value->key->quoted && slice_is(value->key->text, "<<");
 }
 
-/* What the mapping has itself, or from an earlier merge, stays. */
+/* Keys of the mapping itself, or from an earlier merge, win over merged ones. */
 static int merge_mapping(struct yaml_reader *reader, struct node *mapping, const struct node *value)
 {
     int result = 0;
@@ -290,7 +290,7 @@ int document_read_yaml(struct document *document, struct slice text, enum docume
     struct yaml_reader reader = {.document = document, .text = text, .error = error, .aliases = aliases};
     document_init(document);
     if (!yaml_parser_initialize(&reader.parser)) return UV_ENOMEM;
-    /* Said, and not left to be guessed from a byte order mark: the places are those of UTF-8. */
+    /* Sets the encoding to UTF-8, so that libyaml does not guess another one from a byte order mark. */
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *) (text.len ? text.data : ""),
                                  text.len);

@@ -2,21 +2,21 @@
  * fan_out_start asks the first targets -> on_polled, once for each; now and then it asks more -> ... ->
  * on_done
  *
- * So many are under way at any time that servers and network have enough to do, and so few that their answers
- * do not all wait at once: the loop handles what is there before it looks at anybody else. Targets that do
- * not answer must not hold up the others: when nobody has answered for a while, on_pace lets some more go.
- * While answers come in it does not, however long they take to handle; else a loop that is behind would get
- * ever more to do.
+ * The number of polls under way is limited: enough to keep servers and network busy, but not so many that all
+ * answers arrive at once, since the loop handles all sockets that are ready before anything else. Targets
+ * that do not answer must not hold up the others: when no answer has come for a while, on_pace starts some
+ * more polls. While answers come in, it starts none, so that a loop that is behind does not get even more
+ * work.
  *
  * A target that could not be asked counts as done. At a deadline, on_give_up cancels the polls that are due.
  * It and on_release, which frees what a fan-out has gathered, have thousands of targets to see to, and do so
  * slice by slice, one in each turn of the loop. There is one timer, set to the next time at which a target is
  * due; when the fan-out's own time is over, targets not yet polled are finished as timed out.
  *
- * The servers are not to blame for what the exporter itself does not get done. A target is due by the time
- * that its server has had: poll_progress tells when that began. on_pace is a heartbeat, too: when it comes
- * late, the process was stopped or had no processor, and everybody is due so much later. And on_give_up lets
- * one turn of the loop pass before it ends the first poll, so that the loop sees what has arrived.
+ * A delay of the exporter itself must not make servers time out. The time of a target begins when its server
+ * is asked (poll_progress). on_pace is also a heartbeat: if it comes late, the process was stopped or had no
+ * CPU, and all deadlines move by that delay. And on_give_up lets one turn of the loop pass before it ends the
+ * first poll, so that answers that have arrived are read.
  */
 #include "memcached/fan_out.h"
 

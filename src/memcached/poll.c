@@ -2,8 +2,9 @@
  * poll_start -> client_begin ... -> polls_tell -> on_done
  * poll_start -> wait_for_next ... -> polls_tell -> begin_next -> client_begin ... -> polls_tell -> on_done
  *
- * A client has two lists: those who wait for the poll under way, and those who wait for the next one, since
- * they ask for more or came too late to join. Whoever gives up leaves a list; the last one ends the poll.
+ * A client has two lists: callers that wait for the poll under way, and callers that wait for the next one,
+ * because they ask for more or came too late to join. A caller that gives up leaves its list; the last one to
+ * leave ends the poll.
  */
 #include "memcached/poll.h"
 

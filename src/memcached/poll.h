@@ -1,15 +1,15 @@
 /*
- * Polls of a client: who asks, who shares an answer, who gives up.
+ * Polls of a client: how several callers ask, share an answer, and give up.
  *
- * A poll asks a set of stats commands and reads their replies in order. Whoever asks while a poll is under
- * way joins it and gets the same snapshot, if the poll is young and asks enough. A poll is young until its
- * requests have been on the way for CLIENT_YOUNG_MS, or until one who waited for it has given up, so that a
- * connection that has died costs those who asked at that time and nobody later.
+ * A poll asks a set of stats commands and reads their replies in order. A caller that asks while a poll is
+ * under way joins it and gets the same snapshot, if the poll is young and asks for enough. A poll is young
+ * until CLIENT_YOUNG_MS after its requests were sent, or until a caller has given it up. So a dead connection
+ * only affects callers that asked at that time.
  *
- * Whoever may not join waits for the next poll, which asks what all who wait for it want. When a waiter has
- * given up a poll that has not got a byte, the next one who asks starts it again on a new connection, once;
- * those who still wait for it go along. A client keeps no deadline: each one who waits gives up when its own
- * is over, and the poll ends when nobody waits any more.
+ * Other callers wait for the next poll, which asks for everything that they want together. If a caller has
+ * given up a poll that has not received a byte, the next caller restarts it on a new connection, once;
+ * callers that still wait stay with it. A client keeps no deadline: each caller gives up at its own, and the
+ * poll ends when no caller is left.
  */
 #ifndef MEMCACHED_POLL_H
 #define MEMCACHED_POLL_H
@@ -45,8 +45,8 @@ struct poll {
 void poll_init(struct poll *poll);
 
 /*
- * Asks the server a set of commands, to which `stats` is added, or joins a young poll that asks them all: its
- * snapshot may hold more. 0: on_done runs exactly once, from the loop, never inside this call, unless the
+ * Asks the server for `stats` and a set of further commands, or joins a young poll that asks for all of them;
+ * its snapshot may hold more. 0: on_done runs exactly once, from the loop, never inside this call, unless the
  * caller gives up. UV_ENOMEM: never.
  */
 int poll_start(struct poll *poll, struct client *client, unsigned commands, poll_fn on_done);

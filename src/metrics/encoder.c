@@ -1,7 +1,7 @@
 /*
- * The two text formats differ in what heads a family, in how a few types are spelt, and in what OpenMetrics
- * adds: units, exemplars, times of creation, an end. A table says so; the lines of samples are the same.
- * Protobuf has nothing of that, and is written elsewhere.
+ * The two text formats differ in the head of a family, in the names of a few types, and in what OpenMetrics
+ * adds: units, exemplars, creation times, an end mark. A table holds the differences; the sample lines are
+ * the same. Protobuf is written by metrics/protobuf.
  */
 #include "metrics/encoder.h"
 
@@ -16,7 +16,7 @@ static const struct {
     const char *types[METRIC_TYPE_COUNT];
     bool openmetrics;
 } formats[] = {
-    /* 0.0.4 has no word for the younger types: what can only be a gauge to it is one. */
+    /* Format 0.0.4 does not know the newer types, so they are written as gauges. */
     [FORMAT_TEXT] = {{
                          [METRIC_COUNTER] = "counter",
                          [METRIC_GAUGE] = "gauge",

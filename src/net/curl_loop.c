@@ -3,9 +3,9 @@
  * socket and asks for it to be watched (on_socket) -> on_ready, again and again, on_timer in between -> the
  * transfer is over: report_ended -> on_done. libcurl keeps the connection, unwatched, for the next one.
  *
- * What can go wrong: whatever happens to a transfer is its result, and libcurl's own time-out ends one that
- * hangs. A socket that cannot be watched for want of memory is left to that time-out too: to tell libcurl of
- * it would make all later transfers fail as well.
+ * What can go wrong: a failed transfer reports its result, and libcurl's own time-out ends one that hangs. A
+ * socket that cannot be watched for lack of memory is left to that time-out, too; reporting it to libcurl
+ * would make all later transfers fail.
  *
  * libcurl does not like to be called from its own callbacks: on_socket and on_wanted_timeout touch only
  * libuv, and on_done runs when libcurl has returned.

@@ -1,13 +1,13 @@
 /*
  * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish_dial
  *
- * on_pace runs when the newest attempt has had its time: it lends its place at the limiter on, and the next
- * address is tried beside it. When an attempt fails, the next address is tried at once; when there is none
- * and no attempt is left, the dial has failed. What fails inside dialer_start is reported by on_pace too, so
- * that on_done never runs inside the call.
+ * on_pace runs when the newest attempt is not answered in time: the attempt gives its place at the limiter
+ * back, and the next address is tried beside it. When an attempt fails, the next address is tried at once.
+ * When no address and no attempt is left, the dial has failed. Failures inside dialer_start are reported by
+ * on_pace too, so that on_done never runs inside the call.
  *
- * A dialer that is over has no attempt, no look-up and no ticket any more; it is freed when its timer is
- * closed. The streams of attempts that were given up close by themselves.
+ * A finished dialer has no attempt, look-up or ticket left; it is freed when its timer is closed. The streams
+ * of abandoned attempts close by themselves.
  */
 #include "net/dialer.h"
 

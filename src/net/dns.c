@@ -7,10 +7,10 @@
  * A name in /etc/hosts is answered within dns_ask. A candidate of the search list that no server knows leads
  * back to go_on, which asks for the next one.
  *
- * What can go wrong: one family is answered and the other is not (on_patience_over tells what is there; the
- * request goes on); the servers say no, or nothing, or what cannot be read (the answer says so); resolv.conf
- * changes (the channel aborts its questions). The channel cannot take a question back: a request outlives its
- * cancelled query.
+ * What can go wrong: one family is answered and the other is not (on_patience_over reports a partial answer;
+ * the request goes on); the servers refuse, do not answer, or send a malformed message (reported in the
+ * answer); resolv.conf changes (the channel aborts its questions). The channel cannot take a question back: a
+ * request outlives its cancelled query.
  */
 #include "net/dns.h"
 

@@ -1,4 +1,4 @@
-/* The walk over the message is libc's: ns_initparse has checked every bound before a record is looked at. */
+/* libc parses the message: ns_initparse checks all bounds before a record is read. */
 #include "net/dns_message.h"
 
 #include <arpa/nameser.h>

@@ -3,10 +3,10 @@
  *
  *     resolver_lookup -> on_turn: ask -> (dns) -> on_answer -> on_turn: deliver -> the caller's on_done
  *
- * Each name has one record. A caller joins the record of its name, whatever is going on there. on_turn, an
- * idle handle that runs only when there is something to do, asks for the records that are queued and tells
- * the callers of those that are due. So no caller's code runs inside resolver_lookup, and neither that code
- * nor a new query runs inside an answer.
+ * Each name has one record, and callers join the record of their name in any phase. on_turn, the callback of
+ * an idle handle that runs only when there is work, sends the questions of queued records and calls back the
+ * callers of answered ones. So no caller's code runs inside resolver_lookup, and neither that code nor a new
+ * query runs inside an answer.
  *
  * What can go wrong: the name servers say no (a short text, kept for a second) or nothing (on_place_over
  * lends the place of the query to another name, and on_grace_over lets the callers have the last answer); the

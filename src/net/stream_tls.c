@@ -1,12 +1,11 @@
 /*
- * Records come in by stream_tls_receive, and go out by `flush`: what the kernel takes at once, and the rest
- * by one write at a time. What is sealed meanwhile waits in the session's output.
+ * Records arrive in stream_tls_receive. `flush` sends them: as much as the kernel takes at once, and the rest
+ * by one write at a time. Records that are sealed meanwhile wait in the session's output.
  *
  *     start -> receive* (handshake) -> on_secure -> receive* (deliver) | write* -> part
  *
- * An owner who stops reading in the midst of what has arrived gets the rest when it reads again: the records
- * are held back, and an idle handle brings them in a later turn, since no callback runs inside the call that
- * arms it.
+ * If the owner stops reading while decrypted bytes are left, the records are kept until it reads again. An
+ * idle handle then delivers them in a later turn, since no callback runs inside the call that arms it.
  */
 #include "net/stream_tls.h"
 

@@ -1,9 +1,9 @@
 /*
- * OpenSSL reads and writes by a BIO of our own (peer_read, peer_write): it takes the bytes that the caller
- * has, where they lie, and leaves the beginning of a record in the session itself, so that nothing is copied
- * twice and nothing of the caller's is kept between two calls.
+ * OpenSSL reads and writes through a BIO of our own (peer_read, peer_write). The BIO reads directly from the
+ * caller's buffer and keeps only an incomplete record in the session. So nothing is copied twice, and no
+ * pointer to the caller's memory is kept between two calls.
  *
- * Why a certificate was not taken is known only while it is verified: on_verify writes it down.
+ * The reason for rejecting a certificate is known only during its verification, so on_verify records it.
  */
 #include "net/tls.h"
 

@@ -3,7 +3,7 @@
  * grid of the interval.
  *
  * What can go wrong: libcurl cannot be set up, there is nothing to push, or the gateway cannot be reached, is
- * silent or refuses: each is a failed push, told to record(), and the next tick comes after a back-off.
+ * silent or refuses: each is a failed push, counted by record(), and the next tick comes after a back-off.
  *
  * push_close ends it from any phase: collecting waits for push_deliver; sending is cancelled, or may end
  * within PUSH_EXIT_MS if a DELETE has to come behind it (on_patience_over); then leave() sends that DELETE,

@@ -7,10 +7,10 @@
  *
  * What can go wrong: any step fails, the producer's piece failed, or the owner closes. Each of them ends in
  * give_up: nothing further is asked of the producer, and clean_up closes and removes what there is, one thing
- * at a time, before the owner hears of it. The step that is on the thread pool is not cancelled but waited
- * for: one that runs cannot be stopped, and one that waits for a thread will not wait long.
+ * at a time, before the owner hears of it. A step on the thread pool is not cancelled: a running one cannot
+ * be stopped, and a queued one will not wait long.
  *
- * The folder is opened first: what can be refused about it is refused before anything is changed.
+ * The folder is opened first, so that an unusable folder is found before anything is changed.
  */
 #include "outputs/textfile.h"
 

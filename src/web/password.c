@@ -1,6 +1,6 @@
 /*
- * Two lists between loop and thread, under one lock: what is to be hashed, and what has been. The thread
- * sleeps until there is something in the first, and wakes the loop when there is something in the second.
+ * Loop and thread share two lists under one lock: jobs to do, and finished jobs. The thread sleeps until
+ * there is a job, and wakes the loop when one is finished.
  */
 #include "web/password.h"
 
