@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <uv.h>
 
 /* What is being read, and where an error goes. */
@@ -126,14 +127,29 @@ static int convert(struct json_reading *reading, struct node *parent, struct nod
     return 0;
 }
 
+/* --- Memory --- */
+
+/* jansson forgets that there was no memory for the next byte of a string, and goes on with a shorter one. */
+static _Thread_local bool lacked_memory;
+
+static void *allocate(size_t size)
+{
+    void *memory = malloc(size);
+    if (!memory) lacked_memory = true;
+    return memory;
+}
+
 /*
  * Some builds of jansson initialise the seed of their hashes without a lock, and files are read on several
  * threads.
  */
-static void draw_seed(void)
+static void prepare_jansson(void)
 {
+    json_set_alloc_funcs(allocate, free);
     json_object_seed(0);
 }
+
+/* --- Reading --- */
 
 /*
  * Estimates how many nodes the text has (keys, scalars, lists and mappings), because jansson builds all of
@@ -160,7 +176,7 @@ static size_t count_nodes(struct slice text)
 
 int document_read_json(struct document *document, struct slice text, struct buffer *error)
 {
-    static pthread_once_t seeded = PTHREAD_ONCE_INIT;
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
     struct json_reading reading = {document, error};
     json_error_t fault;
     document_init(document);
@@ -168,11 +184,12 @@ int document_read_json(struct document *document, struct slice text, struct buff
         buffer_printf(error, "1:1: expected at most %d values", DOCUMENT_NODES_MAX);
         return UV_EINVAL;
     }
-    pthread_once(&seeded, draw_seed);
+    pthread_once(&prepared, prepare_jansson);
+    lacked_memory = false;
     json_t *json =
         json_loadb(text.len ? text.data : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-    if (!json) return refuse_syntax(error, &fault);
-    int result = convert(&reading, NULL, NULL, json);
+    if (!json) return lacked_memory ? UV_ENOMEM : refuse_syntax(error, &fault);
+    int result = lacked_memory ? UV_ENOMEM : convert(&reading, NULL, NULL, json);
     json_decref(json);
     return result;
 }

@@ -6,10 +6,12 @@
 #include <cmocka.h>
 
 #include "document/document.h"
+#include "failing.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uv.h>
 
 static struct document document;
 static struct buffer error;
@@ -155,12 +157,32 @@ static void test_too_many_values(void **state)
     }
 }
 
+/* A string that there is no memory for is never read as a shorter one. */
+static void test_no_memory(void **state)
+{
+    static const char text[] = "[{\"targets\": [\"127.0.0.1:38969\", \"a-name-of-a-server.example:11211\"]}]";
+    int result = UV_ENOMEM;
+    (void) state;
+    for (unsigned n = 1; result != 0; n++) {
+        buffer_init(&error, 256);
+        allocations = 0;
+        failing = n;
+        result = document_read_json(&document, slice_of(text), &error);
+        failing = 0;
+        assert_true(n < 1000 && (result == 0 || result == UV_ENOMEM));
+        if (result == 0 && n <= allocations) fail_msg("the want of memory for allocation %u was missed", n);
+        document_deinit(&document);
+        buffer_deinit(&error);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),    cmocka_unit_test(test_other_scalars),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_every_beginning),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_too_many_values),
+        cmocka_unit_test(test_tree),      cmocka_unit_test(test_other_scalars),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_every_beginning),
+        cmocka_unit_test(test_depth),     cmocka_unit_test(test_too_many_values),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
