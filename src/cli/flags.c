@@ -10,7 +10,6 @@
 #define FLAG(flag_name, type_name, member, default)                                                          \
     .name = flag_name, .type = &flag_##type_name, .place = offsetof(struct options, member),                 \
     .fallback = default
-#define NO_TLS          .unsupported = "TLS to memcached is not supported yet"
 #define COLLECTOR(name) .bit = COMMAND_BIT(name)
 
 /* In the order of --help: the file, asking memcached, collectors, serving, scraping, outputs, logging. */
@@ -73,23 +72,22 @@ const struct flag flags[] = {
              "half "
              "of the limit of the cgroup, or of the machine."},
     {FLAG("memcached.tls.enable", switch, tls_enable, "false"),
-     .help = "Speak TLS to memcached; not supported yet, so anything but the default is refused.", NO_TLS},
-    {FLAG("memcached.tls.cert-file", string, tls_cert_file, ""),
-     .help = "Client certificate; not supported yet, so anything but the default is refused.", NO_TLS},
-    {FLAG("memcached.tls.key-file", string, tls_key_file, ""),
-     .help = "Key of the client certificate; not supported yet, so anything but the default is refused.",
-     NO_TLS},
-    {FLAG("memcached.tls.ca-file", string, tls_ca_file, ""),
      .help =
-         "Certificates that may sign a server's; not supported yet, so anything but the default is refused.",
-     NO_TLS},
+         "Speak TLS to memcached. This and the next flags are for the module default of a --config.file."},
+    {FLAG("memcached.tls.cert-file", string, tls_cert_file, ""),
+     .help = "Certificate to show to servers, PEM; read again when it changes."},
+    {FLAG("memcached.tls.key-file", string, tls_key_file, ""), .help = "Key of that certificate, PEM."},
+    {FLAG("memcached.tls.ca-file", string, tls_ca_file, ""),
+     .help = "Certificates that may sign a server's, PEM; those of the system if there is no file."},
     {FLAG("memcached.tls.insecure-skip-verify", switch, tls_insecure_skip_verify, "false"),
-     .help = "Take any certificate of a server; not supported yet, so anything but the default is refused.",
-     NO_TLS},
+     .help = "Take any certificate of a server."},
     {FLAG("memcached.tls.server-name", string, tls_server_name, ""),
-     .help = "Name that a server's certificate must bear; not supported yet, so anything but the default is "
-             "refused.",
-     NO_TLS},
+     .help = "Name that each server's certificate must bear; the host of its address if it is empty."},
+    {FLAG("memcached.username", string, username, ""),
+     .help = "User to log in as at servers with ASCII authentication (memcached -Y)."},
+    {FLAG("memcached.password-file", string, password_file, ""),
+     .help = "File with the password of that user, read again when it changes. Without a file: the variable "
+             "MEMCACHED_FLEET_EXPORTER_MEMCACHED_PASSWORD."},
 
     {FLAG("collector.settings", collector, collectors, "true"),
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},

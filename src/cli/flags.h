@@ -50,8 +50,7 @@ struct flag {
     const char *fallback; /* the default, as a user would write it */
     const char *help;     /* one sentence */
 
-    unsigned bit;            /* flag_collector: the command's bit */
-    const char *unsupported; /* why a value other than the default is refused; NULL where none is */
+    unsigned bit;                       /* flag_collector: the command's bit */
     void (*print)(struct buffer *text); /* FLAG_ACTION */
     char letter;                        /* 'h' for -h; 0 for none */
     bool hidden;                        /* not in --help */

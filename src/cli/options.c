@@ -14,7 +14,7 @@
 #include "cli/flags.h"
 #include "memcached/stats.h"
 
-#include <assert.h>
+#include <stdlib.h>
 
 /* No more than this of a value is quoted in an error. */
 #define LONGEST_QUOTE 200
@@ -249,6 +249,15 @@ static bool is_service_link(struct slice name, struct slice value)
     return false;
 }
 
+/* A variable without a flag: the command line is for all to read. */
+static enum options_outcome read_password(struct parser *parser, struct slice value)
+{
+    struct options *options = parser->options;
+    if (value.len && !options->password) options->password = strndup(value.data, value.len);
+    return !value.len || options->password ? OPTIONS_RUN
+                                           : reject_value(parser, NULL, value, flag_out_of_memory);
+}
+
 static enum options_outcome read_environment(struct parser *parser, char *const *environment)
 {
     enum options_outcome outcome = OPTIONS_RUN;
@@ -256,6 +265,10 @@ static enum options_outcome read_environment(struct parser *parser, char *const 
         struct slice value = slice_of(*environment);
         struct slice name = slice_cut(&value, '=');
         if (!slice_starts(name, FLAG_VARIABLE_PREFIX)) continue;
+        if (slice_is(name, FLAG_VARIABLE_PREFIX "MEMCACHED_PASSWORD")) {
+            outcome = read_password(parser, value);
+            continue;
+        }
         const struct flag *flag = flag_find_variable(name);
         if (!flag && is_service_link(name, value)) continue;
         if (!flag) {
@@ -305,6 +318,24 @@ static enum options_outcome check_paths(struct parser *parser)
                         "a path other than that of --web.scrape-path");
 }
 
+/* Checks the flags that say how to reach servers. */
+static enum options_outcome check_access(struct parser *parser)
+{
+    const struct options *options = parser->options;
+    bool has_password = options->password_file[0] || options->password;
+    if (options->tls_enable && !options->tls_cert_file[0] != !options->tls_key_file[0])
+        return reject_value(parser, flag_find(SLICE("memcached.tls.cert-file")),
+                            slice_of(options->tls_cert_file),
+                            "a certificate and --memcached.tls.key-file, or neither");
+    if (options->username[0] && !has_password)
+        return reject_value(parser, flag_find(SLICE("memcached.username")), slice_of(options->username),
+                            "a --memcached.password-file beside it");
+    if (has_password && !options->username[0])
+        return reject_value(parser, flag_find(SLICE("memcached.username")), slice_of(options->username),
+                            "the user whom the password belongs to");
+    return OPTIONS_RUN;
+}
+
 /* Checks combinations of flags. Combinations with values of the file are checked when the file is read. */
 static enum options_outcome check_together(struct parser *parser)
 {
@@ -324,26 +355,6 @@ static enum options_outcome check_together(struct parser *parser)
     return OPTIONS_RUN;
 }
 
-/* Switches that are off and strings that are empty: the defaults of all flags that are not supported. */
-static bool is_unset(const struct parser *parser, const struct flag *flag)
-{
-    const void *place = place_of(parser, flag);
-    if (flag->type == &flag_switch) return !*(const bool *) place;
-    assert(flag->type == &flag_string);
-    return **(const char *const *) place == '\0';
-}
-
-static enum options_outcome check_supported(struct parser *parser)
-{
-    for (size_t i = 0; i < flags_count; i++) {
-        if (!flags[i].unsupported || is_unset(parser, &flags[i])) continue;
-        begin_flag_error(parser, &flags[i]);
-        buffer_printf(parser->text, "%s\n", flags[i].unsupported);
-        return OPTIONS_FAILED;
-    }
-    return OPTIONS_RUN;
-}
-
 enum options_outcome options_parse(struct options *options, char *const *argv, char *const *environment,
                                    struct buffer *text)
 {
@@ -353,8 +364,8 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);
+    if (outcome == OPTIONS_RUN) outcome = check_access(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_together(&parser);
-    if (outcome == OPTIONS_RUN) outcome = check_supported(&parser);
     if (outcome == OPTIONS_RUN) buffer_clear(text);
     return outcome;
 }
@@ -364,6 +375,8 @@ void options_deinit(struct options *options)
     for (size_t i = 0; i < flags_count; i++) {
         if (flags[i].type->release) flags[i].type->release((char *) options + flags[i].place);
     }
+    if (options->password) explicit_bzero(options->password, strlen(options->password));
+    free(options->password);
     *options = (struct options){0};
 }
 

@@ -74,11 +74,14 @@ struct options {
     enum log_level log_level;
     enum log_format log_format;
 
-    /* Official flags whose function is not there yet; a value other than the default is refused at the end of
-     * options_parse. */
+    /* What servers of the module `default` want before they answer. */
     bool tls_enable, tls_insecure_skip_verify;
     const char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
-    const char *web_config_file;
+    const char *username, *password_file;
+    char *password; /* of the environment; owned, wiped at the end; NULL for none. No flag, since the command
+                       line of a process is for all to read */
+
+    const char *web_config_file; /* "" for none */
 };
 
 enum options_outcome {

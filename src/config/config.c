@@ -98,7 +98,10 @@ int config_init(struct config *config, const struct config_rules *rules)
     arena_init(&config->arena);
     struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
     if (!module) return UV_ENOMEM;
-    *module = (struct config_module){"default", rules->timeout_ns, rules->collectors};
+    *module = (struct config_module){.name = "default",
+                                     .timeout_ns = rules->timeout_ns,
+                                     .collectors = rules->collectors,
+                                     .wants = rules->wants};
     config->modules = module;
     config->module_count = 1;
     return 0;
@@ -126,6 +129,7 @@ int config_read(struct config *config, const char *file, struct slice text, cons
 
 void config_deinit(struct config *config)
 {
+    for (size_t n = 0; n < config->module_count; n++) access_release(config->modules[n].access);
     policy_release(config->policy);
     arena_deinit(&config->arena);
     *config = (struct config){0};

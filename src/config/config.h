@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "discovery/discovery_config.h"
+#include "memcached/access.h"
 #include "net/address.h"
 #include "net/policy.h"
 #include "net/shard.h"
@@ -34,8 +35,12 @@ struct config_place {
 /* How servers are asked. */
 struct config_module {
     const char *name;
-    uint64_t timeout_ns; /* above 0 */
-    unsigned collectors; /* set of commands, see memcached/stats.h; `stats` is always in it */
+    uint64_t timeout_ns;          /* above 0 */
+    unsigned collectors;          /* set of commands, see memcached/stats.h; `stats` is always in it */
+    struct access_settings wants; /* what the servers want before they answer; strings are the arena's */
+    bool url_targets;             /* a target that a URL names may see the login */
+    struct config_place place;    /* of the module in the file; line 0: the file has none of the name */
+    struct access *access;        /* what `wants` led to, see config_open_accesses; held; or NULL */
 };
 
 /*
@@ -89,7 +94,7 @@ struct config {
     char hash[17]; /* of its bytes, in hexadecimal digits */
     const char *target_label;
     struct shard shard;
-    const struct config_module *modules; /* the first is `default` */
+    struct config_module *modules; /* the first is `default` */
     size_t module_count;
     const struct config_group *groups;
     size_t group_count;
@@ -109,6 +114,7 @@ struct config {
 struct config_rules {
     uint64_t timeout_ns;
     unsigned collectors;
+    struct access_settings wants; /* of the module `default` alone */
     const char *target_label;
     struct shard shard;
     const char *textfile;
@@ -135,6 +141,12 @@ int config_read(struct config *config, const char *file, struct slice text, cons
  * reading. */
 int config_load(struct config *config, const char *file, const struct config_rules *rules,
                 struct buffer *error);
+
+/*
+ * Reads the files of certificates and passwords that modules name. Blocks. 0; or a negative libuv code with one
+ * line in `error`, without a line end, unless it is UV_ENOMEM. Once.
+ */
+int config_open_accesses(struct config *config, struct buffer *error);
 
 void config_deinit(struct config *config);
 

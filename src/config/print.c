@@ -30,6 +30,13 @@ static void print_module(const struct config_module *module, struct buffer *out)
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         if (module->collectors & COMMAND_BIT(command)) buffer_printf(out, " %s", command_info(command)->name);
     }
+    if (module->wants.tls) buffer_append_string(out, ", TLS");
+    if (module->wants.tls && module->wants.skip_verify) buffer_append_string(out, " without verification");
+    if (push_is_given(module->wants.username)) {
+        buffer_append_string(out, ", login as ");
+        print_quoted(out, module->wants.username);
+        if (module->url_targets) buffer_append_string(out, ", also at targets of URLs");
+    }
     buffer_append_char(out, '\n');
 }
 

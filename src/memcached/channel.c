@@ -1,6 +1,12 @@
 /*
  * channel_ask -> on_read* -> take_input -> go_on [-> send_requests -> on_read* ...] -> client_answered
  *
+ * On a new connection to a server that wants TLS or a login, first:
+ *
+ * channel_ask [-> on_secure] -> open_session [-> send_login -> on_read -> go_on] -> send_requests
+ *
+ * Nothing else is sent before the login is answered: some servers end a connection over it, or die.
+ *
  * What is asked and what the answers say is the session's; when its first requests are answered, go_on sends
  * the second ones, if there are any.
  */
@@ -17,29 +23,97 @@ static void on_written(struct stream *stream, int status);
 /* --- Asking --- */
 
 /*
- * Sends the next requests of the session. The kernel takes so few bytes at once, nearly always. That
+ * Sends what is lent until the write is over. The kernel takes so few bytes at once, nearly always. That
  * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
  * would be there before the write is known to be over.
  */
-static int send_requests(struct channel *channel)
+static int send_bytes(struct channel *channel, char *bytes, size_t len)
 {
-    size_t len = session_ask(&channel->session, channel->request);
-    ssize_t written = stream_write_now(channel->stream, channel->request, len);
+    ssize_t written = stream_write_now(channel->stream, bytes, len);
     int result = written < 0 ? (int) written : 0;
     if (result == 0 && (size_t) written < len) {
-        uv_buf_t rest = uv_buf_init(channel->request + written, (unsigned) (len - (size_t) written));
+        uv_buf_t rest = uv_buf_init(bytes + written, (unsigned) (len - (size_t) written));
         result = stream_write(channel->stream, &rest, 1, on_written);
     }
     if (result == 0) channel->client->shared->counts.bytes_written += len;
     return result;
 }
 
+static int send_requests(struct channel *channel)
+{
+    return send_bytes(channel, channel->request, session_ask(&channel->session, channel->request));
+}
+
+static void wipe_login(struct channel *channel)
+{
+    if (channel->login.data) explicit_bzero(channel->login.data, channel->login.size);
+    buffer_deinit(&channel->login);
+}
+
+static int send_login(struct channel *channel)
+{
+    struct buffer *login = &channel->login;
+    access_append_login(channel->client->key.profile->access, login);
+    if (login->failed) return UV_ENOMEM;
+    session_await_login(&channel->session);
+    int result = send_bytes(channel, login->data, login->len);
+    if (!channel->stream->writing) wipe_login(channel);
+    return result;
+}
+
+/* On a connection that is ready for the session. */
+static int open_session(struct channel *channel)
+{
+    bool is_new = !channel->snapshot->reused;
+    stream_share(channel->stream, &channel->client->shared->budget);
+    int result = is_new ? stream_read(channel->stream, on_lend, on_read) : 0;
+    if (result < 0) return result;
+    return is_new && channel->client->key.profile->logs_in ? send_login(channel) : send_requests(channel);
+}
+
+static void on_secure(struct stream *stream, int status, const char *why)
+{
+    struct channel *channel = client_channel(stream->context, stream);
+    (void) why; /* channel_why says the same */
+    if (status == 0) {
+        channel->shakes_hands = false;
+        status = open_session(channel);
+    }
+    if (status < 0) client_lost(channel->client, channel, status);
+}
+
+/* For whom the certificate must be; a unix socket has no name but that of its machine. */
+static const char *server_name_of(const struct client *client)
+{
+    const char *name = access_server_name(client->key.profile->access);
+    if (*name) return name;
+    return client->address.kind == ADDRESS_UNIX ? "localhost" : client->address.host;
+}
+
+static int secure(struct channel *channel, struct tls_context *context)
+{
+    struct stream_security security = {
+        .context = context,
+        .server_name = server_name_of(channel->client),
+        .session = resumption_offer(&channel->client->resumption, context),
+    };
+    channel->offered = security.session;
+    channel->shakes_hands = true;
+    return stream_secure(channel->stream, &security, on_secure);
+}
+
 int channel_ask(struct channel *channel, unsigned commands)
 {
+    const struct access *access = channel->client->key.profile->access;
+    struct tls_context *context = access && !channel->snapshot->reused ? access_tls(access) : NULL;
     session_init(&channel->session, channel->snapshot, commands);
-    stream_share(channel->stream, &channel->client->shared->budget);
-    int result = channel->snapshot->reused ? 0 : stream_read(channel->stream, on_lend, on_read);
-    return result < 0 ? result : send_requests(channel);
+    return context ? secure(channel, context) : open_session(channel);
+}
+
+const char *channel_why(const struct channel *channel)
+{
+    const struct tls *tls = stream_tls(channel->stream);
+    return tls ? tls_why(tls) : NULL;
 }
 
 /* --- Reading --- */
@@ -119,6 +193,7 @@ static void on_written(struct stream *stream, int status)
 {
     struct channel *channel = client_channel(stream->context, stream);
     if (!channel) return;
+    wipe_login(channel);
     if (status < 0)
         client_lost(channel->client, channel, status);
     else if (session_status(&channel->session) == SESSION_PAUSES)
@@ -139,7 +214,9 @@ struct channel *channel_new(struct client *client, struct stream *stream, struct
     channel->snapshot = snapshot_hold(snapshot);
     channel->received = 0;
     stream->context = client;
+    channel->shakes_hands = channel->offered = false;
     buffer_init(&channel->rest, REPLY_LINE_MAX);
+    buffer_init(&channel->login, 2 * ACCESS_PASSWORD_MAX);
     link_init(&channel->link);
     return channel;
 }
@@ -156,8 +233,10 @@ void channel_free(struct channel *channel)
 {
     if (!channel) return;
     link_remove(&channel->link);
+    if (channel->stream) resumption_learn(&channel->client->resumption, channel->stream);
     stream_dispose(channel->stream);
     snapshot_release(channel->snapshot);
     buffer_deinit(&channel->rest);
+    wipe_login(channel);
     free(channel);
 }

@@ -1,5 +1,6 @@
 /*
- * One connection over which a poll is asked, from the first request to the last reply.
+ * One connection over which a poll is asked, from the first request to the last reply. On a new connection
+ * the handshake of TLS and the login come before, if the server wants them.
  *
  * A client has one channel while it asks, or two: when a kept connection says nothing, a fresh one is asked
  * beside it. Each fills a snapshot of its own. A channel tells its client what becomes of it (client_heard,
@@ -24,9 +25,12 @@ struct channel {
     struct stream *stream;     /* owned */
     struct snapshot *snapshot; /* held */
     struct session session;
-    struct buffer rest; /* the beginning of a line whose end has not arrived */
-    size_t received;    /* bytes */
-    struct link link;   /* while the client waits for the first byte on a kept connection */
+    struct buffer rest;  /* the beginning of a line whose end has not arrived */
+    size_t received;     /* bytes */
+    struct buffer login; /* request of a login, while it is being sent; wiped */
+    bool shakes_hands;   /* over TLS */
+    bool offered;        /* a session of an earlier connection, to go on with */
+    struct link link;    /* while the client waits for the first byte on a kept connection */
     uint64_t silent_until_ms;
     char request[COMMAND_REQUESTS_MAX];
 };
@@ -38,9 +42,13 @@ struct channel {
 struct channel *channel_new(struct client *client, struct stream *stream, struct snapshot *snapshot);
 
 /*
- * Sends the first requests of a set of commands. 0, or the negative libuv code of what broke the connection.
+ * Begins to ask for a set of commands: with the handshake, the login or the first requests. 0, or the
+ * negative libuv code of what broke the connection.
  */
 int channel_ask(struct channel *channel, unsigned commands);
+
+/* What TLS says of a connection that broke; NULL without TLS. */
+const char *channel_why(const struct channel *channel);
 
 /* Gives the stream back, which goes on to be read: what comes is told by client_unasked. Frees the rest. */
 struct stream *channel_keep(struct channel *channel);

@@ -62,6 +62,18 @@ size_t client_received(const struct client *client)
     return received;
 }
 
+struct poll_reach client_reach(const struct client *client)
+{
+    const struct channel *channel = client->channels[0];
+    bool dialing = client_phase(client) == CLIENT_DIALING;
+    return (struct poll_reach){
+        .phase = dialing ? dialer_phase(client->dialer) : DIALER_IDLE,
+        .shakes_hands = channel && channel->shakes_hands,
+        .logs_in = channel && channel->session.awaits_login,
+        .received = client_received(client),
+    };
+}
+
 bool client_has_unread(const struct client *client)
 {
     for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
@@ -88,6 +100,7 @@ static void drop_kept(struct client *client)
 {
     if (!client->kept) return;
     client->shared->counts.open--;
+    resumption_learn(&client->resumption, client->kept);
     stream_dispose(client->kept);
     client->kept = NULL;
 }
@@ -174,7 +187,7 @@ static int ask(struct client *client, struct stream *stream, struct snapshot *sn
 static void fail_to_ask(struct client *client, int status)
 {
     char error[TARGET_ERROR_MAX];
-    fail(client, target_state_of_end(status, 0, error), error);
+    fail(client, target_state_of_end(status, NULL, 0, error), error);
 }
 
 /* The time of a server runs from the first dial on: one that is made again does not add to it. */
@@ -329,17 +342,31 @@ void client_answered(struct client *client, struct channel *channel, bool clean)
     report(client, false);
 }
 
+/* Whether the server may have refused to go on with an earlier session, in the handshake or after it: then
+ * the whole handshake follows, on a new connection. */
+static bool begin_without_session(struct client *client, struct channel *channel)
+{
+    if (!channel->offered || channel->received) return false;
+    drop_channel(client, channel);
+    resumption_refuse(&client->resumption);
+    begin_anew(client);
+    return true;
+}
+
 void client_lost(struct client *client, struct channel *channel, int status)
 {
     char error[TARGET_ERROR_MAX];
     dialer_distrust(client->shared->resolver, &client->address);
-    if (leave_to_other(client, channel)) return;
+    if (leave_to_other(client, channel) || begin_without_session(client, channel)) return;
     if (channel->snapshot->reused && channel->received == 0) {
         drop_channel(client, channel);
         begin_anew(client);
         return;
     }
-    fail(client, target_state_of_end(status, channel->received, error), error);
+    enum target_state state =
+        channel->shakes_hands ? target_state_of_handshake(status, channel_why(channel), error)
+                              : target_state_of_end(status, channel_why(channel), channel->received, error);
+    fail(client, state, error);
 }
 
 void client_failed(struct client *client, struct channel *channel, enum target_state state, const char *error)
@@ -414,6 +441,7 @@ void client_free(struct client *client)
 {
     assert(!client->snapshot);
     drop_kept(client);
+    resumption_deinit(&client->resumption);
     profile_release(client->key.profile);
     free(client->key.name);
     free(client);

@@ -11,8 +11,10 @@
 #include "base/list.h"
 #include "memcached/channel.h"
 #include "memcached/profile.h"
+#include "memcached/resumption.h"
 #include "memcached/snapshot.h"
 #include "memcached/stall.h"
+#include "memcached/target_state.h"
 #include "net/address.h"
 #include "net/dialer.h"
 #include "net/read_budget.h"
@@ -82,6 +84,7 @@ struct client {
     struct address address;
     struct client_key key; /* owned; the profile is held */
     struct dial_record record;
+    struct resumption resumption;   /* of TLS */
     struct stream *kept;            /* the connection between two polls; owned, as are the next ones */
     struct dialer *dialer;          /* while it dials for the poll */
     struct channel *channels[2];    /* of the poll, the older one first; NULL for none */
@@ -133,6 +136,9 @@ bool client_is_queued(const struct client *client);
 /* When the poll under way began, or the limiter let it through, whichever came later. */
 uint64_t client_began_ns(const struct client *client);
 
+/* How far the poll under way is. */
+struct poll_reach client_reach(const struct client *client);
+
 /* Bytes that have come in the poll under way, over all its connections. */
 size_t client_received(const struct client *client);
 
@@ -160,7 +166,7 @@ void client_heard(struct client *client, struct channel *channel);
  * poll, or the end of a write is not known. */
 void client_answered(struct client *client, struct channel *channel, bool clean);
 
-/* The connection has ended or broken, with a negative libuv code. */
+/* The connection has ended or broken, with a negative libuv code; or its handshake has failed. */
 void client_lost(struct client *client, struct channel *channel, int status);
 
 /* What came is of no use. */

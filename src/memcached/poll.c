@@ -158,9 +158,8 @@ static struct snapshot *leave_next(struct client *client)
 static struct snapshot *leave_current(struct client *client)
 {
     const char *error;
-    bool dialing = client_phase(client) == CLIENT_DIALING;
-    enum target_state state = target_state_when_late(dialing ? dialer_phase(client->dialer) : DIALER_IDLE,
-                                                     client_received(client), &error);
+    struct poll_reach reach = client_reach(client);
+    enum target_state state = target_state_when_late(&reach, &error);
     struct snapshot *snapshot;
     if (list_is_empty(&client->polls)) {
         client_judge(client, state, error);

@@ -6,8 +6,17 @@ struct profile *profile_new(unsigned commands, uint64_t timeout_ms, struct polic
 {
     struct profile *profile = malloc(sizeof(*profile));
     if (!profile) return NULL;
-    *profile = (struct profile){1, commands, timeout_ms, policy ? policy_hold(policy) : NULL};
+    *profile = (struct profile){.references = 1,
+                                .commands = commands,
+                                .timeout_ms = timeout_ms,
+                                .policy = policy ? policy_hold(policy) : NULL};
     return profile;
+}
+
+void profile_set_access(struct profile *profile, struct access *access, bool may_log_in)
+{
+    profile->access = access_hold(access);
+    profile->logs_in = access && may_log_in && access_has_login(access);
 }
 
 struct profile *profile_hold(struct profile *profile)
@@ -20,11 +29,14 @@ void profile_release(struct profile *profile)
 {
     if (!profile || --profile->references > 0) return;
     policy_release(profile->policy);
+    access_release(profile->access);
     free(profile);
 }
 
 int profile_compare(const struct profile *a, const struct profile *b)
 {
+    if (a->access != b->access) return (uintptr_t) a->access < (uintptr_t) b->access ? -1 : 1;
+    if (a->logs_in != b->logs_in) return a->logs_in - b->logs_in;
     if (!a->policy || !b->policy) return (a->policy != NULL) - (b->policy != NULL);
     return policy_compare(a->policy, b->policy);
 }

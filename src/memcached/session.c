@@ -1,5 +1,6 @@
 #include "memcached/session.h"
 
+#include "base/container.h"
 #include "base/number.h"
 #include "memcached/reply.h"
 #include "memcached/target_state.h"
@@ -11,6 +12,11 @@
 void session_init(struct session *session, struct snapshot *snapshot, unsigned wanted)
 {
     *session = (struct session){.snapshot = snapshot, .wanted = wanted, .failure = TARGET_UP};
+}
+
+void session_await_login(struct session *session)
+{
+    session->awaits_login = true;
 }
 
 /* --- Asking --- */
@@ -48,7 +54,7 @@ size_t session_ask(struct session *session, char request[COMMAND_REQUESTS_MAX])
 {
     unsigned batch = next_batch(session);
     size_t len = 0;
-    assert(session->sent == session->replied);
+    assert(session_status(session) == SESSION_PAUSES);
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
         struct slice line = command_info(command)->request;
         if (!(batch & COMMAND_BIT(command))) continue;
@@ -102,7 +108,7 @@ static void learn(struct session *session, struct slice key, struct slice value)
 enum session_status session_status(const struct session *session)
 {
     if (session->failure != TARGET_UP) return SESSION_FAILED;
-    return session->sent == session->replied ? SESSION_PAUSES : SESSION_WAITS;
+    return session->sent == session->replied && !session->awaits_login ? SESSION_PAUSES : SESSION_WAITS;
 }
 
 static void fail(struct session *session, enum target_state state, const char *error)
@@ -120,10 +126,12 @@ static enum command current_command(const struct session *session)
 /* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
 static void take_refusal(struct session *session, enum command command, struct slice line)
 {
-    char error[128];
+    char error[TARGET_ERROR_MAX];
     enum refusal refusal = reply_refusal(line);
     snprintf(error, sizeof(error), "%s%.*s",
-             refusal == REFUSAL_UNAUTHENTICATED ? "the server wants a login, it said: " : "the server said: ",
+             refusal == REFUSAL_UNAUTHENTICATED
+                 ? "the server wants a login, see auth of the module and --memcached.username; it said: "
+                 : "the server said: ",
              (int) (line.len > 64 ? 64 : line.len), line.data);
     switch (refusal) {
     case REFUSAL_OVERLOADED:
@@ -212,8 +220,49 @@ static bool take_line(struct session *session, struct slice *input)
     return true;
 }
 
+/*
+ * The answer to the login. A server that wants none has stored it, or has failed to, and goes on.
+ */
+static void take_login_line(struct session *session, struct slice line)
+{
+    char error[TARGET_ERROR_MAX];
+    session->awaits_login = false;
+    if (slice_is(line, "STORED") || slice_is(line, "NOT_STORED") || slice_starts(line, "SERVER_ERROR"))
+        return;
+    bool is_overloaded = reply_refusal(line) == REFUSAL_OVERLOADED;
+    bool is_refusal = slice_starts(line, "CLIENT_ERROR");
+    const char *what = "the server does not take the login, it said: ";
+    if (is_refusal) what = "the server refuses the login, check user name and password; it said: ";
+    if (is_overloaded) what = "the server said: ";
+    snprintf(error, sizeof(error), "%s%.*s", what, (int) (line.len > 64 ? 64 : line.len), line.data);
+    fail(session, is_overloaded ? TARGET_OVERLOADED : TARGET_AUTH_FAILED, error);
+}
+
+/* Takes the answer to the login off the input; false when it is not whole. */
+static bool take_login(struct session *session, struct slice *input)
+{
+    static const char *const words[] = {"STORED", "NOT_STORED", "CLIENT_ERROR", "SERVER_ERROR", "ERROR"};
+    const char *newline = input->len ? memchr(input->data, '\n', input->len) : NULL;
+    struct slice line = {input->data, newline ? (size_t) (newline - input->data) : input->len};
+    bool is_known = false;
+    if (newline && line.len && newline[-1] == '\r') line.len--;
+    for (size_t n = 0; n < ARRAY_LEN(words); n++) {
+        size_t len = strlen(words[n]) < line.len ? strlen(words[n]) : line.len;
+        if (memcmp(line.data, words[n], len) == 0 && (len == strlen(words[n]) || !newline)) is_known = true;
+    }
+    if (input->len && (!is_known || line.len > REPLY_LINE_MAX)) {
+        take_nonsense(session, line);
+        return true;
+    }
+    if (!newline) return false;
+    *input = slice_from(*input, (size_t) (newline - input->data) + 1);
+    take_login_line(session, line);
+    return true;
+}
+
 enum session_status session_take(struct session *session, struct slice *input)
 {
+    if (session->awaits_login && !take_login(session, input)) return SESSION_WAITS;
     while (session_status(session) == SESSION_WAITS && take_line(session, input)) continue;
     return session_status(session);
 }

@@ -21,6 +21,7 @@ struct session {
     bool has_storage;          /* `stats` says that there is external storage */
     bool has_size_counts;      /* `stats` says that the version counts sizes as it goes */
     bool has_stats;            /* `stats` says more than the version */
+    bool awaits_login;         /* the login is sent, and not answered */
     bool skips;                /* the rest of a line that is too long to be kept */
     enum target_state failure; /* of SESSION_FAILED, with why */
     char error[TARGET_ERROR_MAX];
@@ -28,6 +29,9 @@ struct session {
 
 /* Begins anew, on a new connection or for a new poll; nothing is sent yet. */
 void session_init(struct session *session, struct snapshot *snapshot, unsigned wanted);
+
+/* The login is sent, before anything is asked: its answer comes first. */
+void session_await_login(struct session *session);
 
 /* Whether session_ask would write anything. */
 bool session_has_more(const struct session *session);

@@ -37,7 +37,7 @@ enum target_state {
 };
 
 /* Longer than what is said of a target that is not up, with its NUL. */
-#define TARGET_ERROR_MAX 192
+#define TARGET_ERROR_MAX 256
 
 /* "up", "refused", ...: the values of memcached_target_state. */
 const char *target_state_name(enum target_state state);

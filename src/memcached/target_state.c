@@ -21,9 +21,14 @@ enum target_state target_state_of_failure(int status)
     }
 }
 
-enum target_state target_state_when_late(enum dialer_phase phase, size_t received, const char **error)
+/* A memcached that is no TLS server waits for the end of a line, which no handshake has. */
+static const char silent_handshake[] = "no answer to the TLS handshake in time; the server may speak no TLS, "
+                                       "then leave out tls of the module and "
+                                       "--memcached.tls.enable";
+
+enum target_state target_state_when_late(const struct poll_reach *reach, const char **error)
 {
-    switch (phase) {
+    switch (reach->phase) {
     case DIALER_RESOLVING:
         *error = "the name was not resolved in time";
         return TARGET_UNRESOLVED;
@@ -37,9 +42,15 @@ enum target_state target_state_when_late(enum dialer_phase phase, size_t receive
         *error = "the queue of connections to the server was full";
         return TARGET_OVERLOADED;
     case DIALER_IDLE:
-        *error = received
+        if (reach->shakes_hands) {
+            *error = silent_handshake;
+            return TARGET_TLS_ERROR;
+        }
+        *error = reach->received
                      ? "no whole answer in time"
-                     : "no answer in time; a server that speaks the binary protocol alone (SASL) is silent";
+                     : "no answer in time; a server that speaks the binary protocol alone (SASL) is "
+                       "silent";
+        if (reach->logs_in) *error = "no answer to the login in time";
         break;
     }
     return TARGET_TIMEOUT;
@@ -51,8 +62,9 @@ static const struct {
     enum target_state state;
     const char *error;
 } strangers[] = {
-    {"\x15\x03", TARGET_TLS_ERROR, "the server wants TLS: it answered with a TLS alert"},
-    {"\x16\x03", TARGET_TLS_ERROR, "the server speaks TLS"},
+    {"\x15\x03", TARGET_TLS_ERROR,
+     "the server wants TLS, it answered with a TLS alert: see tls of the module and --memcached.tls.enable"},
+    {"\x16\x03", TARGET_TLS_ERROR, "the server speaks TLS: see tls of the module and --memcached.tls.enable"},
     {"\x81", TARGET_PROTOCOL_ERROR, "the server speaks the binary protocol of memcached alone"},
     {"HTTP/", TARGET_PROTOCOL_ERROR, "the server speaks HTTP, it is no memcached"},
     {"<", TARGET_PROTOCOL_ERROR, "the server sends HTML or XML, it is no memcached"},
@@ -74,21 +86,54 @@ enum target_state target_state_of_stranger(struct slice bytes, const char **erro
     return TARGET_PROTOCOL_ERROR;
 }
 
+static const char see_tls[] = "see tls of the module and --memcached.tls.enable";
+
+/* Where TLS itself has nothing to say, there may be none. */
+enum target_state target_state_of_handshake(int status, const char *why, char error[TARGET_ERROR_MAX])
+{
+    if (status == UV_EPROTO)
+        snprintf(error, TARGET_ERROR_MAX, "%s", why);
+    else
+        snprintf(error, TARGET_ERROR_MAX,
+                 "the connection ended during the TLS handshake; the server may speak no TLS: %s",
+                 uv_strerror(status));
+    return TARGET_TLS_ERROR;
+}
+
 /*
- * memcached resets a connection on which it expects TLS. It closes one, as twemproxy does, whose question it
- * does not understand: of the text protocol, when it speaks the binary one alone.
+ * memcached resets a connection on which it expects TLS. It closes one, as twemproxy does, whose question
+ * it does not understand: of the text protocol, when it speaks the binary one alone. A server that wants
+ * another certificate of ours says so when the handshake is over for us (TLS 1.3), and its words may be
+ * lost with the connection.
  */
-enum target_state target_state_of_end(int status, size_t received, char error[TARGET_ERROR_MAX])
+enum target_state target_state_of_end(int status, const char *why, size_t received,
+                                      char error[TARGET_ERROR_MAX])
 {
     bool reset = status == UV_ECONNRESET || status == UV_EPIPE;
-    const char *what = "the connection ended in the middle of the answer";
-    if (!received && reset)
-        what = "the connection ended without an answer, as on a server that wants TLS";
-    else if (!received)
-        what = "the connection ended without an answer, as on a proxy without stats, or a server that wants "
-               "TLS or speaks the binary protocol alone";
-    snprintf(error, TARGET_ERROR_MAX, "%s: %s", what, uv_strerror(status));
-    return !received && reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
+    if (why && status == UV_EPROTO) {
+        snprintf(error, TARGET_ERROR_MAX, "%s", why);
+        return TARGET_TLS_ERROR;
+    }
+    if (received) {
+        snprintf(error, TARGET_ERROR_MAX, "the connection ended in the middle of the answer: %s",
+                 uv_strerror(status));
+        return TARGET_PROTOCOL_ERROR;
+    }
+    if (why) {
+        snprintf(error, TARGET_ERROR_MAX,
+                 "the connection ended after the TLS handshake without an answer; the server may want a "
+                 "certificate "
+                 "of ours, see cert_file of the module and --memcached.tls.cert-file: %s",
+                 uv_strerror(status));
+        return TARGET_TLS_ERROR;
+    }
+    const char *like =
+        reset ? "a server that wants TLS"
+              : "a proxy without stats, or a server that wants TLS or speaks the binary protocol "
+                "alone";
+    snprintf(error, TARGET_ERROR_MAX, "the connection ended without an answer, as on %s (%s): %s", like,
+             see_tls, uv_strerror(status));
+    return reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }
 
 void target_state_log(const struct snapshot *snapshot, const char *target, bool *down)

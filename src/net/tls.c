@@ -350,5 +350,5 @@ SSL_SESSION *tls_take_session(struct tls *tls)
 
 void tls_session_release(SSL_SESSION *session)
 {
-    SSL_SESSION_free(session);
+    if (session) SSL_SESSION_free(session);
 }

@@ -10,6 +10,15 @@ struct config_rules settings_rules(const struct options *flags)
     return (struct config_rules){
         .timeout_ns = flags->timeout_ns,
         .collectors = flags->collectors,
+        .wants = {.tls = flags->tls_enable,
+                  .skip_verify = flags->tls_insecure_skip_verify,
+                  .ca_file = flags->tls_ca_file,
+                  .cert_file = flags->tls_cert_file,
+                  .key_file = flags->tls_key_file,
+                  .server_name = flags->tls_server_name,
+                  .username = flags->username,
+                  .password_file = flags->password_file,
+                  .password = flags->password_file[0] ? NULL : flags->password},
         .target_label = flags->target_label,
         .shard = flags->shard,
         .textfile = flags->textfile,
@@ -26,7 +35,8 @@ int settings_read(struct config *config, const struct options *flags, struct buf
     buffer_clear(error);
     int result = flags->config_file[0] ? config_load(config, flags->config_file, &rules, error)
                                        : config_init(config, &rules);
-    return result == 0 && !config->has_groups ? config_add_flags(config, flags, error) : result;
+    if (result == 0 && !config->has_groups) result = config_add_flags(config, flags, error);
+    return result == 0 ? config_open_accesses(config, error) : result;
 }
 
 /* --- Whether it can be done --- */

@@ -55,6 +55,24 @@ int generation_new(struct generation **result, struct config *config, const stru
     return 0;
 }
 
+static void inherit_access(struct config_module *module, const struct config *from)
+{
+    for (size_t n = 0; n < from->module_count; n++) {
+        if (!access_equals(module->access, from->modules[n].access)) continue;
+        access_release(module->access);
+        module->access = access_hold(from->modules[n].access);
+        return;
+    }
+}
+
+void generation_inherit(struct generation *generation, const struct generation *from)
+{
+    struct config *config = generation->config;
+    for (size_t n = 0; n < config->module_count; n++) {
+        if (config->modules[n].access) inherit_access(&config->modules[n], from->config);
+    }
+}
+
 struct generation *generation_hold(struct generation *generation)
 {
     generation->references++;

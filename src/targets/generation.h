@@ -42,6 +42,12 @@ struct generation_source {
 int generation_new(struct generation **generation, struct config *config, const struct options *flags,
                    struct providers *providers, struct buffer *error);
 
+/*
+ * For a new generation, before anything uses it: takes over the accesses of another one whose settings and
+ * files are the same, so that a reload leaves connections over TLS and logins as they are.
+ */
+void generation_inherit(struct generation *generation, const struct generation *from);
+
 struct generation *generation_hold(struct generation *generation);
 
 /* NULL is taken. The last reference may only go when the generation is retired. */

@@ -298,6 +298,7 @@ int manager_set(struct manager *manager, struct config *config, manager_set_fn o
     assert(!manager->closing && !manager->next);
     int result = generation_new(&manager->next, config, manager->context.flags, &manager->providers, error);
     if (result < 0) return result;
+    generation_inherit(manager->next, manager->current);
     manager->next->number = ++manager->generations;
     uv_timer_start(&manager->patience, on_patience, PATIENCE_MS, 0);
     if (!manager->ready || generation_is_answered(manager->next))

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "settings/settings.h"
+#include "targets/access_watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,6 +39,7 @@ struct reload {
     struct manager *manager;
     struct reload_state state;
     uv_signal_t hangup;
+    struct access_watch access_watch;
     struct list waiters; /* in the order of their readings */
     enum phase phase;
     unsigned long reading; /* the number of the one under way, or of the last one */
@@ -288,6 +290,7 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
         uv_close((uv_handle_t *) &reload->hangup, on_hangup_failed);
         return status;
     }
+    access_watch_start(&reload->access_watch, loop, manager);
     *result = reload;
     return 0;
 }
@@ -325,6 +328,11 @@ int reload_start(struct reload *reload, reload_done_fn on_done, void *context, s
     return fail_start(reload, error);
 }
 
+static void on_access_watch_closed(void *context)
+{
+    close_part(context);
+}
+
 static void on_hangup_closed(uv_handle_t *handle)
 {
     close_part(container_of(handle, struct reload, hangup));
@@ -336,10 +344,11 @@ void reload_close(struct reload *reload, reload_close_fn on_close, void *context
     reload->closing = true;
     reload->on_close = on_close;
     reload->close_context = context;
-    reload->open = reload->phase == PHASE_READING ? 2 : 1;
+    reload->open = reload->phase == PHASE_READING ? 3 : 2;
     /* A thread that has begun cannot be cancelled, and is waited for. */
     if (reload->phase == PHASE_READING) uv_cancel((uv_req_t *) &reload->work);
     if (reload->phase == PHASE_SETTING) manager_forget(reload->manager);
     uv_close((uv_handle_t *) &reload->hangup, on_hangup_closed);
+    access_watch_close(&reload->access_watch, on_access_watch_closed, reload);
     answer_waiters(reload, reload->reading + 1, UV_ECANCELED, "the exporter is stopping");
 }

@@ -105,6 +105,7 @@ static struct profile *profile_of(struct target_set_builder *builder, const stru
     if (builder->module == module) return builder->profile;
     profile_release(builder->profile);
     builder->profile = profile_new(module->collectors, config_timeout_ms(module), NULL);
+    if (builder->profile) profile_set_access(builder->profile, module->access, true);
     builder->module = builder->profile ? module : NULL;
     return builder->profile;
 }

@@ -183,6 +183,8 @@ static bool find_profile(struct reader *reader, struct slice query, struct buffe
     buffer_clear(storage);
     reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
                                   generation_policy(reader->generation));
+    if (reader->profile)
+        profile_set_access(reader->profile, reader->module->access, reader->module->url_targets);
     return reader->profile;
 }
 

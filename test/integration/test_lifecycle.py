@@ -78,14 +78,6 @@ def test_flag_without_its_value():
     refused(run("--memcached.timeout"), 2, "--memcached.timeout")
 
 
-@pytest.mark.parametrize("flags", [
-    ["--memcached.tls.enable"], ["--memcached.tls.ca-file=/x"], ["--memcached.tls.cert-file=/x"],
-    ["--memcached.tls.key-file=/x"], ["--memcached.tls.server-name=x"], ["--memcached.tls.insecure-skip-verify"],
-])
-def test_what_is_not_there_yet_is_never_ignored(flags):
-    refused(run(*flags), 1, flags[0].split("=")[0])
-
-
 def test_official_flags_at_their_defaults_are_taken(exporter, memcached):
     started = exporter("--memcached.timeout=1s", "--memcached.pid-file=", "--no-memcached.tls.enable",
                        "--memcached.tls.cert-file=", "--memcached.tls.key-file=", "--memcached.tls.ca-file=",

@@ -341,7 +341,7 @@ static void passes_over_service_links(void **state)
     release(&outcome);
 }
 
-static void takes_unsupported_flags_at_their_default(void **state)
+static void takes_tls_flags_at_their_default(void **state)
 {
     struct outcome outcome;
     (void) state;
@@ -368,7 +368,7 @@ int main(void)
         cmocka_unit_test(listens_on_several_addresses),
         cmocka_unit_test(the_command_line_wins),
         cmocka_unit_test(passes_over_service_links),
-        cmocka_unit_test(takes_unsupported_flags_at_their_default),
+        cmocka_unit_test(takes_tls_flags_at_their_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,10 +11,9 @@
 
 #define ADDRESS PREFIX "MEMCACHED_ADDRESS="
 
-#define NOT_SUPPORTED "TLS to memcached is not supported yet\n"
-#define DURATION      "expected a duration such as 250ms, 1s or 1m30s, try --help\n"
-#define COUNT         "expected a whole number from 1 to 1000000, try --help\n"
-#define SIZE          "expected a size from 1 to 1GiB such as 65536, 512KiB or 4MiB, try --help\n"
+#define DURATION "expected a duration such as 250ms, 1s or 1m30s, try --help\n"
+#define COUNT    "expected a whole number from 1 to 1000000, try --help\n"
+#define SIZE     "expected a size from 1 to 1GiB such as 65536, 512KiB or 4MiB, try --help\n"
 #define PATH_FIXED                                                                                           \
     "expected a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload, try --help\n"
 #define PATH_BLANKS "expected a path without blanks, ?, # and %, try --help\n"
@@ -27,10 +26,8 @@
 #define COMMAS "expected addresses with one comma between them, try --help\n"
 
 /* Rows of the table: the line, and the arguments or the variable that it is about. */
-#define BAD(text, ...)              .line = text, .arguments = {__VA_ARGS__}, .code = OPTIONS_USAGE
-#define BAD_VARIABLE(text, set)     .line = text, .variable = set, .code = OPTIONS_USAGE
-#define REFUSED(text, ...)          .line = text, .arguments = {__VA_ARGS__}, .code = OPTIONS_FAILED
-#define REFUSED_VARIABLE(text, set) .line = text, .variable = set, .code = OPTIONS_FAILED
+#define BAD(text, ...)          .line = text, .arguments = {__VA_ARGS__}, .code = OPTIONS_USAGE
+#define BAD_VARIABLE(text, set) .line = text, .variable = set, .code = OPTIONS_USAGE
 
 /* The lines lack the program's name. */
 static const struct {
@@ -147,16 +144,17 @@ static const struct {
     {BAD_VARIABLE(PREFIX "SERVICE_PORTAL: unknown variable, try --help\n", PREFIX "SERVICE_PORTAL=x")},
     {BAD_VARIABLE(PREFIX "memcached_timeout: unknown variable, try --help\n", PREFIX "memcached_timeout=1s")},
 
-    /* What is not there yet. */
-    {REFUSED("--memcached.tls.enable: " NOT_SUPPORTED, "--memcached.tls.enable")},
-    {REFUSED("--memcached.tls.enable: " NOT_SUPPORTED, "--memcached.tls.enable=true")},
-    {REFUSED("--memcached.tls.cert-file: " NOT_SUPPORTED, "--memcached.tls.cert-file=c")},
-    {REFUSED("--memcached.tls.key-file: " NOT_SUPPORTED, "--memcached.tls.key-file=k")},
-    {REFUSED("--memcached.tls.ca-file: " NOT_SUPPORTED, "--memcached.tls.ca-file=c")},
-    {REFUSED("--memcached.tls.insecure-skip-verify: " NOT_SUPPORTED, "--memcached.tls.insecure-skip-verify")},
-    {REFUSED("--memcached.tls.server-name: " NOT_SUPPORTED, "--memcached.tls.server-name=s")},
-    {REFUSED_VARIABLE(PREFIX "MEMCACHED_TLS_ENABLE: " NOT_SUPPORTED, PREFIX "MEMCACHED_TLS_ENABLE=true")},
-    {BAD("--memcached.timeout: \"x\": " DURATION, "--memcached.tls.enable", "--memcached.timeout=x")},
+    /* What is not allowed to stand alone. */
+    {BAD("--memcached.tls.cert-file: \"c\": expected a certificate and --memcached.tls.key-file, or neither, "
+         "try --help\n",
+         "--memcached.tls.enable", "--memcached.tls.cert-file=c")},
+    {BAD("--memcached.username: \"u\": expected a --memcached.password-file beside it, try --help\n",
+         "--memcached.username=u")},
+    {BAD("--memcached.username: \"\": expected the user whom the password belongs to, try --help\n",
+         "--memcached.password-file=p")},
+    {BAD_VARIABLE("--memcached.username: \"\": expected the user whom the password belongs to, try --help\n",
+                  PREFIX "MEMCACHED_PASSWORD=p")},
+    {BAD("--memcached.timeout: \"x\": " DURATION, "--memcached.username=u", "--memcached.timeout=x")},
 };
 
 static void tells_what_is_wrong(void **state)

@@ -73,8 +73,13 @@ static const struct {
      "1:28: modules.a.collectors[0]: \"reset\": expected a collector such as settings, items or slabs"},
     {"modules: {a: {collectors: [[]]}}",
      "1:28: modules.a.collectors[0]: a list: expected a collector such as settings, items or slabs"},
-    {"modules: {a: {tls: {}}}", "1:15: modules.a.tls: is not supported yet"},
-    {"modules: {a: {auth: {username: u}}}", "1:15: modules.a.auth: is not supported yet"},
+    {"modules: {a: {tls: x}}", "1:20: modules.a.tls: \"x\": expected a mapping"},
+    {"modules: {a: {tls: {cert_file: c}}}", "1:20: modules.a.tls: expected the key key_file"},
+    {"modules: {a: {tls: {key_file: c}}}", "1:20: modules.a.tls: expected the key cert_file"},
+    {"modules: {a: {auth: {username: u}}}", "1:21: modules.a.auth: expected the key password_file"},
+    {"modules: {a: {auth: {password_file: p}}}", "1:21: modules.a.auth: expected the key username"},
+    {"modules: {a: {auth: {username: \"a b\", password_file: p}}}",
+     "1:32: modules.a.auth.username: \"a b\": expected a user name without blanks"},
 
     /* Groups. */
     {"groups: {}", "1:9: groups: a mapping: expected a list of groups"},

@@ -55,6 +55,69 @@ static enum session_status hear(const char *text)
     return status;
 }
 
+/* --- The login --- */
+
+static void begin_login(void)
+{
+    begin(ALL);
+    session_await_login(&session);
+    assert_int_equal(session_status(&session), SESSION_WAITS);
+}
+
+static void test_login_comes_first(void **state)
+{
+    static const char *const answers[] = {"STORED\r\n", "NOT_STORED\r\n",
+                                          "SERVER_ERROR out of memory storing object\r\n", "STORED\n"};
+    for (size_t n = 0; n < ARRAY_LEN(answers); n++) {
+        begin_login();
+        assert_int_equal(hear(answers[n]), SESSION_PAUSES);
+        expect_request(FIRST_BATCH);
+        assert_int_equal(hear("STAT pid 1\r\n"), SESSION_WAITS);
+        end(state);
+    }
+}
+
+static void test_login_in_pieces(void **state)
+{
+    static const char answer[] = "STORED\r\n";
+    for (size_t at = 0; at < sizeof(answer) - 1; at++) {
+        struct slice first = {answer, at}, whole = {answer, sizeof(answer) - 1};
+        begin_login();
+        assert_int_equal(session_take(&session, &first), SESSION_WAITS);
+        assert_int_equal(first.len, at);
+        assert_int_equal(session_take(&session, &whole), SESSION_PAUSES);
+        assert_int_equal(whole.len, 0);
+        end(state);
+    }
+}
+
+static void test_login_is_refused(void **state)
+{
+    static const struct {
+        const char *answer, *error;
+        enum target_state state;
+    } rows[] = {
+        {"CLIENT_ERROR authentication failure\r\n", "check user name and password", TARGET_AUTH_FAILED},
+        {"CLIENT_ERROR unauthenticated\r\n", "check user name and password", TARGET_AUTH_FAILED},
+        {"CLIENT_ERROR bad authentication token format\r\n", "bad authentication", TARGET_AUTH_FAILED},
+        {"ERROR\r\n", "does not take the login", TARGET_AUTH_FAILED},
+        {"ERROR Too many open connections\r\n", "Too many", TARGET_OVERLOADED},
+        {"HTTP/1.1 400 Bad Request\r\n", "HTTP", TARGET_PROTOCOL_ERROR},
+        {"HTT", "protocol", TARGET_PROTOCOL_ERROR},
+        {"\x15\x03\x03", "TLS", TARGET_TLS_ERROR},
+        {"STOREDX\r\n", "does not take the login", TARGET_AUTH_FAILED},
+        {"\r\n", "protocol", TARGET_PROTOCOL_ERROR},
+        {"STORY\r\n", "protocol", TARGET_PROTOCOL_ERROR},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        begin_login();
+        assert_int_equal(hear(rows[n].answer), SESSION_FAILED);
+        assert_int_equal(session.failure, rows[n].state);
+        assert_non_null(strstr(session.error, rows[n].error));
+        end(state);
+    }
+}
+
 /* --- What is asked --- */
 
 static void test_first_batch(void **state)
@@ -375,6 +438,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_login_comes_first),
+        cmocka_unit_test(test_login_in_pieces),
+        cmocka_unit_test(test_login_is_refused),
         TEST(test_first_batch),
         TEST(test_only_what_is_wanted),
         TEST(test_second_batch),

@@ -25,11 +25,13 @@ struct mapping {
     const char *before, *after;
 };
 
-enum { ROOT, MODULE, POLICY, OUTPUTS, TEXTFILE, PUSH, GROUP, DNS, FILE_SD, HTTP_SD, ELASTICACHE };
+enum { ROOT, MODULE, TLS, AUTH, POLICY, OUTPUTS, TEXTFILE, PUSH, GROUP, DNS, FILE_SD, HTTP_SD, ELASTICACHE };
 
 static const struct mapping mappings[] = {
     [ROOT] = {"{", "}"},
     [MODULE] = {"{modules: {m: {", "}}}"},
+    [TLS] = {"{modules: {m: {tls: {", "}}}}"},
+    [AUTH] = {"{modules: {m: {auth: {", "}}}}"},
     [POLICY] = {"{scrape_policy: {", "}}"},
     [OUTPUTS] = {"{outputs: {", "}}"},
     [TEXTFILE] = {"{outputs: {textfile: {", "}}}"},
@@ -56,6 +58,10 @@ static const struct mapping mappings[] = {
     {                                                                                                        \
         "/nowhere/at/all", "''", "~", "[]"                                                                   \
     }
+#define PATHS_OF_NOTHING                                                                                     \
+    {                                                                                                        \
+        "/nowhere/at/all", "/dev/null", "''", "~", "[]"                                                      \
+    }
 #define PUSH_URL_BESIDE ", url: 'http://127.0.0.1:1'"
 
 static const struct {
@@ -80,8 +86,16 @@ static const struct {
      {"[]", "[settings]", "[items, slabs, conns]"},
      {"settings", "[nonsense]", "[[]]", "{}"},
      NULL},
-    {MODULE, "tls", {NULL}, {"{}", "x"}, NULL},
+    {MODULE, "tls", {"{}"}, {"[]", "x"}, NULL},
     {MODULE, "auth", {NULL}, {"{}", "x"}, NULL},
+    {MODULE, "url_targets", {"true", "false"}, {"yes", "[]"}, NULL},
+    {TLS, "ca_file", {NULL}, PATHS_OF_NOTHING, NULL},
+    {TLS, "cert_file", {NULL}, PATHS_OF_NOTHING, ", key_file: /dev/null"},
+    {TLS, "key_file", {NULL}, PATHS_OF_NOTHING, ", cert_file: /dev/null"},
+    {TLS, "server_name", {"a.example"}, {"''", "[]"}, NULL},
+    {TLS, "insecure_skip_verify", {"true", "false"}, {"1", "[]"}, NULL},
+    {AUTH, "username", {NULL}, {"u", "''", "'a b'", "[]"}, ", password_file: /nowhere/at/all"},
+    {AUTH, "password_file", {NULL}, PATHS_OF_NOTHING, ", username: u"},
     {POLICY, "allow", {"[]", "[private]", "[10.0.0.0/8, any]"}, {"x", "[10.0.0.0/33]", "[[]]", "['']"}, NULL},
     {POLICY, "deny", {"[]", "['*.example.com']"}, {"{}", "['::/129']", "[~]"}, NULL},
     {OUTPUTS, "textfile", {"{}"}, {"x", "[]"}, NULL},

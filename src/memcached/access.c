@@ -1,0 +1,329 @@
+#include "memcached/access.h"
+
+#include "base/container.h"
+#include "base/hash.h"
+#include "base/read_file.h"
+#include "base/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+struct access {
+    unsigned references;
+    struct access_settings settings; /* its texts are owned, and "" where nothing is said */
+    struct access_contents contents;
+};
+
+/* The texts of the settings, to be treated alike. */
+static const size_t texts[] = {
+    offsetof(struct access_settings, ca_file),  offsetof(struct access_settings, cert_file),
+    offsetof(struct access_settings, key_file), offsetof(struct access_settings, server_name),
+    offsetof(struct access_settings, username), offsetof(struct access_settings, password_file),
+    offsetof(struct access_settings, password),
+};
+
+static const char **text_at(struct access_settings *settings, size_t n)
+{
+    return (const char **) ((char *) settings + texts[n]);
+}
+
+static bool is_given(const char *text)
+{
+    return text && *text;
+}
+
+static void wipe(char *text)
+{
+    if (text) explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+/* --- Files --- */
+
+static void list_files(const struct access_settings *settings, const char *files[4])
+{
+    files[0] = settings->tls ? settings->ca_file : "";
+    files[1] = settings->tls ? settings->cert_file : "";
+    files[2] = settings->tls ? settings->key_file : "";
+    files[3] = settings->password_file;
+}
+
+/* What a stat says of a file that was written, replaced or moved, and of one that cannot be read. */
+static uint64_t take_fingerprint(const struct access_settings *settings)
+{
+    const char *files[4];
+    uint64_t marks[4][6] = {{0}};
+    list_files(settings, files);
+    for (size_t n = 0; n < ARRAY_LEN(files); n++) {
+        struct stat status;
+        if (!is_given(files[n]) || stat(files[n], &status) < 0) continue;
+        uint64_t mark[6] = {(uint64_t) status.st_ino,         (uint64_t) status.st_size,
+                            (uint64_t) status.st_mtim.tv_sec, (uint64_t) status.st_mtim.tv_nsec,
+                            (uint64_t) status.st_ctim.tv_sec, (uint64_t) status.st_ctim.tv_nsec};
+        memcpy(marks[n], mark, sizeof(mark));
+    }
+    return hash_fnv1a((struct slice){(const char *) marks, sizeof(marks)});
+}
+
+static void wipe_buffer(struct buffer *buffer)
+{
+    if (buffer->data) explicit_bzero(buffer->data, buffer->len);
+    buffer_deinit(buffer);
+}
+
+/* With room for all of it from the start, so that no copy is left behind when the buffer grows. */
+static int read_whole(const char *path, size_t most, struct buffer *text, struct buffer *error)
+{
+    buffer_init(text, most + 1);
+    if (!is_given(path)) return 0;
+    buffer_reserve(text, most + 1);
+    return read_file(path, most, text, error);
+}
+
+/* --- TLS --- */
+
+/* OpenSSL's words name the part; the operator knows it by its file. */
+static void name_file(const struct access_settings *settings, struct slice what, struct buffer *error)
+{
+    const char *file = settings->cert_file;
+    if (slice_starts(what, "the CA")) file = settings->ca_file;
+    if (slice_starts(what, "the key")) file = settings->key_file;
+    if (slice_starts(what, "the ") && is_given(file)) {
+        utf8_append_escaped(error, slice_of(file));
+        buffer_append_string(error, ": ");
+    }
+    buffer_append_slice(error, what);
+}
+
+/* A file that is named and holds nothing is a mistake, not the absence of a file. */
+static const char *empty_part(const struct access_settings *settings,
+                              const struct tls_client_settings *client)
+{
+    if (is_given(settings->ca_file) && client->ca.len == 0)
+        return "the CA certificates: expected PEM blocks that begin with CERTIFICATE";
+    if (is_given(settings->cert_file) && client->identity.certificates.len == 0)
+        return "the certificate: expected a PEM block that begins with CERTIFICATE";
+    return NULL;
+}
+
+static int make_context(const struct access_settings *settings, const struct tls_client_settings *client,
+                        struct tls_context **tls, struct buffer *error)
+{
+    const char *empty = empty_part(settings, client);
+    struct buffer what;
+    buffer_init(&what, 4096);
+    if (empty) buffer_append_string(&what, empty);
+    int result = empty ? UV_EINVAL : tls_context_new_client(tls, client, &what);
+    /* Where one of two files has been replaced, the watch sees the other one change too. */
+    if (result == UV_EAGAIN) result = UV_EINVAL;
+    if (what.len) name_file(settings, buffer_slice(&what), error);
+    buffer_deinit(&what);
+    return result;
+}
+
+static int read_tls(const struct access_settings *settings, struct tls_context **tls, struct buffer *error)
+{
+    struct buffer ca, certificate = {0}, key = {0};
+    int result = read_whole(settings->ca_file, ACCESS_FILE_MAX, &ca, error);
+    if (result == 0) result = read_whole(settings->cert_file, ACCESS_FILE_MAX, &certificate, error);
+    if (result == 0) result = read_whole(settings->key_file, ACCESS_FILE_MAX, &key, error);
+    if (result == 0) {
+        struct tls_client_settings client = {
+            .ca = buffer_slice(&ca),
+            .identity = {buffer_slice(&certificate), buffer_slice(&key)},
+            .skip_verify = settings->skip_verify,
+        };
+        result = make_context(settings, &client, tls, error);
+    }
+    buffer_deinit(&ca);
+    buffer_deinit(&certificate);
+    wipe_buffer(&key);
+    return result;
+}
+
+/* --- Login --- */
+
+/* The server takes the words of one line apart at blanks, and the line ends at its end. */
+static const char *password_fault(struct slice password)
+{
+    if (password.len == 0) return "expected a password, the file is empty";
+    for (size_t n = 0; n < password.len; n++) {
+        char c = password.data[n];
+        if (c == '\0' || c == '\r' || c == '\n') return "expected a password of one line";
+    }
+    return NULL;
+}
+
+static int read_password(const struct access_settings *settings, char **password, struct buffer *error)
+{
+    struct buffer text;
+    int result = read_whole(settings->password_file, ACCESS_PASSWORD_MAX, &text, error);
+    struct slice secret = buffer_slice(&text);
+    while (secret.len && strchr("\r\n", secret.data[secret.len - 1])) secret.len--;
+    const char *fault = result == 0 ? password_fault(secret) : NULL;
+    if (fault) {
+        utf8_append_escaped(error, slice_of(settings->password_file));
+        buffer_printf(error, ": %s", fault);
+        result = UV_EINVAL;
+    }
+    if (result == 0) *password = strndup(secret.data, secret.len);
+    if (result == 0 && !*password) result = UV_ENOMEM;
+    wipe_buffer(&text);
+    return result;
+}
+
+/* --- All of it --- */
+
+static int read_contents(const struct access_settings *settings, struct access_contents *contents,
+                         struct buffer *error)
+{
+    *contents = (struct access_contents){.fingerprint = take_fingerprint(settings)};
+    int result = settings->tls ? read_tls(settings, &contents->tls, error) : 0;
+    if (result < 0 || !is_given(settings->username)) return result;
+    if (is_given(settings->password_file)) return read_password(settings, &contents->password, error);
+    contents->password = strdup(settings->password);
+    return contents->password ? 0 : UV_ENOMEM;
+}
+
+static bool has_blank(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char) *text <= ' ' || *text == 0x7f) return true;
+    }
+    return false;
+}
+
+/* What the settings say together; the names of both the file's keys and the flags end so. */
+static const char *settings_fault(const struct access_settings *settings)
+{
+    bool has_password = is_given(settings->password_file) || is_given(settings->password);
+    if (settings->tls && is_given(settings->cert_file) != is_given(settings->key_file))
+        return "TLS to memcached: expected a certificate and its key, or neither";
+    if (is_given(settings->username) != has_password)
+        return "login to memcached: expected a user name and a password, or neither";
+    if (has_password && has_blank(settings->username))
+        return "login to memcached: expected a user name without blanks";
+    if (is_given(settings->password) && password_fault(slice_of(settings->password)))
+        return "login to memcached: expected a password of one line";
+    return NULL;
+}
+
+static int copy_settings(struct access *access, const struct access_settings *settings)
+{
+    struct access_settings from = *settings;
+    access->settings = *settings;
+    for (size_t n = 0; n < ARRAY_LEN(texts); n++) *text_at(&access->settings, n) = NULL;
+    for (size_t n = 0; n < ARRAY_LEN(texts); n++) {
+        const char *text = *text_at(&from, n);
+        *text_at(&access->settings, n) = strdup(text ? text : "");
+        if (!*text_at(&access->settings, n)) return UV_ENOMEM;
+    }
+    return 0;
+}
+
+int access_new(struct access **result, const struct access_settings *settings, struct buffer *error)
+{
+    const char *fault = settings_fault(settings);
+    *result = NULL;
+    if (fault) {
+        buffer_append_string(error, fault);
+        return UV_EINVAL;
+    }
+    if (!settings->tls && !is_given(settings->username)) return 0;
+    struct access *access = calloc(1, sizeof(*access));
+    if (!access) return UV_ENOMEM;
+    access->references = 1;
+    int status = copy_settings(access, settings);
+    if (status == 0) status = read_contents(&access->settings, &access->contents, error);
+    if (status < 0) {
+        access_release(access);
+        return status;
+    }
+    *result = access;
+    return 0;
+}
+
+struct access *access_hold(struct access *access)
+{
+    if (access) access->references++;
+    return access;
+}
+
+void access_release(struct access *access)
+{
+    if (!access || --access->references > 0) return;
+    for (size_t n = 0; n < ARRAY_LEN(texts); n++) wipe((char *) (uintptr_t) *text_at(&access->settings, n));
+    access_contents_deinit(&access->contents);
+    free(access);
+}
+
+/* --- Using it --- */
+
+struct tls_context *access_tls(const struct access *access)
+{
+    return access->contents.tls;
+}
+
+const char *access_server_name(const struct access *access)
+{
+    return access->settings.server_name;
+}
+
+bool access_has_login(const struct access *access)
+{
+    return access->contents.password != NULL;
+}
+
+void access_append_login(const struct access *access, struct buffer *request)
+{
+    const char *username = access->settings.username, *password = access->contents.password;
+    size_t len = strlen(username) + 1 + strlen(password);
+    buffer_reserve(request, len + 64); /* so that no copy is left behind */
+    buffer_printf(request, "set auth 0 -1 %zu\r\n%s ", len, username);
+    buffer_append_string(request, password);
+    buffer_append_string(request, "\r\n");
+}
+
+bool access_equals(const struct access *a, const struct access *b)
+{
+    if (!a || !b) return a == b;
+    struct access_settings left = a->settings, right = b->settings;
+    for (size_t n = 0; n < ARRAY_LEN(texts); n++) {
+        if (strcmp(*text_at(&left, n), *text_at(&right, n)) != 0) return false;
+    }
+    return left.tls == right.tls && left.skip_verify == right.skip_verify &&
+           a->contents.fingerprint == b->contents.fingerprint;
+}
+
+/* --- Reading again --- */
+
+uint64_t access_fingerprint(const struct access *access)
+{
+    return take_fingerprint(&access->settings);
+}
+
+uint64_t access_taken_fingerprint(const struct access *access)
+{
+    return access->contents.fingerprint;
+}
+
+int access_read(const struct access *access, struct access_contents *contents, struct buffer *error)
+{
+    return read_contents(&access->settings, contents, error);
+}
+
+void access_take(struct access *access, struct access_contents *contents)
+{
+    access_contents_deinit(&access->contents);
+    access->contents = *contents;
+    *contents = (struct access_contents){0};
+}
+
+void access_contents_deinit(struct access_contents *contents)
+{
+    tls_context_release(contents->tls);
+    wipe(contents->password);
+    *contents = (struct access_contents){0};
+}
