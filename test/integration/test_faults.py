@@ -357,8 +357,8 @@ def test_names_that_cannot_be_looked_up(exporter, memcached):
 
 def test_no_route(exporter, memcached):
     """Port 1 of a broadcast address: connecting fails at once, whatever this machine's network is."""
-    started = exporter("--memcached.timeout=500ms")
-    assert started.scrape("255.255.255.255:1").state() == "unreachable"
+    started = exporter("--memcached.timeout=500ms", targets=["255.255.255.255:1"])
+    assert started.exposition().state() == "unreachable"
     good_scrape_follows(started, memcached)
 
 

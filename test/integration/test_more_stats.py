@@ -103,7 +103,7 @@ def test_extstore_is_not_asked_of_another_server_behind_the_same_address(exporte
     running.exposition()
     assert first.count("stats extstore") == 1
     first.close()
-    second = fake({"stats": reply("version 1.6.9")}, port=first.port)
+    second = fake({"stats": reply("version 1.6.9", "pid 1")}, port=first.port)
     wait_until(lambda: running.exposition().value("memcached_up") == "1", "the second server")
     assert second.count("stats extstore") == 0
 
