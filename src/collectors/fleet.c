@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "base/digits.h"
 #include "collectors/counts.h"
+#include "collectors/fleet_table.h"
 #include "collectors/outcome.h"
 #include "memcached/stats.h"
 
@@ -30,161 +31,6 @@ struct place {
     struct fleet_cursor *cursor;     /* NULL for one that said nothing */
     unsigned commands;               /* set of commands whose metrics are written */
 };
-
-static const struct family unmapped = {"memcached_unmapped_stat",
-                                       "A numeric stat that this version of the exporter has no metric for.",
-                                       METRIC_UNKNOWN, "command,stat"};
-
-/* --- The stats table as families --- */
-
-/* Longer than the names of all labels of any row. */
-#define LABEL_NAMES_MAX 48
-
-struct table_family {
-    struct family family;
-    uint16_t first, end; /* rows */
-    char labels[LABEL_NAMES_MAX];
-};
-
-/*
- * What the samples of a row have in common, measured once: constant labels, and among them, in the order of
- * the names, the label of the number.
- */
-struct row_shape {
-    struct slice before; /* constant labels: all of them where there is no number */
-    struct slice number; /* the name of its number's label; empty for none */
-    struct slice after;  /* constant labels */
-};
-
-#define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 1)
-#define HEADS_MAX    (FAMILIES_MAX * 1024)
-
-/* Made once, from rows that live as long as the program. */
-static struct {
-    struct table_family families[STAT_ROWS_MAX];
-    struct row_shape shapes[STAT_ROWS_MAX];
-    size_t count;
-    struct collector collector;
-    const struct family *pointers[FAMILIES_MAX];
-    struct family_head heads[FAMILIES_MAX];
-    struct buffer head_texts;
-} table;
-
-static void append_label_name(struct table_family *family, struct slice name)
-{
-    size_t len = strlen(family->labels);
-    int added =
-        snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%s%.*s", len ? "," : "", SLICE_ARG(name));
-    assert(len + (size_t) added < LABEL_NAMES_MAX);
-    (void) added;
-}
-
-/* Of a set of constant labels, whose values have no comma. */
-static void append_label_names(struct table_family *family, struct slice set)
-{
-    while (set.len) {
-        struct slice label = slice_cut(&set, ',');
-        append_label_name(family, slice_cut(&label, '='));
-    }
-}
-
-/* Where in a set of constant labels, which are in the order of their names, another label has its place. */
-static size_t find_place_of(const char *name, struct slice set)
-{
-    size_t at = 0;
-    for (struct slice rest = set; rest.len;) {
-        struct slice label = slice_cut(&rest, ','), other = slice_cut(&label, '=');
-        if (strncmp(other.data, name, other.len) >= 0) break;
-        at = set.len - rest.len;
-    }
-    return at;
-}
-
-/* The order of labels is that of the official exporter: by name. */
-static struct row_shape shape_of(const struct stat_row *row)
-{
-    const char *number = stats_number_label(row);
-    struct slice set = slice_of(row->labels);
-    struct row_shape shape = {.before = set};
-    if (!number) return shape;
-    size_t at = find_place_of(number, set);
-    shape.number = slice_of(number);
-    shape.before.len = at && at < set.len ? at - 1 : at; /* without the comma */
-    shape.after = slice_from(set, at);
-    return shape;
-}
-
-static enum metric_type type_of(enum stat_kind kind)
-{
-    switch (kind) {
-    case STAT_COUNTER:
-        return METRIC_COUNTER;
-    case STAT_NAMED_COUNTER:
-        return METRIC_NAMED_COUNTER;
-    case STAT_INFO:
-        return METRIC_INFO;
-    case STAT_GAUGE:
-        break;
-    }
-    return METRIC_GAUGE;
-}
-
-static void make_families(void)
-{
-    for (uint16_t row = 0; row < stats_count(); row++) {
-        const struct stat_row *stat = stats_row(row);
-        struct table_family *last = table.count ? &table.families[table.count - 1] : NULL;
-        struct row_shape *shape = &table.shapes[row];
-        if (!stat->family) continue;
-        *shape = shape_of(stat);
-        if (last && strcmp(last->family.name, stat->family) == 0) {
-            last->end = (uint16_t) (row + 1);
-            continue;
-        }
-        last = &table.families[table.count++];
-        append_label_names(last, shape->before);
-        append_label_names(last, shape->number);
-        append_label_names(last, shape->after);
-        if (stat->label) append_label_name(last, slice_of(stat->label));
-        last->family = (struct family){stat->family, stat->help, type_of(stat->kind), last->labels};
-        last->first = row;
-        last->end = (uint16_t) (row + 1);
-    }
-}
-
-/* The heads of all families are half of the answer for a single server. */
-static void make_heads(size_t count)
-{
-    struct buffer *texts = &table.head_texts;
-    size_t ends[FAMILIES_MAX][FORMAT_PROTOBUF], start = 0;
-    buffer_init(texts, HEADS_MAX);
-    for (size_t n = 0; n < count; n++) {
-        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
-            family_append_head(table.pointers[n], format, texts);
-            ends[n][format] = texts->len;
-        }
-    }
-    for (size_t n = 0; n < count && !texts->failed; n++) {
-        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
-            table.heads[n].text[format] = (struct slice){texts->data + start, ends[n][format] - start};
-            start = ends[n][format];
-        }
-    }
-}
-
-const struct collector *fleet_collector(void)
-{
-    size_t count = 0;
-    if (table.count) return &table.collector;
-    make_families();
-    for (size_t n = 0; n < OUTCOME_FAMILIES; n++) table.pointers[count++] = &outcome_families[n].family;
-    for (size_t n = 0; n < table.count; n++) table.pointers[count++] = &table.families[n].family;
-    for (size_t n = 0; n < COUNTS_FAMILIES; n++) table.pointers[count++] = &counts_families[n].family;
-    table.pointers[count++] = &unmapped;
-    table.collector = (struct collector){"fleet", table.pointers, count, ""};
-    make_heads(count);
-    return &table.collector;
-}
 
 /* command="get",slab="1",status="hit": on the path of most samples. */
 static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
@@ -215,7 +61,7 @@ static void append_numbered(struct buffer *labels, const struct row_shape *shape
 static struct slice record_labels(struct fleet_walk *fleet, const struct record *record,
                                   const struct stat_row *row)
 {
-    const struct row_shape *shape = &table.shapes[record->row];
+    const struct row_shape *shape = &fleet_table.shapes[record->row];
     if (!shape->number.len && !row->label) return shape->before;
     buffer_clear(&fleet->labels);
     if (shape->number.len)
@@ -303,6 +149,20 @@ static bool write_counts(struct fleet_walk *fleet, const struct place *place,
 
 /* --- The walk --- */
 
+static size_t last_family(void)
+{
+    return fleet_table.collector.count - 1;
+}
+
+/* The stats beyond the bounds of one server; all stats of a server that lacks some because time ran out. */
+static void write_truncated(const struct fleet_walk *fleet, const struct place *place)
+{
+    const struct snapshot *snapshot = place->snapshot;
+    bool is_left_out = fleet->late || (fleet->cut && fleet->cut[fleet->position]);
+    uint64_t stats = snapshot ? snapshot->cut + (is_left_out ? snapshot->count : 0) : 0;
+    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), stats);
+}
+
 /* False when the family has more samples of this target. */
 static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
@@ -313,9 +173,13 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
         outcome_families[n].write(&outcome);
         return true;
     }
-    if (n < own + table.count) return write_table_family(fleet, place, &table.families[n - own]);
-    if (n < own + table.count + COUNTS_FAMILIES) {
-        return write_counts(fleet, place, &counts_families[n - own - table.count]);
+    if (n < own + fleet_table.count) return write_table_family(fleet, place, &fleet_table.families[n - own]);
+    if (n < own + fleet_table.count + COUNTS_FAMILIES) {
+        return write_counts(fleet, place, &counts_families[n - own - fleet_table.count]);
+    }
+    if (n == last_family()) {
+        write_truncated(fleet, place);
+        return true;
     }
     return write_unmapped(fleet, place);
 }
@@ -323,7 +187,7 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
 /* Targets that did not answer get only the families of collectors/outcome. */
 static bool is_own(const struct fleet_walk *fleet)
 {
-    return fleet->family < OUTCOME_FAMILIES;
+    return fleet->family < OUTCOME_FAMILIES || fleet->family == last_family();
 }
 
 static size_t targets_of_family(const struct fleet_walk *fleet)
@@ -368,6 +232,14 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
 #define TARGETS_A_STEP 64
 #define BYTES_A_STEP   (16 * 1024)
 
+/* What the exporter itself knows is written even when it is late. */
+static void leave_out_rest(struct fleet_walk *fleet)
+{
+    fleet->late = true;
+    fleet->family = last_family();
+    fleet->position = fleet->part = 0;
+}
+
 /* One family of some targets, or a part of it. */
 static bool fleet_step(struct walk *walk, struct encoder *encoder)
 {
@@ -375,7 +247,12 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
     size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
     if (fleet->family == walk->collector->count || fan_out_count(fleet->fan_out) == 0) return false;
 
-    encoder_family_ready(encoder, walk->collector->families[fleet->family], &table.heads[fleet->family]);
+    if (fleet->end_ns && !is_own(fleet) && uv_hrtime() > fleet->end_ns) {
+        leave_out_rest(fleet);
+        return true;
+    }
+    encoder_family_ready(encoder, walk->collector->families[fleet->family],
+                         &fleet_table.heads[fleet->family]);
     if (encoder->muted) fleet->position = targets;
     for (unsigned n = 0; n < TARGETS_A_STEP && fleet->position < targets; n++) {
         struct place place = find_place(fleet, encoder);
@@ -406,6 +283,7 @@ static bool find_heard(struct fleet_walk *fleet)
             .end = end,
             .labels = target_labels(fleet, n),
             .snapshot = snapshot,
+            .target = n,
             .commands = target_commands(fleet, n),
             .row = record_row(at, end),
         };
@@ -426,8 +304,27 @@ int fleet_walk_init(struct fleet_walk *fleet, const struct fan_out *fan_out, uns
     return UV_ENOMEM;
 }
 
+int fleet_walk_limit(struct fleet_walk *fleet, size_t bytes, uint64_t end_ns)
+{
+    size_t kept = 0;
+    fleet->end_ns = end_ns;
+    fleet->cut = calloc(fan_out_count(fleet->fan_out) + 1, sizeof(fleet->cut[0]));
+    if (!fleet->cut) return UV_ENOMEM;
+    for (size_t n = 0; n < fleet->heard; n++) {
+        const struct fleet_cursor *cursor = &fleet->cursors[n];
+        size_t size = (size_t) (cursor->end - cursor->at);
+        fleet->cut[cursor->target] = size > bytes;
+        if (size > bytes) continue;
+        bytes -= size;
+        fleet->cursors[kept++] = *cursor;
+    }
+    fleet->heard = kept;
+    return 0;
+}
+
 void fleet_walk_deinit(struct fleet_walk *fleet)
 {
+    free(fleet->cut);
     buffer_deinit(&fleet->labels);
     free(fleet->cursors);
 }

@@ -81,12 +81,6 @@ static void write_parse_errors(const struct outcome_place *place)
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), errors);
 }
 
-static void write_truncated(const struct outcome_place *place)
-{
-    unsigned cut = place->snapshot ? place->snapshot->cut : 0;
-    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), cut);
-}
-
 const struct outcome_family outcome_families[OUTCOME_FAMILIES] = {
     {{"memcached_up", "Whether the memcached server answered stats in whole and was understood.",
       METRIC_GAUGE, ""},
@@ -107,8 +101,4 @@ const struct outcome_family outcome_families[OUTCOME_FAMILIES] = {
     {{"memcached_target_parse_errors", "Values in this poll that could not be read; each costs its sample.",
       METRIC_GAUGE, ""},
      write_parse_errors},
-    {{"memcached_target_truncated",
-      "Stats in this poll that were left out, since the server has more than the exporter takes of one.",
-      METRIC_GAUGE, ""},
-     write_truncated},
 };

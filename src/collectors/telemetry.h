@@ -7,6 +7,7 @@
 #ifndef COLLECTORS_TELEMETRY_H
 #define COLLECTORS_TELEMETRY_H
 
+#include "collectors/answer_pace.h"
 #include "http/server.h"
 #include "memcached/fleet.h"
 #include "metrics/collector.h"
@@ -41,6 +42,7 @@ struct telemetry {
     unsigned scrapes_running;                  /* asked for by HTTP */
     uint64_t scrapes_rejected;                 /* for --web.max-requests */
     uint64_t kubelet_probes;
+    struct answer_pace pace; /* of the answers to scrapes */
 
     struct histogram scrapes, polls, turns;
     struct native native_scrapes, native_polls, native_turns; /* the same, in fine buckets */

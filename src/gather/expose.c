@@ -14,6 +14,8 @@ struct exposure {
     struct gather *gather;          /* held */
     struct scrape_request *request; /* held */
     struct exposition exposition;
+    struct answer_took took;
+    uint64_t started_ns;     /* when the first byte was asked for; 0 before */
     struct fleet_walk fleet; /* of a gather that asked somebody */
     struct process_walk process, memcached_process;
     struct telemetry_walk telemetry;
@@ -91,7 +93,11 @@ int expose_check(struct buffer *error)
 static bool exposure_fill(struct producer *producer, struct buffer *out, size_t want)
 {
     struct exposure *exposure = container_of(producer, struct exposure, producer);
-    return exposition_fill(&exposure->exposition, out, want);
+    uint64_t before_ns = uv_hrtime();
+    if (!exposure->started_ns) exposure->started_ns = before_ns;
+    bool more = exposition_fill(&exposure->exposition, out, want);
+    exposure->took.fill_ns += uv_hrtime() - before_ns;
+    return more;
 }
 
 static void exposure_free(struct exposure *exposure)
@@ -108,8 +114,30 @@ static void exposure_release(struct producer *producer)
     struct exposure *exposure = container_of(producer, struct exposure, producer);
     gather_fn on_end = exposure->on_end;
     void *context = exposure->context;
+    if (exposure->exposition.finished) {
+        exposure->took.total_ns = uv_hrtime() - exposure->started_ns;
+        answer_pace_observe(&exposure->gather->telemetry->pace, &exposure->took);
+    }
     exposure_free(exposure);
     if (on_end) on_end(context);
+}
+
+/* Leaves out what would come too late; counts what is left. */
+static int limit_fleet(struct exposure *exposure)
+{
+    const struct scrape_request *request = exposure->request;
+    const struct answer_pace *pace = &exposure->gather->telemetry->pace;
+    struct fleet_walk *fleet = &exposure->fleet;
+    if (request->deadline_ns) {
+        uint64_t now_ns = uv_hrtime();
+        uint64_t left_ns = request->deadline_ns > now_ns ? request->deadline_ns - now_ns : 0;
+        size_t bytes = answer_pace_bytes(pace, request->packed, left_ns);
+        if (fleet_walk_limit(fleet, bytes, request->deadline_ns) < 0) return UV_ENOMEM;
+    }
+    exposure->took.packed = request->packed;
+    for (size_t n = 0; n < fleet->heard; n++)
+        exposure->took.bytes += (size_t) (fleet->cursors[n].end - fleet->cursors[n].at);
+    return 0;
 }
 
 struct producer *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end,
@@ -124,7 +152,8 @@ struct producer *expose(struct gather *gather, struct scrape_request *request, g
     exposure->context = context;
     exposition_init(&exposure->exposition, request->format, buffer_slice(&request->names));
     if (gather->fan_out) {
-        if (fleet_walk_init(&exposure->fleet, gather->fan_out, request->commands, request->with_labels) < 0) {
+        if (fleet_walk_init(&exposure->fleet, gather->fan_out, request->commands, request->with_labels) < 0 ||
+            limit_fleet(exposure) < 0) {
             exposure_free(exposure);
             return NULL;
         }

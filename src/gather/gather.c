@@ -16,10 +16,13 @@ static struct gather *gather_new(struct scrape_request *request, struct telemetr
 static void on_fan_out_done(void *context)
 {
     struct gather *gather = context;
+    size_t bytes = 0;
     for (size_t n = 0; n < gather->targets; n++) {
         const struct snapshot *snapshot = fan_out_snapshot(gather->fan_out, n);
         gather->up += snapshot && snapshot->state == TARGET_UP;
+        bytes += snapshot ? snapshot->records_len : 0;
     }
+    answer_pace_observe_gather(&gather->telemetry->pace, bytes, gather->targets);
     telemetry_observe_scrape(gather->telemetry, uv_hrtime() - gather->started_ns, gather->up,
                              gather->targets);
     gather->on_done(gather->context);

@@ -34,6 +34,10 @@ struct scrape_request {
     unsigned commands;   /* set of commands; a target is asked those of them that its module allows */
     uint64_t timeout_ms; /* for all polls together; a target may have less */
 
+    /* When the whole answer must have left, on the clock of uv_hrtime; 0 for no end. */
+    uint64_t deadline_ns;
+    bool packed; /* the answer is compressed, which takes longer */
+
     /* What the answer shows */
     bool with_labels;        /* samples carry their target's labels */
     unsigned own_collectors; /* set of enum own_collector */

@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "gather/expose.h"
 #include "http/accept.h"
+#include "http/compressor.h"
 #include "http/query.h"
 #include "memcached/stats.h"
 
@@ -209,12 +210,27 @@ static bool read_query(struct reader *reader, struct slice query, struct buffer 
 /* --- The headers --- */
 
 /*
- * Lowers the time-out to what Prometheus allows, minus the offset that is kept for the way back. If the
- * header is smaller than the offset, half of it is used, so that some time is left.
+ * What encoding, compressing and sending may take of so much time: half as much again as is expected, since
+ * the machine may be busier now, but at most half of the time.
+ */
+static double answer_ms(const struct reader *reader, double left_ms)
+{
+    const struct scrape_request *scrape = reader->scrape;
+    const struct answer_pace *pace = &reader->handlers->telemetry->pace;
+    size_t targets = scrape_request_targets(scrape)->count;
+    if (scrape->shard.count) targets /= scrape->shard.count;
+    double expected_ms = 1.5 * (double) answer_pace_expected_ns(pace, scrape->packed, targets) / 1e6;
+    return expected_ms < left_ms / 2 ? expected_ms : left_ms / 2;
+}
+
+/*
+ * The smaller of the time-out that there is and what Prometheus gives, less the offset in which the answer
+ * travels back. A header that is too small for the offset is halved, so that there is always some time.
  */
 static void read_timeout(struct reader *reader, struct slice header)
 {
-    uint64_t *timeout_ms = &reader->scrape->timeout_ms;
+    struct scrape_request *scrape = reader->scrape;
+    uint64_t *timeout_ms = &scrape->timeout_ms;
     double seconds, offset = (double) reader->options->timeout_offset_ns / 1e9;
     if (header.len == 0) return;
     if (!number_parse_double(header, &seconds) || !(seconds > 0)) {
@@ -225,6 +241,8 @@ static void read_timeout(struct reader *reader, struct slice header)
         return;
     }
     double left_ms = 1000 * (seconds > offset ? seconds - offset : seconds / 2);
+    scrape->deadline_ns = uv_hrtime() + (uint64_t) (left_ms < 1e12 ? left_ms * 1e6 : 1e18);
+    left_ms -= answer_ms(reader, left_ms);
     if (left_ms >= (double) *timeout_ms) return;
     *timeout_ms = left_ms < 1 ? 1 : (uint64_t) left_ms;
 }
@@ -287,6 +305,7 @@ bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, c
     }
     scrape->timeout_ms = SCRAPE_NO_TIMEOUT;
     read_accept(scrape, request->headers[HEADER_ACCEPT]);
+    scrape->packed = coding_choose(request->headers[HEADER_ACCEPT_ENCODING]) != CODING_IDENTITY;
     read_timeout(&reader, request->headers[HEADER_SCRAPE_TIMEOUT]);
     return true;
 }

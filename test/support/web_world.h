@@ -89,7 +89,10 @@ static inline void web_world_close(struct web_world *world)
     free(world);
 }
 
-/* Sends a request line, "GET /", and these headers, each ended by CR LF; the loop has to run for it to be seen. */
+/*
+ * Sends a request line, "GET /", and these headers, each ended by CR LF; the loop has to run for it to be
+ * seen.
+ */
 static inline void web_world_ask(struct web_world *world, const char *line, const char *headers)
 {
     struct buffer request;
@@ -109,7 +112,10 @@ static inline void web_world_leave(struct web_world *world)
     world->client = -1;
 }
 
-/* Reads the answer to its end, and checks its status; returns the whole, head and body, which the world keeps. */
+/*
+ * Reads the answer to its end, and checks its status; returns the whole, head and body, which the world
+ * keeps.
+ */
 static inline const char *web_world_answer(struct web_world *world, const char *status_line)
 {
     ssize_t n = -1;

@@ -297,6 +297,59 @@ static void test_gather_of_nothing(void **state)
     assert_int_equal(world->fleet.servers[0].requests, 0);
 }
 
+/* --- What cannot be in time --- */
+
+/* So that the time for `bytes` records is left, at a pace that is known. */
+static void set_deadline(struct gather_world *world, size_t bytes)
+{
+    static const uint64_t left_ns = UINT64_C(3600000000000);
+    world->fleet.telemetry.pace.ns_per_byte[0] = bytes ? (double) left_ns / (double) bytes : 1e18;
+    world->request->deadline_ns = uv_hrtime() + left_ns;
+}
+
+/* Whole servers are left out, which stay up; no line is cut. */
+static void test_cut_at_servers(void **state)
+{
+    struct gather_world *world = *state;
+    for (size_t n = 0; n < WORLD_SERVERS; n++) world_add_server(&world->fleet, n);
+    for (size_t fit = 0; fit <= WORLD_SERVERS; fit++) {
+        gather_world_request(world)->with_labels = true;
+        gather_world_run(world);
+        size_t size = fan_out_snapshot(world->gather->fan_out, 0)->records_len;
+        size_t stats = fan_out_snapshot(world->gather->fan_out, 0)->count;
+        set_deadline(world, fit * size + size / 2);
+        char *text = drain(world, 4096);
+        assert_int_equal(exposition_count(text, "memcached_up{"), WORLD_SERVERS);
+        assert_int_equal(exposition_count(text, "memcached_current_items{"), fit);
+        assert_int_equal(exposition_count(text, "memcached_target_truncated{"), WORLD_SERVERS);
+        for (size_t n = 0; n < WORLD_SERVERS; n++) {
+            char line[128];
+            size_t left_out = n < fit ? 0 : stats;
+            snprintf(line, sizeof(line), "memcached_target_truncated{instance=\"%s\"} %zu",
+                     world->fleet.targets.items[n]->name, left_out);
+            expect_line(text, line);
+        }
+        assert_int_equal(text[strlen(text) - 1], '\n');
+        free(text);
+    }
+}
+
+/* An end that has passed leaves what the exporter itself knows. */
+static void test_no_time_at_all(void **state)
+{
+    struct gather_world *world = *state;
+    world_add_server(&world->fleet, 0);
+    gather_world_request(world);
+    gather_world_run(world);
+    world->request->deadline_ns = 1;
+    char *text = drain(world, 4096);
+    expect_line(text, "memcached_up 1");
+    assert_int_equal(exposition_count(text, "memcached_current_items"), 0);
+    assert_int_equal(exposition_count(text, "memcached_target_truncated 0"), 0);
+    assert_int_equal(exposition_count(text, "memcached_target_truncated "), 1);
+    free(text);
+}
+
 /* --- Ends in the middle --- */
 
 static void test_released_before_the_last_piece(void **state)
@@ -331,6 +384,8 @@ int main(void)
         TEST(test_no_targets),
         TEST(test_one_gather_in_two_forms),
         TEST(test_gather_of_nothing),
+        TEST(test_cut_at_servers),
+        TEST(test_no_time_at_all),
         TEST(test_released_before_the_last_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,9 @@ static void test_fail(void **state)
     }
 }
 
-/* A name that leads only to what is forbidden; beside others it is one of the states that a target may have. */
+/*
+ * A name that leads only to what is forbidden; beside others it is one of the states that a target may have.
+ */
 static void test_forbidden(void **state)
 {
     struct web_world *world = *state;

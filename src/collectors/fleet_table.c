@@ -1,0 +1,138 @@
+#include "collectors/fleet_table.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEADS_MAX (FAMILIES_MAX * 1024)
+
+struct fleet_table fleet_table;
+
+static const struct family unmapped = {"memcached_unmapped_stat",
+                                       "A numeric stat that this version of the exporter has no metric for.",
+                                       METRIC_UNKNOWN, "command,stat"};
+
+/* The last family, since the walk knows only at its end what it had to leave out. */
+static const struct family truncated = {"memcached_target_truncated",
+                                        "Stats in this poll that were left out: the server has more than the "
+                                        "exporter takes of one, or the answer "
+                                        "would have come too late.",
+                                        METRIC_GAUGE, ""};
+
+static void append_label_name(struct table_family *family, struct slice name)
+{
+    size_t len = strlen(family->labels);
+    int added =
+        snprintf(family->labels + len, LABEL_NAMES_MAX - len, "%s%.*s", len ? "," : "", SLICE_ARG(name));
+    assert(len + (size_t) added < LABEL_NAMES_MAX);
+    (void) added;
+}
+
+/* Of a set of constant labels, whose values have no comma. */
+static void append_label_names(struct table_family *family, struct slice set)
+{
+    while (set.len) {
+        struct slice label = slice_cut(&set, ',');
+        append_label_name(family, slice_cut(&label, '='));
+    }
+}
+
+/* Where in a set of constant labels, which are in the order of their names, another label has its place. */
+static size_t find_place_of(const char *name, struct slice set)
+{
+    size_t at = 0;
+    for (struct slice rest = set; rest.len;) {
+        struct slice label = slice_cut(&rest, ','), other = slice_cut(&label, '=');
+        if (strncmp(other.data, name, other.len) >= 0) break;
+        at = set.len - rest.len;
+    }
+    return at;
+}
+
+/* The order of labels is that of the official exporter: by name. */
+static struct row_shape shape_of(const struct stat_row *row)
+{
+    const char *number = stats_number_label(row);
+    struct slice set = slice_of(row->labels);
+    struct row_shape shape = {.before = set};
+    if (!number) return shape;
+    size_t at = find_place_of(number, set);
+    shape.number = slice_of(number);
+    shape.before.len = at && at < set.len ? at - 1 : at; /* without the comma */
+    shape.after = slice_from(set, at);
+    return shape;
+}
+
+static enum metric_type type_of(enum stat_kind kind)
+{
+    switch (kind) {
+    case STAT_COUNTER:
+        return METRIC_COUNTER;
+    case STAT_NAMED_COUNTER:
+        return METRIC_NAMED_COUNTER;
+    case STAT_INFO:
+        return METRIC_INFO;
+    case STAT_GAUGE:
+        break;
+    }
+    return METRIC_GAUGE;
+}
+
+static void make_families(void)
+{
+    for (uint16_t row = 0; row < stats_count(); row++) {
+        const struct stat_row *stat = stats_row(row);
+        struct table_family *last = fleet_table.count ? &fleet_table.families[fleet_table.count - 1] : NULL;
+        struct row_shape *shape = &fleet_table.shapes[row];
+        if (!stat->family) continue;
+        *shape = shape_of(stat);
+        if (last && strcmp(last->family.name, stat->family) == 0) {
+            last->end = (uint16_t) (row + 1);
+            continue;
+        }
+        last = &fleet_table.families[fleet_table.count++];
+        append_label_names(last, shape->before);
+        append_label_names(last, shape->number);
+        append_label_names(last, shape->after);
+        if (stat->label) append_label_name(last, slice_of(stat->label));
+        last->family = (struct family){stat->family, stat->help, type_of(stat->kind), last->labels};
+        last->first = row;
+        last->end = (uint16_t) (row + 1);
+    }
+}
+
+/* The heads of all families are half of the answer for a single server. */
+static void make_heads(size_t count)
+{
+    struct buffer *texts = &fleet_table.head_texts;
+    size_t ends[FAMILIES_MAX][FORMAT_PROTOBUF], start = 0;
+    buffer_init(texts, HEADS_MAX);
+    for (size_t n = 0; n < count; n++) {
+        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+            family_append_head(fleet_table.pointers[n], format, texts);
+            ends[n][format] = texts->len;
+        }
+    }
+    for (size_t n = 0; n < count && !texts->failed; n++) {
+        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+            fleet_table.heads[n].text[format] = (struct slice){texts->data + start, ends[n][format] - start};
+            start = ends[n][format];
+        }
+    }
+}
+
+const struct collector *fleet_collector(void)
+{
+    size_t count = 0;
+    if (fleet_table.count) return &fleet_table.collector;
+    make_families();
+    for (size_t n = 0; n < OUTCOME_FAMILIES; n++) fleet_table.pointers[count++] = &outcome_families[n].family;
+    for (size_t n = 0; n < fleet_table.count; n++)
+        fleet_table.pointers[count++] = &fleet_table.families[n].family;
+    for (size_t n = 0; n < COUNTS_FAMILIES; n++) fleet_table.pointers[count++] = &counts_families[n].family;
+    fleet_table.pointers[count++] = &unmapped;
+    fleet_table.pointers[count++] = &truncated;
+    fleet_table.collector = (struct collector){"fleet", fleet_table.pointers, count, ""};
+    make_heads(count);
+    return &fleet_table.collector;
+}
