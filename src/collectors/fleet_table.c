@@ -105,16 +105,16 @@ static void make_families(void)
 static void make_heads(size_t count)
 {
     struct buffer *texts = &fleet_table.head_texts;
-    size_t ends[FAMILIES_MAX][FORMAT_PROTOBUF], start = 0;
+    size_t ends[FAMILIES_MAX][FORMAT_COUNT], start = 0;
     buffer_init(texts, HEADS_MAX);
     for (size_t n = 0; n < count; n++) {
-        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+        for (enum format format = 0; format < FORMAT_COUNT; format++) {
             family_append_head(fleet_table.pointers[n], format, texts);
             ends[n][format] = texts->len;
         }
     }
     for (size_t n = 0; n < count && !texts->failed; n++) {
-        for (enum format format = 0; format < FORMAT_PROTOBUF; format++) {
+        for (enum format format = 0; format < FORMAT_COUNT; format++) {
             fleet_table.heads[n].text[format] = (struct slice){texts->data + start, ends[n][format] - start};
             start = ends[n][format];
         }

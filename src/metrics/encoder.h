@@ -22,13 +22,17 @@ enum format {
     FORMAT_TEXT, /* Prometheus text 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ */
     FORMAT_OPENMETRICS, /* OpenMetrics text 1.0.0: https://github.com/prometheus/OpenMetrics, specification */
     FORMAT_PROTOBUF,    /* delimited io.prometheus.client.MetricFamily: metrics/protobuf.h */
+    FORMAT_COUNT,
 };
+
+struct format_operations; /* metrics/format.h */
 
 struct encoder {
     enum format format;
-    struct buffer *out;           /* borrowed */
-    struct slice constant_labels; /* of the collector at work; borrowed */
-    bool filters;                 /* not all families are wanted, but those that have a name of these: */
+    const struct format_operations *operations; /* of that format */
+    struct buffer *out;                         /* borrowed */
+    struct slice constant_labels;               /* of the collector at work; borrowed */
+    bool filters; /* not all families are wanted, but those that have a name of these: */
     struct set names;
     bool filter_failed;             /* there was no memory for them */
     const struct family *family;    /* announced, borrowed */
@@ -52,17 +56,19 @@ void encoder_set_out(struct encoder *encoder, struct buffer *out);
 /* The samples that follow belong to this family. Announcing the same one again is free. */
 void encoder_family(struct encoder *encoder, const struct family *family);
 
-/* What goes before a family's first sample, written ahead: one for each text format. */
+/*
+ * What goes before a family's first sample, written ahead for each format. Empty where a format has no head,
+ * or where there was no memory for it: the text is then written each time.
+ */
 struct family_head {
-    struct slice
-        text[FORMAT_PROTOBUF]; /* empty where there was no memory for it: it is then written each time */
+    struct slice text[FORMAT_COUNT];
 };
 
 /* The same for a family whose head is written once and for all, as a collector of some hundred does. */
 void encoder_family_ready(struct encoder *encoder, const struct family *family,
                           const struct family_head *head);
 
-/* Appends the head of a family in a text format. */
+/* Appends the head of a family in that format; nothing where a format has none. */
 void family_append_head(const struct family *family, enum format format, struct buffer *out);
 
 /*

@@ -172,7 +172,9 @@ static void test_text_leaves_native_histograms_out(void **state_)
     histogram_set_native(&histogram, &native);
     histogram_observe(&histogram, 1);
     struct histogram_view view = histogram_view(&histogram);
-    world->encoder.format = FORMAT_TEXT;
+    encoder_deinit(&world->encoder);
+    encoder_init(&world->encoder, FORMAT_TEXT, none);
+    encoder_set_out(&world->encoder, &world->out);
     encoder_family(&world->encoder, &duration);
     encoder_histogram(&world->encoder, none, none, &view);
     encoder_finish(&world->encoder);
