@@ -117,22 +117,26 @@ static bool write_table_family(struct fleet_walk *fleet, const struct place *pla
 static void write_unmapped_record(struct fleet_walk *fleet, const struct place *place,
                                   const struct record *record)
 {
-    if (record->row != STAT_UNMAPPED || !(place->commands & COMMAND_BIT(record->command))) return;
+    bool is_text = record->row == STAT_UNMAPPED_TEXT;
+    if (!(place->commands & COMMAND_BIT(record->command))) return;
     buffer_clear(&fleet->labels);
     labels_append(&fleet->labels, "command", slice_of(command_info(record->command)->name));
     labels_append(&fleet->labels, "stat", record->key);
-    encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels), record->value);
+    if (is_text) labels_append(&fleet->labels, "value", record->value);
+    encoder_sample(place->encoder, place->target_labels, buffer_slice(&fleet->labels),
+                   is_text ? SLICE("1") : record->value);
 }
 
-/* They are the last records of a snapshot. */
-static bool write_unmapped(struct fleet_walk *fleet, const struct place *place)
+/* The last records of a snapshot are those with a number, then those with a text. */
+static bool write_unmapped(struct fleet_walk *fleet, const struct place *place, uint16_t row)
 {
     struct fleet_cursor *cursor = place->cursor;
-    for (unsigned n = 0; cursor->at < cursor->end; n++) {
+    for (unsigned n = 0; cursor->row <= row; n++) {
         struct record record;
         if (n == RECORDS_A_STEP) return false;
         cursor->at = record_read(cursor->at, &record);
-        write_unmapped_record(fleet, place, &record);
+        cursor->row = record_row(cursor->at, cursor->end);
+        if (record.row == row) write_unmapped_record(fleet, place, &record);
     }
     return true;
 }
@@ -181,7 +185,7 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
         write_truncated(fleet, place);
         return true;
     }
-    return write_unmapped(fleet, place);
+    return write_unmapped(fleet, place, n + 2 == last_family() ? STAT_UNMAPPED : STAT_UNMAPPED_TEXT);
 }
 
 /* Targets that did not answer get only the families of collectors/outcome. */

@@ -12,6 +12,11 @@ static const struct family unmapped = {"memcached_unmapped_stat",
                                        "A numeric stat that this version of the exporter has no metric for.",
                                        METRIC_UNKNOWN, "command,stat"};
 
+/* An info's stem is a name of its own: memcached_unmapped_stat_info would have that of the family above. */
+static const struct family unmapped_text = {
+    "memcached_unmapped_text_info", "A stat with a text that this version of the exporter has no metric for.",
+    METRIC_INFO, "command,stat,value"};
+
 /* The last family, since the walk knows only at its end what it had to leave out. */
 static const struct family truncated = {"memcached_target_truncated",
                                         "Stats in this poll that were left out: the server has more than the "
@@ -131,6 +136,7 @@ const struct collector *fleet_collector(void)
         fleet_table.pointers[count++] = &fleet_table.families[n].family;
     for (size_t n = 0; n < COUNTS_FAMILIES; n++) fleet_table.pointers[count++] = &counts_families[n].family;
     fleet_table.pointers[count++] = &unmapped;
+    fleet_table.pointers[count++] = &unmapped_text;
     fleet_table.pointers[count++] = &truncated;
     fleet_table.collector = (struct collector){"fleet", fleet_table.pointers, count, ""};
     make_heads(count);

@@ -33,7 +33,7 @@ struct row_shape {
     struct slice after;  /* constant labels */
 };
 
-#define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 2)
+#define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)
 
 /* Made once, from rows that live as long as the program. */
 struct fleet_table {

@@ -182,8 +182,8 @@ static void append_value(struct buffer *out, const struct snapshot_builder *buil
                          const struct snapshot_builder_entry *entry)
 {
     uint16_t minus[STAT_MINUS_MAX];
-    unsigned count = entry->row == STAT_UNMAPPED ? 0 : stats_minus(entry->row, minus);
-    enum stat_form form = entry->row == STAT_UNMAPPED ? FORM_TEXT : stats_row(entry->row)->form;
+    unsigned count = stats_is_unmapped(entry->row) ? 0 : stats_minus(entry->row, minus);
+    enum stat_form form = stats_is_unmapped(entry->row) ? FORM_TEXT : stats_row(entry->row)->form;
     if (count)
         buffer_append_u64(out, rest_of(builder, entry, minus, count));
     else
@@ -192,7 +192,7 @@ static void append_value(struct buffer *out, const struct snapshot_builder *buil
 
 static bool is_superseded(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry)
 {
-    if (entry->row == STAT_UNMAPPED) return false;
+    if (stats_is_unmapped(entry->row)) return false;
     uint16_t preferred = stats_preferred(entry->row);
     return preferred != STAT_UNMAPPED && snapshot_builder_find(builder, preferred, entry->number);
 }
@@ -203,7 +203,7 @@ static void pack_special(struct buffer *out, const struct snapshot_builder *buil
 {
     struct record_head head = {.row = entry->row, .detail = entry->number};
     size_t start = out->len;
-    if (entry->row == STAT_UNMAPPED || stats_traits(entry->row)->scope == SCOPE_NAME) {
+    if (stats_is_unmapped(entry->row) || stats_traits(entry->row)->scope == SCOPE_NAME) {
         head.row |= RECORD_KEYED;
         head.detail = entry->key_len | (uint32_t) entry->command << RECORD_COMMAND_SHIFT;
     }
@@ -240,7 +240,7 @@ static bool pack_all(struct snapshot *snapshot)
     buffer_reserve(&out, out.cap);
     for (size_t i = 0; i < builder->count && !out.failed; i++) {
         const struct snapshot_builder_entry *entry = &builder->entries[i];
-        if (entry->row != STAT_UNMAPPED && stats_traits(entry->row)->plain)
+        if (!stats_is_unmapped(entry->row) && stats_traits(entry->row)->plain)
             pack_plain(&out, builder, entry);
         else
             pack_special(&out, builder, entry);

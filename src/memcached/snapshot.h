@@ -44,12 +44,12 @@ const char *target_state_name(enum target_state state);
 
 /* One stat that becomes a sample, as it is read back. */
 struct record {
-    uint16_t row;         /* of the stats table, or STAT_UNMAPPED */
+    uint16_t row;         /* of the stats table, STAT_UNMAPPED or STAT_UNMAPPED_TEXT */
     bool superseded;      /* an earlier row says the same of the same thing: see stats_preferred */
     enum command command; /* of unmapped stats and SCOPE_NAME; else that of the row */
     uint32_t number;      /* slab class or page, else 0 */
     struct slice key;   /* unmapped: the whole key. SCOPE_NAME: the name. Both made valid UTF-8. Else empty */
-    struct slice value; /* FORM_TEXT: the text as sent. Else the sample's number, in digits */
+    struct slice value; /* FORM_TEXT and unmapped texts: as sent. Else the sample's number, in digits */
 };
 
 struct snapshot {

@@ -49,7 +49,7 @@ static bool append_name(struct snapshot_builder *builder, struct snapshot_builde
                         struct slice key)
 {
     size_t start = builder->text.len;
-    if (entry->row == STAT_UNMAPPED)
+    if (stats_is_unmapped(entry->row))
         name_append(&builder->text, key);
     else if (stats_traits(entry->row)->scope == SCOPE_NAME)
         name_append(&builder->text, slice_from(key, strlen(stats_row(entry->row)->key)));
@@ -80,7 +80,17 @@ static bool append_entry(struct snapshot_builder *builder, struct snapshot_build
 static bool append_unmapped(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                             struct slice key, struct slice value)
 {
-    if (!number_is_decimal(value)) return true;
+    bool on;
+    if (value_read_switch(value, &on)) {
+        value = on ? SLICE("1") : SLICE("0");
+    } else if (!number_is_decimal(value)) {
+        if (value_judge(FORM_TEXT, value) != VALUE_KEEP) return true;
+        entry->row = STAT_UNMAPPED_TEXT;
+    }
+    if (value.len > UNMAPPED_TEXT_MAX) {
+        builder->cut++;
+        return true;
+    }
     if (builder->unmapped == max_entries(builder) / 2) {
         builder->cut++;
         return true;
@@ -165,19 +175,24 @@ static int compare_entries(const void *left, const void *right, void *builder)
     return order ? order : (a->text > b->text) - (a->text < b->text);
 }
 
-/* Where the entries of each row begin, the unmapped ones behind those of all rows. */
-static void count_rows(const struct snapshot_builder *builder, uint32_t starts[STAT_ROWS_MAX + 1])
+/* Rows by number, those of unmapped stats behind all others. */
+#define PLACES_MAX (STAT_ROWS_MAX + 2)
+
+static unsigned place_of_row(uint16_t row)
 {
-    const unsigned rows = stats_count();
+    return stats_is_unmapped(row) ? stats_count() + (row - STAT_UNMAPPED) : row;
+}
+
+/* Where the entries of each row begin. */
+static void count_rows(const struct snapshot_builder *builder, uint32_t starts[PLACES_MAX])
+{
+    const unsigned places = stats_count() + 2;
     uint32_t start = 0;
-    memset(starts, 0, (rows + 1) * sizeof(starts[0]));
-    for (size_t i = 0; i < builder->count; i++) {
-        uint16_t row = builder->entries[i].row;
-        starts[row < rows ? row : rows]++;
-    }
-    for (unsigned row = 0; row <= rows; row++) {
-        uint32_t count = starts[row];
-        starts[row] = start;
+    memset(starts, 0, places * sizeof(starts[0]));
+    for (size_t i = 0; i < builder->count; i++) starts[place_of_row(builder->entries[i].row)]++;
+    for (unsigned place = 0; place < places; place++) {
+        uint32_t count = starts[place];
+        starts[place] = start;
         start += count;
     }
 }
@@ -185,15 +200,12 @@ static void count_rows(const struct snapshot_builder *builder, uint32_t starts[S
 /* By row, each one's entries in the order of their arrival: as many steps as there are entries. */
 static bool sort_rows(struct snapshot_builder *builder)
 {
-    const unsigned rows = stats_count();
-    uint32_t places[STAT_ROWS_MAX + 1];
+    uint32_t places[PLACES_MAX];
     struct snapshot_builder_entry *sorted = malloc(builder->count * sizeof(sorted[0]));
     if (!sorted) return false;
     count_rows(builder, places);
-    for (size_t i = 0; i < builder->count; i++) {
-        uint16_t row = builder->entries[i].row;
-        sorted[places[row < rows ? row : rows]++] = builder->entries[i];
-    }
+    for (size_t i = 0; i < builder->count; i++)
+        sorted[places[place_of_row(builder->entries[i].row)]++] = builder->entries[i];
     free(builder->entries);
     builder->entries = sorted;
     builder->size = builder->count;
@@ -243,7 +255,7 @@ static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_ent
 static void take_double(struct snapshot_builder *builder, struct snapshot_builder_entry *first,
                         const struct snapshot_builder_entry *entry)
 {
-    bool named = entry->row != STAT_UNMAPPED && stats_row(entry->row)->scope == SCOPE_NAME;
+    bool named = !stats_is_unmapped(entry->row) && stats_row(entry->row)->scope == SCOPE_NAME;
     if (named && !add_up(builder, first, entry)) builder->parse_errors++;
 }
 

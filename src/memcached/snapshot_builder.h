@@ -22,6 +22,9 @@
 #define SNAPSHOT_SERIES_MAX 20000
 #define SNAPSHOT_TEXT_MAX   (1024 * 1024)
 
+/* The longest value of an unknown stat that becomes a label. */
+#define UNMAPPED_TEXT_MAX 256
+
 /* One STAT line. */
 struct snapshot_builder_entry {
     uint32_t text;    /* offset into the builder's text; the key, then the value */
@@ -53,8 +56,9 @@ void snapshot_builder_deinit(struct snapshot_builder *builder);
 
 /*
  * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
- * with a number. A known key whose value does not parse is counted in parse_errors; an unknown one without a
- * number is dropped. What exceeds the bounds is counted in `cut`. False when out of memory.
+ * with a number, a switch (yes, no, on, off) or a text. A known key whose value does not parse is counted in
+ * parse_errors; an unknown one without a value is dropped. What exceeds the bounds is counted in `cut`. False
+ * when out of memory.
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);

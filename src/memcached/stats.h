@@ -118,8 +118,14 @@ struct stat_traits {
 };
 const struct stat_traits *stats_traits(unsigned row);
 
-/* The row of an unknown stat: beyond all others. */
-#define STAT_UNMAPPED 0x3fff
+/* The rows of unknown stats, beyond all others: of those with a number, then of those with a text. */
+#define STAT_UNMAPPED      0x3ffe
+#define STAT_UNMAPPED_TEXT 0x3fff
+
+static inline bool stats_is_unmapped(uint16_t row)
+{
+    return row >= STAT_UNMAPPED;
+}
 
 /* The label of the number in a row's key: "slab", "page", or NULL when there is none. */
 const char *stats_number_label(const struct stat_row *row);

@@ -10,8 +10,7 @@ static bool is_null(struct slice value)
     return may_be && (slice_is(value, "NULL") || slice_is(value, "(null)"));
 }
 
-/* yes/on/1 is 1, no/off/0 is 0; false for anything else. */
-static bool read_switch(struct slice value, bool *on)
+bool value_read_switch(struct slice value, bool *on)
 {
     *on = slice_is(value, "yes") || slice_is(value, "on") || slice_is(value, "1");
     return *on || slice_is(value, "no") || slice_is(value, "off") || slice_is(value, "0");
@@ -49,7 +48,7 @@ static enum value_verdict judge_number(enum stat_form form, struct slice value)
     case FORM_NONE_MAX:
         return slice_is(value, "4294967295") ? VALUE_ABSENT : judge_unsigned(value);
     case FORM_LEVEL:
-        return read_switch(value, &on) ? VALUE_KEEP : judge_unsigned(value);
+        return value_read_switch(value, &on) ? VALUE_KEEP : judge_unsigned(value);
     case FORM_KIBIBYTES:
         fits = read_kibibytes(value, &bytes);
         break;
@@ -60,7 +59,7 @@ static enum value_verdict judge_number(enum stat_form form, struct slice value)
         fits = number_is_decimal(value);
         break;
     case FORM_SWITCH:
-        fits = read_switch(value, &on);
+        fits = value_read_switch(value, &on);
         break;
     case FORM_SWITCH_PATH:
         fits = value.len > 0;
@@ -109,14 +108,14 @@ void value_append_number(struct buffer *out, enum stat_form form, struct slice v
         buffer_append_u64(out, bytes);
         break;
     case FORM_SWITCH:
-        read_switch(value, &on);
+        value_read_switch(value, &on);
         buffer_append_char(out, on ? '1' : '0');
         break;
     case FORM_SWITCH_PATH:
         buffer_append_char(out, slice_is(value, "no") ? '0' : '1');
         break;
     case FORM_LEVEL:
-        if (read_switch(value, &on))
+        if (value_read_switch(value, &on))
             buffer_append_char(out, on ? '1' : '0');
         else
             buffer_append_slice(out, value);

@@ -15,6 +15,9 @@ enum value_verdict {
 };
 enum value_verdict value_judge(enum stat_form form, struct slice value);
 
+/* yes/on/1 is 1, no/off/0 is 0; false for anything else. */
+bool value_read_switch(struct slice value, bool *on);
+
 /*
  * Appends the number of a value that was judged VALUE_KEEP (not for FORM_TEXT): its digits exactly as sent,
  * or converted without passing through a double.

@@ -94,6 +94,21 @@ def test_unknown_numbers_are_not_lost(fake, exporter):
     assert got.value("memcached_unmapped_stat", command="stats", stat="new_thing") == "12"
 
 
+def test_unknown_words_are_not_lost(fake, exporter):
+    """Switches are numbers, other words are labels; what is absent or very long is neither."""
+    server = fake({"stats": reply("new_a yes", "new_b no", "new_c on", "new_d off", 'new_e quick "fox"', "new_f NULL", "new_g "),
+                   "stats settings": reply("new_knob fast", "new_long " + 257 * "x", "new_short " + 256 * "x")})
+    got = exporter(targets=[server.address]).exposition()
+    assert {labels["stat"]: value for labels, value in got.find("memcached_unmapped_stat")} == {
+        "new_a": "1", "new_b": "0", "new_c": "1", "new_d": "0"}
+    assert {(labels["command"], labels["stat"], labels["value"], value)
+            for labels, value in got.find("memcached_unmapped_text_info")} == {
+                ("stats", "new_e", 'quick "fox"', "1"), ("settings", "new_knob", "fast", "1"),
+                ("settings", "new_short", 256 * "x", "1")}
+    assert got.value("memcached_target_truncated") == "1"
+    assert got.value("memcached_target_parse_errors") == "0"
+
+
 def test_every_number_of_a_real_server_is_known(memcached, exporter):
     server = memcached()
     server.traffic()

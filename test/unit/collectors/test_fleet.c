@@ -150,7 +150,8 @@ static void test_values_and_labels(void **state)
     expect_line(text, "memcached_slab_commands_total{command=\"set\",slab=\"1\",status=\"hit\"} 5");
     expect_line(text, "memcached_unmapped_stat{command=\"stats\",stat=\"brand_new\"} 7");
     expect_none(text, "memcached_items_evicted_total");
-    expect_none(text, "wordy");
+    expect_line(text,
+                "memcached_unmapped_text_info{command=\"stats\",stat=\"wordy\",value=\"some words\"} 1");
     expect_none(text, "setting=\"inter\"");
     free(text);
 }

@@ -164,8 +164,13 @@ static void test_unknown_numbers_are_kept(void **state)
     add(snapshot, COMMAND_STATS, "pid", "1");
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->parse_errors, 0);
-    assert_int_equal(snapshot->count, 5);
+    assert_int_equal(snapshot->count, 7);
     assert_int_equal(seek(snapshot, STAT_UNMAPPED), 1);
+    assert_int_equal(seek(snapshot, STAT_UNMAPPED_TEXT), 5);
+    assert_int_equal(record_at(snapshot, 5)->row, STAT_UNMAPPED_TEXT);
+    assert_true(slice_is(record_at(snapshot, 5)->key, "odd"));
+    assert_true(slice_is(record_at(snapshot, 5)->value, "inf"));
+    assert_true(slice_is(record_at(snapshot, 6)->value, "fast"));
 
     static const char *const keys[] = {"big", "new", "new \"thing\"", "zeta"};
     static const char *const numbers[] = {"18446744073709551615", "0.25", "-5", "1"};
@@ -269,10 +274,11 @@ static void test_text_is_bounded(void **state)
     struct snapshot *snapshot = snapshot_new(ALL, 16, MAX_PREFIXES);
     (void) state;
     assert_true(add(snapshot, COMMAND_STATS, "pid", "12345678"));
-    assert_true(add(snapshot, COMMAND_STATS, "ignored", "word word word word"));
+    assert_true(add(snapshot, COMMAND_STATS, "ignored", ""));
+    assert_true(add(snapshot, COMMAND_STATS, "words", "word word word word"));
     assert_true(add(snapshot, COMMAND_STATS, "unknown", "12"));
     assert_int_equal(snapshot->builder.count, 1);
-    assert_int_equal(snapshot->builder.cut, 1);
+    assert_int_equal(snapshot->builder.cut, 2);
     snapshot_release(snapshot);
 }
 
