@@ -268,8 +268,10 @@ int tls_context_new_server(struct tls_context **out, const struct tls_server_set
         if (SSL_CTX_set_default_verify_paths(ssl) != 1) result = UV_ENOMEM;
     }
     if (settings->client_auth != TLS_NO_CLIENT_CERT) {
+        /* Who shows no certificate has none of the allowed names either. */
         bool wanted = settings->client_auth == TLS_REQUIRE_ANY_CLIENT_CERT ||
-                      settings->client_auth == TLS_REQUIRE_AND_VERIFY_CLIENT_CERT;
+                      settings->client_auth == TLS_REQUIRE_AND_VERIFY_CLIENT_CERT ||
+                      settings->has_client_sans;
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (wanted ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     }
     return hand_out_context(out, context, result);

@@ -94,6 +94,7 @@ def test_allowed_names(world, guarded, sans, good):
     started = guarded(world.write(tls="  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.crt\n"
                                       f"  client_allowed_sans: {sans}\n"))
     assert started.refuses(context(client=world.known)) != good
+    assert started.refuses(context())  # none at all has no name either
     if not good:
         text = started.connect("-cert", world.known.cert, "-key", world.known.key, "-tls1_2")
         assert "bad certificate" in text, text

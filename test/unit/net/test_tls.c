@@ -284,6 +284,14 @@ static void test_alternative_names_of_clients(void **state)
     all_is_well(client, server, "cache.example");
     server.client_san_count = 1;
     server_fails(client, server, "none of the allowed alternative names");
+    server.client_auth = TLS_VERIFY_CLIENT_CERT_IF_GIVEN;
+    server_fails((struct tls_client_settings){0}, server, "showed no certificate");
+    server.client_auth = TLS_REQUEST_CLIENT_CERT;
+    server_fails((struct tls_client_settings){0}, server, "showed no certificate");
+    server_fails(client, server, "none of the allowed alternative names");
+    server.client_auth = TLS_NO_CLIENT_CERT; /* nobody is asked for a name */
+    all_is_well((struct tls_client_settings){0}, server, "cache.example");
+    server.client_auth = TLS_REQUIRE_AND_VERIFY_CLIENT_CERT;
     server.client_sans = names + 2;
     server_fails(client, server, "none of the allowed alternative names");
     server.client_san_count = 0;
