@@ -147,6 +147,7 @@ static void report(struct client *client, bool late)
     snapshot_drop_unanswered(snapshot);
     read_budget_charge(&client->shared->budget, SORT_COST * snapshot_finish(snapshot));
     target_state_log(snapshot, client->key.name, &client->reported_down);
+    target_remark_log(snapshot, client->key.name, &client->remark);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
     polls_tell(client, snapshot);
     snapshot_release(snapshot);

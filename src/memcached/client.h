@@ -102,6 +102,7 @@ struct client {
     bool given_up;                  /* the poll has been, by one of those who waited for it */
     bool restarted;                 /* the poll has been, at least once, for one who asked later */
     bool reported_down;             /* what the log said last */
+    struct snapshot_remark remark;  /* what the log said last of an answer */
     struct link link;               /* of the fleet */
     unsigned users;                 /* of the fleet: targets that hold it */
     unsigned configured;            /* those of them whose profile has no policy */

@@ -267,6 +267,7 @@ size_t snapshot_finish(struct snapshot *snapshot)
     size_t sorted = snapshot->builder.sorted;
     snapshot->parse_errors = snapshot->builder.parse_errors;
     snapshot->cut = snapshot->builder.cut;
+    snapshot->remark = snapshot->builder.remark;
     snapshot_builder_deinit(&snapshot->builder);
     if (snapshot->connections) conn_stats_finish(snapshot->connections);
     prefixes_finish(&snapshot->prefixes);

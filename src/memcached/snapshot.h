@@ -61,7 +61,8 @@ struct snapshot {
     unsigned answered;            /* set of commands whose reply arrived whole and was not a refusal */
     unsigned cut;                 /* lines that are beyond the bounds of one server. Of a finished one */
     unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
-    bool reused;           /* the connection was kept from an earlier poll */
+    struct snapshot_remark remark; /* of a finished one */
+    bool reused;                   /* the connection was kept from an earlier poll */
     bool finished;
     bool dropped;                    /* the pool had no memory left for it */
     struct memory_share memory;      /* its part of a pool, if it has joined one */

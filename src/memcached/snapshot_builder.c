@@ -77,6 +77,16 @@ static bool append_entry(struct snapshot_builder *builder, struct snapshot_build
     return true;
 }
 
+/* The key is cut where it is too long. */
+static void remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
+                   struct slice key)
+{
+    struct snapshot_remark *remark = &builder->remark;
+    if (remark->kind >= kind) return;
+    *remark = (struct snapshot_remark){.kind = (uint8_t) kind, .command = (uint8_t) command};
+    memcpy(remark->key, key.data, key.len < sizeof(remark->key) ? key.len : sizeof(remark->key) - 1);
+}
+
 static bool append_unmapped(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                             struct slice key, struct slice value)
 {
@@ -124,6 +134,7 @@ bool snapshot_builder_add(struct snapshot_builder *builder, enum command command
         return append_entry(builder, entry, key, value);
     case VALUE_WRONG:
         builder->parse_errors++;
+        remark(builder, REMARK_UNREADABLE, command, key);
         break;
     case VALUE_ABSENT:
         break;
@@ -144,6 +155,7 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
 {
     copy->parse_errors = original->parse_errors;
     copy->cut = original->cut;
+    copy->remark = original->remark;
     buffer_append_slice(&copy->text, buffer_slice(&original->text));
     if (copy->text.failed) return false;
     if (original->count == 0) return true;
@@ -255,8 +267,13 @@ static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_ent
 static void take_double(struct snapshot_builder *builder, struct snapshot_builder_entry *first,
                         const struct snapshot_builder_entry *entry)
 {
-    bool named = !stats_is_unmapped(entry->row) && stats_row(entry->row)->scope == SCOPE_NAME;
-    if (named && !add_up(builder, first, entry)) builder->parse_errors++;
+    bool mapped = !stats_is_unmapped(entry->row);
+    if (mapped && stats_row(entry->row)->scope == SCOPE_NAME) {
+        if (!add_up(builder, first, entry)) builder->parse_errors++;
+        return;
+    }
+    remark(builder, REMARK_REPEATED, entry->command,
+           mapped ? slice_of(stats_row(entry->row)->key) : snapshot_builder_key(builder, entry));
 }
 
 /* Brings the entries of one row into order and appends them to the `kept` first ones. */

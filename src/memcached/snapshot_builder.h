@@ -35,6 +35,23 @@ struct snapshot_builder_entry {
     uint8_t command; /* enum command */
 };
 
+/* What of a poll is worth a line of the log; the greater one is said. */
+enum remark_kind {
+    REMARK_NONE,
+    REMARK_REPEATED,   /* a stat came twice */
+    REMARK_UNREADABLE, /* the value of a known stat could not be read */
+};
+
+/*
+ * The first of its kind in a poll. The key is as the server said it, cut at the end; that of a repeated stat is
+ * without slab class or page. The bytes behind the key are zero, so that two remarks can be compared as bytes.
+ */
+struct snapshot_remark {
+    uint8_t kind;    /* enum remark_kind */
+    uint8_t command; /* enum command */
+    char key[46];    /* NUL-terminated */
+};
+
 struct snapshot_builder {
     struct buffer text;
     struct snapshot_builder_entry *entries; /* owned */
@@ -46,6 +63,7 @@ struct snapshot_builder {
     unsigned parse_errors; /* values that could not be read; each costs its sample */
     uint16_t last_row;     /* of the last line of last_command */
     uint8_t last_command;
+    struct snapshot_remark remark;
 };
 
 /* `max_reply` is how much the server may send: what is kept takes no more, nor more than the bounds above.
@@ -57,7 +75,7 @@ void snapshot_builder_deinit(struct snapshot_builder *builder);
 /*
  * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
  * with a number, a switch (yes, no, on, off) or a text. A known key whose value does not parse is counted in
- * parse_errors; an unknown one without a value is dropped. What exceeds the bounds is counted in `cut`. False
+ * parse_errors, and remarked; an unknown one without a value is dropped. What exceeds the bounds is counted in `cut`. False
  * when out of memory.
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,

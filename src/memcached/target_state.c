@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum target_state target_state_of_failure(int status)
 {
@@ -146,4 +147,18 @@ void target_state_log(const struct snapshot *snapshot, const char *target, bool 
     } else {
         log_line(LOG_INFO, "target is up again", LOG_FIELD("target", target));
     }
+}
+
+void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said)
+{
+    const struct snapshot_remark *remark = &snapshot->remark;
+    if (remark->kind == REMARK_NONE || memcmp(remark, said, sizeof(*said)) == 0) return;
+    *said = *remark;
+    log_line(LOG_WARN,
+             remark->kind == REMARK_UNREADABLE
+                 ? "the target gave a value that cannot be read, its sample is left out"
+                 : "the target gave a stat twice, the first one counts",
+             LOG_FIELD("target", target),
+             LOG_FIELD("command", command_info((enum command) remark->command)->name),
+             LOG_FIELD("stat", remark->key));
 }

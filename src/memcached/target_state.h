@@ -39,4 +39,7 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
 /* Logs it if it is another one than before: `down` is what the log said last. */
 void target_state_log(const struct snapshot *snapshot, const char *target, bool *down);
 
+/* Logs what is remarkable in the answer, unless `said` has been said of this target last. */
+void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said);
+
 #endif

@@ -109,6 +109,33 @@ def test_unknown_words_are_not_lost(fake, exporter):
     assert got.value("memcached_target_parse_errors") == "0"
 
 
+def remarks(started):
+    return [(line["msg"].split(",")[0], line["command"], line["stat"]) for line in started.log() if "stat" in line]
+
+
+def test_what_cannot_be_read_is_named_once_and_again_when_it_changes(fake, exporter):
+    server = fake({"stats items": reply("items:3:age new", "items:4:age new")})
+    started = exporter(targets=[server.address])
+    unreadable = "the target gave a value that cannot be read"
+    for _ in range(3):
+        assert started.exposition().value("memcached_target_parse_errors") == "2"
+    assert remarks(started) == [(unreadable, "items", "items:3:age")]
+    server.answers["stats items"] = reply("items:4:age new")
+    for _ in range(3):
+        started.exposition()
+    assert remarks(started) == [(unreadable, "items", "items:3:age"), (unreadable, "items", "items:4:age")]
+
+
+def test_a_stat_that_is_given_twice_is_named_once(fake, exporter):
+    server = fake({"stats slabs": reply("3:chunk_size 96", "3:chunk_size 0")})
+    started = exporter(targets=[server.address])
+    for _ in range(3):
+        got = started.exposition()
+        assert got.value("memcached_slab_chunk_size_bytes", slab="3") == "96"
+        assert got.value("memcached_target_parse_errors") == "0"
+    assert remarks(started) == [("the target gave a stat twice", "slabs", "chunk_size")]
+
+
 def test_every_number_of_a_real_server_is_known(memcached, exporter):
     server = memcached()
     server.traffic()

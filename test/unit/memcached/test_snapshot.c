@@ -185,6 +185,85 @@ static void test_unknown_numbers_are_kept(void **state)
     snapshot_release(snapshot);
 }
 
+static void test_unknown_switches_are_numbers(void **state)
+{
+    static const char *const words[] = {"no", "off", "on", "yes"};
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        assert_true(add(snapshot, COMMAND_SETTINGS, words[i], words[i]));
+    assert_true(add(snapshot, COMMAND_SETTINGS, "yesterday", "yesterday"));
+    snapshot_finish(snapshot);
+    assert_int_equal(snapshot->count, ARRAY_LEN(words));
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) assert_number(record_at(snapshot, i), i < 2 ? "0" : "1");
+    snapshot_release(snapshot);
+}
+
+/* --- Remarks --- */
+
+static void assert_remark(const struct snapshot *snapshot, enum remark_kind kind, enum command command,
+                          const char *key)
+{
+    assert_int_equal(snapshot->remark.kind, kind);
+    assert_int_equal(snapshot->remark.command, command);
+    assert_string_equal(snapshot->remark.key, key);
+}
+
+static void test_the_first_unreadable_value_is_remarked(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "curr_items", "1");
+    add(snapshot, COMMAND_STATS, "curr_items", "1");
+    add(snapshot, COMMAND_ITEMS, "items:7:number", "many");
+    add(snapshot, COMMAND_ITEMS, "items:8:number", "many");
+    struct snapshot *copy = snapshot_copy(snapshot);
+    snapshot_finish(snapshot);
+    assert_remark(snapshot, REMARK_UNREADABLE, COMMAND_ITEMS, "items:7:number");
+    assert_remark(copy, REMARK_UNREADABLE, COMMAND_ITEMS, "items:7:number");
+    snapshot_release(copy);
+    snapshot_release(snapshot);
+}
+
+static void test_a_stat_given_twice_is_remarked(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_SLABS, "3:chunk_size", "96");
+    add(snapshot, COMMAND_SLABS, "3:chunk_size", "0");
+    snapshot_finish(snapshot);
+    assert_remark(snapshot, REMARK_REPEATED, COMMAND_SLABS, "chunk_size");
+    assert_int_equal(snapshot->parse_errors, 0);
+    snapshot_release(snapshot);
+}
+
+/* Names that users gave are added up, which is nothing to remark. */
+static void test_nothing_to_remark(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_STATS, "curr_items", "1");
+    add(snapshot, COMMAND_PROXY, "user_a", "1");
+    add(snapshot, COMMAND_PROXY, "user_a", "1");
+    snapshot_finish(snapshot);
+    assert_remark(snapshot, REMARK_NONE, COMMAND_STATS, "");
+    snapshot_release(snapshot);
+}
+
+static void test_a_long_key_is_cut_in_a_remark(void **state)
+{
+    char key[200] = "stranger_";
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    memset(key + strlen(key), 'x', 150);
+    add(snapshot, COMMAND_STATS, key, "1");
+    add(snapshot, COMMAND_STATS, key, "2");
+    snapshot_finish(snapshot);
+    assert_int_equal(strlen(snapshot->remark.key), sizeof(snapshot->remark.key) - 1);
+    assert_memory_equal(snapshot->remark.key, key, sizeof(snapshot->remark.key) - 1);
+    snapshot_release(snapshot);
+}
+
 /* --- Order, doubles, search --- */
 
 static void test_entries_are_sorted(void **state)
@@ -702,6 +781,11 @@ int main(void)
         cmocka_unit_test(test_hidden_is_not_kept),
         cmocka_unit_test(test_sets_are_what_cas_leaves),
         cmocka_unit_test(test_unknown_numbers_are_kept),
+        cmocka_unit_test(test_unknown_switches_are_numbers),
+        cmocka_unit_test(test_the_first_unreadable_value_is_remarked),
+        cmocka_unit_test(test_a_stat_given_twice_is_remarked),
+        cmocka_unit_test(test_nothing_to_remark),
+        cmocka_unit_test(test_a_long_key_is_cut_in_a_remark),
         cmocka_unit_test(test_entries_are_sorted),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_first_of_a_double_stays),
