@@ -161,6 +161,15 @@ const struct flag flags[] = {
     {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
     {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
      .help = "Serve --web.scrape-path and /probe, so that a request can name the servers."},
+    {FLAG("scrape.allow", rules, scrape_allow, ""),
+     .help = "Servers that a URL may name beside the configured ones: private (which is also the default, "
+             "private "
+             "networks and this machine), loopback, link-local, metadata, any, a network such as 10.0.0.0/8, "
+             "*.example.com:11211, or unix:/path; repeatable, also with commas between them. scrape_policy "
+             "of the "
+             "file takes the place of this list and the next."},
+    {FLAG("scrape.deny", rules, scrape_deny, ""),
+     .help = "Servers that no URL may name, whatever allows them, in the same words."},
     {FLAG("shard", shard, shard, "0/1"),
      .help = "I/N: scrape only shard I of N of the configured servers, counted from 0; I may be the name of "
              "a pod that ends in -I."},

@@ -39,7 +39,7 @@ extern const char flag_out_of_memory[];
 extern const char *const flag_taken_labels[]; /* of the samples of a server; NULL behind the last */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_path_or_root;
-extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_shard;
+extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_rules, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes, flag_memory;
 extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
 

@@ -58,7 +58,8 @@ struct options {
     unsigned max_connections, max_requests, max_targets;
     uint64_t timeout_offset_ns;
     bool scrape_endpoint;
-    bool enable_lifecycle; /* POST /-/reload works */
+    struct string_list scrape_allow, scrape_deny; /* each is a valid rule, see net/policy_rule.h */
+    bool enable_lifecycle;                        /* POST /-/reload works */
     bool systemd_socket;
     bool disable_exporter_metrics;
     bool collect_build, collect_telemetry, collect_process; /* of the exporter itself */

@@ -5,6 +5,7 @@
 #include "base/label_name.h"
 #include "base/number.h"
 #include "memcached/stats.h"
+#include "net/policy_rule.h"
 
 #include <stdlib.h>
 
@@ -148,6 +149,19 @@ static const char *read_filled_list(const struct flag *flag, void *place, struct
 {
     if (slice_trim(text).len == 0) return "an address such as :9150 or [::1]:9150";
     return read_list(flag, place, text);
+}
+
+static const char *add_rule(void *place, struct slice item)
+{
+    struct policy_rule rule;
+    const char *expected = policy_rule_parse(&rule, item);
+    return expected ? expected : add_item(place, item);
+}
+
+static const char *read_rules(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return read_items(place, text, "rules with one comma between them", add_rule);
 }
 
 static void release_list(void *place)
@@ -349,6 +363,7 @@ STRING_TYPE(label);
 STRING_TYPE(prom_file);
 LIST_TYPE(list, list);
 LIST_TYPE(filled_list, list);
+LIST_TYPE(rules, list);
 LIST_TYPE(labels, labels);
 VALUE_TYPE(duration, uint64_t);
 VALUE_TYPE(positive_duration, uint64_t);

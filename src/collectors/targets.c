@@ -133,6 +133,7 @@ static void write_dropped(const struct manager_walk *walk, struct encoder *encod
     write_labelled(encoder, "reason", "address", counts.malformed);
     write_labelled(encoder, "reason", "duplicate", counts.duplicates);
     write_labelled(encoder, "reason", "label", counts.refused);
+    write_labelled(encoder, "reason", "policy", counts.forbidden);
 }
 
 /* --- The walk --- */

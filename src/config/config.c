@@ -31,6 +31,17 @@ static int read_rules(struct reading *reading, const struct node *node, void *pl
     return 0;
 }
 
+/* When both lists have been read, since a rule may be the other half of one before it. */
+static int doubt_denied(struct reading *reading, const struct node *deny, const struct policy_rules *rules)
+{
+    const struct node *item = deny->first;
+    for (size_t n = 0; n < rules->count; n++, item = item->next) {
+        const char *doubt = policy_rule_doubt(&rules->items[n], rules->items, rules->count);
+        if (doubt && reading_warn(reading, item, doubt) < 0) return UV_ENOMEM;
+    }
+    return 0;
+}
+
 static int read_policy(struct reading *reading, const struct node *node, void *place)
 {
     static const struct field fields[] = {
@@ -39,8 +50,11 @@ static int read_policy(struct reading *reading, const struct node *node, void *p
     };
     static const struct schema schema = SCHEMA(fields);
     struct policy **policy = place;
+    reading->config->has_policy = true;
     *policy = policy_new();
-    return *policy ? reading_mapping(reading, node, &schema, *policy) : UV_ENOMEM;
+    int result = *policy ? reading_mapping(reading, node, &schema, *policy) : UV_ENOMEM;
+    const struct node *deny = result == 0 ? node_get(node, "deny") : NULL;
+    return deny ? doubt_denied(reading, deny, &(*policy)->deny) : result;
 }
 
 /* In this order, because groups refer to modules, and their labels must differ from the target label. */

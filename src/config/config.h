@@ -99,8 +99,9 @@ struct config {
     const struct config_group *groups;
     size_t group_count;
     size_t target_count;   /* of all groups, without those that sources find */
-    struct policy *policy; /* owned reference; NULL when the file has no scrape_policy */
+    struct policy *policy; /* owned reference; NULL when neither the file nor the flags have one */
     bool has_groups;       /* the file has the key */
+    bool has_policy;       /* the same */
     const char *textfile;  /* "" for none */
     uint64_t textfile_interval_ns;
     struct push_config push;
@@ -147,6 +148,9 @@ int config_load(struct config *config, const char *file, const struct config_rul
  * line in `error`, without a line end, unless it is UV_ENOMEM. Once.
  */
 int config_open_accesses(struct config *config, struct buffer *error);
+
+/* Adds a warning: one line, which is copied. 0 or UV_ENOMEM. */
+int config_warn(struct config *config, struct slice line);
 
 void config_deinit(struct config *config);
 

@@ -42,26 +42,32 @@ int reading_reject_name(struct reading *reading, const struct node *node, const 
     return UV_EINVAL;
 }
 
+int config_warn(struct config *config, struct slice line)
+{
+    struct config_warning **last = &config->warnings;
+    if (config->warning_count++ >= CONFIG_WARNINGS_MAX) return 0;
+    struct config_warning *warning = arena_alloc(&config->arena, 1, sizeof(*warning));
+    if (!warning) return UV_ENOMEM;
+    warning->text = arena_copy(&config->arena, line);
+    if (!warning->text) return UV_ENOMEM;
+    while (*last) last = &(*last)->next;
+    *last = warning;
+    return 0;
+}
+
 int reading_warn(struct reading *reading, const struct node *node, const char *what)
 {
     struct config *config = reading->config;
-    if (config->warning_count++ >= CONFIG_WARNINGS_MAX) return 0;
-    struct config_warning *warning = arena_alloc(&config->arena, 1, sizeof(*warning)),
-                          **last = &config->warnings;
     struct buffer line;
-    if (!warning) return UV_ENOMEM;
     buffer_init(&line, SIZE_MAX / 2);
     utf8_append_escaped(&line, slice_of(config->file));
     buffer_append_char(&line, ':');
     node_append_place(node, &line);
     node_append_found(node, &line);
     buffer_printf(&line, ": %s", what);
-    warning->text = line.failed ? NULL : arena_copy(&config->arena, buffer_slice(&line));
+    int result = line.failed ? UV_ENOMEM : config_warn(config, buffer_slice(&line));
     buffer_deinit(&line);
-    if (!warning->text) return UV_ENOMEM;
-    while (*last) last = &(*last)->next;
-    *last = warning;
-    return 0;
+    return result;
 }
 
 /* --- Mappings --- */

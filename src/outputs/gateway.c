@@ -8,6 +8,7 @@
  */
 #include "outputs/gateway.h"
 
+#include "base/dumps.h"
 #include "base/duration.h"
 #include "base/version.h"
 #include "net/curl_loop.h"
@@ -168,6 +169,7 @@ static const char *set_password(struct gateway *gateway)
 {
     char text[PASSWORD_MAX];
     if (!push_is_given(gateway->config->password_file)) return NULL;
+    dumps_forbid();
     ssize_t len = read_password(gateway->config->password_file, text, sizeof(text));
     if (len < 0) {
         snprintf(gateway->error, sizeof(gateway->error), "the password file cannot be read: %s",

@@ -57,3 +57,43 @@ int config_add_flags(struct config *config, const struct options *flags, struct 
     config->target_count = filling.group->target_count;
     return 0;
 }
+
+/* --- The target policy --- */
+
+static bool add_rules(struct policy_rules *rules, const struct string_list *texts)
+{
+    for (size_t n = 0; n < texts->count; n++) {
+        struct policy_rule rule;
+        /* options_parse has read it before. */
+        if (policy_rule_parse(&rule, slice_of(texts->items[n]))) continue;
+        if (!policy_add(rules, &rule)) return false;
+    }
+    return true;
+}
+
+static int warn_of(struct config *config, const struct policy_rule *rule, const char *doubt)
+{
+    struct buffer line;
+    buffer_init(&line, 4096);
+    buffer_append_string(&line, "--scrape.deny: \"");
+    utf8_append_escaped(&line, slice_of(rule->text));
+    buffer_printf(&line, "\": %s", doubt);
+    int result = line.failed ? UV_ENOMEM : config_warn(config, buffer_slice(&line));
+    buffer_deinit(&line);
+    return result;
+}
+
+int config_add_policy(struct config *config, const struct options *flags)
+{
+    if (config->has_policy || flags->scrape_allow.count + flags->scrape_deny.count == 0) return 0;
+    config->policy = policy_new();
+    if (!config->policy || !add_rules(&config->policy->allow, &flags->scrape_allow) ||
+        !add_rules(&config->policy->deny, &flags->scrape_deny))
+        return UV_ENOMEM;
+    const struct policy_rules *deny = &config->policy->deny;
+    for (size_t n = 0; n < deny->count; n++) {
+        const char *doubt = policy_rule_doubt(&deny->items[n], deny->items, deny->count);
+        if (doubt && warn_of(config, &deny->items[n], doubt) < 0) return UV_ENOMEM;
+    }
+    return 0;
+}

@@ -15,4 +15,10 @@
  */
 int config_add_flags(struct config *config, const struct options *flags, struct buffer *error);
 
+/*
+ * Adds the target policy of the flags, where the file has none, with warnings about rules of --scrape.deny
+ * that may not do what is meant. 0 or UV_ENOMEM.
+ */
+int config_add_policy(struct config *config, const struct options *flags);
+
 #endif

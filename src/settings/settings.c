@@ -35,6 +35,7 @@ int settings_read(struct config *config, const struct options *flags, struct buf
     buffer_clear(error);
     int result = flags->config_file[0] ? config_load(config, flags->config_file, &rules, error)
                                        : config_init(config, &rules);
+    if (result == 0) result = config_add_policy(config, flags);
     if (result == 0 && !config->has_groups) result = config_add_flags(config, flags, error);
     return result == 0 ? config_open_accesses(config, error) : result;
 }
@@ -125,6 +126,7 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     buffer_clear(error);
     *options = *flags;
     if (config->has_groups) options->addresses = (struct string_list){0};
+    if (config->has_policy) options->scrape_allow = options->scrape_deny = (struct string_list){0};
     options->timeout_ns = config->modules[0].timeout_ns;
     options->collectors = config->modules[0].collectors;
     options->target_label = config->target_label;

@@ -214,6 +214,10 @@ static const char malformed_dropped[] =
     "targets are not scraped: discovery found addresses that are not valid; "
     "the other targets of that source are scraped";
 
+static const char forbidden_dropped[] =
+    "targets were dropped: an ElastiCache endpoint names addresses that the "
+    "target policy forbids; allow them by scrape_policy or --scrape.allow";
+
 /* Each time that the number is another. */
 static void log_dropped(const char *what, const struct target_set_builder_dropped *dropped, size_t before)
 {
@@ -233,8 +237,9 @@ static void install(struct manager *manager)
     log_dropped(duplicates_dropped, &builder->duplicates, manager->counts.duplicates);
     log_dropped(refused_dropped, &builder->refused, manager->counts.refused);
     log_dropped(malformed_dropped, &builder->malformed, manager->counts.malformed);
-    manager->counts =
-        (struct manager_counts){builder->duplicates.count, builder->refused.count, builder->malformed.count};
+    log_dropped(forbidden_dropped, &builder->forbidden, manager->counts.forbidden);
+    manager->counts = (struct manager_counts){builder->duplicates.count, builder->refused.count,
+                                              builder->malformed.count, builder->forbidden.count};
     manager->target_set = target_set_builder_take(builder);
     manager->target_set->with_labels =
         generation_needs_labels(generation, manager->target_set->targets.count);

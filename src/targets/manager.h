@@ -72,10 +72,11 @@ struct generation *manager_generation(const struct manager *manager);
 
 /*
  * Targets that the current target set has left out: duplicates of a group and targets with the labels of
- * another one; targets with reserved labels; targets that are not addresses.
+ * another one; targets with reserved labels; targets that are not addresses; targets that the
+ * policy forbids.
  */
 struct manager_counts {
-    size_t duplicates, refused, malformed;
+    size_t duplicates, refused, malformed, forbidden;
 };
 struct manager_counts manager_counts(const struct manager *manager);
 

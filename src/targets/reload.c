@@ -65,7 +65,7 @@ static bool has_file(const struct reload *reload)
 static void log_warnings(const struct config *config)
 {
     for (const struct config_warning *warning = config->warnings; warning; warning = warning->next)
-        log_line(LOG_WARN, "the configuration file has an entry that is probably a mistake",
+        log_line(LOG_WARN, "the configuration has an entry that is probably a mistake",
                  LOG_FIELD("warning", warning->text));
 }
 

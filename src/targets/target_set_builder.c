@@ -99,12 +99,21 @@ static void count_dropped(struct target_set_builder_dropped *dropped, const char
     snprintf(dropped->example, sizeof(dropped->example), "%s", name);
 }
 
+/* Of the target at hand: an endpoint of ElastiCache is the operator's, what it names is judged. Else NULL. */
+static struct policy *policy_of_source(const struct target_set_builder *builder)
+{
+    struct policy *policy = builder->parts.config->policy;
+    if (!builder->source || builder->source->asks.kind != DISCOVERY_ELASTICACHE) return NULL;
+    return policy ? policy : policy_none();
+}
+
 /* Targets of one module that stand together share a profile. NULL when out of memory. */
 static struct profile *profile_of(struct target_set_builder *builder, const struct config_module *module)
 {
-    if (builder->module == module) return builder->profile;
+    struct policy *policy = policy_of_source(builder);
+    if (builder->module == module && builder->profile->policy == policy) return builder->profile;
     profile_release(builder->profile);
-    builder->profile = profile_new(module->collectors, config_timeout_ms(module), NULL);
+    builder->profile = profile_new(module->collectors, config_timeout_ms(module), policy);
     if (builder->profile) profile_set_access(builder->profile, module->access, true);
     builder->module = builder->profile ? module : NULL;
     return builder->profile;
@@ -160,6 +169,12 @@ static int add_found(struct target_set_builder *builder, const struct config_gro
     const char *expected = address_parse(&address, slice_of(found->address), MEMCACHED_PORT);
     assert(!expected); /* the source has seen to it */
     (void) expected;
+    const struct policy *policy = policy_of_source(builder);
+    char why[POLICY_WHY_MAX];
+    if (policy && policy_check(policy, &address, NULL, why) == POLICY_FORBIDDEN) {
+        count_dropped(&builder->forbidden, found->address);
+        return 0;
+    }
     return add_target(builder, group, &address, found->address, found);
 }
 

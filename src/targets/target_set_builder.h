@@ -2,12 +2,14 @@
  * Makes a target set from a configuration and from what its providers have found, a few hundred targets at a
  * time.
  *
- * Three kinds of targets are left out, and counted:
+ * Four kinds of targets are left out, and counted:
  * - duplicates: a server that its group names a second time, and a target whose labels are those of another
  *   target, since both would have the same series;
  * - refused: the source gave the target a label that samples have themselves (such as "slab"), or labels that
  *   are too long;
- * - malformed: the source named something that is no address. It was left out there; the builder counts it.
+ * - malformed: the source named something that is no address. It was left out there; the builder counts it;
+ * - forbidden: an endpoint of ElastiCache named an address that the target policy forbids. A name that it
+ *   named is judged when it is resolved.
  *
  * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
  * wins over a found one of the same name.
@@ -51,7 +53,7 @@ struct target_set_builder {
     struct profile *profile;            /* held */
     struct set addresses, labels;       /* of the group; of all */
     struct buffer rendered, value;      /* of one target's labels, of one label; allocated once */
-    struct target_set_builder_dropped duplicates, refused, malformed;
+    struct target_set_builder_dropped duplicates, refused, malformed, forbidden;
 };
 
 /*

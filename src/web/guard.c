@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/bcrypt.h"
 #include "base/container.h"
+#include "base/dumps.h"
 #include "base/log.h"
 #include "web/answer.h"
 #include "web/password.h"
@@ -219,6 +220,7 @@ int guard_new(struct guard **out, uv_loop_t *loop, const char *file, server_hand
     struct guard *guard = calloc(1, sizeof(*guard));
     if (!guard) return UV_ENOMEM;
     int result = web_files_open(&guard->files, file, error);
+    dumps_forbid(); /* a key, or hashes of passwords */
     /* Users may come into the file later. */
     if (result == 0) result = password_checker_new(&guard->checker, loop);
     if (result < 0) {

@@ -80,6 +80,14 @@ def test_nodes_are_followed(exporter, endpoint, nodes, tmp_path):
     assert set(it.server.requests) == {ASKED}
 
 
+def test_nodes_are_judged_by_the_target_policy(exporter, endpoint, nodes, tmp_path):
+    told = endpoint(configuration(1, node(nodes[0]), "meta|169.254.169.254|80", "public|8.8.8.8|11211"))
+    started = exporter(config_file(tmp_path, elasticache(told)), targets=None)
+    await_fleet(started, up(nodes[0]))
+    assert started.exposition().value("memcached_exporter_targets_dropped", reason="policy") == "2"
+    assert "target policy forbids" in started.process.stderr
+
+
 def test_replies_as_servers_have_them(exporter, fake, nodes, tmp_path):
     """The lengths are those of two lines, or of all up to END, the ends of lines of any kind."""
     text, crlf = payload(4, node(nodes[0]), node(nodes[1])), payload(4, node(nodes[0]), node(nodes[1]), end="\r\n")

@@ -9,7 +9,7 @@ import pytest
 
 from support import http
 from support.discovery import await_fleet, fleet
-from support.exporter import assert_clean, binary, environment
+from support.exporter import assert_clean, binary, environment, run
 from support.process import Process, accepts, free_port, wait_until
 
 
@@ -68,6 +68,17 @@ def assert_forbidden(started, target, reason):
 def assert_forbidden_when_resolved(started, target):
     """The reason says what the name has led to."""
     assert_forbidden(started, target, f"{target} (")
+
+
+def test_flags(exporter, fake):
+    server = fake()
+    started = exporter("--scrape.allow=any", "--scrape.deny=loopback")
+    assert_forbidden(started, server.address, "denies loopback")
+    assert server.connections == 0
+    open_to_all = exporter("--scrape.allow=metadata,link-local")
+    assert_forbidden(open_to_all, server.address, "no rule")
+    ended = run("--scrape.deny=10.0.0.0/33")
+    assert ended.code == 2 and '--scrape.deny: "10.0.0.0/33": expected a network' in ended.stderr
 
 
 def test_what_is_denied(started_with, fake):

@@ -148,7 +148,7 @@ def test_output_that_comes_with_a_reload(exporter, fake, tmp_path):
         return
     wait_until(lambda: "use --no-sandbox" in started.process.stderr, "the reason in the log")
     line = next(line for line in started.log() if "use --no-sandbox" in line["msg"])
-    assert line["path"] == str(unknown / "c.prom") and line["level"] == "warn"
+    assert line["path"] == str(unknown / "c.prom") and line["level"].lower() == "warn"
     assert not list(unknown.iterdir()) and started.exposition().value("memcached_up", instance=groups[0]["targets"][0]) == "1"
 
 

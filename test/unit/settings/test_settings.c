@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "memcached/stats.h"
 #include "parsed_options.h"
+#include "settings/from_flags.h"
 #include "settings/settings.h"
 
 #include <uv.h>
@@ -71,6 +72,47 @@ static void test_without_a_file(void **unused)
     config_deinit(&config);
     buffer_deinit(&error);
     release(&flags);
+}
+
+/* The policy and its warnings, of flags and a file. */
+static void expect_policy(const char *const *arguments, const char *file, const char *allow, const char *deny,
+                          const char *const *warnings)
+{
+    struct outcome flags;
+    struct config config;
+    struct config_rules rules;
+    struct buffer error;
+    parse(&flags, arguments, NO_ENVIRONMENT);
+    assert_runs(&flags);
+    rules = settings_rules(&flags.options);
+    buffer_init(&error, 4096);
+    assert_int_equal(config_read(&config, "/etc/e.yml", slice_of(file), &rules, &error), 0);
+    assert_int_equal(config_add_policy(&config, &flags.options), 0);
+    assert_int_equal(config.policy->allow.count, *allow != 0);
+    if (*allow) assert_string_equal(config.policy->allow.items[0].text, allow);
+    assert_string_equal(config.policy->deny.items[0].text, deny);
+    const struct config_warning *warning = config.warnings;
+    for (; *warnings; warnings++, warning = warning->next) {
+        assert_non_null(warning);
+        if (!strstr(warning->text, *warnings)) fail_msg("%s", warning->text);
+    }
+    assert_null(warning);
+    config_deinit(&config);
+    buffer_deinit(&error);
+    release(&flags);
+}
+
+static void test_target_policy(void **unused)
+{
+    const char *const *flags = ARGUMENTS("--scrape.allow=any", "--scrape.deny=loopbak,127.0.0.0/8");
+    (void) unused;
+    expect_policy(flags, "groups: []", "any", "loopbak",
+                  (const char *const[]){"--scrape.deny: \"loopbak\": is taken for the name of a host",
+                                        "--scrape.deny: \"127.0.0.0/8\": denies IPv4 addresses alone", NULL});
+    expect_policy(flags, "scrape_policy: {deny: [lan, '::1', 127.0.0.0/8]}", "", "lan",
+                  (const char *const[]){"e.yml:1:24: scrape_policy.deny[0]: \"lan\": is taken for", NULL});
+    expect_policy(ARGUMENTS("--scrape.deny=loopback"), "groups: []", "", "loopback",
+                  (const char *const[]){NULL});
 }
 
 /* Without a file, samples have the target label only if there may be several servers. */
@@ -354,11 +396,17 @@ static void test_rules(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_a_file), cmocka_unit_test(test_grouping_by_the_target_label),
-        cmocka_unit_test(test_file_wins),      cmocka_unit_test(test_credentials),
-        cmocka_unit_test(test_flags_stay),     cmocka_unit_test(test_empty_and_off),
-        cmocka_unit_test(test_faults),         cmocka_unit_test(test_file_mends),
-        cmocka_unit_test(test_same_outputs),   cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_without_a_file),
+        cmocka_unit_test(test_target_policy),
+        cmocka_unit_test(test_grouping_by_the_target_label),
+        cmocka_unit_test(test_file_wins),
+        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_flags_stay),
+        cmocka_unit_test(test_empty_and_off),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_file_mends),
+        cmocka_unit_test(test_same_outputs),
+        cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

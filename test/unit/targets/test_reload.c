@@ -403,7 +403,7 @@ static void test_warnings(void **state)
     start(fixture);
     assert_int_equal(
         logged(fixture,
-               "level=WARN msg=\"the configuration file has an entry that is probably a mistake\" warning="),
+               "level=WARN msg=\"the configuration has an entry that is probably a mistake\" warning="),
         1);
 }
 
