@@ -43,8 +43,9 @@ enum remark_kind {
 };
 
 /*
- * The first of its kind in a poll. The key is as the server said it, cut at the end; that of a repeated stat is
- * without slab class or page. The bytes behind the key are zero, so that two remarks can be compared as bytes.
+ * The first of its kind in a poll. The key is as the server said it, cut at the end; that of a repeated stat
+ * is without slab class or page. The bytes behind the key are zero, so that two remarks can be compared as
+ * bytes.
  */
 struct snapshot_remark {
     uint8_t kind;    /* enum remark_kind */
@@ -75,8 +76,8 @@ void snapshot_builder_deinit(struct snapshot_builder *builder);
 /*
  * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
  * with a number, a switch (yes, no, on, off) or a text. A known key whose value does not parse is counted in
- * parse_errors, and remarked; an unknown one without a value is dropped. What exceeds the bounds is counted in `cut`. False
- * when out of memory.
+ * parse_errors, and remarked; an unknown one without a value is dropped. What exceeds the bounds is counted
+ * in `cut`. False when out of memory.
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);

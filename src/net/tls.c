@@ -260,6 +260,7 @@ int tls_init(struct tls *tls, struct tls_context *context, const char *server_na
 
 void tls_deinit(struct tls *tls)
 {
+    if (!tls->context) return; /* OpenSSL may not have been loaded */
     /*
      * OpenSSL would spoil the session of a connection that ended without close_notify, as RFC 2246 asked;
      * since RFC 4346 it may be resumed.
@@ -348,6 +349,7 @@ SSL_SESSION *tls_take_session(struct tls *tls)
     return NULL;
 }
 
+/* OpenSSL takes NULL too, but may not have been loaded. */
 void tls_session_release(SSL_SESSION *session)
 {
     if (session) SSL_SESSION_free(session);

@@ -185,20 +185,6 @@ static void test_unknown_numbers_are_kept(void **state)
     snapshot_release(snapshot);
 }
 
-static void test_unknown_switches_are_numbers(void **state)
-{
-    static const char *const words[] = {"no", "off", "on", "yes"};
-    struct snapshot *snapshot = new_snapshot();
-    (void) state;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        assert_true(add(snapshot, COMMAND_SETTINGS, words[i], words[i]));
-    assert_true(add(snapshot, COMMAND_SETTINGS, "yesterday", "yesterday"));
-    snapshot_finish(snapshot);
-    assert_int_equal(snapshot->count, ARRAY_LEN(words));
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) assert_number(record_at(snapshot, i), i < 2 ? "0" : "1");
-    snapshot_release(snapshot);
-}
-
 /* --- Remarks --- */
 
 static void assert_remark(const struct snapshot *snapshot, enum remark_kind kind, enum command command,
@@ -781,7 +767,6 @@ int main(void)
         cmocka_unit_test(test_hidden_is_not_kept),
         cmocka_unit_test(test_sets_are_what_cas_leaves),
         cmocka_unit_test(test_unknown_numbers_are_kept),
-        cmocka_unit_test(test_unknown_switches_are_numbers),
         cmocka_unit_test(test_the_first_unreadable_value_is_remarked),
         cmocka_unit_test(test_a_stat_given_twice_is_remarked),
         cmocka_unit_test(test_nothing_to_remark),
