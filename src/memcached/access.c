@@ -1,6 +1,7 @@
 #include "memcached/access.h"
 
 #include "base/container.h"
+#include "base/dumps.h"
 #include "base/hash.h"
 #include "base/read_file.h"
 #include "base/utf8.h"
@@ -180,6 +181,7 @@ static int read_contents(const struct access_settings *settings, struct access_c
                          struct buffer *error)
 {
     *contents = (struct access_contents){.fingerprint = take_fingerprint(settings)};
+    if (settings->tls || is_given(settings->username)) dumps_forbid(); /* a key, or a password */
     int result = settings->tls ? read_tls(settings, &contents->tls, error) : 0;
     if (result < 0 || !is_given(settings->username)) return result;
     if (is_given(settings->password_file)) return read_password(settings, &contents->password, error);
