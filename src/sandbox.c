@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -166,4 +167,5 @@ void sandbox_filter_calls(struct sandbox *sandbox)
     add_threads(filter);
     sandbox->calls = seccomp_load(filter) == 0;
     seccomp_release(filter);
+    malloc_trim(0); /* to make the filter took some hundred kilobytes */
 }
