@@ -69,7 +69,7 @@ CONSUMERS = [
     Consumer("loki", f"memcached_exporter {AT_9150}", "/metrics", "/metrics", user=65534, read_only=True),
     Consumer("loki with TLS to memcached", f"memcached_exporter {AT_9150} --memcached.tls.enable=true "
              "--memcached.tls.ca-file=/nowhere/ca.crt --memcached.tls.server-name=memcached", user=65534, read_only=True,
-             refusal="--memcached.tls."),
+             refusal="/nowhere/ca.crt: No such file or directory"),
     Consumer("tempo-distributed", f"memcached_exporter {AT_9150} --memcached.timeout=5s"),
     Consumer("loki-distributed", f"memcached_exporter {AT_9150}", user=65534, read_only=True),
     Consumer("enterprise-metrics and cortex charts"),
@@ -90,7 +90,7 @@ CONSUMERS = [
              "--web.listen-address=0.0.0.0:9150", user=990, read_only=True),
     Consumer("prometheus-community role with a web configuration", "/usr/local/bin/memcached_exporter "
              "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150 --web.config.file={web_config}",
-             user=990, read_only=True, refusal="--web.config.file"),
+             user=990, read_only=True, refusal="/etc/memcached_exporter/tls.cert: no such file or directory"),
     Consumer("voxpupuli module", "/usr/local/bin/memcached_exporter --memcached.address 'localhost:11211' --log.format=json"),
     Consumer("Google Managed Prometheus"),
     Consumer("CloudPirates", "memcached_exporter --memcached.address=localhost:11211 --web.listen-address=:9199 "
