@@ -65,8 +65,8 @@ void sandbox_enter(struct sandbox *sandbox, bool files, const char *const *writa
 /* --- System calls --- */
 
 /*
- * What the exporter, libuv, glibc, OpenSSL, c-ares, libcurl and the name services behind it call once the exporter
- * runs. A name that the machine's architecture does not have is passed over.
+ * What the exporter, libuv, glibc, OpenSSL, c-ares, libcurl and the name services behind it call once the
+ * exporter runs. A name that the machine's architecture does not have is passed over.
  */
 static const char allowed[] =
     /* memory */
@@ -141,8 +141,8 @@ static void add_sockets(scmp_filter_ctx filter)
 }
 
 /*
- * Threads, and no processes. What clone3 is to do lies in memory, where no filter can look: it is unknown, and glibc
- * then takes clone.
+ * Threads, and no processes. What clone3 is to do lies in memory, where no filter can look: it is unknown,
+ * and glibc then takes clone.
  */
 static void add_threads(scmp_filter_ctx filter)
 {

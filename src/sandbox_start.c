@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The folders, each owned, and room for those that may come. */
 struct folders {
@@ -12,14 +13,29 @@ struct folders {
     size_t count;
 };
 
-/* Adds the folder of a file; false when out of memory. */
+/* Cuts the last part off a path: "/name" is in "/", and a name without a slash in ".". */
+static void step_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash)
+        path[slash == path ? 1 : slash - path] = '\0';
+    else
+        strcpy(path, ".");
+}
+
+/*
+ * Adds the folder of a file, or the nearest one above that is there: the folder may be made later. False when
+ * out of memory.
+ */
 static bool add_folder_of(struct folders *folders, const char *file)
 {
-    const char *slash = strrchr(file, '/');
-    /* "/name" is in "/", and a name without a slash in ".". */
-    char *path = slash ? strndup(file, slash == file ? 1 : (size_t) (slash - file)) : strdup(".");
-    if (path) folders->paths[folders->count++] = path;
-    return path;
+    char *path = malloc(strlen(file) + 2);
+    if (!path) return false;
+    strcpy(path, file);
+    do step_up(path);
+    while (access(path, F_OK) < 0 && strcmp(path, "/") != 0 && strcmp(path, ".") != 0);
+    folders->paths[folders->count++] = path;
+    return true;
 }
 
 static bool add_listeners(struct folders *folders, const struct string_list *listen)
@@ -58,7 +74,8 @@ void sandbox_finish(struct sandbox *sandbox, const struct options *flags, struct
     telemetry->no_new_privileges = sandbox->no_new_privileges;
     telemetry->landlock = sandbox->files;
     telemetry->seccomp = sandbox->calls;
-    log_line(LOG_INFO,
+    /* --once is for cron, which mails whatever is said. */
+    log_line(flags->once ? LOG_DEBUG : LOG_INFO,
              flags->sandbox ? "the exporter has given up rights that it does not need"
                             : "the exporter runs without its sandbox, as --no-sandbox says",
              LOG_FIELD("no_new_privileges", yes_or_no(sandbox->no_new_privileges)),

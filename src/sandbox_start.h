@@ -14,12 +14,13 @@
 
 /*
  * To be called while the program has one thread. The folders of the textfile and of the unix sockets that are
- * listened on stay writable; a folder that is not there yet does not. With --memcached.pid-file files are not
- * restricted, since Landlock also hides the descriptors of other processes. 0 or UV_ENOMEM.
+ * listened on stay writable; for a folder that is not there yet, the nearest one above it does. With
+ * --memcached.pid-file files are not restricted, since Landlock also hides the descriptors of other
+ * processes. 0 or UV_ENOMEM.
  */
 int sandbox_start(struct sandbox *sandbox, const struct options *flags, const struct config *config);
 
-/* To be called when everything listens that is to listen. Logs one line. */
+/* To be called when everything listens that is to listen. Logs one line; with --once at the level debug. */
 void sandbox_finish(struct sandbox *sandbox, const struct options *flags, struct telemetry *telemetry);
 
 #endif

@@ -42,7 +42,8 @@ class Run:
         self.write(servers[:1])
         extra = {"LD_PRELOAD": str(library), "FAILING_CALL": str(call), "FAILING_COUNT": str(self.count)}
         extra.update({key: value for key, value in os.environ.items() if key == "FAILING_TRACE"})
-        flags = [f"--config.file={self.file}", "--web.enable-lifecycle", f"--web.listen-address=127.0.0.1:{self.where[1]}"]
+        # In the sandbox the preloaded library could not write its count.
+        flags = ["--no-sandbox", f"--config.file={self.file}", "--web.enable-lifecycle", f"--web.listen-address=127.0.0.1:{self.where[1]}"]
         self.process = Process([binary(release=True), *flags], env=environment(extra))
 
     def write(self, servers):

@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_the_old_file(memcached, tmp_path):
     assert os.listdir(tmp_path) == ["memcached.prom"]
 
 
-LAST_LINE = b'memcached_exporter_targets_dropped{reason="label"} 0\n'
+LAST_LINE = b'memcached_exporter_targets_dropped{reason="policy"} 0\n'
 
 
 class Reader:
