@@ -267,7 +267,7 @@ static int find_peer(struct connection *connection)
 static void reject(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;
-    unsigned most = pool->limits.max_connections / 8 + 1;
+    unsigned most = pool->limits.max_connections / 8 + 8;
     pool->counts.rejected++;
     if (pool->secure || pool->rejecting >= (most < REJECTING_MAX ? most : REJECTING_MAX)) {
         connection_close(connection);

@@ -153,7 +153,7 @@ def test_labels_that_collide(tmp_path, followed):
     started = followed("sd.json")
     await_fleet(started, down(ALWAYS[2:3]))
     assert started.exposition().value("memcached_exporter_targets_dropped", reason="label") == "2"
-    lines = [line for line in started.log() if "reserved for metrics" in line["msg"]]
+    lines = [line for line in started.log() if "a label that metrics use" in line["msg"]]
     assert [line["targets"] for line in lines] == ["2"] and lines[0]["target"] in ALWAYS
 
 
@@ -200,7 +200,7 @@ def test_a_bad_target_costs_itself_alone(tmp_path, followed):
     await_fleet(started, down(ALWAYS[:2]))
     assert started.exposition().value("memcached_exporter_targets_dropped", reason="address") == "4"
     assert Source(started).failures == 0
-    assert '"a b"' in next(line["target"] for line in started.log() if "no address" in line["msg"])
+    assert '"a b"' in next(line["target"] for line in started.log() if "addresses that are not valid" in line["msg"])
 
 
 def test_aliases_and_an_empty_file(tmp_path, followed):

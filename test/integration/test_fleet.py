@@ -70,7 +70,9 @@ def test_two_silent_and_one_refusing_of_twenty(twenty, exporter, fake, deaf, dea
         assert ups(got) == {**dict.fromkeys(live, "1"), **dict.fromkeys(down, "0")}
         assert {target: got.state(instance=target) for target in down} == down
         assert {got.state(instance=target) for target in live} == {"up"}
-        assert all(got.find("memcached_uptime_seconds", instance=target) for target in live)
+        # A slow build has no time left for everything when it waited for the silent: it says so.
+        assert all(got.find("memcached_uptime_seconds", instance=target)
+                   or got.value("memcached_target_truncated", instance=target) != "0" for target in live)
 
 
 def test_memcached_timeout_holds_without_a_header(exporter, fake):
