@@ -9,7 +9,7 @@ allowed; and what nobody can tell after a long delay is not judged.
 import collections
 import re
 
-SAMPLE = re.compile(r'^memcached_(up|current_items|items_total)\{[^}]*?instance="([^"]+)"[^}]*\} (\S+)$', re.M)
+SAMPLE = re.compile(r'^memcached_(up|current_items|items_total|target_truncated)\{[^}]*?instance="([^"]+)"[^}]*\} (\S+)$', re.M)
 STATE = re.compile(r'^memcached_target_state\{([^}]*)\} 1$', re.M)
 INSTANCE = re.compile(r'instance="([^"]+)"')
 STATE_NAME = re.compile(r'memcached_target_state="([^"]+)"')
@@ -109,7 +109,9 @@ class Oracle:
 
     def _judge_up(self, scrape, number, said, behaviour, what):
         """An answer is the server's own, and was given since the scrape began. One that a change of behaviour cut off
-        behind its stats is none to the server."""
+        behind its stats is none to the server. One without numbers has to say that it was cut, for want of time."""
+        if "items_total" not in said and said.get("target_truncated", "0") != "0":
+            return
         if said.get("items_total") != str(number):
             yield "foreign numbers", what
             return
