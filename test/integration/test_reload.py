@@ -114,8 +114,9 @@ def test_without_a_file_there_is_nothing_to_reload(exporter):
 
 
 def test_outputs_of_the_file(configured, tmp_path):
-    """A textfile comes, moves and goes with the file."""
-    started = configured(DEAD[:1])
+    """A textfile comes, moves and goes with the file. The sandbox would leave no folder writable that is not named at
+    the start."""
+    started = configured(DEAD[:1], "--no-sandbox")
     one, two = tmp_path / "one.prom", tmp_path / "two.prom"
     configured.write(DEAD[:1], outputs={"textfile": {"path": str(one), "interval": "50ms"}})
     reload(started)
