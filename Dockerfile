@@ -3,7 +3,7 @@
 FROM debian:12 AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-    gcc libc6-dev meson ninja-build pkg-config libuv1-dev libc-ares-dev libyaml-dev libjansson-dev zlib1g-dev libzstd-dev libssl-dev libcrypt-dev libseccomp-dev libcurl4-openssl-dev
+    gcc libc6-dev meson ninja-build pkg-config libuv1-dev libc-ares-dev libyaml-dev libjansson-dev libisal-dev libzstd-dev libssl-dev libcrypt-dev libseccomp-dev libcurl4-openssl-dev
 WORKDIR /source
 # llhttp's C sources, without the Node.js that their package depends on.
 RUN apt-get download -o APT::Sandbox::User=root node-llhttp && dpkg-deb -x node-llhttp_*.deb llhttp
@@ -17,7 +17,7 @@ RUN meson setup build --buildtype=release --prefix=/usr -Dtests=disabled -Dllhtt
 FROM debian:12-slim
 # ca-certificates is for pushes and discovery over https.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libuv1 libc-ares2 libyaml-0-2 libjansson4 zlib1g libzstd1 libssl3 libcrypt1 libseccomp2 libcurl4 ca-certificates \
+ && apt-get install -y --no-install-recommends libuv1 libc-ares2 libyaml-0-2 libjansson4 libisal2 libzstd1 libssl3 libcrypt1 libseccomp2 libcurl4 ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /installed/usr/bin/memcached_fleet_exporter /usr/bin/memcached_fleet_exporter
 # Charts and roles execute /bin/memcached_exporter, the path in the official image; /bin is /usr/bin.

@@ -1,22 +1,22 @@
 /*
- * A compressed body, fed piece by piece: gzip (RFC 1952) through zlib, zstd (RFC 8878) through libzstd. Pure:
- * may run on any thread, one at a time.
+ * A compressed body, fed piece by piece: gzip (RFC 1952) or zstd (RFC 8878). Pure: may run on any thread, one
+ * at a time.
  */
 #ifndef HTTP_COMPRESSOR_H
 #define HTTP_COMPRESSOR_H
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "http/gzip.h"
 
 #include <stdbool.h>
-#include <zlib.h>
 #include <zstd.h>
 
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_ZSTD };
 
 struct compressor {
     enum coding coding; /* CODING_IDENTITY: there is nothing to release */
-    z_stream gzip;
+    struct gzip *gzip;  /* owned, as the next one is */
     ZSTD_CCtx *zstd;
 };
 

@@ -25,7 +25,7 @@
  */
 #define PIECE (256 * 1024)
 
-/* Up to here zlib takes a millisecond or two even on a slow machine, which the loop can spare. */
+/* Up to here even zlib on a slow machine takes a millisecond or two to compress, which the loop can spare. */
 #define PIECE_PACKED (128 * 1024)
 
 /* A body may overshoot a piece by what it cannot divide, a line or a family; this is far beyond. */

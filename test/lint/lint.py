@@ -34,7 +34,8 @@ ROOMS = {
 # Headers of libraries, by how their names begin, that only one place may know.
 PLACES = {
     "llhttp.h": "src/http/request.",
-    "zlib.h": "src/http/compressor.",
+    "zlib.h": "src/http/gzip_zlib.",
+    "isa-l": "src/http/gzip_isal.",
     "zstd.h": "src/http/compressor.",
     "ares.h": "src/net/dns_channel.",
     "yaml.h": "src/document/yaml.",
@@ -53,6 +54,8 @@ UNTESTED = {
     "src/exporter.c": "it puts the parts together; integration/test_lifecycle.py",
     "src/net/openssl.c": "it loads a library; net/test_tls.c calls it",
     "src/base/version.c": "it holds what the build knows; collectors/test_build.c, integration/test_single.py",
+    "src/http/gzip_isal.c": "http/test_gzip.c is built with each of the two",
+    "src/http/gzip_zlib.c": "http/test_gzip.c is built with each of the two",
     "src/cli/values.c": "cli/test_options.c and cli/test_options_errors.c",
     "src/collectors/loop_lag.c": "collectors/test_telemetry_parts.c",
     "src/targets/access_watch.c": "integration/test_access.py",
@@ -85,6 +88,7 @@ SAME_NAME = {
     "watch": "private to each of the files that have one",
     "reader": "private to each of the files that have one",
     "phase": "private to each of the files that have one",
+    "gzip": "private to each of the two implementations of http/gzip.h, of which the build takes one",
 }
 # Static helpers whose name is in more files than three, so that nobody finds the one that is meant. These numbers of
 # files only get smaller, and no name is added.

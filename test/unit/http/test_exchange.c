@@ -86,7 +86,7 @@ static void test_sizes(void **state)
     client_close(&client);
 }
 
-/* zlib gives nothing out for many pieces, and an empty chunk must not end the body. */
+/* Compression gives nothing out for many pieces, and an empty chunk must not end the body. */
 static void test_pieces_that_vanish(void **state)
 {
     (void) state;
