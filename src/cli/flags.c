@@ -84,10 +84,13 @@ const struct flag flags[] = {
     {FLAG("memcached.tls.server-name", string, tls_server_name, ""),
      .help = "Name that each server's certificate must bear; the host of its address if it is empty."},
     {FLAG("memcached.username", string, username, ""),
-     .help = "User to log in as at servers with ASCII authentication (memcached -Y)."},
+     .help = "User to log in as at servers that want a login (memcached -Y, or -S)."},
     {FLAG("memcached.password-file", string, password_file, ""),
      .help = "File with the password of that user, read again when it changes. Without a file: the variable "
              "MEMCACHED_FLEET_EXPORTER_MEMCACHED_PASSWORD."},
+    {FLAG("memcached.protocol", protocol, protocol, "auto"),
+     .help = "Protocol of the servers: text, binary (memcached -S, or -B binary), or auto: text, and binary "
+             "where a server wants a login and takes none in text."},
 
     {FLAG("collector.settings", collector, collectors, "true"),
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},

@@ -42,6 +42,7 @@ extern const struct flag_type flag_path_or_root;
 extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_rules, flag_shard;
 extern const struct flag_type flag_duration, flag_positive_duration, flag_count, flag_bytes, flag_memory;
 extern const struct flag_type flag_log_level, flag_log_format, flag_push_method, flag_prom_file, flag_action;
+extern const struct flag_type flag_protocol;
 
 struct flag {
     const char *name;

@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "memcached/protocol.h"
 #include "net/shard.h"
 #include "outputs/push_config.h"
 
@@ -79,6 +80,7 @@ struct options {
     bool tls_enable, tls_insecure_skip_verify;
     const char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
     const char *username, *password_file;
+    enum protocol_choice protocol;
     char *password; /* of the environment; owned, wiped at the end; NULL for none. No flag, since the command
                        line of a process is for all to read */
 

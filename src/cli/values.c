@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/label_name.h"
 #include "base/number.h"
+#include "memcached/protocol.h"
 #include "memcached/stats.h"
 #include "net/policy_rule.h"
 
@@ -316,6 +317,12 @@ static const char *read_log_format(const struct flag *flag, void *place, struct 
     return NULL;
 }
 
+static const char *read_protocol(const struct flag *flag, void *place, struct slice text)
+{
+    (void) flag;
+    return protocol_choice_parse(text, place) ? NULL : PROTOCOL_CHOICES;
+}
+
 static const char *read_push_method(const struct flag *flag, void *place, struct slice text)
 {
     bool *post = place;
@@ -373,4 +380,5 @@ VALUE_TYPE(memory, uint64_t);
 VALUE_TYPE(shard, struct shard);
 VALUE_TYPE(log_level, enum log_level);
 VALUE_TYPE(log_format, enum log_format);
+VALUE_TYPE(protocol, enum protocol_choice);
 VALUE_TYPE(push_method, bool);

@@ -52,6 +52,7 @@ static int read_tls(struct reading *reading, const struct node *node, void *plac
     *wants = (struct access_settings){.username = wants->username,
                                       .password_file = wants->password_file,
                                       .password = wants->password,
+                                      .protocol = wants->protocol,
                                       .tls = true};
     int result = reading_mapping(reading, node, &tls_schema, module);
     if (result < 0) return result;
@@ -82,11 +83,18 @@ static int read_auth(struct reading *reading, const struct node *node, void *pla
     return reading_mapping(reading, node, &auth_schema, module);
 }
 
+static int read_protocol(struct reading *reading, const struct node *node, void *place)
+{
+    if (node_is_text(node) && protocol_choice_parse(node->text, place)) return 0;
+    return reading_reject(reading, node, PROTOCOL_CHOICES);
+}
+
 static const struct field fields[] = {
     {"timeout", read_duration, offsetof(struct config_module, timeout_ns), false},
     {"collectors", read_collectors, offsetof(struct config_module, collectors), false},
     {"tls", read_tls, 0, false},
     {"auth", read_auth, 0, false},
+    {"protocol", read_protocol, WANTS(protocol), false},
     {"url_targets", read_switch, offsetof(struct config_module, url_targets), false},
 };
 static const struct schema schema = SCHEMA(fields);

@@ -37,6 +37,8 @@ static void print_module(const struct config_module *module, struct buffer *out)
         print_quoted(out, module->wants.username);
         if (module->url_targets) buffer_append_string(out, ", also at targets of URLs");
     }
+    if (module->wants.protocol == PROTOCOL_TEXT) buffer_append_string(out, ", text protocol");
+    if (module->wants.protocol == PROTOCOL_BINARY) buffer_append_string(out, ", binary protocol");
     buffer_append_char(out, '\n');
 }
 

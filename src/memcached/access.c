@@ -233,7 +233,7 @@ int access_new(struct access **result, const struct access_settings *settings, s
         buffer_append_string(error, fault);
         return UV_EINVAL;
     }
-    if (!settings->tls && !is_given(settings->username)) return 0;
+    if (!settings->tls && !is_given(settings->username) && settings->protocol == PROTOCOL_AUTO) return 0;
     struct access *access = calloc(1, sizeof(*access));
     if (!access) return UV_ENOMEM;
     access->references = 1;
@@ -278,14 +278,14 @@ bool access_has_login(const struct access *access)
     return access->contents.password != NULL;
 }
 
-void access_append_login(const struct access *access, struct buffer *request)
+enum protocol_choice access_protocol(const struct access *access)
 {
-    const char *username = access->settings.username, *password = access->contents.password;
-    size_t len = strlen(username) + 1 + strlen(password);
-    buffer_reserve(request, len + 64); /* so that no copy is left behind */
-    buffer_printf(request, "set auth 0 -1 %zu\r\n%s ", len, username);
-    buffer_append_string(request, password);
-    buffer_append_string(request, "\r\n");
+    return access ? access->settings.protocol : PROTOCOL_AUTO;
+}
+
+void access_append_login(const struct access *access, const struct protocol *protocol, struct buffer *request)
+{
+    protocol->append_login(request, access->settings.username, access->contents.password);
 }
 
 bool access_equals(const struct access *a, const struct access *b)
@@ -296,7 +296,7 @@ bool access_equals(const struct access *a, const struct access *b)
         if (strcmp(*text_at(&left, n), *text_at(&right, n)) != 0) return false;
     }
     return left.tls == right.tls && left.skip_verify == right.skip_verify &&
-           a->contents.fingerprint == b->contents.fingerprint;
+           left.protocol == right.protocol && a->contents.fingerprint == b->contents.fingerprint;
 }
 
 /* --- Reading again --- */

@@ -6,14 +6,14 @@
  * do: when a file is another one than before, access_read reads all files on any thread, and access_take puts
  * what was read in place. Connections that are open stay as they are, the next ones use the new contents.
  *
- * The login is memcached's for the ASCII protocol (option -Y, doc/protocol.txt "Authentication"), sent as a
- * `set`. A server that wants no login stores it instead. So it is sent with an expiry in the past, and nobody
- * can read it back.
+ * A login is a user name and a password. How it is sent is the matter of the protocol, see
+ * memcached/protocol.h.
  */
 #ifndef MEMCACHED_ACCESS_H
 #define MEMCACHED_ACCESS_H
 
 #include "base/buffer.h"
+#include "memcached/protocol.h"
 #include "net/tls_context.h"
 
 #include <stdbool.h>
@@ -31,6 +31,7 @@ struct access_settings {
     const char *server_name; /* whom the certificate must be for; else the host as it was configured */
     const char *username, *password_file;
     const char *password; /* where there is no file */
+    enum protocol_choice protocol;
 };
 
 /* What was read. All zero holds nothing. */
@@ -61,8 +62,12 @@ const char *access_server_name(const struct access *access);
 
 bool access_has_login(const struct access *access);
 
+/* Which protocol the servers are asked in. PROTOCOL_AUTO for NULL. */
+enum protocol_choice access_protocol(const struct access *access);
+
 /* Appends the request that logs in. The caller wipes it. */
-void access_append_login(const struct access *access, struct buffer *request);
+void access_append_login(const struct access *access, const struct protocol *protocol,
+                         struct buffer *request);
 
 /* Whether both have equal settings, and read the same files in the same state. NULL is taken. */
 bool access_equals(const struct access *a, const struct access *b);

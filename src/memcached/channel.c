@@ -53,7 +53,7 @@ static void wipe_login(struct channel *channel)
 static int send_login(struct channel *channel)
 {
     struct buffer *login = &channel->login;
-    access_append_login(channel->client->key.profile->access, login);
+    access_append_login(channel->client->key.profile->access, channel->session.protocol, login);
     if (login->failed) return UV_ENOMEM;
     session_await_login(&channel->session);
     int result = send_bytes(channel, login->data, login->len);
@@ -102,11 +102,11 @@ static int secure(struct channel *channel, struct tls_context *context)
     return stream_secure(channel->stream, &security, on_secure);
 }
 
-int channel_ask(struct channel *channel, unsigned commands)
+int channel_ask(struct channel *channel, const struct protocol *protocol, unsigned commands)
 {
     const struct access *access = channel->client->key.profile->access;
     struct tls_context *context = access && !channel->snapshot->reused ? access_tls(access) : NULL;
-    session_init(&channel->session, channel->snapshot, commands);
+    session_init(&channel->session, protocol, channel->snapshot, commands);
     return context ? secure(channel, context) : open_session(channel);
 }
 

@@ -32,7 +32,7 @@ struct channel {
     bool offered;        /* a session of an earlier connection, to go on with */
     struct link link;    /* while the client waits for the first byte on a kept connection */
     uint64_t silent_until_ms;
-    char request[COMMAND_REQUESTS_MAX];
+    char request[PROTOCOL_REQUESTS_MAX];
 };
 
 /*
@@ -42,10 +42,10 @@ struct channel {
 struct channel *channel_new(struct client *client, struct stream *stream, struct snapshot *snapshot);
 
 /*
- * Begins to ask for a set of commands: with the handshake, the login or the first requests. 0, or the
- * negative libuv code of what broke the connection.
+ * Begins to ask for a set of commands in a protocol: with the handshake, the login or the first requests. 0,
+ * or the negative libuv code of what broke the connection.
  */
-int channel_ask(struct channel *channel, unsigned commands);
+int channel_ask(struct channel *channel, const struct protocol *protocol, unsigned commands);
 
 /* What TLS says of a connection that broke; NULL without TLS. */
 const char *channel_why(const struct channel *channel);

@@ -41,48 +41,6 @@ static struct channel *other_channel(const struct client *client, const struct c
     return client->channels[client->channels[0] == channel];
 }
 
-bool client_is_queued(const struct client *client)
-{
-    return client_phase(client) == CLIENT_DIALING && dialer_phase(client->dialer) == DIALER_QUEUED;
-}
-
-uint64_t client_began_ns(const struct client *client)
-{
-    uint64_t admitted_ns = client->admitted_ns;
-    if (!admitted_ns && client_phase(client) == CLIENT_DIALING)
-        admitted_ns = dialer_admitted_ns(client->dialer);
-    return admitted_ns > client->started_ns ? admitted_ns : client->started_ns;
-}
-
-size_t client_received(const struct client *client)
-{
-    size_t received = 0;
-    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++)
-        received += client->channels[n] ? client->channels[n]->received : 0;
-    return received;
-}
-
-struct poll_reach client_reach(const struct client *client)
-{
-    const struct channel *channel = client->channels[0];
-    bool dialing = client_phase(client) == CLIENT_DIALING;
-    return (struct poll_reach){
-        .phase = dialing ? dialer_phase(client->dialer) : DIALER_IDLE,
-        .shakes_hands = channel && channel->shakes_hands,
-        .logs_in = channel && channel->session.awaits_login,
-        .received = client_received(client),
-    };
-}
-
-bool client_has_unread(const struct client *client)
-{
-    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
-        const struct channel *channel = client->channels[n];
-        if (channel && link_is_linked(&channel->stream->ticket.link)) return true;
-    }
-    return false;
-}
-
 static void take_off(struct client *client, const struct channel *channel)
 {
     client->channels[client->channels[0] != channel] = NULL;
@@ -120,6 +78,13 @@ static void use_snapshot(struct client *client, const struct channel *channel)
     client->snapshot = snapshot_hold(channel->snapshot);
 }
 
+/* The protocol that a server is asked in as long as nothing is known of it. */
+static const struct protocol *first_protocol(const struct client *client)
+{
+    bool is_binary = access_protocol(client->key.profile->access) == PROTOCOL_BINARY;
+    return is_binary ? &protocol_binary : &protocol_text;
+}
+
 /* --- The end of a poll --- */
 
 void client_judge(struct client *client, enum target_state state, const char *error)
@@ -143,6 +108,7 @@ static void report(struct client *client, bool late)
     client->judged = false;
     client->used_ns = uv_hrtime();
 
+    if (snapshot->state != TARGET_UP && !client->kept) client->protocol = first_protocol(client);
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     read_budget_charge(&client->shared->budget, SORT_COST * snapshot_finish(snapshot));
@@ -180,7 +146,7 @@ static int ask(struct client *client, struct stream *stream, struct snapshot *sn
     }
     if (!client->channels[0]) client->asked_ns = uv_hrtime();
     client->channels[client->channels[0] != NULL] = channel;
-    int result = channel_ask(channel, client->commands);
+    int result = channel_ask(channel, client->protocol, client->commands);
     if (result < 0) drop_channel(client, channel);
     return result;
 }
@@ -354,11 +320,27 @@ static bool begin_without_session(struct client *client, struct channel *channel
     return true;
 }
 
+/*
+ * A server that speaks the binary protocol alone ends a connection over the login of the text protocol. It is
+ * given the same login in its own, on a new connection, and asked so as long as it answers.
+ */
+static bool begin_in_binary(struct client *client, struct channel *channel, int status)
+{
+    bool may_change =
+        access_protocol(client->key.profile->access) == PROTOCOL_AUTO && client->protocol == &protocol_text;
+    if (status != UV_EOF || !may_change || !channel->session.awaits_login || channel->received) return false;
+    drop_channel(client, channel);
+    client->protocol = &protocol_binary;
+    begin_anew(client);
+    return true;
+}
+
 void client_lost(struct client *client, struct channel *channel, int status)
 {
     char error[TARGET_ERROR_MAX];
     dialer_distrust(client->shared->resolver, &client->address);
     if (leave_to_other(client, channel) || begin_without_session(client, channel)) return;
+    if (begin_in_binary(client, channel, status)) return;
     if (channel->snapshot->reused && channel->received == 0) {
         drop_channel(client, channel);
         begin_anew(client);
@@ -425,6 +407,7 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     client->shared = shared;
     client->address = *address;
     client->key = (struct client_key){name, profile_hold(profile)};
+    client->protocol = first_protocol(client);
     list_init(&client->polls);
     list_init(&client->next_polls);
     link_init(&client->link);

@@ -84,28 +84,29 @@ struct client {
     struct address address;
     struct client_key key; /* owned; the profile is held */
     struct dial_record record;
-    struct resumption resumption;   /* of TLS */
-    struct stream *kept;            /* the connection between two polls; owned, as are the next ones */
-    struct dialer *dialer;          /* while it dials for the poll */
-    struct channel *channels[2];    /* of the poll, the older one first; NULL for none */
-    struct list polls;              /* who waits for the poll under way; each finds its poll by its link */
-    struct snapshot *snapshot;      /* of the poll that is under way; held */
-    unsigned commands;              /* set of commands that it wants */
-    unsigned next_commands;         /* of the next poll */
-    struct list next_polls;         /* who waits for the next poll */
-    struct snapshot *next_snapshot; /* owned; NULL while nobody waits for it */
-    uint64_t started_ns;            /* of the poll */
-    uint64_t admitted_ns;           /* when the limiter let its first dial through; 0: it has not */
-    uint64_t asked_ns;              /* when its first requests were sent */
-    uint64_t used_ns;               /* last end of a poll */
-    bool judged;                    /* the poll's verdict is passed */
-    bool given_up;                  /* the poll has been, by one of those who waited for it */
-    bool restarted;                 /* the poll has been, at least once, for one who asked later */
-    bool reported_down;             /* what the log said last */
-    struct snapshot_remark remark;  /* what the log said last of an answer */
-    struct link link;               /* of the fleet */
-    unsigned users;                 /* of the fleet: targets that hold it */
-    unsigned configured;            /* those of them whose profile has no policy */
+    struct resumption resumption;    /* of TLS */
+    const struct protocol *protocol; /* the protocol that its server is asked in */
+    struct stream *kept;             /* the connection between two polls; owned, as are the next ones */
+    struct dialer *dialer;           /* while it dials for the poll */
+    struct channel *channels[2];     /* of the poll, the older one first; NULL for none */
+    struct list polls;               /* who waits for the poll under way; each finds its poll by its link */
+    struct snapshot *snapshot;       /* of the poll that is under way; held */
+    unsigned commands;               /* set of commands that it wants */
+    unsigned next_commands;          /* of the next poll */
+    struct list next_polls;          /* who waits for the next poll */
+    struct snapshot *next_snapshot;  /* owned; NULL while nobody waits for it */
+    uint64_t started_ns;             /* of the poll */
+    uint64_t admitted_ns;            /* when the limiter let its first dial through; 0: it has not */
+    uint64_t asked_ns;               /* when its first requests were sent */
+    uint64_t used_ns;                /* last end of a poll */
+    bool judged;                     /* the poll's verdict is passed */
+    bool given_up;                   /* the poll has been, by one of those who waited for it */
+    bool restarted;                  /* the poll has been, at least once, for one who asked later */
+    bool reported_down;              /* what the log said last */
+    struct snapshot_remark remark;   /* what the log said last of an answer */
+    struct link link;                /* of the fleet */
+    unsigned users;                  /* of the fleet: targets that hold it */
+    unsigned configured;             /* those of them whose profile has no policy */
 };
 
 /* Holds the profile, whose policy judges what the address is resolved to. NULL when out of memory. */
@@ -130,21 +131,6 @@ struct snapshot *client_new_snapshot(const struct client *client, unsigned comma
 
 /* Begins the poll of client->snapshot. 0 or UV_ENOMEM; then nothing is under way. */
 int client_begin(struct client *client);
-
-/* Whether the poll under way waits at the limiter, and nothing else is done for it. */
-bool client_is_queued(const struct client *client);
-
-/* When the poll under way began, or the limiter let it through, whichever came later. */
-uint64_t client_began_ns(const struct client *client);
-
-/* How far the poll under way is. */
-struct poll_reach client_reach(const struct client *client);
-
-/* Bytes that have come in the poll under way, over all its connections. */
-size_t client_received(const struct client *client);
-
-/* Whether bytes may wait that were not read, since the budget of a turn was spent. */
-bool client_has_unread(const struct client *client);
 
 /* Passes the verdict on the poll that is under way; the first one counts. */
 void client_judge(struct client *client, enum target_state state, const char *error);

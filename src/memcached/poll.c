@@ -18,6 +18,55 @@ void poll_init(struct poll *poll)
     link_init(&poll->link);
 }
 
+/* --- How far a poll is --- */
+
+/* Whether the poll under way waits at the limiter, and nothing else is done for it. */
+static bool is_queued(const struct client *client)
+{
+    return client_phase(client) == CLIENT_DIALING && dialer_phase(client->dialer) == DIALER_QUEUED;
+}
+
+/* When the poll under way began, or the limiter let it through, whichever came later. */
+static uint64_t began_ns(const struct client *client)
+{
+    uint64_t admitted_ns = client->admitted_ns;
+    if (!admitted_ns && client_phase(client) == CLIENT_DIALING)
+        admitted_ns = dialer_admitted_ns(client->dialer);
+    return admitted_ns > client->started_ns ? admitted_ns : client->started_ns;
+}
+
+/* Bytes that have come in the poll under way, over all its connections. */
+static size_t received_by(const struct client *client)
+{
+    size_t received = 0;
+    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++)
+        received += client->channels[n] ? client->channels[n]->received : 0;
+    return received;
+}
+
+/* How far the poll under way is. */
+static struct poll_reach reach_of(const struct client *client)
+{
+    const struct channel *channel = client->channels[0];
+    bool dialing = client_phase(client) == CLIENT_DIALING;
+    return (struct poll_reach){
+        .phase = dialing ? dialer_phase(client->dialer) : DIALER_IDLE,
+        .shakes_hands = channel && channel->shakes_hands,
+        .logs_in = channel && channel->session.awaits_login,
+        .received = received_by(client),
+    };
+}
+
+/* Whether bytes may wait that were not read, since the budget of a turn was spent. */
+static bool has_unread(const struct client *client)
+{
+    for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
+        const struct channel *channel = client->channels[n];
+        if (channel && link_is_linked(&channel->stream->ticket.link)) return true;
+    }
+    return false;
+}
+
 /* --- Asking --- */
 
 /* Queues the poll for the next question, after the one under way. */
@@ -57,7 +106,7 @@ static bool is_old_dial(const struct client *client)
 static void restart_if_stuck(struct client *client)
 {
     bool connecting = dialer_phase(client->dialer) == DIALER_CONNECTING;
-    if (!client->given_up || client_received(client)) return;
+    if (!client->given_up || received_by(client)) return;
     if (client->restarted && !is_old_dial(client)) return;
     if (client_phase(client) != CLIENT_ASKING && !connecting) return;
     client->restarted = true;
@@ -95,11 +144,11 @@ int poll_start(struct poll *poll, struct client *client, unsigned commands, poll
 struct poll_progress poll_progress(const struct poll *poll)
 {
     const struct client *client = poll->client;
-    if (poll->waits_for_next || client_is_queued(client)) return (struct poll_progress){0};
+    if (poll->waits_for_next || is_queued(client)) return (struct poll_progress){0};
     return (struct poll_progress){
-        .began_ns = client_began_ns(client),
-        .received = client_received(client),
-        .unread = client_has_unread(client),
+        .began_ns = began_ns(client),
+        .received = received_by(client),
+        .unread = has_unread(client),
     };
 }
 
@@ -158,7 +207,7 @@ static struct snapshot *leave_next(struct client *client)
 static struct snapshot *leave_current(struct client *client)
 {
     const char *error;
-    struct poll_reach reach = client_reach(client);
+    struct poll_reach reach = reach_of(client);
     enum target_state state = target_state_when_late(&reach, &error);
     struct snapshot *snapshot;
     if (list_is_empty(&client->polls)) {

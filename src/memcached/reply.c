@@ -97,8 +97,9 @@ static bool has_long_value(struct slice line, enum reply_form form)
     return memchr(line.data + strlen("STAT "), ' ', line.len - strlen("STAT ")) != NULL;
 }
 
-bool reply_skip_line(struct slice *input)
+bool reply_skip(struct slice *input, size_t *left)
 {
+    (void) left;
     const char *newline = input->len ? memchr(input->data, '\n', input->len) : NULL;
     *input = slice_from(*input, newline ? (size_t) (newline - input->data) + 1 : input->len);
     return newline != NULL;
@@ -142,6 +143,7 @@ struct reply_line reply_next(struct slice *input, enum reply_form form)
         split(&reply, form, line);
     else if (reply.kind == REPLY_REFUSED || reply.kind == REPLY_MALFORMED)
         reply.value = line;
+    if (reply.kind == REPLY_REFUSED) reply.refusal = reply_refusal(line);
     if (reply.kind != REPLY_STAT && reply.kind != REPLY_END && reply.kind != REPLY_REFUSED) return reply;
     *input = slice_from(*input, (size_t) (newline - input->data) + 1);
     return reply;

@@ -27,15 +27,25 @@ enum reply_form {
 enum reply_kind {
     REPLY_MORE,      /* no whole line yet; nothing was taken */
     REPLY_STAT,      /* key and value; the value may be empty */
-    REPLY_LONG,      /* a stat that is longer than REPLY_LINE_MAX: nothing was taken, see reply_skip_line */
+    REPLY_LONG,      /* a stat that is longer than REPLY_LINE_MAX: nothing was taken, see reply_skip */
     REPLY_END,       /* the reply is whole */
     REPLY_REFUSED,   /* the reply is whole and is a refusal: value is the line */
     REPLY_MALFORMED, /* no stats reply: value is the line, or its first REPLY_LINE_MAX bytes */
 };
 
+/* How a session has to treat a refusal. */
+enum refusal {
+    REFUSAL_COMMAND,         /* this command is not served here */
+    REFUSAL_OVERLOADED,      /* "ERROR Too many open connections": sent unasked, then the server closes */
+    REFUSAL_UNAUTHENTICATED, /* "CLIENT_ERROR unauthenticated": the server wants a login first (-Y) */
+};
+enum refusal reply_refusal(struct slice line);
+
 struct reply_line {
     enum reply_kind kind;
     struct slice key, value; /* point into the input */
+    enum refusal refusal;    /* of REPLY_REFUSED */
+    size_t len;              /* of REPLY_LONG: bytes to be skipped, 0 where they end with a newline */
 };
 
 /*
@@ -50,16 +60,8 @@ bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value
  */
 struct reply_line reply_next(struct slice *input, enum reply_form form);
 
-/* Takes the rest of a line, with its newline, off `input`; false, with all taken, when its end is not
- * there. */
-bool reply_skip_line(struct slice *input);
-
-/* How a session has to treat a refusal. */
-enum refusal {
-    REFUSAL_COMMAND,         /* this command is not served here */
-    REFUSAL_OVERLOADED,      /* "ERROR Too many open connections": sent unasked, then the server closes */
-    REFUSAL_UNAUTHENTICATED, /* "CLIENT_ERROR unauthenticated": the server wants a login first (-Y) */
-};
-enum refusal reply_refusal(struct slice line);
+/* Takes the rest of a line, with its newline, off `input`; false, with all taken, when its end is not there.
+ * A line counts no bytes: `left` stays as it is. */
+bool reply_skip(struct slice *input, size_t *left);
 
 #endif

@@ -1,6 +1,5 @@
 #include "memcached/session.h"
 
-#include "base/container.h"
 #include "base/number.h"
 #include "memcached/reply.h"
 #include "memcached/target_state.h"
@@ -9,9 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void session_init(struct session *session, struct snapshot *snapshot, unsigned wanted)
+void session_init(struct session *session, const struct protocol *protocol, struct snapshot *snapshot,
+                  unsigned wanted)
 {
-    *session = (struct session){.snapshot = snapshot, .wanted = wanted, .failure = TARGET_UP};
+    *session = (struct session){.protocol = protocol,
+                                .snapshot = snapshot,
+                                .wanted = wanted & protocol->commands,
+                                .failure = TARGET_UP};
 }
 
 void session_await_login(struct session *session)
@@ -50,17 +53,15 @@ bool session_has_more(const struct session *session)
     return next_batch(session) != 0;
 }
 
-size_t session_ask(struct session *session, char request[COMMAND_REQUESTS_MAX])
+size_t session_ask(struct session *session, char request[PROTOCOL_REQUESTS_MAX])
 {
     unsigned batch = next_batch(session);
     size_t len = 0;
     assert(session_status(session) == SESSION_PAUSES);
     for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        struct slice line = command_info(command)->request;
         if (!(batch & COMMAND_BIT(command))) continue;
-        assert(len + line.len <= COMMAND_REQUESTS_MAX);
-        memcpy(request + len, line.data, line.len);
-        len += line.len;
+        assert(len + PROTOCOL_REQUEST_MAX <= PROTOCOL_REQUESTS_MAX);
+        len += session->protocol->request(command, request + len);
     }
     session->sent |= batch;
     session->snapshot->asked |= batch;
@@ -123,25 +124,29 @@ static enum command current_command(const struct session *session)
     return (enum command) __builtin_ctz(session->sent & ~session->replied);
 }
 
-/* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
-static void take_refusal(struct session *session, enum command command, struct slice line)
+/* With the beginning of what the server said. */
+static void fail_with(struct session *session, enum target_state state, const char *what, struct slice said)
 {
     char error[TARGET_ERROR_MAX];
-    enum refusal refusal = reply_refusal(line);
-    snprintf(error, sizeof(error), "%s%.*s",
-             refusal == REFUSAL_UNAUTHENTICATED
-                 ? "the server wants a login, see auth of the module and --memcached.username; it said: "
-                 : "the server said: ",
-             (int) (line.len > 64 ? 64 : line.len), line.data);
-    switch (refusal) {
+    snprintf(error, sizeof(error), "%s%.*s", what, (int) (said.len > 64 ? 64 : said.len), said.data);
+    fail(session, state, error);
+}
+
+/* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
+static void take_refusal(struct session *session, enum command command, const struct reply_line *line)
+{
+    static const char said[] = "the server said: ";
+    switch (line->refusal) {
     case REFUSAL_OVERLOADED:
-        fail(session, TARGET_OVERLOADED, error);
+        fail_with(session, TARGET_OVERLOADED, said, line->value);
         break;
     case REFUSAL_UNAUTHENTICATED:
-        fail(session, TARGET_AUTH_FAILED, error);
+        fail_with(session, TARGET_AUTH_FAILED,
+                  "the server wants a login, see auth of the module and --memcached.username; it said: ",
+                  line->value);
         break;
     case REFUSAL_COMMAND:
-        if (command == COMMAND_STATS) fail(session, TARGET_PROTOCOL_ERROR, error);
+        if (command == COMMAND_STATS) fail_with(session, TARGET_PROTOCOL_ERROR, said, line->value);
         break;
     }
 }
@@ -160,7 +165,7 @@ static bool take_pairs(struct session *session, enum command command, struct sli
 {
     struct slice key, value;
     if (command_info(command)->form != REPLY_PAIRS) return true;
-    while (reply_take_pair(input, &key, &value)) {
+    while (session->protocol->take_pair(input, &key, &value)) {
         if (!take_stat(session, command, key, value)) return false;
     }
     return true;
@@ -190,11 +195,11 @@ static bool take_line(struct session *session, struct slice *input)
 {
     enum command command = current_command(session);
     if (session->skips) {
-        session->skips = !reply_skip_line(input);
+        session->skips = !session->protocol->skip(input, &session->skip_left);
         return !session->skips;
     }
     if (!take_pairs(session, command, input)) return false;
-    struct reply_line line = reply_next(input, command_info(command)->form);
+    struct reply_line line = session->protocol->next(input, command_info(command)->form);
     switch (line.kind) {
     case REPLY_MORE:
         return false;
@@ -206,6 +211,7 @@ static bool take_line(struct session *session, struct slice *input)
         break;
     case REPLY_LONG:
         session->skips = true;
+        session->skip_left = line.len;
         session->snapshot->builder.parse_errors++;
         if (command == COMMAND_STATS) session->has_stats = true;
         break;
@@ -213,50 +219,37 @@ static bool take_line(struct session *session, struct slice *input)
         take_end(session, command);
         break;
     case REPLY_REFUSED:
-        take_refusal(session, command, line.value);
+        take_refusal(session, command, &line);
         session->replied |= COMMAND_BIT(command);
         break;
     }
     return true;
 }
 
-/*
- * The answer to the login. A server that wants none has stored it, or has failed to, and goes on.
- */
-static void take_login_line(struct session *session, struct slice line)
-{
-    char error[TARGET_ERROR_MAX];
-    session->awaits_login = false;
-    if (slice_is(line, "STORED") || slice_is(line, "NOT_STORED") || slice_starts(line, "SERVER_ERROR"))
-        return;
-    bool is_overloaded = reply_refusal(line) == REFUSAL_OVERLOADED;
-    bool is_refusal = slice_starts(line, "CLIENT_ERROR");
-    const char *what = "the server does not take the login, it said: ";
-    if (is_refusal) what = "the server refuses the login, check user name and password; it said: ";
-    if (is_overloaded) what = "the server said: ";
-    snprintf(error, sizeof(error), "%s%.*s", what, (int) (line.len > 64 ? 64 : line.len), line.data);
-    fail(session, is_overloaded ? TARGET_OVERLOADED : TARGET_AUTH_FAILED, error);
-}
-
 /* Takes the answer to the login off the input; false when it is not whole. */
 static bool take_login(struct session *session, struct slice *input)
 {
-    static const char *const words[] = {"STORED", "NOT_STORED", "CLIENT_ERROR", "SERVER_ERROR", "ERROR"};
-    const char *newline = input->len ? memchr(input->data, '\n', input->len) : NULL;
-    struct slice line = {input->data, newline ? (size_t) (newline - input->data) : input->len};
-    bool is_known = false;
-    if (newline && line.len && newline[-1] == '\r') line.len--;
-    for (size_t n = 0; n < ARRAY_LEN(words); n++) {
-        size_t len = strlen(words[n]) < line.len ? strlen(words[n]) : line.len;
-        if (memcmp(line.data, words[n], len) == 0 && (len == strlen(words[n]) || !newline)) is_known = true;
+    struct slice said = {0};
+    switch (session->protocol->take_login(input, &said)) {
+    case LOGIN_MORE:
+        return false;
+    case LOGIN_DONE:
+        session->awaits_login = false;
+        break;
+    case LOGIN_REFUSED:
+        fail_with(session, TARGET_AUTH_FAILED,
+                  "the server refuses the login, check user name and password; it said: ", said);
+        break;
+    case LOGIN_UNKNOWN:
+        fail_with(session, TARGET_AUTH_FAILED, "the server does not take the login, it said: ", said);
+        break;
+    case LOGIN_OVERLOADED:
+        fail_with(session, TARGET_OVERLOADED, "the server said: ", said);
+        break;
+    case LOGIN_NONSENSE:
+        take_nonsense(session, said);
+        break;
     }
-    if (input->len && (!is_known || line.len > REPLY_LINE_MAX)) {
-        take_nonsense(session, line);
-        return true;
-    }
-    if (!newline) return false;
-    *input = slice_from(*input, (size_t) (newline - input->data) + 1);
-    take_login_line(session, line);
     return true;
 }
 

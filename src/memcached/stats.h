@@ -53,9 +53,6 @@ struct command_info {
 };
 const struct command_info *command_info(enum command command);
 
-/* Room for all requests together. */
-#define COMMAND_REQUESTS_MAX 256
-
 /* The commands that are sent to any server at once. */
 unsigned commands_harmless(void);
 

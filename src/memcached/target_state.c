@@ -49,13 +49,18 @@ enum target_state target_state_when_late(const struct poll_reach *reach, const c
         }
         *error = reach->received
                      ? "no whole answer in time"
-                     : "no answer in time; a server that speaks the binary protocol alone (SASL) is "
-                       "silent";
-        if (reach->logs_in) *error = "no answer to the login in time";
+                     : "no answer in time; a server is silent when it speaks the binary protocol "
+                       "alone (memcached -S), see protocol of the module and --memcached.protocol";
+        if (reach->logs_in)
+            *error = "no answer to the login in time; the server may speak another protocol of "
+                     "memcached, see protocol of the module and --memcached.protocol";
         break;
     }
     return TARGET_TIMEOUT;
 }
+
+static const char other_protocol[] =
+    "the server answers in the text protocol: see protocol of the module and --memcached.protocol";
 
 /* What other servers say first when they are asked for stats, or unasked. */
 static const struct {
@@ -66,7 +71,11 @@ static const struct {
     {"\x15\x03", TARGET_TLS_ERROR,
      "the server wants TLS, it answered with a TLS alert: see tls of the module and --memcached.tls.enable"},
     {"\x16\x03", TARGET_TLS_ERROR, "the server speaks TLS: see tls of the module and --memcached.tls.enable"},
-    {"\x81", TARGET_PROTOCOL_ERROR, "the server speaks the binary protocol of memcached alone"},
+    {"\x81", TARGET_PROTOCOL_ERROR,
+     "the server speaks the binary protocol of memcached alone: see protocol of the module and "
+     "--memcached.protocol"},
+    {"ERROR", TARGET_PROTOCOL_ERROR, other_protocol},
+    {"CLIENT_ERROR", TARGET_PROTOCOL_ERROR, other_protocol},
     {"HTTP/", TARGET_PROTOCOL_ERROR, "the server speaks HTTP, it is no memcached"},
     {"<", TARGET_PROTOCOL_ERROR, "the server sends HTML or XML, it is no memcached"},
     {"-NOAUTH", TARGET_PROTOCOL_ERROR, "the server speaks the protocol of Redis and wants a login"},
@@ -130,10 +139,9 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
     }
     const char *like =
         reset ? "a server that wants TLS"
-              : "a proxy without stats, or a server that wants TLS or speaks the binary protocol "
-                "alone";
-    snprintf(error, TARGET_ERROR_MAX, "the connection ended without an answer, as on %s (%s): %s", like,
-             see_tls, uv_strerror(status));
+              : "a proxy without stats, or a server that wants TLS or speaks the binary protocol alone";
+    snprintf(error, TARGET_ERROR_MAX, "the connection ended without an answer, as on %s (%s%s): %s", like,
+             see_tls, reset ? "" : ", or protocol and --memcached.protocol", uv_strerror(status));
     return reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }
 

@@ -28,10 +28,10 @@
 static void parse(struct slice replies)
 {
     struct session session;
-    char request[COMMAND_REQUESTS_MAX];
+    char request[PROTOCOL_REQUESTS_MAX];
     struct snapshot *snapshot = snapshot_new(COMMANDS, MAX_REPLY, 0);
     if (!snapshot) die("no memory");
-    session_init(&session, snapshot, COMMANDS);
+    session_init(&session, &protocol_text, snapshot, COMMANDS);
     session_ask(&session, request);
     if (session_take(&session, &replies) != SESSION_PAUSES) die("the capture is not whole");
     snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "");

@@ -54,8 +54,8 @@ def authority(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def memcached(*flags):
-    server = Memcached(*flags)
+def memcached(*flags, env=None):
+    server = Memcached(*flags, env=env)
     try:
         yield server
     finally:

@@ -23,7 +23,7 @@ ROOMS = {
     "discovery": {"base", "document", "net"},
     "outputs": {"base", "net"},
     "config": {"base", "document", "net", "memcached/access.h", "memcached/stats.h", "discovery/discovery_config.h", "outputs/push_config.h"},
-    "cli": {"base", "net", "memcached/stats.h", "outputs/push_config.h"},
+    "cli": {"base", "net", "memcached/protocol.h", "memcached/stats.h", "outputs/push_config.h"},
     "settings": {"base", "net", "outputs", "config", "cli"},
     "targets": {"base", "net", "metrics", "memcached", "discovery", "config", "cli", "settings"},
     "collectors": {"base", "net", "metrics", "memcached", "http", "outputs", "targets"},

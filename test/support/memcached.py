@@ -57,8 +57,8 @@ class Client:
 class Memcached:
     """A server on `host`, or on a unix-domain socket at `path`. `address` is as a user would configure it."""
 
-    def __init__(self, *flags, host="127.0.0.1", path=None, port=None):
-        self.flags, self.host, self.path = flags, host, path
+    def __init__(self, *flags, host="127.0.0.1", path=None, port=None, env=None):
+        self.flags, self.host, self.path, self.env = flags, host, path, env
         self.port = None if path else port or free_port(host)
         self.process = None
         self._client = None
@@ -83,7 +83,7 @@ class Memcached:
     def start(self):
         where = ["-s", self.path] if self.path else ["-l", self.host, "-p", self.port, "-U", "0"]
         user = ["-u", "root"] if os.getuid() == 0 else []
-        self.process = Process(["memcached", *where, *user, "-t", "1", "-m", "16", *self.flags])
+        self.process = Process(["memcached", *where, *user, "-t", "1", "-m", "16", *self.flags], env=self.env)
         wait_until(lambda: accepts(self._where, self._family) or not self.process.running, f"memcached {where}")
         assert self.process.running, self.process.stderr
 

@@ -120,7 +120,7 @@ static void expect_login(const struct access *access, const char *expected)
 {
     struct buffer login;
     buffer_init(&login, 4096);
-    access_append_login(access, &login);
+    access_append_login(access, &protocol_text, &login);
     assert_true(slice_is(buffer_slice(&login), expected));
     buffer_deinit(&login);
 }

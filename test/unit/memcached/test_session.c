@@ -22,13 +22,13 @@
     "STAT pid 1\r\n" stats "END\r\nEND\r\nEND\r\nEND\r\nERROR\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n"
 
 static struct session session;
-static char request[COMMAND_REQUESTS_MAX];
+static char request[PROTOCOL_REQUESTS_MAX];
 
 static void begin(unsigned wanted)
 {
     struct snapshot *snapshot = snapshot_new(0, 1 << 20, 1000);
     assert_non_null(snapshot);
-    session_init(&session, snapshot, wanted);
+    session_init(&session, &protocol_text, snapshot, wanted);
 }
 
 static int end(void **state)

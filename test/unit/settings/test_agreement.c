@@ -88,6 +88,7 @@ static const struct {
      NULL},
     {MODULE, "tls", {"{}"}, {"[]", "x"}, NULL},
     {MODULE, "auth", {NULL}, {"{}", "x"}, NULL},
+    {MODULE, "protocol", {"auto", "text", "binary"}, {"ascii", "''", "[]", "~"}, NULL},
     {MODULE, "url_targets", {"true", "false"}, {"yes", "[]"}, NULL},
     {TLS, "ca_file", {NULL}, PATHS_OF_NOTHING, NULL},
     {TLS, "cert_file", {NULL}, PATHS_OF_NOTHING, ", key_file: /dev/null"},
