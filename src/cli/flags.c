@@ -95,8 +95,9 @@ const struct flag flags[] = {
     {FLAG("collector.settings", collector, collectors, "true"),
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
     {FLAG("collector.slab", switch, collect_slab, "true"),
-     .help = "Ask the servers for \"stats items\" and \"stats slabs\"; --collector.items and "
-             "--collector.slabs override it for each of them."},
+     .help = "Show memcached_slab_* metrics; --collector.items and --collector.slabs override it for what "
+             "comes of each "
+             "of them."},
     {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
      COLLECTOR(COMMAND_ITEMS)},
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",

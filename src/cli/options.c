@@ -288,9 +288,17 @@ static const char *default_of(const struct parser *parser, const struct flag *fl
 {
     const struct options *options = parser->options;
     bool addresses = flag->place == offsetof(struct options, addresses);
-    bool slabs = flag->bit & (COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS));
     if (addresses && options->config_file[0]) return ""; /* the file says itself what is scraped */
-    return slabs && !options->collect_slab ? "false" : flag->fallback;
+    return flag->bit == COMMAND_BIT(COMMAND_ITEMS) && !options->collect_slab ? "false" : flag->fallback;
+}
+
+/* Without --collector.slab, `stats slabs` is asked all the same, for memcached_malloced_bytes, which the
+ * official exporter keeps. */
+static void narrow_slabs(struct parser *parser)
+{
+    struct options *options = parser->options;
+    bool is_default = *source_of(parser, flag_find(SLICE("collector.slabs"))) == FROM_DEFAULT;
+    if (is_default && !options->collect_slab) options->collectors |= SLABS_TOTALS_ONLY;
 }
 
 static enum options_outcome read_defaults(struct parser *parser)
@@ -363,6 +371,7 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
     enum options_outcome outcome = *argv ? read_command_line(&parser, argv + 1) : OPTIONS_RUN;
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
+    if (outcome == OPTIONS_RUN) narrow_slabs(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_access(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_together(&parser);

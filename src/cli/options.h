@@ -48,8 +48,9 @@ struct options {
     uint64_t max_reply;  /* bytes */
     uint64_t max_memory; /* bytes of all answers; 0: what the system's limit of memory allows */
     unsigned max_prefixes;
-    bool collect_slab;   /* the default of the collectors items and slabs */
-    unsigned collectors; /* set of commands, see memcached/stats.h; `stats` always in it */
+    bool collect_slab; /* off: no metric of slab classes, unless the collectors items and slabs are given */
+    unsigned
+        collectors; /* set of commands, see memcached/stats.h; `stats` always in it. And SLABS_TOTALS_ONLY */
 
     /* How it is served. */
     struct string_list listen_addresses; /* at least one; not yet parsed */

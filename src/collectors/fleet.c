@@ -29,7 +29,7 @@ struct place {
     struct slice target_labels;
     const struct snapshot *snapshot; /* NULL for a target that was never asked */
     struct fleet_cursor *cursor;     /* NULL for one that said nothing */
-    unsigned commands;               /* set of commands whose metrics are written */
+    unsigned commands;               /* set of commands whose metrics are written, and BY_CLASS of them */
 };
 
 /* command="get",slab="1",status="hit": on the path of most samples. */
@@ -77,13 +77,13 @@ static struct slice record_labels(struct fleet_walk *fleet, const struct record 
 static bool is_said(const struct place *place, const struct record *record)
 {
     if (!record->superseded) return false;
-    return place->commands & COMMAND_BIT(stats_row(stats_preferred(record->row))->command);
+    return place->commands & fleet_table.shapes[stats_preferred(record->row)].shown_by;
 }
 
 static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
 {
     const struct stat_row *row = stats_row(record->row);
-    if (!(place->commands & COMMAND_BIT(row->command)) || is_said(place, record)) return;
+    if (!(place->commands & fleet_table.shapes[record->row].shown_by) || is_said(place, record)) return;
     encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
                    row->form == FORM_TEXT ? SLICE("1") : record->value);
 }
@@ -118,7 +118,7 @@ static void write_unmapped_record(struct fleet_walk *fleet, const struct place *
                                   const struct record *record)
 {
     bool is_text = record->row == STAT_UNMAPPED_TEXT;
-    if (!(place->commands & COMMAND_BIT(record->command))) return;
+    if (!(place->commands & BY_CLASS(COMMAND_BIT(record->command)))) return;
     buffer_clear(&fleet->labels);
     labels_append(&fleet->labels, "command", slice_of(command_info(record->command)->name));
     labels_append(&fleet->labels, "stat", record->key);
@@ -207,8 +207,10 @@ static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
 /* `stats` is always asked, and always shown. */
 static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 {
-    return fleet->commands &
-           (fan_out_target(fleet->fan_out, target)->profile->commands | COMMAND_BIT(COMMAND_STATS));
+    unsigned asked = fan_out_target(fleet->fan_out, target)->profile->commands;
+    unsigned shown = fleet->commands & (asked | COMMAND_BIT(COMMAND_STATS)) & COMMANDS_ALL;
+    unsigned by_class = asked & SLABS_TOTALS_ONLY ? shown & ~COMMAND_BIT(COMMAND_SLABS) : shown;
+    return shown | BY_CLASS(by_class);
 }
 
 /*
@@ -241,7 +243,33 @@ static void leave_out_rest(struct fleet_walk *fleet)
 {
     fleet->late = true;
     fleet->family = last_family();
+    fleet->announced = false;
     fleet->position = fleet->part = 0;
+}
+
+/* Whether a server has a row of the family from its turn on. No cursor has passed the family yet. */
+static bool has_turned(const struct fleet_walk *fleet, const struct table_family *family)
+{
+    for (size_t n = 0; n < fleet->heard; n++) {
+        uint16_t row = fleet->cursors[n].row;
+        if (row < family->turn || row >= family->end) continue;
+        if (fleet->cursors[n].commands & fleet_table.shapes[row].shown_by) return true;
+    }
+    return false;
+}
+
+/* Once for each family. Its head is written ahead, except for an early one. */
+static void announce(struct fleet_walk *fleet, struct encoder *encoder)
+{
+    size_t n = fleet->family;
+    const struct table_family *family = n < OUTCOME_FAMILIES || n >= OUTCOME_FAMILIES + fleet_table.count
+                                            ? NULL
+                                            : &fleet_table.families[n - OUTCOME_FAMILIES];
+    fleet->announced = true;
+    if (family && family->turn > family->first && !has_turned(fleet, family))
+        encoder_family(encoder, &family->early);
+    else
+        encoder_family_ready(encoder, fleet->walk.collector->families[n], &fleet_table.heads[n]);
 }
 
 /* One family of some targets, or a part of it. */
@@ -255,8 +283,7 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
         leave_out_rest(fleet);
         return true;
     }
-    encoder_family_ready(encoder, walk->collector->families[fleet->family],
-                         &fleet_table.heads[fleet->family]);
+    if (!fleet->announced) announce(fleet, encoder);
     if (encoder->muted) fleet->position = targets;
     for (unsigned n = 0; n < TARGETS_A_STEP && fleet->position < targets; n++) {
         struct place place = find_place(fleet, encoder);
@@ -267,6 +294,7 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
     }
     if (fleet->position == targets) {
         fleet->position = 0;
+        fleet->announced = false;
         fleet->family++;
     }
     return true;

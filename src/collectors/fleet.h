@@ -20,7 +20,7 @@ struct fleet_cursor {
     struct slice labels;  /* of the target; borrowed */
     const struct snapshot *snapshot;
     size_t target;     /* of the fan-out */
-    unsigned commands; /* set of commands whose metrics are written of it */
+    unsigned commands; /* set of commands whose metrics are written of it, and BY_CLASS of them */
     uint16_t row;      /* of that record, so that a target without the family at hand is passed over unread */
 };
 
@@ -31,6 +31,7 @@ struct fleet_walk {
     bool with_labels;              /* samples carry their target's labels */
     size_t family, position;       /* the next step; the position is among the targets of that family */
     size_t part;                   /* of that family of that target, when it takes several steps */
+    bool announced;                /* the encoder knows of that family */
     struct fleet_cursor *cursors;  /* one for each target that said anything; owned */
     size_t heard;                  /* how many those are */
     bool *cut;                     /* for each target, whether what it said is left out; owned, or NULL */

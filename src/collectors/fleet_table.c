@@ -83,6 +83,24 @@ static enum metric_type type_of(enum stat_kind kind)
     return METRIC_GAUGE;
 }
 
+/* The metrics of slab classes are switched off together, those whose numbers come from `stats` too. */
+static unsigned shown_by(const struct stat_row *row)
+{
+    if (!slice_starts(slice_of(row->family), "memcached_slab_")) return COMMAND_BIT(row->command);
+    if (row->command != COMMAND_STATS) return BY_CLASS(COMMAND_BIT(row->command));
+    return BY_CLASS(COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS));
+}
+
+/* The next row of the last family. */
+static void add_row(struct table_family *family, uint16_t row)
+{
+    enum metric_type type = type_of(stats_row(row)->kind);
+    family->end = (uint16_t) (row + 1);
+    if (type == family->family.type) return;
+    family->turn = row;
+    family->family.type = type;
+}
+
 static void make_families(void)
 {
     for (uint16_t row = 0; row < stats_count(); row++) {
@@ -91,8 +109,9 @@ static void make_families(void)
         struct row_shape *shape = &fleet_table.shapes[row];
         if (!stat->family) continue;
         *shape = shape_of(stat);
+        shape->shown_by = shown_by(stat);
         if (last && strcmp(last->family.name, stat->family) == 0) {
-            last->end = (uint16_t) (row + 1);
+            add_row(last, row);
             continue;
         }
         last = &fleet_table.families[fleet_table.count++];
@@ -101,7 +120,8 @@ static void make_families(void)
         append_label_names(last, shape->after);
         if (stat->label) append_label_name(last, slice_of(stat->label));
         last->family = (struct family){stat->family, stat->help, type_of(stat->kind), last->labels};
-        last->first = row;
+        last->early = last->family;
+        last->first = last->turn = row;
         last->end = (uint16_t) (row + 1);
     }
 }

@@ -36,7 +36,8 @@ struct config_place {
 struct config_module {
     const char *name;
     uint64_t timeout_ns;          /* above 0 */
-    unsigned collectors;          /* set of commands, see memcached/stats.h; `stats` is always in it */
+    unsigned collectors;          /* set of commands, see memcached/stats.h; `stats` is always in it. And
+                                     SLABS_TOTALS_ONLY */
     struct access_settings wants; /* what the servers want before they answer; strings are the arena's */
     bool url_targets;             /* a target that a URL names may see the login */
     struct config_place place;    /* of the module in the file; line 0: the file has none of the name */

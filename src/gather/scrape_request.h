@@ -15,9 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* For `commands` and `timeout_ms`: use each target's own. */
-#define SCRAPE_ALL_COMMANDS (COMMAND_BIT(COMMAND_COUNT) - 1)
-#define SCRAPE_NO_TIMEOUT   UINT64_MAX
+/* For `timeout_ms`: use each target's own. For `commands`, COMMANDS_ALL means the same. */
+#define SCRAPE_NO_TIMEOUT UINT64_MAX
 
 #define SCRAPE_CONTENT_TYPE_MAX 160
 

@@ -15,7 +15,8 @@
 /* Shared by everyone who holds it; not to be changed from then on. Held and released on one thread. */
 struct profile {
     unsigned references;
-    unsigned commands;     /* set of commands that may be asked; `stats` is asked in any case */
+    unsigned commands;     /* set of commands that may be asked, and SLABS_TOTALS_ONLY; `stats` is asked in
+                              any case */
     uint64_t timeout_ms;   /* of one poll as a whole; UINT64_MAX is without end */
     struct policy *policy; /* of what a name may be resolved to; held; NULL allows everything */
     struct access *access; /* held; NULL: neither TLS nor a login */

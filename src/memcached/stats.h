@@ -33,6 +33,11 @@ enum command {
 
 /* Sets of commands: 1u << command. */
 #define COMMAND_BIT(command) (1u << (command))
+#define COMMANDS_ALL         (COMMAND_BIT(COMMAND_COUNT) - 1)
+
+/* In a set of commands that a target may be asked: of `stats slabs`, show the totals, and nothing by slab
+ * class. */
+#define SLABS_TOTALS_ONLY COMMAND_BIT(COMMAND_COUNT)
 
 /* What the `stats` of the same poll must have said before a command is sent. */
 enum command_danger {

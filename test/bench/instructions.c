@@ -75,7 +75,7 @@ static void encode(const struct fan_out *fan_out)
 
 static void add_targets(struct target_list *list, struct fleet *fleet, const char *port, size_t count)
 {
-    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
+    struct profile *profile = profile_new(COMMANDS_ALL, UINT64_MAX, NULL);
     if (!profile) die("no memory");
     for (size_t n = 0; n < count; n++) {
         struct address address;

@@ -79,7 +79,8 @@ def lines_of(text, names):
 def test_series_values_types_and_order_of_labels(exporter, fake, data, table, server):
     by_command = replies(data, server)
     text = exporter(targets=[serve(fake, by_command).address]).get("/metrics").text
-    got, expected, types = Exposition(text), official.series(table, parsed(by_command)), official.types(table)
+    got, stats = Exposition(text), parsed(by_command)
+    expected, types = official.series(table, stats), official.types(table, stats)
     assert len(expected) > 60
     assert {key: Decimal(got.samples[key]) for key in expected if key in got.samples} == expected
     shown = {name for name, _ in expected}

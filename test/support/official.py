@@ -12,9 +12,10 @@ def read_table(path):
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def types(table):
-    """{family: type}, for families that come from a stat."""
-    return {row["metric"]: row["type"] for row in table if row["stats command"] != "-"}
+def types(table, stats=None):
+    """{family: type}, for families that come from a stat: any, or one of these {command: {key: value}}."""
+    return {row["metric"]: row["type"] for row in table
+            if row["stats command"] != "-" and (not stats or _keys(row, stats[row["stats command"]]))}
 
 
 def _labels(text, slab, value):

@@ -127,19 +127,20 @@ static void reads_the_prefixes(void **state)
     release(&outcome);
 }
 
-/* items and slabs follow slab, unless they are given themselves. */
+/* items and slabs follow slab, unless they are given themselves: slabs is then asked for its totals. */
 static void follows_the_official_switch(void **state)
 {
     static const struct {
         const char *arguments[ARGS_MAX + 1];
-        bool items, slabs;
+        bool items, slabs, totals_only;
     } cases[] = {
-        {{NULL}, true, true},
-        {{"--no-collector.slab"}, false, false},
-        {{"--collector.slab=false"}, false, false},
-        {{"--collector.slab=true", "--no-collector.items"}, false, true},
-        {{"--collector.slabs", "--no-collector.slab"}, false, true},
-        {{"--no-collector.slab", "--collector.items=true", "--collector.slabs=false"}, true, false},
+        {{NULL}, true, true, false},
+        {{"--no-collector.slab"}, false, true, true},
+        {{"--collector.slab=false"}, false, true, true},
+        {{"--collector.slab=true", "--no-collector.items"}, false, true, false},
+        {{"--collector.slabs", "--no-collector.slab"}, false, true, false},
+        {{"--no-collector.slab", "--collector.items=true"}, true, true, true},
+        {{"--no-collector.slab", "--collector.items=true", "--collector.slabs=false"}, true, false, false},
     };
     (void) state;
     for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
@@ -149,6 +150,7 @@ static void follows_the_official_switch(void **state)
         unsigned collectors = outcome.options.collectors;
         assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_ITEMS)), cases[n].items);
         assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_SLABS)), cases[n].slabs);
+        assert_int_equal(!!(collectors & SLABS_TOTALS_ONLY), cases[n].totals_only);
         assert_true(collectors & COMMAND_BIT(COMMAND_SETTINGS));
         release(&outcome);
     }
@@ -156,7 +158,7 @@ static void follows_the_official_switch(void **state)
     parse(&outcome, ARGUMENTS(NULL),
           ENVIRONMENT(PREFIX "COLLECTOR_SLAB=false", PREFIX "COLLECTOR_ITEMS=true"));
     assert_true(outcome.options.collectors & COMMAND_BIT(COMMAND_ITEMS));
-    assert_false(outcome.options.collectors & COMMAND_BIT(COMMAND_SLABS));
+    assert_true(outcome.options.collectors & SLABS_TOTALS_ONLY);
     release(&outcome);
 }
 

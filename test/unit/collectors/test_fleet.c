@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "collectors/fleet.h"
 #include "fake_server.h"
@@ -17,7 +18,6 @@
 #define ALL_COMMANDS                                                                                         \
     (COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SETTINGS) | COMMAND_BIT(COMMAND_ITEMS) |               \
      COMMAND_BIT(COMMAND_SLABS))
-#define EVERY_COMMAND (COMMAND_BIT(COMMAND_COUNT) - 1)
 
 /* One server that answers, one port where nobody does. */
 struct world {
@@ -30,13 +30,13 @@ struct world {
     bool done, closed;
 };
 
-static struct target *make_target(struct world *world, int port, struct slice labels)
+static struct target *make_target(struct world *world, int port, unsigned commands, struct slice labels)
 {
     struct address address;
     char text[64];
     snprintf(text, sizeof(text), "127.0.0.1:%d", port);
     assert_null(address_parse(&address, slice_of(text), 1));
-    struct profile *profile = profile_new(~0u, UINT64_MAX, NULL);
+    struct profile *profile = profile_new(commands, UINT64_MAX, NULL);
     struct target *target = target_new(world->fleet, &address, profile, slice_of(text), labels);
     assert_non_null(target);
     profile_release(profile);
@@ -53,8 +53,8 @@ static int setup(void **state)
     assert_int_equal(fleet_new(&world->fleet, &world->loop, &config), 0);
     fake_server_start(&world->server, &world->loop);
     world->asked = world->shown = ALL_COMMANDS;
-    world->targets[0] = make_target(world, world->server.port, SLICE("instance=\"a:1\""));
-    world->targets[1] = make_target(world, 1, SLICE("instance=\"b:1\""));
+    world->targets[0] = make_target(world, world->server.port, COMMANDS_ALL, SLICE("instance=\"a:1\""));
+    world->targets[1] = make_target(world, 1, COMMANDS_ALL, SLICE("instance=\"b:1\""));
     *state = world;
     return 0;
 }
@@ -257,7 +257,7 @@ static void test_every_command(void **state)
     struct world *world = *state;
     world->server.reply = FIRST_REPLIES;
     world->server.second_reply = SECOND_REPLIES;
-    world->asked = world->shown = EVERY_COMMAND;
+    world->asked = world->shown = COMMANDS_ALL;
     char *text = collect(world, 1, false);
     expect_none(text, "memcached_target_collector_success{collector=\"stats\"} 0");
     expect_line(text, "memcached_target_collector_success{collector=\"sizes\"} 1");
@@ -283,7 +283,7 @@ static void test_commands_that_were_not_sent(void **state)
     struct world *world = *state;
     world->server.reply =
         "STAT pid 1\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\nERROR\r\nERROR\r\nERROR\r\n";
-    world->asked = world->shown = EVERY_COMMAND;
+    world->asked = world->shown = COMMANDS_ALL;
     char *text = collect(world, 2, true);
     expect_none(text, "collector=\"sizes\"");
     expect_none(text, "collector=\"extstore\"");
@@ -300,7 +300,7 @@ static void test_only_what_was_wanted_is_written(void **state)
     struct world *world = *state;
     world->server.reply = FIRST_REPLIES;
     world->server.second_reply = SECOND_REPLIES;
-    world->asked = EVERY_COMMAND;
+    world->asked = COMMANDS_ALL;
     world->shown = COMMAND_BIT(COMMAND_SETTINGS);
     char *text = collect(world, 1, false);
     expect_line(text, "memcached_max_connections 7");
@@ -326,6 +326,62 @@ static void test_preferred_stat_that_is_not_wanted(void **state)
     char *text = collect(world, 1, false);
     expect_line(text, "memcached_max_connections 11");
     free(text);
+}
+
+/* What concerns all slab classes together stays. What `stats` says of the slab allocator goes. */
+static void test_totals_of_slabs_only(void **state)
+{
+    struct world *world = *state;
+    target_release(world->targets[0]);
+    world->targets[0] =
+        make_target(world, world->server.port, COMMANDS_ALL | SLABS_TOTALS_ONLY, SLICE("instance=\"a:1\""));
+    world->server.reply =
+        "STAT slabs_moved 4\r\nSTAT slab_reassign_last_busy_status x\r\nSTAT pid 1\r\nEND\r\nEND\r\n"
+        "STAT 1:chunk_size 96\r\nSTAT 1:cmd_set 3\r\nSTAT 1:brand_new 3\r\nSTAT total_malloced 77\r\n"
+        "STAT active_slabs 1\r\nEND\r\n";
+    world->asked = world->shown = ALL_COMMANDS & ~COMMAND_BIT(COMMAND_ITEMS);
+    char *text = collect(world, 1, false);
+    expect_line(text, "memcached_malloced_bytes 77");
+    expect_line(text, "memcached_slabs_active 1");
+    expect_none(text, "memcached_slab_");
+    expect_none(text, "brand_new");
+    free(text);
+}
+
+/* Without both collectors nothing is left of slabs. */
+static void test_neither_items_nor_slabs(void **state)
+{
+    struct world *world = *state;
+    world->server.reply = "STAT slabs_moved 4\r\nSTAT pid 1\r\nEND\r\n";
+    world->asked = world->shown = COMMAND_BIT(COMMAND_STATS);
+    char *text = collect(world, 1, false);
+    expect_none(text, "memcached_slab");
+    free(text);
+}
+
+/* mem_requested of `stats slabs` is a gauge for the official exporter, that of `stats items` a counter. */
+static void test_type_of_a_stat_that_moved(void **state)
+{
+    static const struct {
+        const char *reply, *type;
+    } cases[] = {
+        {"STAT pid 1\r\nEND\r\nEND\r\nEND\r\nSTAT 1:mem_requested 5\r\nSTAT 2:mem_requested 6\r\nEND\r\n",
+         "gauge"},
+        {"STAT pid 1\r\nEND\r\nEND\r\nSTAT items:1:mem_requested 5\r\nSTAT items:2:mem_requested "
+         "6\r\nEND\r\nEND\r\n",
+         "counter"},
+    };
+    struct world *world = *state;
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        char type[128];
+        snprintf(type, sizeof(type), "# TYPE memcached_slab_mem_requested_bytes %s", cases[n].type);
+        world->server.reply = cases[n].reply;
+        char *text = collect(world, 1, false);
+        expect_line(text, type);
+        expect_line(text, "memcached_slab_mem_requested_bytes{slab=\"1\"} 5");
+        expect_line(text, "memcached_slab_mem_requested_bytes{slab=\"2\"} 6");
+        free(text);
+    }
 }
 
 /* A family that takes several steps loses nothing between them. */
@@ -436,6 +492,9 @@ int main(void)
         TEST(test_commands_that_were_not_sent),
         TEST(test_only_what_was_wanted_is_written),
         TEST(test_preferred_stat_that_is_not_wanted),
+        TEST(test_totals_of_slabs_only),
+        TEST(test_neither_items_nor_slabs),
+        TEST(test_type_of_a_stat_that_moved),
         TEST(test_many_prefixes),
         TEST(test_families_are_well_formed),
         TEST(test_unmapped_stats_that_look_alike),

@@ -8,14 +8,22 @@
 
 #include "base/container.h"
 #include "collectors/fleet.h"
+#include "collectors/fleet_table.h"
 #include "data.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct family *find_family(struct slice name)
+/* Of a stat that moved, the family of the servers that still have it where it was. */
+static const struct family *find_family(struct slice name, struct slice command)
 {
     const struct collector *collector = fleet_collector();
+    for (size_t n = 0; n < fleet_table.count; n++) {
+        const struct table_family *family = &fleet_table.families[n];
+        bool early = family->turn > family->first &&
+                     slice_is(command, command_info(stats_row(family->first)->command)->name);
+        if (early && slice_is(name, family->family.name)) return &family->early;
+    }
     for (size_t n = 0; n < collector->count; n++) {
         if (slice_is(name, collector->families[n]->name)) return collector->families[n];
     }
@@ -48,7 +56,7 @@ static size_t facts;
 static void on_official(struct slice *columns)
 {
     struct slice name = columns[0], official = columns[1], set = columns[2];
-    const struct family *family = find_family(name);
+    const struct family *family = find_family(name, columns[3]);
     char labels[128] = "", word[32];
     if (!slice_starts(columns[3], "s") && !slice_starts(columns[3], "i")) return; /* of no stats command */
     if (!family) fail_msg("no %.*s", SLICE_ARG(name));
