@@ -138,7 +138,7 @@ const struct flag flags[] = {
      .help = "Serve metrics of the exporter's process: process_*."},
 
     {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
-     .help = "Addresses to serve HTTP on; repeatable or separated by commas."},
+     .help = "Addresses to serve HTTP on, vsock://:9150 among them; repeatable or separated by commas."},
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
      .help = "Serve on the sockets that systemd passes instead of on --web.listen-address."},
     {FLAG("web.config.file", string, web_config_file, ""),

@@ -95,10 +95,10 @@ static void on_waiting(uv_stream_t *stream, int status)
         listener->on_connection(listener);
 }
 
-static int make_handle(struct listener *listener, bool local)
+static int make_handle(struct listener *listener, bool as_pipe)
 {
-    return local ? uv_pipe_init(listener->loop, &listener->pipe, 0)
-                 : uv_tcp_init(listener->loop, &listener->tcp);
+    return as_pipe ? uv_pipe_init(listener->loop, &listener->pipe, 0)
+                   : uv_tcp_init(listener->loop, &listener->tcp);
 }
 
 int listener_open(struct listener *listener, const struct address *address)
@@ -122,14 +122,15 @@ int listener_open(struct listener *listener, const struct address *address)
 
 int listener_open_descriptor(struct listener *listener, int descriptor)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t len = sizeof(name);
     int result = 0;
     if (getsockname(descriptor, (struct sockaddr *) &name, &len) < 0) result = -errno;
-    bool local = result == 0 && name.ss_family == AF_UNIX;
-    if (result == 0) result = make_handle(listener, local);
+    /* libuv has no handle of its own for sockets of virtual machines: a pipe takes any stream. */
+    bool ip = name.ss_family == AF_INET || name.ss_family == AF_INET6;
+    if (result == 0) result = make_handle(listener, !ip);
     if (result == 0) {
-        result = local ? uv_pipe_open(&listener->pipe, descriptor) : uv_tcp_open(&listener->tcp, descriptor);
+        result = !ip ? uv_pipe_open(&listener->pipe, descriptor) : uv_tcp_open(&listener->tcp, descriptor);
     }
     if (result < 0) {
         close(descriptor);

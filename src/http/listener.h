@@ -1,4 +1,4 @@
-/* One listening socket, TCP or unix-domain. Private to http/. */
+/* One listening socket: TCP, unix-domain, or of another kind by its descriptor. Private to http/. */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
 
@@ -44,7 +44,7 @@ void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_co
  */
 int listener_open(struct listener *listener, const struct address *address);
 
-/* The same for a descriptor that listens already; it is taken over, also when this fails. */
+/* The same for a descriptor of a stream socket that is bound; it is taken over, also when this fails. */
 int listener_open_descriptor(struct listener *listener, int descriptor);
 
 /* Calls on_close once, from the loop. The file of a unix socket that listener_open has made is removed. */

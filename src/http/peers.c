@@ -19,6 +19,9 @@ static void make_key(const union endpoint *endpoint, unsigned char key[9])
     } else if (endpoint->any.sa_family == AF_INET6) {
         key[0] = 6;
         memcpy(key + 1, endpoint->v6.sin6_addr.s6_addr, 8);
+    } else if (endpoint->any.sa_family == AF_VSOCK) {
+        key[0] = AF_VSOCK;
+        memcpy(key + 1, &endpoint->vm.svm_cid, sizeof(endpoint->vm.svm_cid));
     }
 }
 

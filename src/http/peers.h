@@ -2,7 +2,7 @@
  * The addresses that clients come from, and how many connections each of them has. Pure: no loop, no clock.
  *
  * An IPv4 address is a peer of its own, also when it comes in IPv6's form. Of IPv6 the first 64 bits are: a
- * host may choose the others as it likes. All clients of unix sockets are one peer.
+ * host may choose the others as it likes. A virtual machine is a peer. All clients of unix sockets are one.
  *
  * A peer is remembered while it has connections. The last few that received a whole scrape are remembered
  * longer, since these are probably the Prometheus servers.

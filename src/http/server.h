@@ -95,7 +95,8 @@ void server_secure(struct server *server, server_secure_fn secure, void *context
  */
 int server_listen(struct server *server, const struct address *address);
 
-/* Takes over a listening socket that systemd has opened, also on failure. 0 or a negative libuv code. */
+/* Takes over a stream socket that is bound, such as one of systemd's, also on failure. 0 or a negative libuv
+ * code. */
 int server_listen_descriptor(struct server *server, int descriptor);
 
 /* Appends the n-th listener's address with the port that it got. False when there is no such listener. */

@@ -382,6 +382,11 @@ void endpoint_format(const union endpoint *endpoint, struct buffer *out)
     } else if (endpoint->any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &endpoint->v4.sin_addr, host, sizeof(host));
         format(ADDRESS_IP, host, ntohs(endpoint->v4.sin_port), out);
+    } else if (endpoint->any.sa_family == AF_VSOCK) {
+        buffer_append_string(out, VSOCK_SCHEME);
+        if (endpoint->vm.svm_cid != VMADDR_CID_ANY) buffer_append_u64(out, endpoint->vm.svm_cid);
+        buffer_append_char(out, ':');
+        buffer_append_u64(out, endpoint->vm.svm_port);
     } else {
         inet_ntop(AF_INET6, &endpoint->v6.sin6_addr, host, sizeof(host));
         append_zone(host, endpoint->v6.sin6_scope_id);

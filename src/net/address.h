@@ -23,6 +23,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+/* Needs <sys/socket.h> before it. */
+#include <linux/vm_sockets.h>
+
 enum address_kind {
     ADDRESS_NAME, /* a host name, to be resolved */
     ADDRESS_IP,   /* an IPv4 or IPv6 literal */
@@ -42,12 +45,16 @@ struct address {
     char host[ADDRESS_HOST_MAX + 1];
 };
 
-/* One place to connect to. Small enough to be copied. */
+/* What stands before the port of a socket between a virtual machine and its host. */
+#define VSOCK_SCHEME "vsock://"
+
+/* One place to connect to, or a client's. Small enough to be copied. */
 union endpoint {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     struct sockaddr_un local;
+    struct sockaddr_vm vm; /* listened to, never connected to */
 };
 
 /*
@@ -99,7 +106,8 @@ bool endpoint_host_is(const union endpoint *endpoint, const struct endpoint_host
 /* Sets the port of an IPv4 or IPv6 endpoint. */
 void endpoint_set_port(union endpoint *endpoint, uint16_t port);
 
-/* "1.2.3.4:port", "[::1]:port" or "unix:/path": for logs. */
+/* "1.2.3.4:port", "[::1]:port", "unix:/path", "vsock://3:port" (of virtual machine 3) or "vsock://:port" (of
+ * any): for logs. */
 void endpoint_format(const union endpoint *endpoint, struct buffer *out);
 
 #endif

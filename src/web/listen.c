@@ -1,8 +1,10 @@
 #include "web/listen.h"
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,11 +36,43 @@ static void append_value(struct buffer *error, const char *value)
     buffer_append_string(error, "\": ");
 }
 
+/*
+ * "vsock://:9150", between a virtual machine and its host. As in Prometheus' exporter-toolkit, what stands
+ * before the port does not count, and port 0 is any free one. NULL, or what was expected.
+ */
+static const char *parse_vsock(struct slice text, uint32_t *port)
+{
+    uint64_t number;
+    struct slice rest = slice_from(text, strlen(VSOCK_SCHEME)), host = slice_cut(&rest, '/');
+    const char *colon = memrchr(host.data, ':', host.len);
+    struct slice digits = colon ? slice_from(host, (size_t) (colon + 1 - host.data)) : SLICE("");
+    if (!number_parse_u64(digits, &number) || number >= VMADDR_PORT_ANY)
+        return "a port from 0 to 4294967294, as in vsock://:9150";
+    *port = number ? (uint32_t) number : VMADDR_PORT_ANY;
+    return NULL;
+}
+
+static int listen_vsock(struct server *server, uint32_t port)
+{
+    const struct sockaddr_vm any = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
+    int descriptor = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return uv_translate_sys_error(errno);
+    if (bind(descriptor, (const struct sockaddr *) &any, sizeof(any)) == 0)
+        return server_listen_descriptor(server, descriptor);
+    int result = uv_translate_sys_error(errno);
+    close(descriptor);
+    return result;
+}
+
 static int listen_address(struct server *server, const char *text, struct buffer *error)
 {
     struct address address;
-    const char *expected = address_parse_listen(&address, slice_of(text), HTTP_PORT);
-    int result = expected ? UV_EINVAL : server_listen(server, &address);
+    uint32_t port = 0;
+    bool vsock = slice_starts(slice_of(text), VSOCK_SCHEME);
+    const char *expected = vsock ? parse_vsock(slice_of(text), &port)
+                                 : address_parse_listen(&address, slice_of(text), HTTP_PORT);
+    int result = UV_EINVAL;
+    if (!expected) result = vsock ? listen_vsock(server, port) : server_listen(server, &address);
     if (result == 0) return 0;
     append_value(error, text);
     if (expected) {

@@ -38,6 +38,41 @@ def test_nothing_of_slabs(exporter, memcached, flag):
     assert with_slabs - without == gone
 
 
+def vsock_loopback(port):
+    """A connection to a socket of virtual machines on this machine, or None: few kernels have that."""
+    try:
+        client = socket.socket(socket.AF_VSOCK)
+        client.settimeout(5)
+        client.connect((getattr(socket, "VMADDR_CID_LOCAL", 1), port))
+        return client
+    except OSError:
+        return None
+
+
+def test_listens_for_virtual_machines(exporter):
+    """As exporter-toolkit does, between a machine and its host."""
+    try:
+        socket.socket(socket.AF_VSOCK).close()
+    except OSError:
+        assert "vsock://:9150" in run("--web.listen-address=vsock://:9150").stderr
+        return
+    started = exporter("--web.listen-address=vsock://:0")
+    places = [line["address"] for line in started.log() if line["msg"] == "Listening on"]
+    assert len(places) == 2 and places[1].startswith("vsock://:") and int(places[1].rpartition(":")[2]) > 0
+    client = vsock_loopback(int(places[1].rpartition(":")[2]))
+    if client:
+        client.sendall(b"GET /-/healthy HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("address", ["vsock://9150", "vsock://:", "vsock://:99999999999", "vsock://:http"])
+def test_malformed_place_of_virtual_machines(address):
+    ended = run(f"--web.listen-address={address}")
+    assert ended.code == 2
+    assert ended.stderr == (f'memcached_fleet_exporter: --web.listen-address: "{address}": expected a port from 0 to '
+                            "4294967294, as in vsock://:9150\n")
+
+
 def test_arguments_from_a_file(exporter, memcached, tmp_path):
     file = tmp_path / "flags"
     file.write_text(f"# where\n--memcached.address\n{memcached().address}\n\n--no-collector.settings\n")

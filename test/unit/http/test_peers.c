@@ -35,6 +35,8 @@ static struct peer *enter(const char *address)
     memset(&endpoint, 0, sizeof(endpoint));
     if (address[0] == '/') {
         endpoint.any.sa_family = AF_UNIX;
+    } else if (sscanf(address, "vsock %u", &endpoint.vm.svm_cid) == 1) {
+        endpoint.any.sa_family = AF_VSOCK;
     } else if (strchr(address, ':')) {
         endpoint.any.sa_family = AF_INET6;
         assert_int_equal(inet_pton(AF_INET6, address, &endpoint.v6.sin6_addr), 1);
@@ -58,6 +60,9 @@ static void test_who_is_one_peer(void **state)
         {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
         {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
         {"/run/one", "/run/other", true},
+        {"vsock 3", "vsock 3", true},
+        {"vsock 3", "vsock 4", false},
+        {"vsock 3", "/run/one", false},
         {"/run/one", "10.0.0.1", false},
         {"::", "0.0.0.0", false},
         {"::", "/run/one", false},

@@ -128,6 +128,48 @@ static void test_an_address_of_another_machine(void **state)
     expect_error("192.0.2.1");
 }
 
+/* Port 0 is any free one. The host does not count. Not every kernel has such sockets. */
+static void test_sockets_of_virtual_machines(void **state)
+{
+    static const char *const good[] = {"vsock://:0", "vsock://2:0", "vsock://any:0/"};
+    (void) state;
+    int probe = socket(AF_VSOCK, SOCK_STREAM, 0);
+    for (size_t n = 0; n < ARRAY_LEN(good); n++) {
+        char text[32], *addresses[] = {text};
+        snprintf(text, sizeof(text), "%s", good[n]);
+        struct buffer name;
+        buffer_clear(&error);
+        buffer_init(&name, 64);
+        if (probe < 0) {
+            assert_int_equal(listen_on(addresses, 1), UV_EAFNOSUPPORT);
+            expect_error(text);
+            continue;
+        }
+        assert_int_equal(listen_on(addresses, 1), 0);
+        assert_true(server_listener_name(server, (unsigned) n, &name));
+        assert_true(slice_starts(buffer_slice(&name), "vsock://:"));
+        assert_true(name.len > strlen("vsock://:0"));
+        buffer_deinit(&name);
+    }
+    if (probe >= 0) close(probe);
+}
+
+static void test_malformed_addresses_of_virtual_machines(void **state)
+{
+    static const char *const bad[] = {
+        "vsock://",    "vsock://9150",   "vsock://:",      "vsock://:http", "vsock://:4294967295",
+        "vsock://:-1", "vsock://:9150:", "vsock:///:9150", "vsock://: 9150"};
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(bad); n++) {
+        char text[32], *addresses[] = {text};
+        snprintf(text, sizeof(text), "%s", bad[n]);
+        buffer_clear(&error);
+        assert_int_equal(listen_on(addresses, 1), UV_EINVAL);
+        expect_error("expected a port from 0 to 4294967294, as in vsock://:9150");
+    }
+    assert_int_equal(count_listeners(), 0);
+}
+
 static void test_sockets_from_systemd(void **state)
 {
     (void) state;
@@ -152,8 +194,9 @@ static void test_sockets_from_systemd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_several_addresses),    TEST(test_the_log_names_each),
-        TEST(test_a_malformed_address),  TEST(test_an_address_of_another_machine),
+        TEST(test_several_addresses),           TEST(test_the_log_names_each),
+        TEST(test_a_malformed_address),         TEST(test_an_address_of_another_machine),
+        TEST(test_sockets_of_virtual_machines), TEST(test_malformed_addresses_of_virtual_machines),
         TEST(test_sockets_from_systemd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
