@@ -3,7 +3,6 @@
 #include "base/container.h"
 #include "base/number.h"
 
-#include <math.h>
 
 /* Largest first. */
 static const struct {
@@ -51,6 +50,6 @@ bool duration_parse(struct slice text, uint64_t *nanoseconds)
         sum += amount * (double) unit;
         if (sum > longest) return false;
     }
-    *nanoseconds = (uint64_t) llround(sum);
+    *nanoseconds = (uint64_t) (sum + 0.5);
     return true;
 }

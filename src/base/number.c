@@ -130,7 +130,7 @@ void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places
 static bool append_short(struct buffer *buffer, double value)
 {
     if (signbit(value) || value >= 1e9) return false;
-    uint64_t millionths = (uint64_t) llround(value * 1e6);
+    uint64_t millionths = (uint64_t) (value * 1e6 + 0.5);
     if ((double) millionths / 1e6 != value) return false;
     number_append_scaled(buffer, millionths, 6);
     return true;

@@ -163,7 +163,7 @@ static void end_number(struct protobuf *protobuf, struct metric metric, double v
 static void put_time(struct buffer *message, unsigned field, double time)
 {
     if (!(time > 0)) return;
-    uint64_t ms = (uint64_t) llround(time * 1000);
+    uint64_t ms = (uint64_t) (time * 1000 + 0.5);
     size_t begin = wire_begin(message, field);
     wire_put_uint(message, TIMESTAMP_SECONDS, ms / 1000);
     wire_put_uint(message, TIMESTAMP_NANOS, ms % 1000 * 1000000);

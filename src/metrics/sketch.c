@@ -4,30 +4,23 @@
 #include <math.h>
 #include <string.h>
 
-/*
- * Bin i holds the values v with
- *
- *      LOWEST * growth^(i - 1)  <  v  <=  LOWEST * growth^i,   growth = (1 + error) / (1 - error)
- *
- * and stands for its upper bound u less the error. That is u * error away from u, and as the lower bound is
- * u * (1 - error) / (1 + error), it is the lower bound plus the error as well: both ends are equally far,
- * relative to themselves, and everything between them is nearer.
- */
-static double log_growth(void)
-{
-    return log((1 + SKETCH_RELATIVE_ERROR) / (1 - SKETCH_RELATIVE_ERROR));
-}
+/* LOWEST is the first value of power LOWEST_POWER: frexp gives it as 0.5 * 2^LOWEST_POWER. */
+#define LOWEST_POWER (-29)
 
 static size_t bin_of(double value)
 {
+    int power;
     if (value >= SKETCH_HIGHEST) return SKETCH_BINS - 1;
-    double bin = ceil(log(value / SKETCH_LOWEST) / log_growth());
-    return bin > 0 ? (size_t) bin : 0;
+    double fraction = frexp(value, &power);
+    size_t part = (size_t) ((fraction - 0.5) * (2 * SKETCH_PARTS));
+    return (size_t) (power - LOWEST_POWER) * SKETCH_PARTS + part;
 }
 
+/* The middle of the bin: half a part from its ends, which is the error bound where a power of two begins. */
 static double bin_value(size_t bin)
 {
-    return SKETCH_LOWEST * exp((double) bin * log_growth()) * (1 - SKETCH_RELATIVE_ERROR);
+    double part = (double) (bin % SKETCH_PARTS) + 0.5;
+    return ldexp(0.5 + part / (2 * SKETCH_PARTS), (int) (bin / SKETCH_PARTS) + LOWEST_POWER);
 }
 
 void sketch_init(struct sketch *sketch)
@@ -83,7 +76,7 @@ double sketch_quantile(const struct sketch *sketch, double q)
     if (count == 0) return NAN;
 
     /* A count beyond 2^53 may be rounded up as a double; the place stays one of the values all the same. */
-    double place = floor(q * (double) (count - 1));
+    double place = q * (double) (count - 1);
     uint64_t rank = place < (double) (count - 1) ? (uint64_t) place : count - 1;
     uint64_t seen = sketch->zeros;
     size_t bin = sketch->first;
