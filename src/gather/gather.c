@@ -28,37 +28,29 @@ static void on_fan_out_done(void *context)
     gather->on_done(gather->context);
 }
 
-/* Starts the fan-out over those of the targets that the shard owns. */
-static int start_fan_out(struct gather *gather, struct fleet *fleet)
-{
-    const struct scrape_request *request = gather->request;
-    const struct target_list *targets = scrape_request_targets(request);
-    struct target **owned = calloc(targets->count + 1, sizeof(struct target *));
-    if (!owned) return UV_ENOMEM;
-    for (size_t n = 0; n < targets->count; n++) {
-        if (shard_owns(request->shard, slice_of(targets->items[n]->client->key.name)))
-            owned[gather->targets++] = targets->items[n];
-    }
-    int status = fan_out_start(&gather->fan_out, fleet, owned, gather->targets, request->commands,
-                               request->timeout_ms, on_fan_out_done, gather);
-    free(owned);
-    return status;
-}
-
 int gather_start(struct gather **result, struct scrape_request *request, struct fleet *fleet,
                  struct telemetry *telemetry, gather_fn on_done, void *context)
 {
+    const struct target_list *targets = scrape_request_targets(request);
     struct gather *gather = gather_new(request, telemetry);
-    if (!gather) return UV_ENOMEM;
-    gather->on_done = on_done;
-    gather->context = context;
-    int status = start_fan_out(gather, fleet);
-    if (status < 0) {
-        gather_release(gather);
-        return status;
+    struct target **owned = calloc(targets->count + 1, sizeof(struct target *)); /* by this shard */
+    int status = gather && owned ? 0 : UV_ENOMEM;
+    if (status == 0) {
+        for (size_t n = 0; n < targets->count; n++) {
+            if (shard_owns(request->shard, slice_of(targets->items[n]->client->key.name)))
+                owned[gather->targets++] = targets->items[n];
+        }
+        gather->on_done = on_done;
+        gather->context = context;
+        status = fan_out_start(&gather->fan_out, fleet, owned, gather->targets, request->commands,
+                               request->timeout_ms, on_fan_out_done, gather);
     }
-    *result = gather;
-    return 0;
+    free(owned);
+    if (status < 0)
+        gather_release(gather);
+    else
+        *result = gather;
+    return status;
 }
 
 struct gather *gather_nothing(struct scrape_request *request, struct telemetry *telemetry)

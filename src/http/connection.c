@@ -135,15 +135,6 @@ static void refuse_request(struct connection *connection, int status, const char
     respond_line(connection, status, why);
 }
 
-static void handle(struct connection *connection, const struct request *request)
-{
-    struct connection_pool *pool = connection->pool;
-    struct exchange *exchange = &connection->exchange;
-    enter(connection, CONNECTION_ANSWERING);
-    exchange_begin(exchange, request, peer_is_trusted(connection->peer));
-    pool->handler(pool->handler_context, exchange, &exchange->request);
-}
-
 static uv_buf_t on_lend(struct stream *stream);
 static void on_read(struct stream *stream, ssize_t n);
 
@@ -158,6 +149,8 @@ static void read_more(struct connection *connection)
 /* Does not recurse: an answer ends in another turn of the loop. */
 static void look_at_bytes(struct connection *connection)
 {
+    struct connection_pool *pool = connection->pool;
+    struct exchange *exchange = &connection->exchange;
     struct request request;
     struct request_refusal refusal;
     struct slice bytes = {connection->head, connection->len};
@@ -167,7 +160,9 @@ static void look_at_bytes(struct connection *connection)
         break;
     case REQUEST_DONE:
         stop_reading(connection);
-        handle(connection, &request);
+        enter(connection, CONNECTION_ANSWERING);
+        exchange_begin(exchange, &request, peer_is_trusted(connection->peer));
+        pool->handler(pool->handler_context, exchange, &exchange->request);
         break;
     case REQUEST_REFUSED:
         stop_reading(connection);

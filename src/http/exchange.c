@@ -210,6 +210,12 @@ static void append_head(struct exchange *exchange, const struct response *respon
     response_append_head(&exchange->head, response, &transfer);
 }
 
+/* The piece of the body as it is sent. */
+static const struct buffer *body_piece(const struct exchange *exchange)
+{
+    return is_packed(exchange) ? &exchange->packed : &exchange->piece;
+}
+
 /* The next piece of the body, compressed if it is to be. 0 or UV_ENOMEM. */
 static int make_piece(struct exchange *exchange)
 {
@@ -240,7 +246,8 @@ static void write_piece(struct exchange *exchange)
 {
     static char tail[] = "\r\n0\r\n\r\n"; /* the end of a chunk, and then of the body */
     struct exchange_shared *shared = exchange->shared;
-    struct buffer *head = &exchange->head, *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
+    struct buffer *head = &exchange->head;
+    const struct buffer *data = body_piece(exchange);
     uv_buf_t buffers[3];
     unsigned count = 0;
 
@@ -323,17 +330,11 @@ static void respond_head(struct exchange *exchange, const struct response *respo
     write_piece(exchange);
 }
 
-static void send_first(struct exchange *exchange, const struct response *response)
+/* How the client learns where the body ends, which is known only if the first piece is the last. */
+static enum response_framing choose_framing(const struct exchange *exchange)
 {
-    const struct buffer *data = is_packed(exchange) ? &exchange->packed : &exchange->piece;
-    enum response_framing framing = FRAMING_LENGTH;
-    if (!exchange->last) {
-        framing = exchange->request.minor > 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
-        exchange->chunked = framing == FRAMING_CHUNKED;
-        if (!exchange->chunked) exchange->keep_alive = false;
-    }
-    append_head(exchange, response, framing, data->len);
-    write_piece(exchange);
+    if (exchange->last) return FRAMING_LENGTH;
+    return exchange->request.minor > 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
 }
 
 void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body)
@@ -353,7 +354,11 @@ void exchange_stream(struct exchange *exchange, const struct response *response,
     } else if (make_piece(exchange) < 0) {
         respond_failure(exchange);
     } else {
+        enum response_framing framing = choose_framing(exchange);
         exchange->streamed = true;
-        send_first(exchange, response);
+        exchange->chunked = framing == FRAMING_CHUNKED;
+        if (framing == FRAMING_CLOSE) exchange->keep_alive = false;
+        append_head(exchange, response, framing, body_piece(exchange)->len);
+        write_piece(exchange);
     }
 }
