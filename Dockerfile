@@ -17,7 +17,7 @@ RUN meson setup build --buildtype=release --prefix=/usr -Dtests=disabled -Dllhtt
 FROM debian:12-slim
 # ca-certificates is for pushes and discovery over https.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libuv1 libc-ares2 libyaml-0-2 libjansson4 libisal2 libzstd1 libssl3 libcrypt1 libseccomp2 libcurl4 ca-certificates \
+ && apt-get install -y --no-install-recommends libuv1 libc-ares2 libyaml-0-2 libjansson4 libisal2 libzstd1 libssl3 libcrypt1 libcurl4 ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /installed/usr/bin/memcached_fleet_exporter /usr/bin/memcached_fleet_exporter
 # Charts and roles execute /bin/memcached_exporter, the path in the official image; /bin is /usr/bin.

@@ -1,7 +1,7 @@
 /*
  * Gives up what the running exporter does not need, so that who takes it over gets little: no new privileges,
  * files only for reading but in the directories of its outputs (Landlock), and only the system calls that it
- * and its libraries make (seccomp, by libseccomp, which knows their numbers on every machine).
+ * and its libraries make (seccomp; sandbox_filter.c makes the filter when the program is built).
  *
  *     sandbox_enter -> the first thread -> listening -> sandbox_filter_calls
  *

@@ -1,6 +1,9 @@
 #include "base/bcrypt.h"
 
+#include "base/library.h"
+
 #include <crypt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +11,22 @@
 /* "$2b$10$", 22 characters of salt, 31 of hash. */
 #define SALT_LEN   22
 #define HASHED_LEN 31
+
+static __typeof__(&crypt_rn) hash_password; /* NULL: libcrypt is not installed */
+
+static void load(void)
+{
+    static const char *const names[] = {"libcrypt.so.1", "libcrypt.so.2", NULL};
+    void *library = library_open(names);
+    if (library) library_find(library, "crypt_rn", &hash_password);
+}
+
+bool bcrypt_load(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return hash_password;
+}
 
 /* In a time that does not tell how many bytes are equal. */
 static bool equal(const char *a, const char *b, size_t len)
@@ -48,9 +67,9 @@ bool bcrypt_matches(const char *hash, const char *password)
     char setting[8 + SALT_LEN];
     struct crypt_data *data = calloc(1, sizeof(*data));
     bool good = false;
-    if (at && data && strlen(at) == 3 + SALT_LEN + HASHED_LEN) {
+    if (at && data && bcrypt_load() && strlen(at) == 3 + SALT_LEN + HASHED_LEN) {
         snprintf(setting, sizeof(setting), "$2b$%.*s", 3 + SALT_LEN, at);
-        const char *hashed = crypt_rn(password, setting, data, sizeof(*data));
+        const char *hashed = hash_password(password, setting, data, sizeof(*data));
         good = hashed && strlen(hashed) == 4 + 3 + SALT_LEN + HASHED_LEN &&
                equal(hashed + 4 + 3 + SALT_LEN, at + 3 + SALT_LEN, HASHED_LEN);
     }

@@ -1,6 +1,6 @@
 /*
  * Checks passwords against bcrypt hashes, which Prometheus' web configuration uses. The hashing is
- * libxcrypt's: every distribution has it, and it reads all forms of bcrypt. Pure.
+ * libxcrypt's: every distribution has it, and it reads all forms of bcrypt. It is loaded when it is needed.
  */
 #ifndef BASE_BCRYPT_H
 #define BASE_BCRYPT_H
@@ -11,6 +11,9 @@
 
 /* Longer ones are refused. */
 #define BCRYPT_HASH_MAX 78
+
+/* Loads libcrypt, once, from any thread. false: it is not installed, and no password matches. */
+bool bcrypt_load(void);
 
 /*
  * Checks the form of a hash. NULL if it is good, or what was expected: "a bcrypt hash of at least 59

@@ -3,7 +3,6 @@
 #include "base/container.h"
 #include "base/number.h"
 
-
 /* Largest first. */
 static const struct {
     const char *name;

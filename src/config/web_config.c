@@ -171,6 +171,13 @@ static int read_users(struct reading *reading, const struct node *node, void *pl
 
 bool web_config_check_hashes(const struct web_config *config, struct buffer *error)
 {
+    if (config->user_count > 0 && !bcrypt_load()) {
+        utf8_append_escaped(error, slice_of(config->file));
+        buffer_append_string(error,
+                             ": basic_auth_users: checking passwords needs libcrypt (libcrypt.so.1), which "
+                             "cannot be loaded");
+        return false;
+    }
     for (size_t n = 0; n < config->user_count; n++) {
         const char *expected = bcrypt_check_hash(slice_of(config->users[n].hash));
         if (!expected) continue;

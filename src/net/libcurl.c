@@ -1,9 +1,8 @@
 #include "net/libcurl.h"
 
-#include "base/container.h"
+#include "base/library.h"
 #include "net/proxy.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,31 +24,14 @@ int libcurl_load(void)
 
 struct libcurl libcurl;
 
-/* Distributions build it with one TLS library or the other. */
-static void *open_library(void)
-{
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
-        void *library = dlopen(names[n], RTLD_NOW | RTLD_LOCAL);
-        if (library) return library;
-    }
-    return NULL;
-}
-
-/* POSIX has dlsym give functions as void *; copying the bytes is what C allows. */
-static bool load_function(void *library, const char *name, void *function, size_t size)
-{
-    void *symbol = dlsym(library, name);
-    memcpy(function, &symbol, size);
-    return symbol != NULL;
-}
-
 static bool load(void)
 {
+    /* Distributions build it with one TLS library or the other. */
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
     bool found = true;
-    void *library = open_library();
+    void *library = library_open(names);
     if (!library) return false;
-#define FIND(name) found &= load_function(library, "curl_" #name, &libcurl.name, sizeof(libcurl.name));
+#define FIND(name) found &= library_find(library, "curl_" #name, &libcurl.name);
     LIBCURL_FUNCTIONS(FIND)
 #undef FIND
     return found;
