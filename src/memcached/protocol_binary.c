@@ -109,15 +109,16 @@ static struct slice beginning_of(struct slice input)
     return (struct slice){input.data, input.len < REPLY_LINE_MAX ? input.len : REPLY_LINE_MAX};
 }
 
-static bool take_binary_pair(struct slice *input, struct slice *key, struct slice *value)
+static size_t take_binary_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX])
 {
     struct packet packet;
-    if (look_at(*input, OPCODE_STAT, &packet) != REPLY_STAT || packet.status != STATUS_OK || !packet.key.len)
-        return false;
-    *key = packet.key;
-    *value = packet.value;
-    *input = slice_from(*input, packet.len);
-    return true;
+    size_t count = 0;
+    while (count < REPLY_PAIRS_MAX && look_at(*input, OPCODE_STAT, &packet) == REPLY_STAT &&
+           packet.status == STATUS_OK && packet.key.len) {
+        pairs[count++] = (struct reply_pair){packet.key, packet.value};
+        *input = slice_from(*input, packet.len);
+    }
+    return count;
 }
 
 static struct reply_line binary_next(struct slice *input, enum reply_form form)
@@ -192,7 +193,7 @@ const struct protocol protocol_binary = {
     .request = binary_request,
     .append_login = append_binary_login,
     .take_login = take_binary_login,
-    .take_pair = take_binary_pair,
+    .take_pairs = take_binary_pairs,
     .next = binary_next,
     .skip = skip_binary,
 };

@@ -105,7 +105,7 @@ bool reply_skip(struct slice *input, size_t *left)
     return newline != NULL;
 }
 
-bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value)
+static bool take_pair(struct slice *input, struct reply_pair *pair)
 {
     const size_t head = strlen("STAT ");
     const char *start = input->data + head;
@@ -117,10 +117,19 @@ bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value
     if (end == start) return false;
     const char *blank = memchr(start, ' ', (size_t) (end - start));
     const char *key_end = blank ? blank : end, *value_start = blank ? blank + 1 : end;
-    *key = (struct slice){start, (size_t) (key_end - start)};
-    *value = (struct slice){value_start, (size_t) (end - value_start)};
+    pair->key = (struct slice){start, (size_t) (key_end - start)};
+    pair->value = (struct slice){value_start, (size_t) (end - value_start)};
     *input = slice_from(*input, (size_t) (newline - input->data) + 1);
     return true;
+}
+
+size_t reply_take_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX])
+{
+    struct slice rest = *input;
+    size_t count = 0;
+    while (count < REPLY_PAIRS_MAX && take_pair(&rest, &pairs[count])) count++;
+    *input = rest;
+    return count;
 }
 
 struct reply_line reply_next(struct slice *input, enum reply_form form)

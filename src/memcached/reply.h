@@ -48,11 +48,19 @@ struct reply_line {
     size_t len;              /* of REPLY_LONG: bytes to be skipped, 0 where they end with a newline */
 };
 
+struct reply_pair {
+    struct slice key, value; /* point into the input */
+};
+
+/* So many pairs are taken at once. */
+#define REPLY_PAIRS_MAX 16
+
 /*
- * Takes a whole line "STAT key value" of REPLY_PAIRS off `input`, as nearly every line is, without trying one
- * word after the other. False, with nothing taken or set, for any other: reply_next tells what it is.
+ * Takes whole lines "STAT key value" of REPLY_PAIRS off `input`, as nearly every line is, without trying one
+ * word after the other. Returns how many; where it is fewer than REPLY_PAIRS_MAX, reply_next tells what comes
+ * next.
  */
-bool reply_take_pair(struct slice *input, struct slice *key, struct slice *value);
+size_t reply_take_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX]);
 
 /*
  * Takes one line off `input`. On REPLY_MORE, REPLY_LONG and REPLY_MALFORMED the input is left as it was. The

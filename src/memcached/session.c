@@ -163,10 +163,14 @@ static bool take_stat(struct session *session, enum command command, struct slic
 /* The lines of a reply up to one that needs a closer look. */
 static bool take_pairs(struct session *session, enum command command, struct slice *input)
 {
-    struct slice key, value;
+    struct reply_pair pairs[REPLY_PAIRS_MAX];
+    size_t count = REPLY_PAIRS_MAX;
     if (command_info(command)->form != REPLY_PAIRS) return true;
-    while (session->protocol->take_pair(input, &key, &value)) {
-        if (!take_stat(session, command, key, value)) return false;
+    while (count == REPLY_PAIRS_MAX) {
+        count = session->protocol->take_pairs(input, pairs);
+        for (size_t n = 0; n < count; n++) {
+            if (!take_stat(session, command, pairs[n].key, pairs[n].value)) return false;
+        }
     }
     return true;
 }
