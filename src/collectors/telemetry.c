@@ -141,6 +141,8 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
       "HTTP requests by handler and status code; without a handler if none saw it.")                         \
     M(REJECTED, "http_requests_rejected_total", METRIC_COUNTER, "reason",                                    \
       "HTTP requests and connections that were turned away or cut off, by reason.")                          \
+    M(REFUSED, "scrape_refused_total", METRIC_COUNTER, "rule",                                               \
+      "Targets of URLs that the policy has refused, by the kind of rule.")                                   \
     M(SIZES, "http_response_size_bytes", METRIC_SUMMARY, "",                                                 \
       "Size of HTTP answers as sent, head included; quantiles of the last ten minutes within one percent "   \
       "(DDSketch).")                                                                                         \
@@ -230,6 +232,16 @@ static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
     write_labelled(encoder, "reason", "tls_handshake", counts.insecure);
 }
 
+static void write_refusals(struct telemetry *telemetry, struct encoder *encoder)
+{
+    struct client_counts polls =
+        telemetry->fleet ? fleet_counts(telemetry->fleet) : (struct client_counts){0};
+    encoder_family(encoder, family_of(REFUSED));
+    for (enum policy_ground ground = 0; ground < POLICY_GROUNDS; ground++)
+        write_labelled(encoder, "rule", policy_ground_name(ground),
+                       telemetry->refused[ground] + polls.refused[ground]);
+}
+
 static void write_answers(struct telemetry *telemetry, struct encoder *encoder)
 {
     struct summary_view sizes = summary_view(&telemetry->sizes, monotonic_s());
@@ -295,6 +307,7 @@ static bool telemetry_step(struct walk *walk, struct encoder *encoder)
     struct telemetry *telemetry = container_of(walk, struct telemetry_walk, walk)->telemetry;
     write_numbers(telemetry, encoder);
     write_requests(telemetry, encoder);
+    write_refusals(telemetry, encoder);
     write_answers(telemetry, encoder);
     write_scrapes(telemetry, encoder);
     write_polls(telemetry, encoder);

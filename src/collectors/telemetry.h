@@ -41,6 +41,7 @@ struct telemetry {
     size_t targets;                            /* configured */
     unsigned scrapes_running;                  /* asked for by HTTP */
     uint64_t scrapes_rejected;                 /* for --web.max-requests */
+    uint64_t refused[POLICY_GROUNDS];          /* targets in URLs, by what forbids them */
     uint64_t kubelet_probes;
     struct answer_pace pace; /* of the answers to scrapes */
 

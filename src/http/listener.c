@@ -5,6 +5,7 @@
 #include "http/listener.h"
 
 #include "base/container.h"
+#include "net/own_listeners.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -101,6 +102,26 @@ static int make_handle(struct listener *listener, bool as_pipe)
                    : uv_tcp_init(listener->loop, &listener->tcp);
 }
 
+/* The address with the port that it got. */
+static bool find_name(const struct listener *listener, union endpoint *endpoint)
+{
+    uv_os_fd_t descriptor;
+    memset(endpoint, 0, sizeof(*endpoint));
+
+    /* One byte less than there is, so that the longest path still ends with a NUL. */
+    socklen_t len = sizeof(*endpoint) - 1;
+    return uv_fileno(&listener->handle, &descriptor) == 0 &&
+           getsockname(descriptor, &endpoint->any, &len) == 0;
+}
+
+static int begin_to_listen(struct listener *listener)
+{
+    union endpoint endpoint;
+    int result = uv_listen(&listener->stream, BACKLOG, on_waiting);
+    if (result == 0 && find_name(listener, &endpoint) && !own_listeners_add(&endpoint)) result = UV_ENOMEM;
+    return result;
+}
+
 int listener_open(struct listener *listener, const struct address *address)
 {
     union endpoint endpoint;
@@ -117,7 +138,7 @@ int listener_open(struct listener *listener, const struct address *address)
         result = uv_tcp_bind(&listener->tcp, &endpoint.any, 0);
     }
     if (result < 0) return result;
-    return uv_listen(&listener->stream, BACKLOG, on_waiting);
+    return begin_to_listen(listener);
 }
 
 int listener_open_descriptor(struct listener *listener, int descriptor)
@@ -136,7 +157,7 @@ int listener_open_descriptor(struct listener *listener, int descriptor)
         close(descriptor);
         return result;
     }
-    return uv_listen(&listener->stream, BACKLOG, on_waiting);
+    return begin_to_listen(listener);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -147,7 +168,9 @@ static void on_handle_closed(uv_handle_t *handle)
 
 void listener_close(struct listener *listener, listener_fn on_close)
 {
+    union endpoint endpoint;
     listener->on_close = on_close;
+    if (find_name(listener, &endpoint)) own_listeners_remove(&endpoint);
 
     /*
      * A listener that failed before it had a handle uses an unused pipe, so that on_close still comes from
@@ -160,12 +183,5 @@ void listener_close(struct listener *listener, listener_fn on_close)
 void listener_append_name(const struct listener *listener, struct buffer *out)
 {
     union endpoint endpoint;
-    uv_os_fd_t descriptor;
-    memset(&endpoint, 0, sizeof(endpoint));
-
-    /* One byte less than there is, so that the longest path still ends with a NUL. */
-    socklen_t len = sizeof(endpoint) - 1;
-    if (uv_fileno(&listener->handle, &descriptor) == 0 && getsockname(descriptor, &endpoint.any, &len) == 0) {
-        endpoint_format(&endpoint, out);
-    }
+    if (find_name(listener, &endpoint)) endpoint_format(&endpoint, out);
 }

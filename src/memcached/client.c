@@ -199,6 +199,7 @@ static int dial(struct client *client)
         .limiter = &shared->limiter,
         .address = &client->address,
         .policy = client->key.profile->policy,
+        .refusals = shared->counts.refused,
         .record = &client->record,
         .time_ms = client->key.profile->timeout_ms,
     };

@@ -42,6 +42,7 @@ struct client_counts {
     uint64_t coalesced; /* polls that joined one under way */
     uint64_t stalled;   /* kept connections that said nothing, so that another was dialled beside them */
     uint64_t bytes_read, bytes_written;
+    uint64_t refused[POLICY_GROUNDS]; /* polls that a policy ended, by what forbids */
 };
 
 struct client;

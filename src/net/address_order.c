@@ -1,11 +1,11 @@
 #include "net/address_order.h"
 
 #include "base/container.h"
+#include "net/route.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SCOPE_LINK   2
 #define SCOPE_SITE   5
@@ -67,29 +67,14 @@ static int scope_of(const struct in6_addr *bytes)
     return IN6_IS_ADDR_SITELOCAL(bytes) ? SCOPE_SITE : SCOPE_GLOBAL;
 }
 
-/* The address from which the kernel would connect; false if it would not. */
-static bool find_source(const union endpoint *endpoint, union endpoint *source)
-{
-    socklen_t len = sizeof(*source);
-    int fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    bool found =
-        connect(fd, &endpoint->any,
-                endpoint->any.sa_family == AF_INET ? sizeof(endpoint->v4) : sizeof(endpoint->v6)) == 0 &&
-        getsockname(fd, &source->any, &len) == 0;
-    close(fd);
-    return found;
-}
-
 static void rank(struct ranked *ranked, const union endpoint *endpoint, size_t place)
 {
-    union endpoint probe = *endpoint, source = {0};
-    endpoint_set_port(&probe, 9); /* of no matter: a datagram socket only looks for a route */
+    union endpoint source = {0};
     *ranked = (struct ranked){.endpoint = *endpoint, .bytes = bytes_of(endpoint), .place = place};
     size_t policy = policy_of(&ranked->bytes);
     ranked->scope = scope_of(&ranked->bytes);
     ranked->precedence = policies[policy].precedence;
-    ranked->reachable = find_source(&probe, &source);
+    ranked->reachable = route_source(endpoint, &source);
     if (!ranked->reachable) return;
     struct in6_addr from = bytes_of(&source);
     ranked->same_scope = scope_of(&from) == ranked->scope;

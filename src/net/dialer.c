@@ -253,10 +253,10 @@ static bool has_failed(const struct dialer *dialer, const union endpoint *endpoi
 
 /*
  * Takes the endpoints that the policy permits and that have not failed, the favourite first. Returns how many
- * it permits; `why` is of the last one that it forbids.
+ * it permits; `refusal` is of the last one that it forbids.
  */
 static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const union endpoint *endpoints,
-                             size_t count, char *why)
+                             size_t count, struct policy_refusal *refusal)
 {
     const struct dial_plan *plan = &dialer->plan;
     struct endpoint_host favourite = plan->record->favourite;
@@ -265,7 +265,7 @@ static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const 
         union endpoint *endpoint = &next[found];
         *endpoint = endpoints[i];
         endpoint_set_port(endpoint, plan->address->port);
-        if (plan->policy && policy_check(plan->policy, plan->address, endpoint, why) != POLICY_ALLOWED)
+        if (plan->policy && policy_check(plan->policy, plan->address, endpoint, refusal) != POLICY_ALLOWED)
             continue;
         permitted++;
         if (has_failed(dialer, endpoint)) continue;
@@ -281,11 +281,17 @@ static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const 
     return permitted;
 }
 
+static void forbid_dial(struct dialer *dialer, const struct policy_refusal *refusal)
+{
+    if (dialer->plan.refusals) dialer->plan.refusals[refusal->ground]++;
+    finish_dial(dialer, NULL, DIALER_FORBIDDEN, refusal->why);
+}
+
 static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
                         const char *error)
 {
     struct dialer *dialer = container_of(lookup, struct dialer, lookup);
-    char why[POLICY_WHY_MAX];
+    struct policy_refusal refusal;
     if (count == 0) {
         finish_dial(dialer, NULL, UV_EAI_NONAME, error);
         return;
@@ -293,8 +299,8 @@ static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, 
     union endpoint *next = malloc(count * sizeof(*next));
     if (!next)
         finish_dial(dialer, NULL, UV_ENOMEM, uv_strerror(UV_ENOMEM));
-    else if (take_endpoints(dialer, next, endpoints, count, why) == 0)
-        finish_dial(dialer, NULL, DIALER_FORBIDDEN, why);
+    else if (take_endpoints(dialer, next, endpoints, count, &refusal) == 0)
+        forbid_dial(dialer, &refusal);
     else if (dialer->count == 0)
         finish_dial(dialer, NULL, dialer->status, uv_strerror(dialer->status));
     else

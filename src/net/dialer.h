@@ -68,6 +68,7 @@ struct dial_plan {
     struct limiter *limiter;
     const struct address *address;
     struct policy *policy;      /* NULL: everything is allowed */
+    uint64_t *refusals;         /* counts by policy_ground, of dials that the policy ended; or NULL */
     struct dial_record *record; /* is changed */
     uint64_t time_ms;           /* time in which every address should be tried; UINT64_MAX for no limit */
 };

@@ -1,5 +1,7 @@
 #include "net/policy.h"
 
+#include "net/own_listeners.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,25 +90,65 @@ static void append_subject(const struct address *address, const union endpoint *
     buffer_append_char(out, ')');
 }
 
+const char *policy_ground_name(enum policy_ground ground)
+{
+    static const char *const names[POLICY_GROUNDS] = {
+        [POLICY_BY_ALLOW] = "allow",       [POLICY_BY_DENY] = "deny",
+        [POLICY_BY_METADATA] = "metadata", [POLICY_BY_LINK_LOCAL] = "link_local",
+        [POLICY_BY_SPECIAL] = "special",   [POLICY_BY_UNIX] = "unix",
+        [POLICY_BY_LISTENER] = "listener",
+    };
+    return names[ground];
+}
+
 /* `reason` begins the line: "scrape_policy denies private, and this is ". */
-static enum policy_verdict forbid(const char *reason, const struct address *address,
-                                  const union endpoint *endpoint, char *why)
+static enum policy_verdict forbid(enum policy_ground ground, const char *reason,
+                                  const struct address *address, const union endpoint *endpoint,
+                                  struct policy_refusal *refusal)
 {
     struct buffer line;
     buffer_init(&line, 1024);
     buffer_append_string(&line, reason);
     append_subject(address, endpoint, &line);
-    snprintf(why, POLICY_WHY_MAX, "%.*s", SLICE_ARG(buffer_slice(&line)));
+    refusal->ground = ground;
+    snprintf(refusal->why, sizeof(refusal->why), "%.*s", SLICE_ARG(buffer_slice(&line)));
     buffer_deinit(&line);
     return POLICY_FORBIDDEN;
 }
 
 static enum policy_verdict forbid_by_rule(const struct policy_rule *rule, const struct address *address,
-                                          const union endpoint *endpoint, char *why)
+                                          const union endpoint *endpoint, struct policy_refusal *refusal)
 {
     char reason[2 * ADDRESS_HOST_MAX];
     snprintf(reason, sizeof(reason), "scrape_policy denies %s, and this is ", rule->text);
-    return forbid(reason, address, endpoint, why);
+    return forbid(POLICY_BY_DENY, reason, address, endpoint, refusal);
+}
+
+static enum policy_verdict forbid_special(const struct network_list *special, const struct address *address,
+                                          const union endpoint *endpoint, struct policy_refusal *refusal)
+{
+    enum policy_ground ground = POLICY_BY_SPECIAL;
+    char reason[128];
+    if (special->name)
+        ground = strcmp(special->name, "metadata") == 0 ? POLICY_BY_METADATA : POLICY_BY_LINK_LOCAL;
+    snprintf(reason, sizeof(reason),
+             "unless scrape_policy allows just that, %s may not be scraped by URL: ", special->of);
+    return forbid(ground, reason, address, endpoint, refusal);
+}
+
+/* Whether it is where the exporter listens; a name without its addresses is not. */
+static bool is_own(const struct address *address, const union endpoint *endpoint)
+{
+    union endpoint literal;
+    if (!endpoint && address_endpoint(address, &literal)) endpoint = &literal;
+    return endpoint && own_listeners_have(endpoint);
+}
+
+static enum policy_verdict forbid_own(const struct address *address, const union endpoint *endpoint,
+                                      struct policy_refusal *refusal)
+{
+    return forbid(POLICY_BY_LISTENER, "the exporter itself may not be scraped as a memcached: ", address,
+                  endpoint, refusal);
 }
 
 /* Whether a part of the path is "." or "..": such a path leads elsewhere than a pattern can tell. */
@@ -119,18 +161,22 @@ static bool has_dots(struct slice path)
     return false;
 }
 
-static enum policy_verdict check_path(const struct policy *policy, const struct address *address, char *why)
+static enum policy_verdict check_path(const struct policy *policy, const struct address *address,
+                                      struct policy_refusal *refusal)
 {
     const struct policy_rule *rule = NULL;
     const char *reason = NULL;
     if (match_any(&policy->deny, address, NULL, &rule) == POLICY_MATCH)
-        return forbid_by_rule(rule, address, NULL, why);
+        return forbid_by_rule(rule, address, NULL, refusal);
     if (match_any(&policy->allow, address, NULL, &rule) != POLICY_MATCH)
         reason = unix_forbidden;
     else if (has_dots(slice_of(address->host)))
         reason = path_forbidden;
+    else if (is_own(address, NULL))
+        return forbid_own(address, NULL, refusal);
     if (!reason) return POLICY_ALLOWED;
-    snprintf(why, POLICY_WHY_MAX, "%s", reason);
+    refusal->ground = POLICY_BY_UNIX;
+    snprintf(refusal->why, sizeof(refusal->why), "%s", reason);
     return POLICY_FORBIDDEN;
 }
 
@@ -154,25 +200,23 @@ static bool is_meant(const struct policy_rules *allow, const struct address *add
 }
 
 enum policy_verdict policy_check(const struct policy *policy, const struct address *address,
-                                 const union endpoint *endpoint, char why[POLICY_WHY_MAX])
+                                 const union endpoint *endpoint, struct policy_refusal *refusal)
 {
     const struct policy_rules *allow = policy->allow.count ? &policy->allow : default_allow();
     const struct policy_rule *rule = NULL;
-    if (address->kind == ADDRESS_UNIX) return check_path(policy, address, why);
+    if (address->kind == ADDRESS_UNIX) return check_path(policy, address, refusal);
     enum policy_match denied = match_any(&policy->deny, address, endpoint, &rule);
-    if (denied == POLICY_MATCH) return forbid_by_rule(rule, address, endpoint, why);
-    const char *special = policy_special_name(address, endpoint);
-    if (special && !is_meant(allow, address, endpoint)) {
-        char reason[128];
-        snprintf(reason, sizeof(reason),
-                 "unless scrape_policy allows just that, %s may not be scraped by URL: ", special);
-        return forbid(reason, address, endpoint, why);
-    }
+    if (denied == POLICY_MATCH) return forbid_by_rule(rule, address, endpoint, refusal);
+    if (is_own(address, endpoint)) return forbid_own(address, endpoint, refusal);
+    const struct network_list *special = policy_special(address, endpoint);
+    if (special && !is_meant(allow, address, endpoint))
+        return forbid_special(special, address, endpoint, refusal);
     enum policy_match allowed = match_any(allow, address, endpoint, &rule);
     if (allowed == POLICY_NO_MATCH)
-        return forbid(policy->allow.count ? "no rule of scrape_policy allows "
+        return forbid(POLICY_BY_ALLOW,
+                      policy->allow.count ? "no rule of scrape_policy allows "
                                           : "only private addresses may be scraped by URL, not ",
-                      address, endpoint, why);
+                      address, endpoint, refusal);
     /* What a name leads to may be special, whatever allows the name. */
     bool later = address->kind == ADDRESS_NAME && !endpoint;
     return later || denied == POLICY_MATCH_LATER || allowed == POLICY_MATCH_LATER ? POLICY_UNRESOLVED

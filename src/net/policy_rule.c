@@ -237,14 +237,13 @@ static const union endpoint *place_of(const struct address *address, const union
     return address->kind == ADDRESS_IP && address_endpoint(address, literal) ? literal : NULL;
 }
 
-const char *policy_special_name(const struct address *address, const union endpoint *endpoint)
+const struct network_list *policy_special(const struct address *address, const union endpoint *endpoint)
 {
     union endpoint literal;
     const union endpoint *place = place_of(address, endpoint, &literal);
     if (!place) return NULL;
     struct meanings meanings = meanings_of(place);
-    const struct network_list *special = network_list_special(&meanings);
-    return special ? special->of : NULL;
+    return network_list_special(&meanings);
 }
 
 bool policy_rule_means_special(const struct policy_rule *rule, const struct address *address,

@@ -66,10 +66,10 @@ enum policy_match policy_rule_match(const struct policy_rule *rule, const struct
                                     const union endpoint *endpoint);
 
 /*
- * Addresses that no rule allows by the way: a rule has to mean them. Returns what they are, "a link-local
- * address", for a literal or for what a name was resolved to; else NULL.
+ * Addresses that no rule allows by the way: a rule has to mean them. Returns the list of them that a literal,
+ * or what a name was resolved to, is on; else NULL.
  */
-const char *policy_special_name(const struct address *address, const union endpoint *endpoint);
+const struct network_list *policy_special(const struct address *address, const union endpoint *endpoint);
 
 /* Whether the rule means special addresses: `any`, their word, or a network that has no others. */
 bool policy_rule_means_special(const struct policy_rule *rule, const struct address *address,

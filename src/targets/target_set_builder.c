@@ -170,8 +170,8 @@ static int add_found(struct target_set_builder *builder, const struct config_gro
     assert(!expected); /* the source has seen to it */
     (void) expected;
     const struct policy *policy = policy_of_source(builder);
-    char why[POLICY_WHY_MAX];
-    if (policy && policy_check(policy, &address, NULL, why) == POLICY_FORBIDDEN) {
+    struct policy_refusal refusal;
+    if (policy && policy_check(policy, &address, NULL, &refusal) == POLICY_FORBIDDEN) {
         count_dropped(&builder->forbidden, found->address);
         return 0;
     }

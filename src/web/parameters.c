@@ -64,14 +64,16 @@ static bool read_target(struct reader *reader, struct slice name)
     struct fleet *fleet = reader->handlers->fleet;
     struct target_list *targets = &reader->scrape->url_targets;
     struct address address;
-    char forbidden[POLICY_WHY_MAX];
+    struct policy_refusal refusal;
     if (!reader->takes_targets || name.len == 0) return true;
 
     const char *expected = address_parse(&address, name, MEMCACHED_PORT);
     if (expected) return refuse_value(reader, "target", name, expected);
-    if (policy_check(reader->profile->policy, &address, NULL, forbidden) == POLICY_FORBIDDEN &&
-        !fleet_has(fleet, &address))
-        return refuse_query(reader, 403, "target", name, forbidden);
+    if (policy_check(reader->profile->policy, &address, NULL, &refusal) == POLICY_FORBIDDEN &&
+        !fleet_has(fleet, &address)) {
+        reader->handlers->telemetry->refused[refusal.ground]++;
+        return refuse_query(reader, 403, "target", name, refusal.why);
+    }
     if (target_list_add(targets, fleet, &address, reader->profile, reader->options->target_label, name) < 0)
         return refuse_query(reader, 503, "target", name, "out of memory");
     /* Checks the count after adding, since a name that was given before does not count again. */

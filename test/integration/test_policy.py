@@ -273,3 +273,52 @@ def test_without_a_policy_private_addresses_alone(exporter):
     assert_forbidden(started, "unix:/run/m.sock", "unix socket")
     assert started.scrape(f"127.0.0.1:{port}").state() == "refused"
     assert started.scrape(f"localhost:{port}").state() == "refused"
+
+
+def refused(started):
+    """The counter of refused targets by rule, without zeroes."""
+    return {dict(labels)["rule"]: int(value) for (name, labels), value in started.exposition().samples.items()
+            if name == "memcached_exporter_scrape_refused_total" and value != "0"}
+
+
+@pytest.mark.parametrize("listen, own", [
+    ("127.0.0.1", ["127.0.0.1", "[::ffff:127.0.0.1]", "[::127.0.0.1]"]),
+    ("0.0.0.0", ["127.0.0.1", "127.0.0.2", "127.255.255.254", "[::ffff:127.0.0.1]", "[::ffff:7f00:3]", "localhost", "own"]),
+    ("[::]", ["127.0.0.1", "127.0.0.2", "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "localhost", "own"]),
+])
+def test_the_exporter_itself(exporter, listen, own):
+    """No spelling leads there, and no rule opens the way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            address = probe.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    port = free_port()
+    started = exporter("--scrape.allow=any", targets=None, listen=False, where=("127.0.0.1", port),
+                       env={"MEMCACHED_FLEET_EXPORTER_WEB_LISTEN_ADDRESS": f"{listen}:{port}"})
+    targets = [f"{address if host == 'own' else host}:{port}" for host in own]
+    for target in targets:
+        assert_forbidden(started, target, "the exporter itself")
+    assert refused(started) == {"listener": 2 * len(targets)}
+    # Of the addresses of a name, those that lead elsewhere may be tried.
+    assert asked(started, f"localhost:{port}").status == 403 or started.scrape(f"localhost:{port}").state() == "refused"
+    assert started.scrape(f"127.0.0.1:{free_port()}").state() == "refused"
+
+
+def test_the_exporter_s_own_unix_socket(exporter, tmp_path):
+    path = tmp_path / "own.sock"
+    (tmp_path / "link.sock").symlink_to(path)
+    started = exporter(f"--scrape.allow=unix:{tmp_path}/*", f"--web.listen-address=unix:{path}", targets=None)
+    for name in ("own.sock", "link.sock"):
+        assert_forbidden(started, f"unix:{tmp_path / name}", "the exporter itself")
+
+
+def test_refusals_are_counted(exporter):
+    started = exporter("--scrape.deny=10.0.0.0/8", "--scrape.deny=fd00::/8", targets=None)
+    asked_for = {"allow": ["8.8.8.8", "[2001:4860:4860::8888]"], "deny": ["10.0.0.1"], "metadata": ["169.254.169.254"],
+                 "link_local": ["169.254.0.1", "[fe80::1]"], "special": ["224.0.0.1"], "unix": ["unix:/run/a"]}
+    for targets in asked_for.values():
+        for target in targets:
+            assert asked(started, target).status == 403
+    assert refused(started) == {rule: len(targets) for rule, targets in asked_for.items()}

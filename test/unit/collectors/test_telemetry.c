@@ -74,7 +74,10 @@ static void test_plain_numbers(void **state)
     telemetry->targets = 7;
     telemetry->scrapes_running = 3;
     telemetry->scrapes_rejected = 5;
-    EXPECT(telemetry, P "targets 7", P "http_requests_in_flight 3",
+    telemetry->refused[POLICY_BY_LINK_LOCAL] = 4;
+    EXPECT(telemetry, P "scrape_refused_total{rule=\"link_local\"} 4",
+           P "scrape_refused_total{rule=\"allow\"} 0", P "scrape_refused_total{rule=\"listener\"} 0",
+           P "targets 7", P "http_requests_in_flight 3",
            P "http_requests_rejected_total{reason=\"max_requests\"} 5",
            P "http_requests_rejected_total{reason=\"max_connections\"} 0",
            P "http_requests_rejected_total{reason=\"bad_request\"} 0",

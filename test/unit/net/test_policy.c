@@ -39,13 +39,14 @@ static enum policy_verdict check(const struct policy *policy, const char *asked,
 {
     struct address address, found;
     union endpoint endpoint;
-    strcpy(why, "untouched");
+    struct policy_refusal refusal = {.why = "untouched"};
     assert_null(address_parse(&address, slice_of(asked), 11211));
-    if (!literal) return policy_check(policy, &address, NULL, why);
-    assert_null(address_parse(&found, slice_of(literal), 11211));
+    assert_null(address_parse(&found, slice_of(literal ? literal : "127.0.0.1"), 11211));
     assert_true(address_endpoint(&found, &endpoint));
-    endpoint_set_port(&endpoint, address.port);
-    return policy_check(policy, &address, &endpoint, why);
+    if (literal) endpoint_set_port(&endpoint, address.port);
+    enum policy_verdict verdict = policy_check(policy, &address, literal ? &endpoint : NULL, &refusal);
+    strcpy(why, refusal.why);
+    return verdict;
 }
 
 /* With `why` NULL, for what is not forbidden. */

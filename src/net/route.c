@@ -1,0 +1,29 @@
+#include "net/route.h"
+
+#include "net/network.h"
+
+#include <unistd.h>
+
+bool route_source(const union endpoint *endpoint, union endpoint *source)
+{
+    socklen_t len = sizeof(*source);
+    union endpoint probe = *endpoint;
+    int fd = socket(probe.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    endpoint_set_port(&probe, 9); /* of no matter */
+    bool found =
+        connect(fd, &probe.any, probe.any.sa_family == AF_INET ? sizeof(probe.v4) : sizeof(probe.v6)) == 0 &&
+        getsockname(fd, &source->any, &len) == 0;
+    close(fd);
+    return found;
+}
+
+/* The kernel talks to an address of its own from that address; only the loopback has more than one. */
+bool route_is_local(const union endpoint *endpoint)
+{
+    union endpoint source = {0};
+    struct meanings meanings = meanings_of(endpoint);
+    if (network_list_has(network_list_find(SLICE("loopback")), &meanings.items[0])) return true;
+    struct endpoint_host host = endpoint_host(endpoint);
+    return route_source(endpoint, &source) && endpoint_host_is(&source, &host);
+}
