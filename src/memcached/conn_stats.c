@@ -82,7 +82,6 @@ void conn_stats_add(struct conn_stats *connections, struct slice key, struct sli
     uint64_t number;
     if (!number_parse_u64(slice_cut(&what, ':'), &number) || !what.data) return;
     turn_to(connections, number);
-    if (slice_is(what, "addr") && slice_starts(value, "udp")) current->udp = true;
     if (slice_is(what, "state")) {
         current->has_state = true;
         current->state = name_set_place(&connections->states, value);

@@ -148,6 +148,11 @@ struct reply_line reply_next(struct slice *input, enum reply_form form)
     reply.kind = line_kind(line, form, newline != NULL);
     if (reply.kind == REPLY_MORE && line.len == REPLY_LINE_MAX)
         reply.kind = has_long_value(line, form) ? REPLY_LONG : REPLY_MALFORMED;
+    if (reply.kind == REPLY_LONG) {
+        struct slice pair = slice_from(line, strlen(word_of(0, form)) + 1);
+        reply.key = slice_cut(&pair, ' ');
+        return reply;
+    }
     if (reply.kind == REPLY_STAT)
         split(&reply, form, line);
     else if (reply.kind == REPLY_REFUSED || reply.kind == REPLY_MALFORMED)

@@ -27,7 +27,8 @@ enum reply_form {
 enum reply_kind {
     REPLY_MORE,      /* no whole line yet; nothing was taken */
     REPLY_STAT,      /* key and value; the value may be empty */
-    REPLY_LONG,      /* a stat that is longer than REPLY_LINE_MAX: nothing was taken, see reply_skip */
+    REPLY_LONG,      /* a stat that is longer than REPLY_LINE_MAX, its key cut at the first blank: nothing was
+                        taken, see reply_skip */
     REPLY_END,       /* the reply is whole */
     REPLY_REFUSED,   /* the reply is whole and is a refusal: value is the line */
     REPLY_MALFORMED, /* no stats reply: value is the line, or its first REPLY_LINE_MAX bytes */

@@ -216,7 +216,7 @@ static bool take_line(struct session *session, struct slice *input)
     case REPLY_LONG:
         session->skips = true;
         session->skip_left = line.len;
-        session->snapshot->builder.parse_errors++;
+        snapshot_builder_reject(&session->snapshot->builder, command, line.key);
         if (command == COMMAND_STATS) session->has_stats = true;
         break;
     case REPLY_END:

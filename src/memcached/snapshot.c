@@ -95,33 +95,36 @@ bool snapshot_count_memory(struct snapshot *snapshot)
 
 /* --- Filling --- */
 
-static bool add_connection(struct snapshot *snapshot, struct slice key, struct slice value)
+static bool add_connection(struct snapshot *snapshot, struct slice key, struct slice value, unsigned *wrong)
 {
     if (!snapshot->connections) {
         snapshot->connections = malloc(sizeof(*snapshot->connections));
         if (!snapshot->connections) return false;
         conn_stats_init(snapshot->connections);
     }
-    conn_stats_add(snapshot->connections, key, value, &snapshot->builder.parse_errors);
+    conn_stats_add(snapshot->connections, key, value, wrong);
     return true;
 }
 
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value)
 {
-    unsigned *errors = &snapshot->builder.parse_errors;
+    unsigned wrong = 0;
+    bool added = false;
     assert(!snapshot->finished);
-    switch (command) {
-    case COMMAND_SIZES:
-        if (sizes_takes(key)) return sizes_add(&snapshot->sizes, key, value, errors);
-        if (slice_is(key, "sizes_status")) snapshot->sizes.disabled = slice_is(value, "disabled");
-        return snapshot_builder_add(&snapshot->builder, command, key, value);
-    case COMMAND_CONNS:
-        return add_connection(snapshot, key, value);
-    case COMMAND_DETAIL:
-        return prefixes_add(&snapshot->prefixes, key, value, errors);
-    default:
+    if (command == COMMAND_CONNS) {
+        added = add_connection(snapshot, key, value, &wrong);
+        slice_cut(&key, ':'); /* the number says nothing, and is another one tomorrow */
+    } else if (command == COMMAND_DETAIL) {
+        added = prefixes_add(&snapshot->prefixes, key, value, &wrong);
+    } else if (command == COMMAND_SIZES && sizes_takes(key)) {
+        added = sizes_add(&snapshot->sizes, key, value, &wrong);
+    } else {
+        if (command == COMMAND_SIZES && slice_is(key, "sizes_status"))
+            snapshot->sizes.disabled = slice_is(value, "disabled");
         return snapshot_builder_add(&snapshot->builder, command, key, value);
     }
+    if (wrong) snapshot_builder_reject(&snapshot->builder, command, key);
+    return added;
 }
 
 void snapshot_drop(struct snapshot *snapshot, enum command command)

@@ -87,6 +87,12 @@ static void remark(struct snapshot_builder *builder, enum remark_kind kind, unsi
     memcpy(remark->key, key.data, key.len < sizeof(remark->key) ? key.len : sizeof(remark->key) - 1);
 }
 
+void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key)
+{
+    builder->parse_errors++;
+    remark(builder, REMARK_UNREADABLE, command, key);
+}
+
 static bool append_unmapped(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                             struct slice key, struct slice value)
 {
@@ -133,8 +139,7 @@ bool snapshot_builder_add(struct snapshot_builder *builder, enum command command
     case VALUE_KEEP:
         return append_entry(builder, entry, key, value);
     case VALUE_WRONG:
-        builder->parse_errors++;
-        remark(builder, REMARK_UNREADABLE, command, key);
+        snapshot_builder_reject(builder, command, key);
         break;
     case VALUE_ABSENT:
         break;

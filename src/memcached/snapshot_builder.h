@@ -44,8 +44,8 @@ enum remark_kind {
 
 /*
  * The first of its kind in a poll. The key is as the server said it, cut at the end; that of a repeated stat
- * is without slab class or page. The bytes behind the key are zero, so that two remarks can be compared as
- * bytes.
+ * is without slab class or page, that of `stats conns` without the connection's number. The bytes behind the
+ * key are zero, so that two remarks can be compared as bytes.
  */
 struct snapshot_remark {
     uint8_t kind;    /* enum remark_kind */
@@ -81,6 +81,9 @@ void snapshot_builder_deinit(struct snapshot_builder *builder);
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);
+
+/* Counts a value that cannot be read, and remarks its key. */
+void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
 
 /* Forgets what a command said. */
 void snapshot_builder_drop(struct snapshot_builder *builder, enum command command);

@@ -126,6 +126,23 @@ def test_what_cannot_be_read_is_named_once_and_again_when_it_changes(fake, expor
     assert remarks(started) == [(unreadable, "items", "items:3:age"), (unreadable, "items", "items:4:age")]
 
 
+@pytest.mark.parametrize("command, line, key", [
+    ("stats", "STAT uptime " + "9" * 3000, "uptime"),
+    ("stats settings", "STAT inter " + "10.0.0.1," * 400, "inter"),
+    ("stats conns", "STAT 27:secs_since_last_cmd never", "secs_since_last_cmd"),
+    ("stats sizes", "STAT 96 some", "96"),
+    ("stats detail dump", "PREFIX session get 1 hit x set 1 del 1", "session"),
+])
+def test_other_values_that_cannot_be_read_are_named_too(fake, exporter, command, line, key):
+    server = fake({command: b"STAT pid 1\r\n" * (command == "stats") + line.encode() + b"\r\nEND\r\n"})
+    started = exporter("--collector.conns", "--collector.sizes", "--collector.detail", targets=[server.address])
+    for _ in range(3):
+        got = started.exposition()
+        assert got.value("memcached_up") == got.value("memcached_target_parse_errors") == "1"
+    name = "detail" if "detail" in command else command.split()[-1]
+    assert remarks(started) == [("the target gave a value that cannot be read", name, key)]
+
+
 def test_a_stat_that_is_given_twice_is_named_once(fake, exporter):
     server = fake({"stats slabs": reply("3:chunk_size 96", "3:chunk_size 0")})
     started = exporter(targets=[server.address])

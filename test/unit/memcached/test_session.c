@@ -333,6 +333,8 @@ static void test_a_long_value_costs_its_sample_alone(void **state)
             assert_int_equal(session.snapshot->answered, set);
             unsigned wrong = commands[n] == COMMAND_DETAIL ? 2 : 1;
             assert_int_equal(session.snapshot->builder.parse_errors, wrong);
+            assert_string_equal(session.snapshot->builder.remark.key, "long");
+            assert_int_equal(session.snapshot->builder.remark.command, commands[n]);
             end(state);
         }
     }

@@ -211,6 +211,28 @@ static void test_the_first_unreadable_value_is_remarked(void **state)
     snapshot_release(snapshot);
 }
 
+/* Also where lines are counted as they are read. A connection has another number in the next poll. */
+static void test_unreadable_counts_are_remarked(void **state)
+{
+    static const struct {
+        enum command command;
+        const char *key, *value, *remarked;
+    } rows[] = {
+        {COMMAND_CONNS, "27:secs_since_last_cmd", "soon", "secs_since_last_cmd"},
+        {COMMAND_SIZES, "96", "some", "96"},
+        {COMMAND_DETAIL, "session", "get 1 hit x set 1 del 1", "session"},
+    };
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct snapshot *snapshot = new_snapshot();
+        add(snapshot, rows[n].command, rows[n].key, rows[n].value);
+        snapshot_finish(snapshot);
+        assert_remark(snapshot, REMARK_UNREADABLE, rows[n].command, rows[n].remarked);
+        assert_int_equal(snapshot->parse_errors, 1);
+        snapshot_release(snapshot);
+    }
+}
+
 static void test_a_stat_given_twice_is_remarked(void **state)
 {
     struct snapshot *snapshot = new_snapshot();
@@ -768,6 +790,7 @@ int main(void)
         cmocka_unit_test(test_sets_are_what_cas_leaves),
         cmocka_unit_test(test_unknown_numbers_are_kept),
         cmocka_unit_test(test_the_first_unreadable_value_is_remarked),
+        cmocka_unit_test(test_unreadable_counts_are_remarked),
         cmocka_unit_test(test_a_stat_given_twice_is_remarked),
         cmocka_unit_test(test_nothing_to_remark),
         cmocka_unit_test(test_a_long_key_is_cut_in_a_remark),
