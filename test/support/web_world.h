@@ -63,6 +63,9 @@ static inline void web_world_stop_server(struct web_world *world)
     loop_run_until(&web_world_fleet(world)->loop, &world->closed);
 }
 
+/* The fake servers answer one command: a poll that asks more waits for the others until its time is over. */
+#define WEB_WORLD_STATS_ALONE "--no-collector.settings", "--no-collector.items", "--no-collector.slabs"
+
 /* With these arguments and those that follow; the list ends with NULL. */
 static inline struct web_world *web_world_open(const char *const *arguments)
 {

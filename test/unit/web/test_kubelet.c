@@ -13,7 +13,7 @@
 
 static int setup(void **state)
 {
-    *state = web_world_open((const char *const[]){"--memcached.timeout=5s", NULL});
+    *state = web_world_open((const char *const[]){WEB_WORLD_STATS_ALONE, NULL});
     return 0;
 }
 
