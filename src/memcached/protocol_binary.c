@@ -83,6 +83,15 @@ static enum reply_kind look_at_text(struct slice input)
     return input.len < len ? REPLY_MORE : REPLY_REFUSED;
 }
 
+/* Of a packet that is not taken, the key, as far as it may be waited for. */
+static enum reply_kind look_at_long(struct slice input, size_t at, size_t len, struct packet *packet)
+{
+    if (input.len < at + len && input.len < REPLY_LINE_MAX) return REPLY_MORE;
+    size_t arrived = input.len > at ? input.len - at : 0;
+    packet->key = (struct slice){input.data + input.len - arrived, arrived < len ? arrived : len};
+    return REPLY_LONG;
+}
+
 /* What the input begins with: REPLY_STAT stands for a whole packet. Lengths that contradict each other, and
  * an answer to something else, are malformed. */
 static enum reply_kind look_at(struct slice input, uint8_t opcode, struct packet *packet)
@@ -96,7 +105,7 @@ static enum reply_kind look_at(struct slice input, uint8_t opcode, struct packet
     if ((uint8_t) header[1] != opcode || key_len + extras_len > body_len) return REPLY_MALFORMED;
     packet->status = number_at(header + 6, 2);
     packet->len = HEADER_LEN + body_len;
-    if (packet->len > REPLY_LINE_MAX) return REPLY_LONG;
+    if (packet->len > REPLY_LINE_MAX) return look_at_long(input, HEADER_LEN + extras_len, key_len, packet);
     if (input.len < packet->len) return REPLY_MORE;
     const char *key = header + HEADER_LEN + extras_len;
     packet->key = (struct slice){key, key_len};
@@ -137,6 +146,7 @@ static struct reply_line binary_next(struct slice *input, enum reply_form form)
         break;
     case REPLY_LONG:
         reply.len = packet.len;
+        reply.key = packet.key;
         if (packet.status != STATUS_OK) reply.kind = REPLY_MALFORMED;
         reply.value = beginning_of(*input);
         break;

@@ -179,6 +179,7 @@ static void check_whole(void)
     assert_int_equal(session.snapshot->answered, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SETTINGS));
     assert_true(session.has_storage);
     assert_int_equal(session.snapshot->builder.parse_errors, 1);
+    assert_string_equal(session.snapshot->builder.remark.key, "long");
 }
 
 /* Long stats are passed over, and cost themselves alone; a refused command leaves the others. */
