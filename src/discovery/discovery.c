@@ -33,7 +33,7 @@
 #define FIRST_RETRY_MS 1000
 #define SPREAD         10 /* per cent to both sides */
 
-enum phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
+enum discovery_phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
 
 struct discovery {
     struct discovery_config config; /* owned copy */
@@ -41,7 +41,7 @@ struct discovery {
     struct discoverer *discoverer;
     uv_timer_t timer;
     uint64_t interval_ms; /* between two questions that are answered */
-    enum phase phase;
+    enum discovery_phase phase;
     bool nudged; /* while it was not waiting */
     bool closing;
     unsigned failing; /* failures in a row */

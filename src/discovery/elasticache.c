@@ -27,7 +27,7 @@
 
 #define ERROR_MAX 1024
 
-enum phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING };
+enum dialogue_phase { PHASE_IDLE, PHASE_DIALING, PHASE_TALKING };
 
 struct elasticache {
     struct discoverer discoverer;
@@ -41,7 +41,7 @@ struct elasticache {
     uv_timer_t deadline;
 
     /* The question that is under way. */
-    enum phase phase;
+    enum dialogue_phase phase;
     size_t command; /* that was sent last */
     char *reply;    /* owned */
     size_t reply_len;

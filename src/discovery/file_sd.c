@@ -34,7 +34,7 @@ struct file_sd {
     struct file_set_answer answer;
 };
 
-struct watch {
+struct file_watch {
     uv_fs_event_t event;
     struct file_sd *owner;
     struct link link;
@@ -79,12 +79,12 @@ static void on_change(uv_fs_event_t *event, const char *name, int events, int st
     (void) name;
     (void) events;
     (void) status;
-    nudge_in(container_of(event, struct watch, event)->owner, FILE_SD_NUDGE_MS);
+    nudge_in(container_of(event, struct file_watch, event)->owner, FILE_SD_NUDGE_MS);
 }
 
 static void on_watch_closed(uv_handle_t *handle)
 {
-    struct watch *watch = container_of((uv_fs_event_t *) handle, struct watch, event);
+    struct file_watch *watch = container_of((uv_fs_event_t *) handle, struct file_watch, event);
     struct file_sd *sd = watch->owner;
     free(watch);
     part_ended(sd);
@@ -93,14 +93,14 @@ static void on_watch_closed(uv_handle_t *handle)
 static void unwatch_all(struct file_sd *sd)
 {
     for (struct link *link; (link = list_pop(&sd->watches));) {
-        struct watch *watch = container_of(link, struct watch, link);
+        struct file_watch *watch = container_of(link, struct file_watch, link);
         uv_close((uv_handle_t *) &watch->event, on_watch_closed);
     }
 }
 
 static void watch_directory(struct file_sd *sd, const char *path)
 {
-    struct watch *watch = calloc(1, sizeof(*watch));
+    struct file_watch *watch = calloc(1, sizeof(*watch));
     if (!watch) return;
     watch->owner = sd;
     link_init(&watch->link);

@@ -27,7 +27,7 @@ static const char expected_port[] = "a port from 1 to 65535";
 static const char expected_listen_port[] = "a port from 0 to 65535";
 
 /* What is being read: the rules of the two public functions, and where the outcome goes. */
-struct reader {
+struct address_reader {
     struct address *address;
     uint16_t default_port;
     bool listen;
@@ -65,7 +65,7 @@ static void set_host(struct address *address, enum address_kind kind, struct sli
     address->host[host.len] = '\0';
 }
 
-static const char *read_path(struct reader *reader, struct slice path)
+static const char *read_path(struct address_reader *reader, struct slice path)
 {
     if (path.len == 0) return expected_path;
     if (path.len >= sizeof((struct sockaddr_un){0}.sun_path)) return expected_short_path;
@@ -97,7 +97,7 @@ static bool is_number(struct slice text)
     return text.len && is_digit(text.data[0]);
 }
 
-static const char *read_port(struct reader *reader, struct slice text)
+static const char *read_port(struct address_reader *reader, struct slice text)
 {
     uint64_t port;
     if (memchr(text.data, '/', text.len)) return expected_no_path;
@@ -148,7 +148,7 @@ bool address_is_localhost(struct slice host)
 }
 
 /* A name or an IPv4 address. */
-static const char *read_name(struct reader *reader, struct slice name)
+static const char *read_name(struct address_reader *reader, struct slice name)
 {
     struct address *address = reader->address;
     struct in_addr ignored;
@@ -192,7 +192,7 @@ static bool parse_v6(struct slice text, struct in6_addr *bytes, struct slice *zo
     return inet_pton(AF_INET6, number, bytes) == 1;
 }
 
-static const char *read_v6(struct reader *reader, struct slice text)
+static const char *read_v6(struct address_reader *reader, struct slice text)
 {
     char *host = reader->address->host;
     struct in6_addr bytes;
@@ -210,7 +210,7 @@ static const char *read_v6(struct reader *reader, struct slice text)
 }
 
 /* What stands behind '['. */
-static const char *read_bracketed(struct reader *reader, struct slice text)
+static const char *read_bracketed(struct address_reader *reader, struct slice text)
 {
     struct slice rest = text;
     struct slice inside = slice_cut(&rest, ']');
@@ -221,7 +221,7 @@ static const char *read_bracketed(struct reader *reader, struct slice text)
     return read_port(reader, slice_from(rest, 1));
 }
 
-static const char *read_host_and_port(struct reader *reader, struct slice text)
+static const char *read_host_and_port(struct address_reader *reader, struct slice text)
 {
     struct slice port = text;
     struct slice host = slice_cut(&port, ':');
@@ -247,7 +247,7 @@ static bool is_relative_path(struct slice text)
     return !is_digits_and_dots(first) || slice_is(first, ".") || slice_is(first, "..");
 }
 
-static const char *read_address(struct reader *reader, struct slice text)
+static const char *read_address(struct address_reader *reader, struct slice text)
 {
     *reader->address = (struct address){.port = reader->default_port};
     if (text.len == 0) return expected_address;
@@ -264,12 +264,12 @@ static const char *read_address(struct reader *reader, struct slice text)
 
 const char *address_parse(struct address *address, struct slice text, uint16_t default_port)
 {
-    return read_address(&(struct reader){address, default_port, false}, text);
+    return read_address(&(struct address_reader){address, default_port, false}, text);
 }
 
 const char *address_parse_listen(struct address *address, struct slice text, uint16_t default_port)
 {
-    return read_address(&(struct reader){address, default_port, true}, text);
+    return read_address(&(struct address_reader){address, default_port, true}, text);
 }
 
 static void format(enum address_kind kind, const char *host, uint16_t port, struct buffer *out)

@@ -35,7 +35,7 @@ struct curl_loop {
 /*
  * A socket that libcurl waits for. It lives until its handle is closed, the socket only until then at most.
  */
-struct watch {
+struct socket_watch {
     uv_poll_t poll;
     struct curl_loop *owner;
     curl_socket_t socket;
@@ -88,7 +88,7 @@ static int on_wanted_timeout(CURLM *multi, long timeout_ms, void *context)
 /* The watch may be closed while libcurl works, but its memory stays until the loop's next turn. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
-    struct watch *watch = container_of(poll, struct watch, poll);
+    struct socket_watch *watch = container_of(poll, struct socket_watch, poll);
     struct curl_loop *curl = watch->owner;
     int running, flags = 0;
     if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
@@ -102,22 +102,22 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 static void on_watch_closed(uv_handle_t *handle)
 {
-    struct watch *watch = container_of(handle, struct watch, poll);
+    struct socket_watch *watch = container_of(handle, struct socket_watch, poll);
     struct curl_loop *curl = watch->owner;
     free(watch);
     handle_closed(curl);
 }
 
 /* uv_close takes the socket out of epoll before it returns, so that libcurl may close it right then. */
-static void watch_close(struct watch *watch)
+static void watch_close(struct socket_watch *watch)
 {
     link_remove(&watch->link);
     uv_close((uv_handle_t *) &watch->poll, on_watch_closed);
 }
 
-static struct watch *watch_new(struct curl_loop *curl, curl_socket_t socket)
+static struct socket_watch *watch_new(struct curl_loop *curl, curl_socket_t socket)
 {
-    struct watch *watch = malloc(sizeof(*watch));
+    struct socket_watch *watch = malloc(sizeof(*watch));
     if (!watch) return NULL;
     if (uv_poll_init_socket(curl->loop, &watch->poll, socket) < 0) {
         free(watch);
@@ -134,7 +134,7 @@ static struct watch *watch_new(struct curl_loop *curl, curl_socket_t socket)
 static int on_socket(CURL *easy, curl_socket_t socket, int wanted, void *context, void *socket_context)
 {
     struct curl_loop *curl = context;
-    struct watch *watch = socket_context;
+    struct socket_watch *watch = socket_context;
     (void) easy;
     if (wanted == CURL_POLL_REMOVE) {
         if (watch) watch_close(watch);
@@ -195,6 +195,6 @@ void curl_loop_close(struct curl_loop *curl, curl_loop_close_fn on_close, void *
     libcurl.multi_cleanup(curl->multi);
     /* libcurl reports the sockets that it closes. If it forgets one, the watch is still closed here. */
     for (struct link *link; (link = list_first(&curl->watches));)
-        watch_close(container_of(link, struct watch, link));
+        watch_close(container_of(link, struct socket_watch, link));
     uv_close((uv_handle_t *) &curl->timer, on_timer_closed);
 }

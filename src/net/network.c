@@ -1,6 +1,7 @@
 #include "net/network.h"
 
 #include "base/container.h"
+#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -63,6 +64,23 @@ struct in6_addr network_map_v4(struct in_addr v4)
 bool network_is_v4(const struct in6_addr *bytes)
 {
     return IN6_IS_ADDR_V4MAPPED(bytes);
+}
+
+bool network_parse(struct network *network, struct slice text)
+{
+    struct slice digits = text;
+    struct slice prefix = slice_cut(&digits, '/');
+    char copy[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    if (prefix.len >= sizeof(copy)) return false;
+    *slice_put(copy, prefix) = '\0';
+    bool is_v4 = inet_pton(AF_INET, copy, &v4) == 1;
+    if (!is_v4 && inet_pton(AF_INET6, copy, &network->prefix) != 1) return false;
+    uint64_t longest = is_v4 ? 32 : 128, bits = longest;
+    if (digits.data && (!number_parse_u64(digits, &bits) || bits > longest)) return false;
+    if (is_v4) network->prefix = network_map_v4(v4);
+    network->bits = (unsigned) bits + (is_v4 ? NETWORK_MAPPED_BITS : 0);
+    return true;
 }
 
 bool network_has(const struct network *network, const struct in6_addr *bytes)

@@ -36,6 +36,9 @@ struct meanings {
 struct in6_addr network_map_v4(struct in_addr v4);
 bool network_is_v4(const struct in6_addr *bytes);
 
+/* "10.0.0.0/8", "fd00::/8", or one address without a slash. False if the text is neither. */
+bool network_parse(struct network *network, struct slice text);
+
 /* An IPv6 network such as ::/0 has no part of the IPv4 addresses. */
 bool network_has(const struct network *network, const struct in6_addr *bytes);
 bool network_equal(const struct network *a, const struct network *b);

@@ -46,30 +46,11 @@ static bool is_clean(struct slice text)
     return utf8_is_valid(text);
 }
 
-/* "10.0.0.0/8", "fd00::/8", or one address without a slash. */
 static const char *read_network(struct policy_rule *rule, struct slice text)
 {
-    struct slice bits = text;
-    struct slice prefix = slice_cut(&bits, '/');
-    char copy[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-    uint64_t len;
-    bool is_v6 = memchr(prefix.data, ':', prefix.len) != NULL;
-    uint64_t longest = is_v6 ? 128 : 32;
-    const char *expected = is_v6 ? expected_v6 : expected_bits;
-    if (prefix.len >= sizeof(copy)) return expected;
-    memcpy(copy, prefix.data, prefix.len);
-    copy[prefix.len] = '\0';
-    if (is_v6 && inet_pton(AF_INET6, copy, &rule->network.prefix) != 1) return expected;
-    if (!is_v6 && inet_pton(AF_INET, copy, &v4) != 1) return expected;
-    if (!bits.data)
-        len = longest;
-    else if (!number_parse_u64(bits, &len) || len > longest)
-        return expected;
-    if (!is_v6) rule->network.prefix = network_map_v4(v4);
-    rule->network.bits = (unsigned) len + (is_v6 ? 0 : NETWORK_MAPPED_BITS);
     rule->kind = POLICY_NETWORK;
-    return NULL;
+    if (network_parse(&rule->network, text)) return NULL;
+    return memchr(text.data, ':', text.len) ? expected_v6 : expected_bits;
 }
 
 static const char *read_host(struct policy_rule *rule, struct slice host)

@@ -1,59 +1,9 @@
 #include "net/proxy.h"
 
-#include "base/number.h"
+#include "net/network.h"
 
-#include <arpa/inet.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* IPv4 as ::ffff:a.b.c.d. */
-struct ip {
-    unsigned char bytes[16];
-};
-
-static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-static bool read_ip(struct ip *ip, struct slice text)
-{
-    char copy[INET6_ADDRSTRLEN];
-    if (text.len == 0 || text.len >= sizeof(copy)) return false;
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    memcpy(ip->bytes, mapped, sizeof(mapped));
-    return inet_pton(AF_INET, copy, ip->bytes + sizeof(mapped)) == 1 ||
-           inet_pton(AF_INET6, copy, ip->bytes) == 1;
-}
-
-static bool is_mapped(const struct ip *ip)
-{
-    return memcmp(ip->bytes, mapped, sizeof(mapped)) == 0;
-}
-
-static bool is_loopback(const struct ip *ip)
-{
-    static const unsigned char one[16] = {[15] = 1};
-    return is_mapped(ip) ? ip->bytes[12] == 127 : memcmp(ip->bytes, one, sizeof(one)) == 0;
-}
-
-static bool same_bits(const struct ip *a, const struct ip *b, unsigned bits)
-{
-    unsigned rest = bits % 8;
-    if (memcmp(a->bytes, b->bytes, bits / 8) != 0) return false;
-    return rest == 0 || (a->bytes[bits / 8] ^ b->bytes[bits / 8]) >> (8 - rest) == 0;
-}
-
-/* "10.0.0.0/8"; false too if it is no network. */
-static bool network_has(struct slice network, const struct ip *ip)
-{
-    struct ip base;
-    uint64_t bits;
-    struct slice digits = network;
-    struct slice address = slice_cut(&digits, '/');
-    if (!digits.data || !read_ip(&base, address) || !number_parse_u64(digits, &bits)) return false;
-    if (bits > (is_mapped(&base) ? 32 : 128)) return false;
-    return same_bits(&base, ip, (unsigned) bits + (is_mapped(&base) ? 96 : 0));
-}
 
 static bool equals_nocase(struct slice a, struct slice b)
 {
@@ -90,14 +40,16 @@ static struct slice cut_port(struct slice *entry)
     return port;
 }
 
-static bool entry_has(struct slice entry, struct slice host, const struct ip *ip, struct slice port)
+/* `ip` is that of a host that is an address; NULL for a name. */
+static bool entry_has(struct slice entry, struct slice host, const struct in6_addr *ip, struct slice port)
 {
-    struct ip own;
-    if (slice_is(entry, "*") || (ip && network_has(entry, ip))) return true;
+    struct network network;
+    if (slice_is(entry, "*")) return true;
+    if (ip && network_parse(&network, entry)) return network_has(&network, ip);
     struct slice own_port = cut_port(&entry);
     if (own_port.len && !slice_equal(own_port, port)) return false;
     if (!ip) return domain_has(entry, host);
-    return read_ip(&own, entry) && same_bits(&own, ip, 128);
+    return network_parse(&network, entry) && network.bits == 128 && network_has(&network, ip);
 }
 
 /* The first that is set and not empty. */
@@ -110,13 +62,14 @@ static const char *variable(const char *upper, const char *lower)
 
 static bool is_direct(struct slice host, struct slice port)
 {
-    struct ip ip;
-    bool is_ip = read_ip(&ip, host);
-    if (slice_is_nocase(host, "localhost") || (is_ip && is_loopback(&ip))) return true;
+    struct network own;
+    bool is_ip = network_parse(&own, host);
+    if (slice_is_nocase(host, "localhost")) return true;
+    if (is_ip && network_list_has(network_list_find(slice_of("loopback")), &own.prefix)) return true;
     const char *list = variable("NO_PROXY", "no_proxy");
     for (struct slice rest = slice_of(list ? list : ""); rest.data && rest.len;) {
         struct slice entry = slice_trim(slice_cut(&rest, ','));
-        if (entry.len && entry_has(entry, host, is_ip ? &ip : NULL, port)) return true;
+        if (entry.len && entry_has(entry, host, is_ip ? &own.prefix : NULL, port)) return true;
     }
     return false;
 }

@@ -39,7 +39,7 @@
 #define GRACE_MS  400
 #define REPEAT_MS 500
 
-enum phase {
+enum record_phase {
     PHASE_KEPT,     /* nothing is under way; in the order of use */
     PHASE_WANTED,   /* to be asked for, since somebody waits */
     PHASE_DOUBTFUL, /* to be asked for after those: nobody waits, or the last question failed */
@@ -58,7 +58,7 @@ struct record {
     struct resolver *resolver;
     struct link link; /* in the list of its phase; in none while it is PHASE_KEPT and due */
     struct link due;  /* in the list of those whose callers are to be told */
-    enum phase phase;
+    enum record_phase phase;
     bool failed;                 /* the last question did */
     bool refresh;                /* to be asked for although nobody waits */
     struct list waiting;         /* look-ups */
@@ -99,7 +99,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void move_to(struct record *record, enum phase phase)
+static void move_to(struct record *record, enum record_phase phase)
 {
     link_remove(&record->link);
     record->phase = phase;
@@ -232,7 +232,7 @@ static void ask(struct record *record)
 
 static void ask_queued(struct resolver *resolver)
 {
-    static const enum phase phases[] = {PHASE_WANTED, PHASE_DOUBTFUL};
+    static const enum record_phase phases[] = {PHASE_WANTED, PHASE_DOUBTFUL};
     bool any = !list_is_empty(&resolver->records[PHASE_WANTED]) ||
                !list_is_empty(&resolver->records[PHASE_DOUBTFUL]);
     if (any) dns_refresh(resolver->dns);

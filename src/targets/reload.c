@@ -23,7 +23,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
+enum reload_phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
 
 /* One who has asked. */
 struct waiter {
@@ -41,7 +41,7 @@ struct reload {
     uv_signal_t hangup;
     struct access_watch access_watch;
     struct list waiters; /* in the order of their readings */
-    enum phase phase;
+    enum reload_phase phase;
     unsigned long reading; /* the number of the one under way, or of the last one */
     bool again;            /* another one is to follow */
     uv_work_t work;

@@ -18,7 +18,7 @@ static const char *const unsupported[] = {"debug"};
 static const char not_enabled[] = "it is not enabled, see --collector.*";
 
 /* One reading of a request. */
-struct reader {
+struct parameter_reader {
     struct scrape_request *scrape;
     struct handlers *handlers;
     const struct generation *generation; /* in force now, as are its options */
@@ -33,7 +33,7 @@ struct reader {
     unsigned own_collectors; /* collect[]= that names a collector of the exporter itself */
 };
 
-static bool refuse_query(struct reader *reader, int status, const char *what, struct slice subject,
+static bool refuse_query(struct parameter_reader *reader, int status, const char *what, struct slice subject,
                          const char *why)
 {
     struct query_refusal *refusal = reader->refusal;
@@ -50,7 +50,8 @@ static bool refuse_query(struct reader *reader, int status, const char *what, st
 }
 
 /* `expected` as a reason: "expected a port". */
-static bool refuse_value(struct reader *reader, const char *what, struct slice value, const char *expected)
+static bool refuse_value(struct parameter_reader *reader, const char *what, struct slice value,
+                         const char *expected)
 {
     char why[sizeof(reader->refusal->why)];
     snprintf(why, sizeof(why), "expected %s", expected);
@@ -59,7 +60,7 @@ static bool refuse_value(struct reader *reader, const char *what, struct slice v
 
 /* --- The query --- */
 
-static bool read_target(struct reader *reader, struct slice name)
+static bool read_target(struct parameter_reader *reader, struct slice name)
 {
     struct fleet *fleet = reader->handlers->fleet;
     struct target_list *targets = &reader->scrape->url_targets;
@@ -82,7 +83,7 @@ static bool read_target(struct reader *reader, struct slice name)
     return true;
 }
 
-static bool read_collector(struct reader *reader, struct slice name)
+static bool read_collector(struct parameter_reader *reader, struct slice name)
 {
     reader->narrowed = true;
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
@@ -100,7 +101,7 @@ static bool read_collector(struct reader *reader, struct slice name)
     return refuse_query(reader, 400, "unknown collector", name, "");
 }
 
-static bool read_name(struct reader *reader, struct slice name)
+static bool read_name(struct parameter_reader *reader, struct slice name)
 {
     struct buffer *names = &reader->scrape->names;
     buffer_append_slice(names, name);
@@ -108,14 +109,14 @@ static bool read_name(struct reader *reader, struct slice name)
     return !names->failed || refuse_query(reader, 503, "name[]", name, "out of memory");
 }
 
-static bool read_fail(struct reader *reader, struct slice value)
+static bool read_fail(struct parameter_reader *reader, struct slice value)
 {
     reader->scrape->fail = slice_is(value, "true");
     return reader->scrape->fail || slice_is(value, "false") ||
            refuse_value(reader, "fail", value, "true or false");
 }
 
-static bool read_module(struct reader *reader, struct slice name)
+static bool read_module(struct parameter_reader *reader, struct slice name)
 {
     if (name.len == 0) return true;
     if (!generation_module(reader->generation, name))
@@ -125,7 +126,7 @@ static bool read_module(struct reader *reader, struct slice name)
     return true;
 }
 
-static bool read_shard(struct reader *reader, struct slice value)
+static bool read_shard(struct parameter_reader *reader, struct slice value)
 {
     if (reader->takes_targets)
         return refuse_query(reader, 400, "shard", value, "only configured targets are divided into shards");
@@ -133,7 +134,7 @@ static bool read_shard(struct reader *reader, struct slice value)
     return !expected || refuse_value(reader, "shard", value, expected);
 }
 
-static bool read_pair(struct reader *reader, struct slice name, struct slice value)
+static bool read_pair(struct parameter_reader *reader, struct slice name, struct slice value)
 {
     if (slice_is(name, "target")) return read_target(reader, value);
     if (slice_is(name, "collect[]")) return read_collector(reader, value);
@@ -149,7 +150,7 @@ static bool read_pair(struct reader *reader, struct slice name, struct slice val
 }
 
 /* The commands that some configured target may be asked. */
-static unsigned configured_commands(const struct reader *reader)
+static unsigned configured_commands(const struct parameter_reader *reader)
 {
     const struct config *config = reader->generation->config;
     unsigned commands = reader->options->collectors;
@@ -157,7 +158,7 @@ static unsigned configured_commands(const struct reader *reader)
     return commands;
 }
 
-static bool choose_commands(struct reader *reader)
+static bool choose_commands(struct parameter_reader *reader)
 {
     const unsigned stats = COMMAND_BIT(COMMAND_STATS);
     unsigned enabled = configured_commands(reader);
@@ -174,7 +175,7 @@ static bool choose_commands(struct reader *reader)
  * Finds the module before everything else, since the parameter may come after the targets that use it. Errors
  * in the query are reported later, when it is read.
  */
-static bool find_profile(struct reader *reader, struct slice query, struct buffer *storage)
+static bool find_profile(struct parameter_reader *reader, struct slice query, struct buffer *storage)
 {
     struct slice name, value;
     reader->module = generation_module(reader->generation, (struct slice){NULL, 0});
@@ -191,7 +192,7 @@ static bool find_profile(struct reader *reader, struct slice query, struct buffe
     return reader->profile;
 }
 
-static bool read_query(struct reader *reader, struct slice query, struct buffer *storage)
+static bool read_query(struct parameter_reader *reader, struct slice query, struct buffer *storage)
 {
     static const struct slice nothing = {NULL, 0};
     struct slice name, value;
@@ -215,7 +216,7 @@ static bool read_query(struct reader *reader, struct slice query, struct buffer 
  * What encoding, compressing and sending may take of so much time: half as much again as is expected, since
  * the machine may be busier now, but at most half of the time.
  */
-static double answer_ms(const struct reader *reader, double left_ms)
+static double answer_ms(const struct parameter_reader *reader, double left_ms)
 {
     const struct scrape_request *scrape = reader->scrape;
     const struct answer_pace *pace = &reader->handlers->telemetry->pace;
@@ -229,7 +230,7 @@ static double answer_ms(const struct reader *reader, double left_ms)
  * The smaller of the time-out that there is and what Prometheus gives, less the offset in which the answer
  * travels back. A header that is too small for the offset is halved, so that there is always some time.
  */
-static void read_timeout(struct reader *reader, struct slice header)
+static void read_timeout(struct parameter_reader *reader, struct slice header)
 {
     struct scrape_request *scrape = reader->scrape;
     uint64_t *timeout_ms = &scrape->timeout_ms;
@@ -284,12 +285,12 @@ bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, c
     const struct generation *generation = manager_generation(handlers->manager);
     const struct options *options = &generation->settings.options;
     struct target_set *target_set = manager_target_set(handlers->manager);
-    struct reader reader = {.scrape = scrape,
-                            .handlers = handlers,
-                            .generation = generation,
-                            .options = options,
-                            .takes_targets = takes_targets,
-                            .refusal = refusal};
+    struct parameter_reader reader = {.scrape = scrape,
+                                      .handlers = handlers,
+                                      .generation = generation,
+                                      .options = options,
+                                      .takes_targets = takes_targets,
+                                      .refusal = refusal};
     struct buffer storage; /* the decoded query */
     buffer_init(&storage, REQUEST_HEAD_MAX);
     buffer_init(&scrape->names, REQUEST_HEAD_MAX);

@@ -87,9 +87,6 @@ UNTESTED = {
 SAME_NAME = {
     "fleet.h": "memcached/ asks the fleet, collectors/ tells of it",
     "record": "a record of DNS in net/resolver.c, a stored stat in memcached/snapshot.h",
-    "watch": "private to each of the files that have one",
-    "reader": "private to each of the files that have one",
-    "phase": "private to each of the files that have one",
     "gzip": "private to each of the two implementations of http/gzip.h, of which the build takes one",
 }
 # Static helpers whose name is in more files than three, so that nobody finds the one that is meant. These numbers of
