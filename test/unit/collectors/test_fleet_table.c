@@ -84,8 +84,35 @@ static void test_types_and_labels(void **state)
     assert_true(facts > 115);
 }
 
+/* Beginnings of words, in lower case, but for flags and names of modes. */
+static void on_official_help(struct slice *columns)
+{
+    const struct family *family = find_family(columns[0], SLICE(""));
+    if (!family) fail_msg("no %.*s", SLICE_ARG(columns[0]));
+    for (struct slice rest = columns[1]; rest.len;) {
+        struct slice word = slice_cut(&rest, ' ');
+        char text[64];
+        snprintf(text, sizeof(text), "%.*s", SLICE_ARG(word));
+        if (!strcasestr(family->help, text))
+            fail_msg("%s does not say %s: %s", family->name, text, family->help);
+        facts++;
+    }
+}
+
+/* A help text says at least what that of the official exporter says. */
+static void test_help_says_what_the_official_one_says(void **state)
+{
+    (void) state;
+    facts = 0;
+    data_each_line("official-help.tsv", on_official_help);
+    assert_true(facts > 340);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_types_and_labels)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types_and_labels),
+        cmocka_unit_test(test_help_says_what_the_official_one_says),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
