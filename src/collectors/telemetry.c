@@ -223,7 +223,7 @@ static void write_requests(struct telemetry *telemetry, struct encoder *encoder)
     struct server_counts counts =
         telemetry->server ? server_counts(telemetry->server) : (struct server_counts){0};
     encoder_family(encoder, family_of(REJECTED));
-    write_labelled(encoder, "reason", "max_requests", telemetry->scrapes_rejected);
+    write_labelled(encoder, "reason", "max_requests", telemetry->scrapes_rejected + counts.yielded);
     write_labelled(encoder, "reason", "max_connections", counts.rejected);
     write_labelled(encoder, "reason", "bad_request", counts.refused);
     write_labelled(encoder, "reason", "displaced", counts.displaced);

@@ -5,8 +5,8 @@
  * What can go wrong: the TLS handshake fails (the client is told by an alert; then linger); the head is bad
  * or late (refuse_request, then linger); the client ends or breaks between two requests (close, nothing is
  * owed); it breaks or stops reading while it is answered (the exchange says so, or the sweep finds it);
- * others need the place (see connection_pool.h); the server stops (connection_finish, then connection_expire,
- * then connection_close).
+ * others need the place (see connection_pool.h); the server stops (connection_finish, then
+ * connection_turn_away, then connection_close).
  *
  * Lingering: closing a socket while bytes from the client are unread makes the kernel send a reset, and that
  * can overtake and destroy the answer (RFC 9112, 9.6). So we close our direction first and throw away what
@@ -88,6 +88,14 @@ static void stop_reading(struct connection *connection)
     connection->reading = false;
 }
 
+/* The client goes on, or ends in order: it has read the body. A client that has not read it is reset when it closes. */
+static void note_reader(struct connection *connection)
+{
+    struct connection_pool *pool = connection->pool;
+    if (connection->sent_body) peers_note_reader(&pool->peers, connection->peer, uv_now(pool->loop));
+    connection->sent_body = false;
+}
+
 /* The head buffer is of no more use, so it takes the waste. */
 static uv_buf_t on_lend_waste(struct stream *stream)
 {
@@ -99,6 +107,7 @@ static void on_drained(struct stream *stream, ssize_t n)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
     if (n > 0) connection->drained += (size_t) n;
+    if (n == UV_EOF) note_reader(connection);
     if (n < 0 || connection->drained > LINGER_BYTES) connection_close(connection);
 }
 
@@ -131,7 +140,7 @@ static void refuse_request(struct connection *connection, int status, const char
     log_line_limited(LOG_DEBUG, "request refused", LOG_FIELD("err", why));
     if (!connection->rejected) connection->pool->counts.refused++;
     enter(connection, CONNECTION_ANSWERING);
-    exchange_begin(&connection->exchange, &request, false);
+    exchange_begin(&connection->exchange, &request, connection->peer);
     respond_line(connection, status, why);
 }
 
@@ -161,7 +170,8 @@ static void look_at_bytes(struct connection *connection)
     case REQUEST_DONE:
         stop_reading(connection);
         enter(connection, CONNECTION_ANSWERING);
-        exchange_begin(exchange, &request, peer_is_trusted(connection->peer));
+        note_reader(connection);
+        exchange_begin(exchange, &request, connection->peer);
         pool->handler(pool->handler_context, exchange, &exchange->request);
         break;
     case REQUEST_REFUSED:
@@ -183,6 +193,7 @@ static void on_read(struct stream *stream, ssize_t n)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
     if (n < 0) {
+        if (n == UV_EOF) note_reader(connection);
         connection_close(connection);
         return;
     }
@@ -199,7 +210,7 @@ static void on_exchange_end(struct exchange *exchange, int status)
         free_if_over(connection);
         return;
     }
-    if (status == 0 && exchange->streamed) peers_trust(&connection->pool->peers, connection->peer);
+    connection->sent_body = status == 0 && exchange->streamed;
     if (status < 0) {
         connection_close(connection);
     } else if (!exchange->keep_alive) {
@@ -366,25 +377,14 @@ void connection_finish(struct connection *connection)
         connection_close(connection);
 }
 
-void connection_expire(struct connection *connection)
+void connection_turn_away(struct connection *connection, const char *why)
 {
     if (connection->phase != CONNECTION_ANSWERING || !exchange_take_over(&connection->exchange)) {
         connection_close(connection);
         return;
     }
-    respond_line(connection, 503, "the exporter is stopping");
-}
-
-/* A scrape that the handler works on has its own deadline. */
-static bool answer_is_late(struct connection *connection)
-{
-    const struct server_limits *limits = &connection->pool->limits;
-    struct exchange *exchange = &connection->exchange;
-    uint64_t now = uv_now(connection->pool->loop);
-    if (exchange->phase != EXCHANGE_SENDING) return false;
-    exchange_look(exchange);
-    return now - exchange->progress_ms >= limits->idle_timeout_ms ||
-           now - exchange->sending_ms >= limits->answer_timeout_ms;
+    connection->exchange.keep_alive = false;
+    respond_line(connection, 503, why);
 }
 
 /*
@@ -417,7 +417,7 @@ void connection_sweep(struct connection *connection)
         }
         break;
     case CONNECTION_ANSWERING:
-        if (answer_is_late(connection)) connection_close(connection);
+        if (exchange_is_late(&connection->exchange, limits)) connection_close(connection);
         break;
     case CONNECTION_LINGERING:
         if (lasted >= LINGER_MS) connection_close(connection);

@@ -34,6 +34,7 @@ struct connection {
     uint64_t since_ms; /* loop time: idle since; if bytes are there, since the first one; lingering since */
     bool reading;      /* the stream lends memory and reports */
     bool served;       /* has had an answer */
+    bool sent_body;    /* its last answer was a whole body; whether the client has read that is not known */
     bool rejected;     /* counted in pool->rejecting */
     bool closed;
     size_t drained; /* bytes thrown away */
@@ -56,10 +57,10 @@ void connection_close(struct connection *connection);
 void connection_finish(struct connection *connection);
 
 /*
- * When the server's grace is over: a request that was not answered yet is told 503, any other connection is
- * closed. One that is told has a moment to take it.
+ * Tells 503 and the reason to a client whose request is being worked on, and then closes; any other connection
+ * is closed at once.
  */
-void connection_expire(struct connection *connection);
+void connection_turn_away(struct connection *connection, const char *why);
 
 /* Ends whatever has taken longer than its limit. */
 void connection_sweep(struct connection *connection);

@@ -5,29 +5,31 @@
 
 #include <malloc.h>
 
-/* A client that has not read a byte for this long may lose its answer to make room for another scrape. */
+/* A client that has not read a byte for this long may lose its answer to make room for another one. */
 #define STALLED_MS 100
 
 /*
- * How many connections of trusted peers may be open beyond the limit, and up to how many of one trusted peer
- * stay when others want their places.
+ * Up to how many things of a kind a regular peer keeps, whoever else wants them, and how many all regular peers
+ * may have beyond a limit.
  */
 #define RESERVE 8
 
 /* After this many connections at once, it is worth giving memory back to the system. */
 #define CROWD 32
 
-static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker);
+static void shed_unread(struct exchange_shared *shared, const struct exchange *last);
+static bool make_place(struct exchange_shared *shared, const struct exchange *asker, unsigned places);
 
 void connection_pool_init(struct connection_pool *pool, uv_loop_t *loop, const struct server_limits *limits)
 {
     *pool = (struct connection_pool){
         .loop = loop,
         .limits = *limits,
-        .exchanges = {.max_waiting = limits->max_waiting, .shed = shed_stalled},
+        .exchanges = {.max_unread = limits->max_unread, .shed_unread = shed_unread, .make_place = make_place},
     };
     list_init(&pool->open);
-    list_init(&pool->exchanges.waiting);
+    list_init(&pool->exchanges.unread);
+    list_init(&pool->exchanges.working);
     peers_init(&pool->peers);
 }
 
@@ -36,42 +38,58 @@ void connection_pool_deinit(struct connection_pool *pool)
     peers_deinit(&pool->peers);
 }
 
-/* --- Answers that wait for their clients --- */
+/* --- Shares --- */
 
-/* Answers to strangers give way to a trusted peer at once, since strangers could ask again and again. */
-static bool shed_stalled(struct exchange_shared *shared, const struct exchange *asker)
+/* What a peer has of a limited kind: connections, places or answers that it does not read. */
+struct share {
+    const struct peer *peer; /* NULL for nobody */
+    unsigned held;           /* with what it asks for */
+};
+
+static bool is_reserved(struct share share)
 {
-    struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
-    uint64_t now = uv_now(pool->loop);
-    list_each (&shared->waiting, at, after) {
-        struct exchange *exchange = container_of(at, struct exchange, waiting);
-        bool yields = asker && asker->trusted && !exchange->trusted;
-        if (!yields && now - exchange->progress_ms < STALLED_MS) continue;
-        pool->counts.stalled++;
-        connection_close(container_of(exchange, struct connection, exchange));
-        return true;
-    }
-    return false;
+    return share.peer && peer_is_regular(share.peer) && share.held <= RESERVE;
 }
 
-/* --- Room --- */
+/* Whether one that `holder` has may be taken for `asker`. */
+static bool yields(struct share holder, struct share asker, bool had_its_time)
+{
+    if (!asker.peer) return had_its_time;
+    if (is_reserved(holder) != is_reserved(asker)) return is_reserved(asker);
+    return holder.held > asker.held || (holder.held == asker.held && had_its_time);
+}
+
+/* Negative: one of `a` goes first, since its peer has more. */
+static int compare_shares(struct share a, struct share b)
+{
+    if (is_reserved(a) != is_reserved(b)) return is_reserved(a) ? 1 : -1;
+    return (a.held < b.held) - (a.held > b.held);
+}
+
+/* --- Connections --- */
+
+static struct share connections_of(const struct connection *connection)
+{
+    if (!connection) return (struct share){0};
+    return (struct share){connection->peer, connection->peer->open};
+}
 
 /* Whether `a` is to go rather than `b`. */
 static bool goes_before(const struct connection *a, const struct connection *b)
 {
-    if (a->peer->open != b->peer->open) return a->peer->open > b->peer->open;
+    int order = compare_shares(connections_of(a), connections_of(b));
+    if (order) return order < 0;
     if (a->served != b->served) return b->served;
     return a->since_ms < b->since_ms;
 }
 
-/* Whether it may be closed for the newcomer. Without a newcomer any may that has had its time. */
+/* An address does not take its own connections in their first second: it is told that they are too many. */
 static bool may_go(const struct connection *connection, const struct connection *newcomer)
 {
-    const struct peer *peer = connection->peer, *other = newcomer ? newcomer->peer : NULL;
     if (connection == newcomer || connection->rejected || !connection_waits(connection)) return false;
-    if (!other) return connection_had_its_time(connection);
-    if (peer_is_trusted(peer) && !peer_is_trusted(other) && peer->open <= RESERVE) return false;
-    return peer->open > other->open || (peer->open == other->open && connection_had_its_time(connection));
+    bool ready = newcomer && connection->peer != newcomer->peer;
+    return yields(connections_of(connection), connections_of(newcomer),
+                  ready || connection_had_its_time(connection));
 }
 
 /* Walks over all connections, which are not sorted. This only happens when the pool is full. */
@@ -97,7 +115,7 @@ bool connection_pool_admit(struct connection_pool *pool, const struct connection
         connection_close(dispensable);
         return true;
     }
-    return max > 0 && peer_is_trusted(newcomer->peer) && open <= max + RESERVE;
+    return max > 0 && is_reserved(connections_of(newcomer)) && open <= max + RESERVE;
 }
 
 bool connection_pool_free_descriptor(struct connection_pool *pool)
@@ -107,6 +125,83 @@ bool connection_pool_free_descriptor(struct connection_pool *pool)
     pool->counts.displaced++;
     connection_close(dispensable);
     return true;
+}
+
+/* --- Answers that are not read --- */
+
+static bool is_stalled(const struct exchange *exchange)
+{
+    uint64_t now = uv_now(exchange->stream->loop);
+    return link_is_linked(&exchange->unread) && now - exchange->progress_ms >= STALLED_MS;
+}
+
+static struct share unread_of(const struct exchange *exchange)
+{
+    if (!exchange) return (struct share){0};
+    return (struct share){exchange->peer, exchange->peer->unread};
+}
+
+/* The list is sorted: of one peer's answers the first has stalled for longest. */
+static void shed_unread(struct exchange_shared *shared, const struct exchange *last)
+{
+    struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
+    struct exchange *found = NULL;
+    list_each (&shared->unread, at, after) {
+        struct exchange *exchange = container_of(at, struct exchange, unread);
+        if (exchange == last || !yields(unread_of(exchange), unread_of(last), is_stalled(exchange))) continue;
+        if (!found || compare_shares(unread_of(exchange), unread_of(found)) < 0) found = exchange;
+    }
+    if (!found) return;
+    pool->counts.stalled++;
+    connection_close(container_of(found, struct connection, exchange));
+}
+
+/* --- Places --- */
+
+static struct share places_of(const struct exchange *exchange)
+{
+    return (struct share){exchange->peer, exchange->peer->working};
+}
+
+/* Of one peer's: an answer that stalls, the one that has for longest; else the work that has begun last. */
+static bool loses_before(const struct exchange *a, const struct exchange *b)
+{
+    int order = compare_shares(places_of(a), places_of(b));
+    bool stalls = is_stalled(a);
+    if (order) return order < 0;
+    if (stalls != is_stalled(b)) return stalls;
+    return stalls ? a->progress_ms < b->progress_ms : a->begun_ns > b->begun_ns;
+}
+
+/* Whoever is neither stalled nor may be aborted keeps its place: its answer is being sent. */
+static bool may_lose(const struct exchange *exchange, const struct exchange *asker)
+{
+    bool movable = exchange_is_abortable(exchange) || link_is_linked(&exchange->unread);
+    return exchange != asker && movable &&
+           yields(places_of(exchange), places_of(asker), is_stalled(exchange));
+}
+
+static void take_place(struct connection_pool *pool, struct exchange *exchange)
+{
+    if (exchange_is_abortable(exchange))
+        pool->counts.yielded++;
+    else
+        pool->counts.stalled++;
+    connection_turn_away(container_of(exchange, struct connection, exchange),
+                         "another address needed the place of this scrape, see --web.max-requests");
+}
+
+static bool make_place(struct exchange_shared *shared, const struct exchange *asker, unsigned places)
+{
+    struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
+    struct exchange *found = NULL;
+    list_each (&shared->working, at, after) {
+        struct exchange *exchange = container_of(at, struct exchange, working);
+        if (!may_lose(exchange, asker)) continue;
+        if (!found || loses_before(exchange, found)) found = exchange;
+    }
+    if (found) take_place(pool, found);
+    return found || (is_reserved(places_of(asker)) && shared->working_count <= places + RESERVE);
 }
 
 /* --- Time --- */
@@ -126,6 +221,6 @@ void connection_pool_sweep(struct connection_pool *pool)
 {
     struct exchange_shared *exchanges = &pool->exchanges;
     list_each (&pool->open, at, after) connection_sweep(container_of(at, struct connection, link));
-    while (exchanges->waiting_count > exchanges->max_waiting && shed_stalled(exchanges, NULL)) continue;
+    if (exchanges->unread_count > exchanges->max_unread) shed_unread(exchanges, NULL);
     give_memory_back(pool);
 }

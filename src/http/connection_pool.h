@@ -2,18 +2,22 @@
  * All connections of one server: decides which are closed when there are too many, or when a client is too
  * slow. Private to http/.
  *
- * When the pool is full, a newcomer takes the place of another connection that waits: no request is being
- * answered on it. It is taken from the peer that has most connections, if it has more than the newcomer's own
- * peer. Among equals, the newcomer's own peer included, a connection is not closed in its first second: it
- * could not speak yet. Of several, one that never sent a whole request goes before one that did, and then the
- * one that has waited longest. A newcomer that finds no place is answered with 503.
- *
- * A few peers are trusted: those that received a scrape lately. Other peers do not take their places, and
- * when all places are taken, trusted peers may exceed the limit by a few. So nobody can lock out a Prometheus
+ * Three things are limited: connections, places for requests that are worked on (exchange_take_place), and answers
+ * whose clients do not read. One rule shares each of them by address. When all are taken, the address that has
+ * most loses one to an address that would have less. Among equals, and to itself, an address loses what has had
+ * its time. A few regular addresses (peers.h) come first: nobody else takes the few things that they have,
+ * others give way to them at once, and they may exceed a limit by a few. So nobody can lock out a Prometheus
  * that scrapes regularly.
  *
- * Answers whose clients do not read are limited too: they hold memory and places of --web.max-requests. When
- * there are too many, or a scrape finds no place, the one that has waited longest is closed.
+ * - A connection can be lost while it waits: no request is being answered on it. It has had its time when it is
+ *   idle between two requests, has been silent for a second, or somebody else comes. Of several, one that never
+ *   sent a whole request goes before one that did, and then the one that has waited longest. A newcomer that
+ *   finds no place is answered with 503.
+ * - A place is lost with the work on a request: its client is told 503. It has had its time when the client
+ *   has not read its answer for a moment. Of several, the one that has stalled longest goes, or else the one
+ *   that began last.
+ * - An answer that is not read is cut off. It has had its time after a moment. Of several, the one that has
+ *   stalled longest goes.
  */
 #ifndef HTTP_CONNECTION_POOL_H
 #define HTTP_CONNECTION_POOL_H
@@ -56,7 +60,7 @@ void connection_pool_deinit(struct connection_pool *pool);
 /* Makes room for a newcomer, who is counted already. False when it must be rejected. */
 bool connection_pool_admit(struct connection_pool *pool, const struct connection *newcomer);
 
-/* Closes one that waits between requests, to get its descriptor. False when there is none. */
+/* Closes one that waits and has had its time, to get its descriptor. False when there is none. */
 bool connection_pool_free_descriptor(struct connection_pool *pool);
 
 /*

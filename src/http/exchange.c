@@ -41,11 +41,12 @@ void exchange_init(struct exchange *exchange, struct stream *stream, struct exch
 {
     *exchange = (struct exchange){.stream = stream, .shared = shared, .on_end = on_end};
     buffer_init(&exchange->headers, HEADERS_CAP);
-    link_init(&exchange->waiting);
+    link_init(&exchange->unread);
+    link_init(&exchange->working);
     stream->context = exchange;
 }
 
-void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted)
+void exchange_begin(struct exchange *exchange, const struct request *request, struct peer *peer)
 {
     assert(!exchange_is_busy(exchange));
     exchange->phase = EXCHANGE_OWED;
@@ -53,7 +54,7 @@ void exchange_begin(struct exchange *exchange, const struct request *request, bo
     exchange->answer = (struct answer_report){0};
     exchange->request = *request;
     exchange->keep_alive = request->keep_alive;
-    exchange->trusted = trusted;
+    exchange->peer = peer;
 }
 
 void exchange_set_handler(struct exchange *exchange, const char *handler)
@@ -84,42 +85,59 @@ void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context
     exchange->abort_context = context;
 }
 
-/* --- Who waits for the client --- */
+/* --- Answers that are not read --- */
 
-static void set_waiting(struct exchange *exchange, bool waiting)
+static void set_unread(struct exchange *exchange, bool unread)
 {
     struct exchange_shared *shared = exchange->shared;
-    if (link_is_linked(&exchange->waiting)) {
-        link_remove(&exchange->waiting);
-        shared->waiting_count--;
+    if (link_is_linked(&exchange->unread)) {
+        link_remove(&exchange->unread);
+        shared->unread_count--;
+        exchange->peer->unread--;
     }
-    if (!waiting) return;
-    list_append(&shared->waiting, &exchange->waiting);
-    shared->waiting_count++;
+    if (!unread) return;
+    list_append(&shared->unread, &exchange->unread);
+    shared->unread_count++;
+    exchange->peer->unread++;
 }
 
 static void note_progress(struct exchange *exchange)
 {
     exchange->left = stream_unwritten(exchange->stream);
     exchange->progress_ms = uv_now(exchange->stream->loop);
-    set_waiting(exchange, exchange->left > 0);
+    set_unread(exchange, exchange->left > 0);
 }
 
-void exchange_look(struct exchange *exchange)
+bool exchange_is_late(struct exchange *exchange, const struct server_limits *limits)
 {
-    if (link_is_linked(&exchange->waiting) && stream_unwritten(exchange->stream) != exchange->left) {
+    uint64_t now = uv_now(exchange->stream->loop);
+    if (exchange->phase != EXCHANGE_SENDING) return false;
+    if (link_is_linked(&exchange->unread) && stream_unwritten(exchange->stream) != exchange->left)
         note_progress(exchange);
-    }
+    return now - exchange->progress_ms >= limits->idle_timeout_ms ||
+           now - exchange->sending_ms >= limits->answer_timeout_ms;
 }
 
-bool exchange_is_trusted(const struct exchange *exchange)
+/* --- Places --- */
+
+static void leave_place(struct exchange *exchange)
 {
-    return exchange->trusted;
+    if (!link_is_linked(&exchange->working)) return;
+    link_remove(&exchange->working);
+    exchange->shared->working_count--;
+    exchange->peer->working--;
 }
 
-bool exchange_displace_stalled(struct exchange *exchange)
+bool exchange_take_place(struct exchange *exchange, unsigned places)
 {
-    return exchange->shared->shed(exchange->shared, exchange);
+    struct exchange_shared *shared = exchange->shared;
+    assert(exchange->phase == EXCHANGE_OWED && !link_is_linked(&exchange->working));
+    list_append(&shared->working, &exchange->working);
+    shared->working_count++;
+    exchange->peer->working++;
+    if (shared->working_count <= places || shared->make_place(shared, exchange, places)) return true;
+    leave_place(exchange);
+    return false;
 }
 
 /* --- The end --- */
@@ -128,6 +146,7 @@ static void release_body(struct exchange *exchange)
 {
     struct producer *body = exchange->body;
     exchange->body = NULL;
+    leave_place(exchange);
     if (body) body->release(body);
 }
 
@@ -140,7 +159,7 @@ static void drop_answer(struct exchange *exchange)
         shared->observer(shared->observer_context, &exchange->answer);
     }
     exchange->answer.status = 0;
-    set_waiting(exchange, false);
+    set_unread(exchange, false);
     release_body(exchange);
     buffer_deinit(&exchange->headers);
     buffer_deinit(&exchange->head);
@@ -157,11 +176,17 @@ static void end_answer(struct exchange *exchange, int status)
     exchange->on_end(exchange, status);
 }
 
+bool exchange_is_abortable(const struct exchange *exchange)
+{
+    return exchange->phase == EXCHANGE_OWED && exchange->on_abort;
+}
+
 bool exchange_take_over(struct exchange *exchange)
 {
     void (*on_abort)(void *) = exchange->on_abort;
-    if (exchange->phase != EXCHANGE_OWED || !on_abort) return false;
+    if (!exchange_is_abortable(exchange)) return false;
     exchange->on_abort = NULL;
+    leave_place(exchange);
     on_abort(exchange->abort_context);
     return true;
 }
@@ -273,13 +298,14 @@ static void write_piece(struct exchange *exchange)
      * Does not make room for a short answer: the caller may be ending many exchanges and be walking over the
      * connections.
      */
-    if (exchange->streamed && shared->waiting_count > shared->max_waiting) shared->shed(shared, NULL);
+    if (exchange->streamed && shared->unread_count > shared->max_unread)
+        shared->shed_unread(shared, exchange);
 }
 
 static void on_written(struct stream *stream, int status)
 {
     struct exchange *exchange = stream->context;
-    set_waiting(exchange, false);
+    set_unread(exchange, false);
     if (status < 0 || exchange->last) {
         end_answer(exchange, status);
         return;

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "http/compressor.h"
+#include "http/peers.h"
 #include "http/request.h"
 #include "http/server.h"
 #include "net/stream.h"
@@ -33,16 +34,16 @@ typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 struct exchange_shared {
     server_observer_fn observer; /* told of each answer; NULL for nobody */
     void *observer_context;
-    struct list waiting; /* exchanges whose client has not taken all that was written; the one that has waited
-                            longest for any progress is the first */
-    unsigned waiting_count;
-    unsigned max_waiting; /* one more, and `shed` is called */
+    struct list unread; /* exchanges whose client has not taken all that was written; the one that has made
+                           no progress for longest is the first */
+    unsigned unread_count;
+    unsigned max_unread; /* one more, and `shed_unread` is called */
+    void (*shed_unread)(struct exchange_shared *shared, const struct exchange *last);
+    struct list working; /* exchanges that hold a place, the oldest first */
+    unsigned working_count;
 
-    /*
-     * Closes the connection of the first one that has waited long enough to lose its place to `asker` (NULL:
-     * to anybody). False when there is none.
-     */
-    bool (*shed)(struct exchange_shared *shared, const struct exchange *asker);
+    /* The asker holds one more than `places`. Ends the work of another one if it can; whether the asker may stay. */
+    bool (*make_place)(struct exchange_shared *shared, const struct exchange *asker, unsigned places);
 };
 
 struct exchange {
@@ -54,14 +55,15 @@ struct exchange {
     void *abort_context;
     struct request request;
     bool keep_alive;       /* the connection is to live on after this answer */
-    bool trusted;          /* the client's peer was given a scrape lately, see peers.h */
+    struct peer *peer;     /* borrowed: where the client comes from */
+    struct link working;   /* in shared->working while it holds a place */
     unsigned listener;     /* where the client came in */
     struct buffer headers; /* more headers of the answer, as exchange_set_headers got them */
     uint64_t begun_ns;
     struct answer_report answer; /* status 0 until it is begun */
 
     /* How fast the client takes it. */
-    struct link waiting;  /* in shared->waiting */
+    struct link unread;   /* in shared->unread */
     size_t left;          /* bytes that the kernel had not taken at that time: */
     uint64_t progress_ms; /* loop time; the last write, or when the client was last seen to take something */
     uint64_t sending_ms;  /* loop time; the answer's first write */
@@ -80,11 +82,18 @@ struct exchange {
 void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
                    exchange_end_fn on_end);
 
-/* From now on the request must be answered. Its slices stay valid until on_end. */
-void exchange_begin(struct exchange *exchange, const struct request *request, bool trusted);
+/* From now on the request must be answered. Its slices stay valid until on_end, and so must the peer. */
+void exchange_begin(struct exchange *exchange, const struct request *request, struct peer *peer);
 
-/* Checks whether the client has read anything since the last check or write. Called by the sweep. */
-void exchange_look(struct exchange *exchange);
+/*
+ * Whether the client takes longer for the answer than the limits say. Called by the sweep: checks whether the
+ * client has read anything since the last check or write. A request that the handler works on has its own
+ * deadline.
+ */
+bool exchange_is_late(struct exchange *exchange, const struct server_limits *limits);
+
+/* Whether a handler works on it that can be told to drop it. */
+bool exchange_is_abortable(const struct exchange *exchange);
 
 /*
  * Takes the request away from a handler that has not answered and can be aborted; the caller then answers in

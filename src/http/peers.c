@@ -35,8 +35,8 @@ static struct list *find_bucket(struct peers *peers, const unsigned char key[9])
 void peers_init(struct peers *peers)
 {
     for (unsigned n = 0; n < PEERS_BUCKETS; n++) list_init(&peers->buckets[n]);
-    list_init(&peers->trusted);
-    peers->trusted_count = 0;
+    list_init(&peers->regulars);
+    peers->regular_count = 0;
 }
 
 struct peer *peers_enter(struct peers *peers, const union endpoint *endpoint)
@@ -54,14 +54,14 @@ struct peer *peers_enter(struct peers *peers, const union endpoint *endpoint)
     if (!peer) return NULL;
     memcpy(peer->key, key, sizeof(key));
     peer->open = 1;
-    link_init(&peer->trusted);
+    link_init(&peer->regular);
     list_append(bucket, &peer->link);
     return peer;
 }
 
 static void free_if_unused(struct peer *peer)
 {
-    if (peer->open > 0 || peer_is_trusted(peer)) return;
+    if (peer->open > 0 || peer_is_regular(peer)) return;
     link_remove(&peer->link);
     free(peer);
 }
@@ -74,36 +74,45 @@ void peers_leave(struct peers *peers, struct peer *peer)
     free_if_unused(peer);
 }
 
-static void distrust(struct peers *peers, struct peer *peer)
+static void remove_regular(struct peers *peers, struct peer *peer)
 {
-    link_remove(&peer->trusted);
-    peers->trusted_count--;
-    free_if_unused(peer);
+    link_remove(&peer->regular);
+    peers->regular_count--;
 }
 
-void peers_trust(struct peers *peers, struct peer *peer)
+/* Whether one more may be regular. Forgets one that has not come for long. */
+static bool make_regular_place(struct peers *peers, uint64_t now_ms)
 {
-    if (peer_is_trusted(peer)) {
-        link_remove(&peer->trusted);
-        peers->trusted_count--;
-    }
-    if (peers->trusted_count == PEERS_TRUSTED_MAX) {
-        distrust(peers, container_of(list_first(&peers->trusted), struct peer, trusted));
-    }
-    list_append(&peers->trusted, &peer->trusted);
-    peers->trusted_count++;
+    if (peers->regular_count < PEERS_REGULAR_MAX) return true;
+    struct peer *oldest = container_of(list_first(&peers->regulars), struct peer, regular);
+    if (now_ms - oldest->read_ms < PEERS_REGULAR_MS) return false;
+    remove_regular(peers, oldest);
+    free_if_unused(oldest);
+    return true;
 }
 
-bool peer_is_trusted(const struct peer *peer)
+void peers_note_reader(struct peers *peers, struct peer *peer, uint64_t now_ms)
 {
-    return link_is_linked(&peer->trusted);
+    if (peer_is_regular(peer))
+        remove_regular(peers, peer);
+    else if (!make_regular_place(peers, now_ms))
+        return;
+    peer->read_ms = now_ms;
+    list_append(&peers->regulars, &peer->regular);
+    peers->regular_count++;
+}
+
+bool peer_is_regular(const struct peer *peer)
+{
+    return link_is_linked(&peer->regular);
 }
 
 void peers_deinit(struct peers *peers)
 {
-    for (struct link *first; (first = list_first(&peers->trusted));) {
-        struct peer *peer = container_of(first, struct peer, trusted);
+    for (struct link *first; (first = list_first(&peers->regulars));) {
+        struct peer *peer = container_of(first, struct peer, regular);
         assert(peer->open == 0);
-        distrust(peers, peer);
+        remove_regular(peers, peer);
+        free_if_unused(peer);
     }
 }

@@ -221,7 +221,7 @@ static void on_grace_over(uv_timer_t *timer)
     struct server *server = container_of(timer, struct server, grace);
     uv_timer_start(timer, on_last_words_over, LAST_WORDS_MS, 0);
     list_each (&server->pool.open, at, after) {
-        connection_expire(container_of(at, struct connection, link));
+        connection_turn_away(container_of(at, struct connection, link), "the exporter is stopping");
     }
 }
 

@@ -46,10 +46,10 @@ typedef void (*server_handler_fn)(void *context, struct exchange *exchange, cons
 typedef struct tls_context *(*server_secure_fn)(void *context);
 
 struct server_limits {
-    unsigned max_connections; /* a further one is answered with 503, unless an older one can be closed */
-    unsigned max_waiting;     /* answers whose clients do not read; beyond this, the oldest one is cut off */
-    unsigned head_timeout_ms; /* for a whole request head, else 408; for a TLS handshake, closed */
-    unsigned idle_timeout_ms; /* between requests; also while a client takes nothing of its answer */
+    unsigned max_connections;   /* a further one is answered with 503, unless an older one can be closed */
+    unsigned max_unread;        /* answers whose clients do not read; one more, and one of them is cut off */
+    unsigned head_timeout_ms;   /* for a whole request head, else 408; for a TLS handshake, closed */
+    unsigned idle_timeout_ms;   /* between requests; also while a client takes nothing of its answer */
     unsigned answer_timeout_ms; /* from the first byte of an answer to its last, however slowly it is taken */
 };
 
@@ -60,6 +60,7 @@ struct server_counts {
     uint64_t rejected;  /* for max_connections */
     uint64_t displaced; /* connections that were closed to make room for another one */
     uint64_t stalled;   /* answers that were cut off to make room, since their clients did not read */
+    uint64_t yielded;   /* requests that were told 503 while they were worked on, for another address */
     uint64_t failed;    /* connections that could not be accepted for lack of descriptors or memory */
     uint64_t insecure;  /* whose TLS handshake failed, or did not end in time */
 };
@@ -129,19 +130,17 @@ void exchange_respond(struct exchange *exchange, const struct response *response
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body);
 
-/* Whether the client comes from one of the few addresses that were given a whole body lately. */
-bool exchange_is_trusted(const struct exchange *exchange);
-
 /*
- * For a handler that has no place for its work. Closes the connection whose client has not read for longest,
- * if that is more than an instant; for a trusted client, at once if the other is a stranger. The body of its
- * answer is released before the call returns. False when there is no such connection.
+ * For a handler that limits how many requests are worked on at once: takes one of `places` for this one, which
+ * is not answered yet. The place is given back when the body of the answer is made, or when the work is
+ * aborted. When all are held, another request may lose its place, as connection_pool.h says: its answer is cut
+ * off, or its handler is told to abort and its client 503. False when there is no place: say so to the client.
  */
-bool exchange_displace_stalled(struct exchange *exchange);
+bool exchange_take_place(struct exchange *exchange, unsigned places);
 
 /*
- * Sets what is called when the exchange ends before it is answered: the server was told to stop, its grace is
- * over, and the server tells the client 503. The handler must then drop its work and never answer. It is not
+ * Sets what is called when the exchange ends before it is answered: the server was told to stop and its grace
+ * is over, or another request needs the place. The server tells the client 503. The handler must then drop its work and never answer. It is not
  * called any more after exchange_respond or exchange_stream; NULL takes it back. A handler that answers later
  * and has set no callback must answer even then, though nobody hears it: the server's close waits for that.
  */

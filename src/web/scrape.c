@@ -117,19 +117,6 @@ static int scrape_start(struct handlers *handlers, struct exchange *exchange, st
     return status;
 }
 
-/* How many scrapes of trusted clients may run beyond the limit, so that strangers cannot take all places. */
-#define RESERVE 8
-
-/* Whether one more scrape may run. An answer that its client does not read gives way to it. */
-static bool find_place(const struct telemetry *telemetry, unsigned max_requests, struct exchange *exchange)
-{
-    while (telemetry->scrapes_running >= max_requests) {
-        if (exchange_displace_stalled(exchange)) continue;
-        return exchange_is_trusted(exchange) && telemetry->scrapes_running < max_requests + RESERVE;
-    }
-    return true;
-}
-
 /* At once, from what was gathered before. */
 static int answer_kubelet(struct handlers *handlers, struct exchange *exchange,
                           struct scrape_request *request)
@@ -164,7 +151,7 @@ void scrape_answer(struct handlers *handlers, struct exchange *exchange, const s
         answer_head(exchange, scrape);
     } else if (!takes_targets && kubelet_asks(request)) {
         if (answer_kubelet(handlers, exchange, scrape) < 0) answer_line(exchange, 503, "out of memory");
-    } else if (!find_place(telemetry, max_requests, exchange)) {
+    } else if (!exchange_take_place(exchange, max_requests)) {
         telemetry->scrapes_rejected++;
         answer_line(exchange, 503, "too many scrapes at once, see --web.max-requests");
     } else if (scrape_start(handlers, exchange, scrape) < 0) {

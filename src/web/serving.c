@@ -16,7 +16,7 @@ int serving_start(struct serving *serving, const struct options *options, struct
     struct telemetry *telemetry = serving->handlers->telemetry;
     struct server_limits limits = {
         .max_connections = descriptors_for_clients(options, telemetry->targets),
-        .max_waiting = options->max_requests,
+        .max_unread = options->max_requests,
         .head_timeout_ms = 8000,
         .idle_timeout_ms = 60000,
         .answer_timeout_ms = 120000,

@@ -39,7 +39,7 @@ static inline void web_world_on_request(void *context, struct exchange *exchange
 static inline void web_world_start_server(struct web_world *world)
 {
     static const struct server_limits limits = {.max_connections = 16,
-                                                .max_waiting = 16,
+                                                .max_unread = 16,
                                                 .answer_timeout_ms = 120000,
                                                 .head_timeout_ms = 8000,
                                                 .idle_timeout_ms = 60000};

@@ -141,7 +141,7 @@ static void test_server(void **state)
     static const struct server_limits limits = {.max_connections = 2,
                                                 .head_timeout_ms = 8000,
                                                 .idle_timeout_ms = 60000,
-                                                .max_waiting = 16,
+                                                .max_unread = 16,
                                                 .answer_timeout_ms = 120000};
     struct fleet_world *world = *state;
     struct address address;

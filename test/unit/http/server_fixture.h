@@ -5,8 +5,9 @@
  *     /short        "hello\n" at once             /noise/N   a body of N bytes that is hard to compress
  *     /later        when the test says so         /same/N    N times the same byte
  *     /forgetful    the same, without on_abort    /broken    a body that runs out of memory in its 2nd piece
- *     /broken/at/once    in its first          /displace  "yes" if another answer had to go for it
- *     anything else: 404 with the target as the body
+ *     /broken/at/once    in its first          anything else: 404 with the target as the body
+ *
+ * The requests of a test that sets `places` need one of them, else the answer is 503.
  */
 #ifndef TEST_SERVER_FIXTURE_H
 #define TEST_SERVER_FIXTURE_H
@@ -43,12 +44,13 @@ struct fixture {
     unsigned handled, aborted, released;
     size_t filled;            /* bytes that bodies have given */
     struct exchange *waiting; /* of /later */
+    unsigned places;          /* 0: without limit */
 };
 
 static struct fixture fixture;
 
 static const struct server_limits lenient_limits = {.max_connections = 16,
-                                                    .max_waiting = 16,
+                                                    .max_unread = 16,
                                                     .head_timeout_ms = 8000,
                                                     .idle_timeout_ms = 60000,
                                                     .answer_timeout_ms = 120000};
@@ -99,6 +101,12 @@ static inline void on_aborted(void *context)
     owner->waiting = NULL;
 }
 
+static inline void refuse_place(struct exchange *exchange)
+{
+    struct response response = {.status = 503, .content_type = "text/plain"};
+    exchange_respond(exchange, &response, SLICE("no place\n"));
+}
+
 static inline void answer_hello(struct exchange *exchange)
 {
     struct response response = {.status = 200, .content_type = "text/plain"};
@@ -114,14 +122,13 @@ static inline void handle(void *context, struct exchange *exchange, const struct
     fixture.handled++;
     while (number.len && (number.data[0] < '0' || number.data[0] > '9')) number = slice_from(number, 1);
     number_parse_u64(number, &size);
-    if (slice_is(request->path, "/short")) {
+    if (fixture.places && !exchange_take_place(exchange, fixture.places)) {
+        refuse_place(exchange);
+    } else if (slice_is(request->path, "/short")) {
         answer_hello(exchange);
     } else if (slice_is(request->path, "/later") || slice_is(request->path, "/forgetful")) {
         fixture.waiting = exchange;
         if (slice_is(request->path, "/later")) exchange_on_abort(exchange, on_aborted, &fixture);
-    } else if (slice_is(request->path, "/displace")) {
-        exchange_respond(exchange, &response,
-                         exchange_displace_stalled(exchange) ? SLICE("yes\n") : SLICE("no\n"));
     } else if (slice_starts(request->path, "/noise/")) {
         exchange_stream(exchange, &response, test_body_new(size, true, false));
     } else if (slice_starts(request->path, "/same/")) {

@@ -4,7 +4,7 @@
 static const struct server_limits hasty_limits = {.max_connections = 16,
                                                   .head_timeout_ms = 100,
                                                   .idle_timeout_ms = 300,
-                                                  .max_waiting = 16,
+                                                  .max_unread = 16,
                                                   .answer_timeout_ms = 120000};
 
 static int start(void **state)
@@ -253,7 +253,7 @@ static void test_a_pause_before_the_head_is_no_delay_of_it(void **state)
     static const struct server_limits limits = {.max_connections = 16,
                                                 .head_timeout_ms = 1000,
                                                 .idle_timeout_ms = 60000,
-                                                .max_waiting = 16,
+                                                .max_unread = 16,
                                                 .answer_timeout_ms = 120000};
     struct client client;
     fixture_start(&limits);

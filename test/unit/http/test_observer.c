@@ -172,7 +172,7 @@ static void test_slow_head(void **state)
     static const struct server_limits hasty = {.max_connections = 16,
                                                .head_timeout_ms = 20,
                                                .idle_timeout_ms = 60000,
-                                               .max_waiting = 16,
+                                               .max_unread = 16,
                                                .answer_timeout_ms = 120000};
     (void) state;
     start_with(&hasty);
@@ -187,7 +187,7 @@ static void test_one_connection_too_many(void **state)
     static const struct server_limits narrow = {.max_connections = 1,
                                                 .head_timeout_ms = 8000,
                                                 .idle_timeout_ms = 60000,
-                                                .max_waiting = 16,
+                                                .max_unread = 16,
                                                 .answer_timeout_ms = 120000};
     struct client busy;
     (void) state;

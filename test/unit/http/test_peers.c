@@ -76,37 +76,39 @@ static void test_who_is_one_peer(void **state)
     }
 }
 
-/* Only those that were given a scrape last are remembered when they are gone. */
-static void test_trust(void **state)
+static bool reads(const char *address, uint64_t now_ms)
+{
+    struct peer *peer = enter(address);
+    peers_note_reader(&peers, peer, now_ms);
+    bool regular = peer_is_regular(peer);
+    peers_leave(&peers, peer);
+    return regular;
+}
+
+/* Those that came first, as long as they come; they are remembered without a connection. */
+static void test_regular_peers(void **state)
 {
     (void) state;
     char address[32];
-    struct peer *first = enter("10.0.0.0"), *second = enter("10.0.0.1");
-    assert_false(peer_is_trusted(first));
-    peers_trust(&peers, first);
-    peers_trust(&peers, second);
-    peers_trust(&peers, first); /* now the later one */
+    struct peer *first = enter("10.0.0.0");
+    assert_false(peer_is_regular(first));
+    peers_note_reader(&peers, first, 0);
     peers_leave(&peers, first);
-    peers_leave(&peers, second);
-    assert_ptr_equal(enter("10.0.0.0"), first);
-    assert_true(peer_is_trusted(first));
-    for (unsigned n = 2; n <= PEERS_TRUSTED_MAX; n++) {
+    for (unsigned n = 1; n < 50; n++) {
         snprintf(address, sizeof(address), "10.0.0.%u", n);
-        struct peer *peer = enter(address);
-        peers_trust(&peers, peer);
-        peers_leave(&peers, peer);
+        assert_int_equal(reads(address, 1000 + n), n < PEERS_REGULAR_MAX);
     }
-    assert_int_equal(peers.trusted_count, PEERS_TRUSTED_MAX);
-    assert_true(peer_is_trusted(first));
+    assert_int_equal(peers.regular_count, PEERS_REGULAR_MAX);
+    assert_ptr_equal(enter("10.0.0.0"), first);
+    assert_true(peer_is_regular(first));
     peers_leave(&peers, first);
 
-    second = enter("10.0.0.1");
-    assert_false(peer_is_trusted(second)); /* forgotten */
-    peers_trust(&peers, second);
-    peers_leave(&peers, second);
-    first = enter("10.0.0.0");
-    assert_false(peer_is_trusted(first));
-    peers_leave(&peers, first);
+    /* The second has not come for longest, since the first has come again. */
+    assert_true(reads("10.0.0.0", 2000));
+    assert_false(reads("10.0.1.1", 1000 + PEERS_REGULAR_MS));
+    assert_true(reads("10.0.1.1", 1001 + PEERS_REGULAR_MS));
+    assert_false(reads("10.0.0.1", 1001 + PEERS_REGULAR_MS));
+    assert_true(reads("10.0.0.0", 1001 + PEERS_REGULAR_MS));
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -115,7 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_who_is_one_peer),
-        TEST(test_trust),
+        TEST(test_regular_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

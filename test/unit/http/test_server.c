@@ -4,7 +4,7 @@
 static const struct server_limits narrow_limits = {.max_connections = 2,
                                                    .head_timeout_ms = 8000,
                                                    .idle_timeout_ms = 60000,
-                                                   .max_waiting = 16,
+                                                   .max_unread = 16,
                                                    .answer_timeout_ms = 120000};
 
 static unsigned count_open(void)
@@ -91,7 +91,7 @@ static void test_half_a_head_makes_no_room(void **state)
     static const struct server_limits one = {.max_connections = 1,
                                              .head_timeout_ms = 8000,
                                              .idle_timeout_ms = 60000,
-                                             .max_waiting = 16,
+                                             .max_unread = 16,
                                              .answer_timeout_ms = 120000};
     struct client first, second;
     fixture_start(&one);
@@ -113,7 +113,7 @@ static void test_a_silent_connection_makes_room_after_a_while(void **state)
     static const struct server_limits one = {.max_connections = 1,
                                              .head_timeout_ms = 50,
                                              .idle_timeout_ms = 60000,
-                                             .max_waiting = 16,
+                                             .max_unread = 16,
                                              .answer_timeout_ms = 120000};
     struct client silent, second;
     fixture_start(&one);
@@ -137,7 +137,7 @@ static void test_a_flood_is_bounded(void **state)
     static const struct server_limits none = {.max_connections = 0,
                                               .head_timeout_ms = 8000,
                                               .idle_timeout_ms = 60000,
-                                              .max_waiting = 16,
+                                              .max_unread = 16,
                                               .answer_timeout_ms = 120000};
     struct client clients[FLOOD];
     fixture_start(&none);

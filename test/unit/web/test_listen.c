@@ -35,7 +35,7 @@ static void on_closed(void *context)
 static int start(void **state)
 {
     static const struct server_limits limits = {.max_connections = 1,
-                                                .max_waiting = 1,
+                                                .max_unread = 1,
                                                 .head_timeout_ms = 1000,
                                                 .idle_timeout_ms = 1000,
                                                 .answer_timeout_ms = 1000};

@@ -93,20 +93,40 @@ static void test_forbidden(void **state)
     }
 }
 
+/* Until none runs. */
+static void wait_for_scrapes(struct web_world *world)
+{
+    struct fleet_world *fleet = web_world_fleet(world);
+    unsigned waited_ms = 0;
+    for (; fleet->telemetry.scrapes_running && waited_ms < 20000; waited_ms++) loop_run_for(&fleet->loop, 1);
+    assert_int_equal(fleet->telemetry.scrapes_running, 0);
+}
+
 /* One more than --web.max-requests is turned away, and counted. */
 static void test_too_many_at_once(void **state)
 {
     struct web_world *world = *state;
     struct telemetry *telemetry = &web_world_fleet(world)->telemetry;
-    telemetry->scrapes_running = 2;
+    uv_loop_t *loop = &web_world_fleet(world)->loop;
+    char line[64];
+    int busy[2];
+    web_world_fleet(world)->servers[0].reply = NULL;
+    snprintf(line, sizeof(line), "GET /scrape?target=127.0.0.1:%d", web_world_fleet(world)->servers[0].port);
+    for (unsigned n = 0; n < 2; n++) {
+        web_world_ask(world, line, "X-Prometheus-Scrape-Timeout-Seconds: 2\r\n");
+        loop_run_until_count(loop, &telemetry->scrapes_running, n + 1);
+        busy[n] = world->client;
+    }
     ask(world, 1, false, "");
     web_world_answer(world, "HTTP/1.1 503 ");
     assert_int_equal(telemetry->scrapes_rejected, 1);
-    telemetry->scrapes_running = 1;
-    ask(world, 1, false, "");
+    assert_int_equal(telemetry->scrapes_running, 2);
+
+    /* The scrapes end at their deadline, which gives the places back. */
+    wait_for_scrapes(world);
+    ask(world, 0, true, "");
     expect_exposition(world, "HTTP/1.1 200 OK\r\n");
-    assert_int_equal(telemetry->scrapes_running, 1);
-    telemetry->scrapes_running = 0;
+    for (unsigned n = 0; n < 2; n++) close(busy[n]);
 }
 
 /* The head alone, without a poll; what is wrong with the query is said all the same. */
@@ -152,9 +172,7 @@ static void test_client_leaves(void **state)
     web_world_ask(world, line, "X-Prometheus-Scrape-Timeout-Seconds: 0.4\r\n");
     loop_run_until_count(&fleet->loop, &world->requests, 1);
     web_world_leave(world);
-    unsigned waited_ms = 0;
-    for (; fleet->telemetry.scrapes_running && waited_ms < 20000; waited_ms++) loop_run_for(&fleet->loop, 1);
-    assert_int_equal(fleet->telemetry.scrapes_running, 0);
+    wait_for_scrapes(world);
     assert_int_equal(fleet->telemetry.results[SCRAPE_DOWN], 1);
 }
 
