@@ -88,7 +88,10 @@ static void stop_reading(struct connection *connection)
     connection->reading = false;
 }
 
-/* The client goes on, or ends in order: it has read the body. A client that has not read it is reset when it closes. */
+/*
+ * The client goes on, or ends in order: it has read the body. A client that has not read it is reset when
+ * it closes.
+ */
 static void note_reader(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;

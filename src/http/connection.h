@@ -24,22 +24,24 @@ enum connection_phase {
 };
 
 struct connection {
-    struct connection_pool *pool; /* borrowed */
+    /* What decides who is to go is read for all connections when the pool is full, so it lies together. */
     struct link link;             /* in pool->open */
+    struct connection_pool *pool; /* borrowed */
     struct peer *peer;            /* where it comes from; NULL until that is known */
+    uint64_t since_ms; /* loop time: idle since; if bytes are there, since the first one; lingering since */
+    size_t len;        /* bytes in head */
+    enum connection_phase phase;
+    bool reading;   /* the stream lends memory and reports */
+    bool served;    /* has had an answer */
+    bool sent_body; /* its last answer was a whole body; whether the client has read that is not known */
+    bool rejected;  /* counted in pool->rejecting */
+    bool closed;
+
     struct stream stream;
     struct request_reader reader; /* of the request at the front of head */
     struct exchange exchange;
-    enum connection_phase phase;
-    uint64_t since_ms; /* loop time: idle since; if bytes are there, since the first one; lingering since */
-    bool reading;      /* the stream lends memory and reports */
-    bool served;       /* has had an answer */
-    bool sent_body;    /* its last answer was a whole body; whether the client has read that is not known */
-    bool rejected;     /* counted in pool->rejecting */
-    bool closed;
     size_t drained; /* bytes thrown away */
-    size_t len;     /* bytes in head */
-    size_t used;    /* those of them that are the request being answered */
+    size_t used;    /* those in head that are the request being answered */
     char head[];    /* REQUEST_HEAD_MAX bytes */
 };
 
@@ -57,8 +59,8 @@ void connection_close(struct connection *connection);
 void connection_finish(struct connection *connection);
 
 /*
- * Tells 503 and the reason to a client whose request is being worked on, and then closes; any other connection
- * is closed at once.
+ * Tells 503 and the reason to a client whose request is being worked on, and then closes; any other
+ * connection is closed at once.
  */
 void connection_turn_away(struct connection *connection, const char *why);
 

@@ -9,10 +9,13 @@
 #define STALLED_MS 100
 
 /*
- * Up to how many things of a kind a regular peer keeps, whoever else wants them, and how many all regular peers
- * may have beyond a limit.
+ * Up to how many things of a kind a regular peer keeps, whoever else wants them, and how many all regular
+ * peers may have beyond a limit.
  */
 #define RESERVE 8
+
+/* What accepting clients and making bodies may take of one turn of the loop. */
+#define TURN_NS 3000000
 
 /* After this many connections at once, it is worth giving memory back to the system. */
 #define CROWD 32
@@ -28,6 +31,7 @@ void connection_pool_init(struct connection_pool *pool, uv_loop_t *loop, const s
         .exchanges = {.max_unread = limits->max_unread, .shed_unread = shed_unread, .make_place = make_place},
     };
     list_init(&pool->open);
+    work_budget_init(&pool->exchanges.work, loop, TURN_NS);
     list_init(&pool->exchanges.unread);
     list_init(&pool->exchanges.working);
     peers_init(&pool->peers);

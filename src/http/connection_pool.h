@@ -2,17 +2,17 @@
  * All connections of one server: decides which are closed when there are too many, or when a client is too
  * slow. Private to http/.
  *
- * Three things are limited: connections, places for requests that are worked on (exchange_take_place), and answers
- * whose clients do not read. One rule shares each of them by address. When all are taken, the address that has
- * most loses one to an address that would have less. Among equals, and to itself, an address loses what has had
- * its time. A few regular addresses (peers.h) come first: nobody else takes the few things that they have,
- * others give way to them at once, and they may exceed a limit by a few. So nobody can lock out a Prometheus
- * that scrapes regularly.
+ * Three things are limited: connections, places for requests that are worked on (exchange_take_place), and
+ * answers whose clients do not read. One rule shares each of them by address. When all are taken, the
+ * address that has most loses one to an address that would have less. Among equals, and to itself, an
+ * address loses what has had its time. A few regular addresses (peers.h) come first: nobody else takes the
+ * few things that they have, others give way to them at once, and they may exceed a limit by a few. So
+ * nobody can lock out a Prometheus that scrapes regularly.
  *
- * - A connection can be lost while it waits: no request is being answered on it. It has had its time when it is
- *   idle between two requests, has been silent for a second, or somebody else comes. Of several, one that never
- *   sent a whole request goes before one that did, and then the one that has waited longest. A newcomer that
- *   finds no place is answered with 503.
+ * - A connection can be lost while it waits: no request is being answered on it. It has had its time when
+ *   it is idle between two requests, has been silent for a second, or somebody else comes. Of several, one
+ *   that never sent a whole request goes before one that did, and then the one that has waited longest. A
+ *   newcomer that finds no place is answered with 503.
  * - A place is lost with the work on a request: its client is told 503. It has had its time when the client
  *   has not read its answer for a moment. Of several, the one that has stalled longest goes, or else the one
  *   that began last.

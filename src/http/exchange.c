@@ -1,12 +1,14 @@
 /*
  * The happy path of a short answer: exchange_respond -> write_piece -> on_written -> [on_end]. Of a body:
  *
- *     exchange_stream -> make_piece -> write_piece -> on_written -> make_piece -> ... -> [on_end]
+ *     exchange_stream -> send_in_turn [-> on_turn] -> make_piece -> write_piece -> on_written -> send_in_turn
+ *         -> ... -> [on_end]
  *
  * A body that ends in its first piece gets a Content-Length, a larger one is sent in chunks. Each piece is
- * made and compressed on the loop, in a millisecond or two, and the loop turns before the next one: the
- * thread pool belongs to files, which may hang. The next piece is made when the last one has been written, so
- * that a slow client holds one piece of memory, not the answer.
+ * made and compressed on the loop, in a millisecond or two: the thread pool belongs to files, which may
+ * hang. The loop turns before the next one, and when many are due at once they share the turns. The next
+ * piece is made when the last one has been written, so that a slow client holds one piece of memory, not
+ * the answer.
  *
  * What can go wrong: no memory, or the client is gone (on_end with the reason, and the connection closes);
  * the client takes nothing (the sweep of the pool, or another answer that needs its place, closes the
@@ -43,6 +45,7 @@ void exchange_init(struct exchange *exchange, struct stream *stream, struct exch
     buffer_init(&exchange->headers, HEADERS_CAP);
     link_init(&exchange->unread);
     link_init(&exchange->working);
+    work_budget_ticket_init(&exchange->ticket);
     stream->context = exchange;
 }
 
@@ -159,6 +162,7 @@ static void drop_answer(struct exchange *exchange)
         shared->observer(shared->observer_context, &exchange->answer);
     }
     exchange->answer.status = 0;
+    work_budget_leave(&exchange->ticket);
     set_unread(exchange, false);
     release_body(exchange);
     buffer_deinit(&exchange->headers);
@@ -213,7 +217,7 @@ static bool begin_answer(struct exchange *exchange, size_t head_cap)
     exchange->on_abort = NULL;
     exchange->phase = EXCHANGE_SENDING;
     exchange->streamed = false;
-    exchange->sending_ms = uv_now(exchange->stream->loop);
+    exchange->sending_ms = exchange->progress_ms = uv_now(exchange->stream->loop);
     buffer_init(&exchange->head, head_cap + exchange->headers.len);
     return !exchange->stream->closing;
 }
@@ -251,7 +255,6 @@ static int make_piece(struct exchange *exchange)
     exchange->last = !exchange->body->fill(exchange->body, piece, packed ? PIECE_PACKED : PIECE);
     assert(exchange->last || piece->len || piece->failed);
     if (piece->failed) return UV_ENOMEM;
-    if (exchange->last) release_body(exchange);
     if (!packed) return 0;
     int result =
         compressor_write(&exchange->compressor, buffer_slice(piece), exchange->last, &exchange->packed);
@@ -276,6 +279,7 @@ static void write_piece(struct exchange *exchange)
     uv_buf_t buffers[3];
     unsigned count = 0;
 
+    if (exchange->last) release_body(exchange);
     if (exchange->chunked && data->len) buffer_printf(head, "%zx\r\n", data->len);
     if (head->len) buffers[count++] = uv_buf_init(head->data, (unsigned) head->len);
     if (data->len) buffers[count++] = uv_buf_init(data->data, (unsigned) data->len);
@@ -300,25 +304,6 @@ static void write_piece(struct exchange *exchange)
      */
     if (exchange->streamed && shared->unread_count > shared->max_unread)
         shared->shed_unread(shared, exchange);
-}
-
-static void on_written(struct stream *stream, int status)
-{
-    struct exchange *exchange = stream->context;
-    set_unread(exchange, false);
-    if (status < 0 || exchange->last) {
-        end_answer(exchange, status);
-        return;
-    }
-    buffer_clear(&exchange->head);
-    int result = make_piece(exchange);
-    if (result < 0) {
-        log_line_limited(LOG_ERROR, "cannot finish an HTTP answer, the client gets only a part of it",
-                         LOG_FIELD("err", uv_strerror(result)));
-        end_answer(exchange, result);
-    } else {
-        write_piece(exchange);
-    }
 }
 
 void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body)
@@ -356,11 +341,68 @@ static void respond_head(struct exchange *exchange, const struct response *respo
     write_piece(exchange);
 }
 
+/* --- Bodies --- */
+
 /* How the client learns where the body ends, which is known only if the first piece is the last. */
 static enum response_framing choose_framing(const struct exchange *exchange)
 {
     if (exchange->last) return FRAMING_LENGTH;
     return exchange->request.minor > 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+}
+
+/* In front of the first piece, which is made. */
+static void append_body_head(struct exchange *exchange)
+{
+    enum response_framing framing = choose_framing(exchange);
+    exchange->streamed = true;
+    exchange->chunked = framing == FRAMING_CHUNKED;
+    if (framing == FRAMING_CLOSE) exchange->keep_alive = false;
+    append_head(exchange, &exchange->response, framing, body_piece(exchange)->len);
+}
+
+static void send_next(struct exchange *exchange)
+{
+    bool first = exchange->answer.status == 0;
+    int result = make_piece(exchange);
+    if (result == 0) {
+        if (first) append_body_head(exchange);
+        write_piece(exchange);
+    } else if (first) {
+        respond_failure(exchange);
+    } else {
+        log_line_limited(LOG_ERROR, "cannot finish an HTTP answer, the client gets only a part of it",
+                         LOG_FIELD("err", uv_strerror(result)));
+        end_answer(exchange, result);
+    }
+}
+
+static void on_turn(struct work_budget_ticket *ticket)
+{
+    send_next(container_of(ticket, struct exchange, ticket));
+}
+
+/* At once, or in a later turn of the loop when many others are answered. */
+static void send_in_turn(struct exchange *exchange)
+{
+    struct work_budget *work = &exchange->shared->work;
+    if (!work_budget_begin(work)) {
+        work_budget_wait(work, &exchange->ticket, peer_is_regular(exchange->peer), on_turn);
+        return;
+    }
+    send_next(exchange);
+    work_budget_end(work);
+}
+
+static void on_written(struct stream *stream, int status)
+{
+    struct exchange *exchange = stream->context;
+    set_unread(exchange, false);
+    if (status < 0 || exchange->last) {
+        end_answer(exchange, status);
+    } else {
+        buffer_clear(&exchange->head);
+        send_in_turn(exchange);
+    }
 }
 
 void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body)
@@ -369,22 +411,15 @@ void exchange_stream(struct exchange *exchange, const struct response *response,
     struct slice accepted = exchange->request.headers[HEADER_ACCEPT_ENCODING];
     enum coding coding = head ? CODING_IDENTITY : coding_choose(accepted);
     int result = alive ? 0 : UV_ECANCELED;
+    exchange->response = *response;
     exchange->body = body;
     buffer_init(&exchange->piece, PIECE_CAP);
     buffer_init(&exchange->packed, PIECE_CAP);
     if (result == 0 && coding != CODING_IDENTITY) result = compressor_init(&exchange->compressor, coding);
-    if (result < 0) {
+    if (result < 0)
         end_answer(exchange, result);
-    } else if (head) {
+    else if (head)
         respond_head(exchange, response);
-    } else if (make_piece(exchange) < 0) {
-        respond_failure(exchange);
-    } else {
-        enum response_framing framing = choose_framing(exchange);
-        exchange->streamed = true;
-        exchange->chunked = framing == FRAMING_CHUNKED;
-        if (framing == FRAMING_CLOSE) exchange->keep_alive = false;
-        append_head(exchange, response, framing, body_piece(exchange)->len);
-        write_piece(exchange);
-    }
+    else
+        send_in_turn(exchange);
 }

@@ -16,6 +16,7 @@
 #include "http/request.h"
 #include "http/server.h"
 #include "net/stream.h"
+#include "net/work_budget.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 struct exchange_shared {
     server_observer_fn observer; /* told of each answer; NULL for nobody */
     void *observer_context;
+    struct work_budget work; /* time of a turn for accepting clients and for making pieces of bodies */
     struct list unread; /* exchanges whose client has not taken all that was written; the one that has made
                            no progress for longest is the first */
     unsigned unread_count;
@@ -42,7 +44,10 @@ struct exchange_shared {
     struct list working; /* exchanges that hold a place, the oldest first */
     unsigned working_count;
 
-    /* The asker holds one more than `places`. Ends the work of another one if it can; whether the asker may stay. */
+    /*
+     * The asker holds one more than `places`. Ends the work of another one if it can; whether the asker may
+     * stay.
+     */
     bool (*make_place)(struct exchange_shared *shared, const struct exchange *asker, unsigned places);
 };
 
@@ -69,8 +74,10 @@ struct exchange {
     uint64_t sending_ms;  /* loop time; the answer's first write */
 
     /* The answer; nothing of it is there between two. */
-    struct producer *body; /* taken over; NULL once it is released */
-    bool last;             /* no piece follows the one at hand */
+    struct response response;
+    struct producer *body;            /* taken over; NULL once it is released */
+    struct work_budget_ticket ticket; /* waits for a turn in which the next piece is made */
+    bool last;                        /* no piece follows the one at hand */
     bool chunked;
     bool streamed;        /* it is a body that exchange_stream has sent, not a line */
     struct buffer head;   /* goes before the piece: the answer's head, the chunk's size */

@@ -14,12 +14,16 @@
 /* Connections that the kernel holds for us; it cuts this at its own limit. */
 #define BACKLOG 511
 
-void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection,
-                   listener_failed_fn on_failed, void *context)
+void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budget *work,
+                   listener_fn on_connection, listener_failed_fn on_failed, void *context)
 {
-    *listener = (struct listener){
-        .loop = loop, .on_connection = on_connection, .on_failed = on_failed, .context = context};
+    *listener = (struct listener){.loop = loop,
+                                  .work = work,
+                                  .on_connection = on_connection,
+                                  .on_failed = on_failed,
+                                  .context = context};
     link_init(&listener->link);
+    work_budget_ticket_init(&listener->ticket);
 }
 
 /* --- The address --- */
@@ -87,13 +91,24 @@ static void remove_stale(const union endpoint *endpoint)
 
 /* --- Listening --- */
 
+static void on_turn(struct work_budget_ticket *ticket)
+{
+    struct listener *listener = container_of(ticket, struct listener, ticket);
+    listener->on_connection(listener);
+}
+
+/* libuv calls this for one connection after the other, until one is not accepted inside the call. */
 static void on_waiting(uv_stream_t *stream, int status)
 {
     struct listener *listener = container_of(stream, struct listener, stream);
-    if (status < 0)
+    if (status < 0) {
         listener->on_failed(listener, status);
-    else
+    } else if (work_budget_begin(listener->work)) {
         listener->on_connection(listener);
+        work_budget_end(listener->work);
+    } else {
+        work_budget_wait(listener->work, &listener->ticket, false, on_turn);
+    }
 }
 
 static int make_handle(struct listener *listener, bool as_pipe)
@@ -171,6 +186,7 @@ void listener_close(struct listener *listener, listener_fn on_close)
     union endpoint endpoint;
     listener->on_close = on_close;
     if (find_name(listener, &endpoint)) own_listeners_remove(&endpoint);
+    work_budget_leave(&listener->ticket);
 
     /*
      * A listener that failed before it had a handle uses an unused pipe, so that on_close still comes from

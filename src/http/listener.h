@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "net/address.h"
+#include "net/work_budget.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -20,6 +21,8 @@ struct listener {
     unsigned number;  /* the owner's */
     bool stalled;     /* the owner's: a connection could not be taken yet */
     uv_loop_t *loop;
+    struct work_budget *work;         /* borrowed */
+    struct work_budget_ticket ticket; /* waits for a turn in which the next connection is taken */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -33,10 +36,11 @@ struct listener {
 
 /*
  * on_connection: a connection waits, which the owner accepts from `stream`. on_failed: one could not be taken
- * from the system, with a negative libuv code; the listener goes on.
+ * from the system, with a negative libuv code; the listener goes on. Of a crowd that comes at once, each turn
+ * of the loop takes as many as `work` allows.
  */
-void listener_init(struct listener *listener, uv_loop_t *loop, listener_fn on_connection,
-                   listener_failed_fn on_failed, void *context);
+void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budget *work,
+                   listener_fn on_connection, listener_failed_fn on_failed, void *context);
 
 /*
  * Binds and listens; see server_listen. 0 or a negative libuv code. After either, listener_close is the only

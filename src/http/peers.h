@@ -1,12 +1,13 @@
 /*
- * The addresses that clients come from, and how much of the server each of them holds. Pure: no loop, no clock.
+ * The addresses that clients come from, and how much of the server each of them holds. Pure: no loop, no
+ * clock.
  *
  * An IPv4 address is a peer of its own, also when it comes in IPv6's form. Of IPv6 the first 64 bits are: a
  * host may choose the others as it likes. A virtual machine is a peer. All clients of unix sockets are one.
  *
  * A peer is remembered while it has connections. A few regular peers are remembered longer: those that read
- * whole bodies again and again, which are probably the Prometheus servers. Who was regular first stays so while
- * it keeps coming, so that a crowd that comes later cannot make the server forget it.
+ * whole bodies again and again, which are probably the Prometheus servers. Who was regular first stays so
+ * while it keeps coming, so that a crowd that comes later cannot make the server forget it.
  */
 #ifndef HTTP_PEERS_H
 #define HTTP_PEERS_H
@@ -54,8 +55,8 @@ struct peer *peers_enter(struct peers *peers, const union endpoint *endpoint);
 void peers_leave(struct peers *peers, struct peer *peer);
 
 /*
- * The peer has read a whole body by now, as what it did next shows. It is regular from now on, if there are not
- * enough of them yet or one has not come for long.
+ * The peer has read a whole body by now, as what it did next shows. It is regular from now on, if there are
+ * not enough of them yet or one has not come for long.
  */
 void peers_note_reader(struct peers *peers, struct peer *peer, uint64_t now_ms);
 

@@ -29,7 +29,7 @@ struct server {
     unsigned listening; /* how many there are */
     uv_timer_t sweep;   /* runs while there are connections: an idle process sleeps */
     uv_timer_t grace;
-    unsigned handles; /* listeners and timers that are not closed yet */
+    unsigned handles; /* listeners, timers and the pool's that are not closed yet */
     bool closing;
     server_close_fn on_close;
     void *close_context;
@@ -49,7 +49,7 @@ int server_new(struct server **server, uv_loop_t *loop, const struct server_limi
     list_init(&new->listeners);
     uv_timer_init(loop, &new->sweep);
     uv_timer_init(loop, &new->grace);
-    new->handles = 2;
+    new->handles = 3;
     *server = new;
     return 0;
 }
@@ -132,7 +132,8 @@ static struct listener *listener_new(struct server *server)
 {
     struct listener *listener = malloc(sizeof(*listener));
     if (!listener) return NULL;
-    listener_init(listener, server->pool.loop, on_connection, on_accept_failed, server);
+    listener_init(listener, server->pool.loop, &server->pool.exchanges.work, on_connection, on_accept_failed,
+                  server);
     server->handles++;
     return listener;
 }
@@ -195,17 +196,23 @@ static void on_grace_closed(uv_handle_t *handle)
     on_handle_gone(container_of(handle, struct server, grace));
 }
 
-static void close_timers_if_over(struct server *server)
+static void on_work_closed(uv_handle_t *handle)
+{
+    on_handle_gone(container_of(handle, struct server, pool.exchanges.work.turn));
+}
+
+static void close_handles_if_over(struct server *server)
 {
     if (!server->closing || server->pool.allocated > 0) return;
     if (uv_is_closing((uv_handle_t *) &server->sweep)) return;
     uv_close((uv_handle_t *) &server->sweep, on_sweep_closed);
     uv_close((uv_handle_t *) &server->grace, on_grace_closed);
+    work_budget_close(&server->pool.exchanges.work, on_work_closed);
 }
 
 static void on_gone(struct connection_pool *pool)
 {
-    close_timers_if_over(container_of(pool, struct server, pool));
+    close_handles_if_over(container_of(pool, struct server, pool));
 }
 
 static void on_last_words_over(uv_timer_t *timer)
@@ -238,5 +245,5 @@ void server_close(struct server *server, unsigned grace_ms, server_close_fn on_c
         connection_finish(container_of(at, struct connection, link));
     }
     uv_timer_start(&server->grace, on_grace_over, grace_ms, 0);
-    close_timers_if_over(server);
+    close_handles_if_over(server);
 }

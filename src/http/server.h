@@ -125,24 +125,27 @@ void exchange_respond(struct exchange *exchange, const struct response *response
 
 /*
  * Answers with a body that is asked for piece by piece as it is sent, and compressed when the client likes
- * that. The body is taken over, also when the client is gone. An answer that fits into one piece gets a
- * Content-Length. For HEAD nothing is asked for, and the body is released at once.
+ * that. The body is taken over, also when the client is gone. The texts of the response must stay until the
+ * body is released. An answer that fits into one piece gets a Content-Length. For HEAD nothing is asked for,
+ * and the body is released at once.
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body);
 
 /*
- * For a handler that limits how many requests are worked on at once: takes one of `places` for this one, which
- * is not answered yet. The place is given back when the body of the answer is made, or when the work is
- * aborted. When all are held, another request may lose its place, as connection_pool.h says: its answer is cut
- * off, or its handler is told to abort and its client 503. False when there is no place: say so to the client.
+ * For a handler that limits how many requests are worked on at once: takes one of `places` for this one,
+ * which is not answered yet. The place is given back when the body of the answer is made, or when the work
+ * is aborted. When all are held, another request may lose its place, as connection_pool.h says: its answer
+ * is cut off, or its handler is told to abort and its client 503. False when there is no place: say so to
+ * the client.
  */
 bool exchange_take_place(struct exchange *exchange, unsigned places);
 
 /*
- * Sets what is called when the exchange ends before it is answered: the server was told to stop and its grace
- * is over, or another request needs the place. The server tells the client 503. The handler must then drop its work and never answer. It is not
- * called any more after exchange_respond or exchange_stream; NULL takes it back. A handler that answers later
- * and has set no callback must answer even then, though nobody hears it: the server's close waits for that.
+ * Sets what is called when the exchange ends before it is answered: the server was told to stop and its
+ * grace is over, or another request needs the place. The server tells the client 503. The handler must then
+ * drop its work and never answer. It is not called any more after exchange_respond or exchange_stream; NULL
+ * takes it back. A handler that answers later and has set no callback must answer even then, though nobody
+ * hears it: the server's close waits for that.
  */
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
 

@@ -60,13 +60,7 @@ static void answer_exposition(struct scrape *scrape)
     }
     struct producer *body = expose(scrape->gather, request, on_sent, scrape);
     if (body) {
-        /*
-         * The content type must outlive the scrape: a short answer is complete, and the scrape freed, inside
-         * the call.
-         */
-        scrape_request_hold(request);
         exchange_stream(scrape->exchange, &head, body);
-        scrape_request_release(request);
     } else {
         answer_line(scrape->exchange, 503, "out of memory");
         scrape_free(scrape);

@@ -21,6 +21,7 @@
 
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/number.h"
 #include "loop.h"
@@ -43,6 +44,8 @@ struct fixture {
     bool closed;
     unsigned handled, aborted, released;
     size_t filled;            /* bytes that bodies have given */
+    unsigned fills;           /* pieces that they have given */
+    uint64_t fill_ns;         /* processor time that each piece takes */
     struct exchange *waiting; /* of /later */
     unsigned places;          /* 0: without limit */
 };
@@ -72,6 +75,9 @@ static inline char noise_at(size_t at)
 static inline bool fill_test_body(struct producer *base, struct buffer *out, size_t want)
 {
     struct test_body *body = container_of(base, struct test_body, body);
+    uint64_t end_ns = fixture.fill_ns ? thread_time_ns() + fixture.fill_ns : 0;
+    while (thread_time_ns() < end_ns) continue;
+    fixture.fills++;
     if (body->broken && body->at) out->failed = true;
     for (size_t n = 0; n < want && body->at < body->size; n++, body->at++) {
         buffer_append_char(out, body->noise ? noise_at(body->at) : 's');

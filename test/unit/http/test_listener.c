@@ -1,6 +1,8 @@
 /* Where a server listens: families, names, sockets in the file system, sockets that somebody else opened. */
 #include "server_fixture.h"
 
+#include "http/listener.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -256,6 +258,68 @@ static void test_descriptor_that_is_no_listener(void **state)
     assert_false(server_listener_name(fixture.server, 1, &name));
 }
 
+/* --- A crowd --- */
+
+static uv_pipe_t taken[4];
+static unsigned taken_count;
+
+static void on_connection(struct listener *listener)
+{
+    uv_pipe_t *client = &taken[taken_count++];
+    assert_int_equal(uv_pipe_init(listener->loop, client, 0), 0);
+    assert_int_equal(uv_accept(&listener->stream, (uv_stream_t *) client), 0);
+}
+
+static void on_failed(struct listener *listener, int status)
+{
+    (void) listener;
+    fail_msg("%s", uv_strerror(status));
+}
+
+static void on_listener_closed(struct listener *listener)
+{
+    *(bool *) listener->context = true;
+}
+
+/* Of connections that wait together, a turn takes as many as its budget allows, which is one here. */
+static void test_a_crowd_is_taken_turn_by_turn(void **state)
+{
+    (void) state;
+    uv_loop_t *loop = &fixture.loop;
+    struct work_budget work;
+    struct listener listener;
+    struct address address;
+    int clients[ARRAY_LEN(taken)];
+    bool closed = false;
+    taken_count = 0;
+    work_budget_init(&work, loop, 1);
+    listener_init(&listener, loop, &work, on_connection, on_failed, &closed);
+    assert_null(address_parse_listen(&address, slice_of(listen_text), 0));
+    assert_int_equal(listener_open(&listener, &address), 0);
+    for (unsigned n = 0; n < ARRAY_LEN(clients); n++) {
+        struct sockaddr_un server = {.sun_family = AF_UNIX};
+        snprintf(server.sun_path, sizeof(server.sun_path), "%s", path);
+        clients[n] = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_int_equal(connect(clients[n], (struct sockaddr *) &server, sizeof(server)), 0);
+    }
+    loop_turn(loop, 1);
+    assert_int_equal(taken_count, 1);
+    for (unsigned turn = 0; taken_count < ARRAY_LEN(taken) && turn < 20; turn++) {
+        unsigned before = taken_count;
+        loop_turn(loop, 1);
+        assert_in_range(taken_count - before, 0, 2); /* those of a turn's beginning, and of its end */
+    }
+    assert_int_equal(taken_count, ARRAY_LEN(taken));
+    for (unsigned n = 0; n < ARRAY_LEN(clients); n++) {
+        close(clients[n]);
+        uv_close((uv_handle_t *) &taken[n], NULL);
+    }
+    listener_close(&listener, on_listener_closed);
+    loop_run_until(loop, &closed);
+    work_budget_close(&work, NULL);
+    loop_turn(loop, 1);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -275,6 +339,7 @@ int main(void)
         TEST(test_descriptor),
         TEST(test_unix_descriptor),
         TEST(test_descriptor_that_is_no_listener),
+        TEST(test_a_crowd_is_taken_turn_by_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
