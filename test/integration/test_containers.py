@@ -197,7 +197,7 @@ def test_the_sidecar_shares_its_servers_network_and_is_set_by_the_environment(ex
 
 
 @pytest.mark.parametrize("file", sorted(str(path.relative_to(ROOT)) for path in (ROOT / "config").rglob("*.yml")
-                                        if path.name != "exporter.yml"))
+                                        if "scrape_configs:" in path.read_text(encoding="utf-8")))
 def test_prometheus_understands_its_configuration(file):
     run = subprocess.run(["promtool", "check", "config", file], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -27,28 +27,29 @@ class Prometheus:
         except OSError:
             return False
 
-    def _api(self, path, **parameters):
+    def api(self, path, **parameters):
+        """The field `data` of an answer below /api/v1/."""
         answer = http.get(self.where, f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
         assert answer.status == 200, answer
         return json.loads(answer.body)["data"]
 
     def query(self, expression):
         """[(labels, value text)] of an instant query; a native histogram is a dictionary."""
-        rows = self._api("query", query=expression)["result"]
+        rows = self.api("query", query=expression)["result"]
         return [(row["metric"], row[kind][1]) for row in rows for kind in ("value", "histogram") if kind in row]
 
     def exemplars(self, expression):
         """[(labels of the series, exemplar)] of the last minute."""
         now = time.time()
-        found = self._api("query_exemplars", query=expression, start=now - 60, end=now + 1)
+        found = self.api("query_exemplars", query=expression, start=now - 60, end=now + 1)
         return [(row["seriesLabels"], exemplar) for row in found for exemplar in row["exemplars"]]
 
     def metadata(self):
         """{family: [{type, help, unit}]}."""
-        return self._api("metadata")
+        return self.api("metadata")
 
     def targets(self):
-        return self._api("targets")["activeTargets"]
+        return self.api("targets")["activeTargets"]
 
     def stop(self):
         self.process.terminate()

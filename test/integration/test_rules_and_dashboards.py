@@ -1,0 +1,229 @@
+"""The alerting rules and the dashboards: promtool takes them, and each expression finds data in a real Prometheus."""
+
+import itertools
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from support.process import wait_until
+from support.prometheus import Prometheus
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RULES = ROOT / "config/prometheus/memcached.rules.yml"
+RULE_TESTS = ROOT / "config/prometheus/memcached.rules.test.yml"
+RUNBOOK = ROOT / "config/prometheus/README.md"
+GRAFANA = ROOT / "config/grafana"
+DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
+
+PROMETHEUS = """
+global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}
+rule_files: ["{rules}"]
+scrape_configs:
+  - job_name: memcached
+    honor_labels: true
+    static_configs:
+      - targets: ["{exporter}"]
+"""
+EXPORTER = """
+groups:
+  - name: sessions
+    labels: {{ team: web }}
+    targets: [{targets}]
+  - name: files
+    file_sd: {{ files: ["{file}"] }}
+"""
+
+# A metric, or a recorded series, with its matchers; words before a parenthesis are functions.
+SELECTOR = re.compile(r"\b((?:instance:|job:)?(?:memcached|process|scrape)_[a-z0-9_:]+|up\b)(\{[^}]*\})?")
+
+
+def rules():
+    return [rule for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
+
+
+def alerts():
+    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
+
+
+def promtool(*words, cwd=ROOT):
+    run = subprocess.run(["promtool", *words], cwd=cwd, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def panels(board):
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def load(file):
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def expressions(file):
+    """Each expression of a dashboard, with its variables at All or at the value that Grafana would put there."""
+    for panel in panels(load(file)):
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+# --- Files ---
+
+def test_the_rules_are_valid_and_do_what_their_tests_say():
+    promtool("check", "rules", RULES)
+    promtool("test", "rules", RULE_TESTS.name, cwd=RULE_TESTS.parent)
+
+
+def test_each_alert_is_tested_for_firing_and_for_not_firing():
+    tested = [case for group in yaml.safe_load(RULE_TESTS.read_text(encoding="utf-8"))["tests"]
+              for case in group.get("alert_rule_test", [])]
+    for fires in (True, False):
+        assert {case["alertname"] for case in tested if bool(case["exp_alerts"]) == fires} == set(alerts())
+
+
+def test_each_recording_rule_is_tested():
+    text = RULE_TESTS.read_text(encoding="utf-8")
+    for rule in rules():
+        if "record" in rule:
+            assert re.search(rf"- labels: {rule['record']}\b", text), rule["record"]
+
+
+def test_each_alert_has_a_severity_and_a_paragraph_of_the_runbook():
+    headings = re.findall(r"^### (Memcached\w+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(alerts()), "the runbook and the rules differ"
+    for name, rule in alerts().items():
+        assert rule["labels"]["severity"] in ("info", "warning", "critical"), name
+        assert set(rule["annotations"]) == {"summary", "description", "runbook"}, name
+        assert rule["annotations"]["runbook"] == f"config/prometheus/README.md#{name.lower()}"
+
+
+def test_the_dashboards_are_what_their_generator_writes():
+    subprocess.run([sys.executable, "-B", GRAFANA / "dashboards.py", "--check"], check=True)
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_a_dashboard_can_be_provisioned_as_it_is(file):
+    board = load(file)
+    assert board["uid"] == file.stem and board["title"]
+    assert "__inputs" not in board and "id" not in board, "Grafana gives the id; inputs are asked for by hand"
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))
+    names = {variable["name"] for variable in board["templating"]["list"]} | {"__rate_interval"}
+    for panel in panels(board):
+        assert panel["targets"] and panel["title"], panel
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, panel["title"]
+        for target in panel["targets"]:
+            assert set(re.findall(r"\$(\w+)", target["expr"])) <= names, target["expr"]
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_panels_do_not_cover_each_other(file):
+    cells = set()
+    for panel in load(file)["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        own = set(itertools.product(range(place["x"], place["x"] + place["w"]),
+                                    range(place["y"], place["y"] + place["h"])))
+        assert not cells & own, panel["title"]
+        cells |= own
+
+
+def test_the_dashboards_have_names_and_uids_of_their_own_and_link_to_each_other():
+    boards = [load(file) for file in DASHBOARDS]
+    assert len(boards) == 3
+    for key in ("uid", "title"):
+        assert len({board[key] for board in boards}) == len(boards)
+    linked = set(re.findall(r'"/d/([a-z-]+)\?', "".join(file.read_text(encoding="utf-8") for file in DASHBOARDS)))
+    assert linked and linked <= {board["uid"] for board in boards}
+
+
+# --- A real Prometheus ---
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory):
+    """Prometheus with the rules, over two live servers with traffic and a dead one, one of them from a file."""
+    from support.exporter import Exporter
+    from support.memcached import Memcached
+
+    folder = tmp_path_factory.mktemp("prometheus")
+    servers = [Memcached(), Memcached(), Memcached()]
+    servers[2].kill()
+    discovered = folder / "targets.json"
+    discovered.write_text(json.dumps([{"targets": [servers[1].address]}]))
+    config = folder / "exporter.yml"
+    config.write_text(EXPORTER.format(targets=f'"{servers[0].address}", "{servers[2].address}"', file=discovered))
+    exporter = prometheus = None
+    try:
+        exporter = Exporter(f"--config.file={config}", f"--output.textfile={folder / 'memcached.prom'}",
+                            "--output.interval=1s", targets=None)
+        prometheus = Prometheus(folder, PROMETHEUS.format(rules=RULES, exporter="%s:%d" % exporter.where),
+                                "--enable-feature=extra-scrape-metrics")
+
+        def filled():
+            for server in servers[:2]:
+                server.traffic()
+            return len(prometheus.query("instance:memcached_get_hit:ratio_rate5m")) == 2
+
+        wait_until(filled, "rates of both servers", 60, pause=0.5)
+        yield prometheus
+    finally:
+        if prometheus:
+            prometheus.stop()
+        if exporter:
+            exporter.stop()
+        for server in servers:
+            server.kill()
+
+
+def test_prometheus_evaluates_every_rule(scraped):
+    def evaluated():
+        found = [rule for group in scraped.api("rules")["groups"] for rule in group["rules"]]
+        return found if all(rule["health"] != "unknown" for rule in found) else None
+
+    found = wait_until(evaluated, "every rule to be evaluated", 60)
+    assert len(found) == len(rules())
+    assert {rule["name"]: rule.get("lastError") for rule in found if rule["health"] != "ok"} == {}
+
+
+def test_every_series_that_a_rule_looks_at_is_there(scraped):
+    """An alert whose metric has another name would never fire, and nobody would know."""
+    for rule in rules():
+        selectors = {name + matchers for name, matchers in SELECTOR.findall(rule["expr"])}
+        assert selectors, rule
+        for selector in selectors:
+            assert scraped.query(selector), f"{rule.get('alert') or rule['record']}: nothing is found for {selector}"
+
+
+def test_the_alert_names_the_reason_for_which_a_server_is_down(scraped):
+    def pending():
+        return [alert for alert in scraped.api("alerts")["alerts"] if alert["labels"]["alertname"] == "MemcachedDown"]
+
+    alert, = wait_until(pending, "MemcachedDown for the dead server", 60)
+    assert alert["labels"]["team"] == "web"
+    assert "The reason is now refused." in alert["annotations"]["description"]
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_every_expression_of_a_dashboard_finds_data(scraped, file):
+    instance = min(labels["instance"] for labels, value in scraped.query("memcached_up == 1"))
+    seen = 0
+    for title, expression in expressions(file):
+        text = expression.replace('="$instance"', f'="{instance}"').replace("$__rate_interval", "1m")
+        text = re.sub(r"\$\w+", ".*", text)
+        assert scraped.query(text), f"{title}: nothing is found for {text}"
+        seen += 1
+    assert seen > 10
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_the_variables_of_a_dashboard_have_values(scraped, file):
+    for variable in load(file)["templating"]["list"]:
+        if variable["type"] == "query":
+            selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
+            rows = scraped.query(re.sub(r"\$\w+", ".*", selector))
+            assert rows and all(label in labels for labels, _ in rows), variable["name"]
