@@ -53,11 +53,11 @@ static size_t count_digits(struct slice text)
     return n;
 }
 
-/* The grammar of number_is_decimal; says whether there was anything but digits. */
-static bool scan_decimal(struct slice text, bool *plain)
+/* The grammar of number_is_decimal; says whether there was an exponent. */
+static bool scan_decimal(struct slice text, bool *has_exponent)
 {
     size_t digits;
-    *plain = true;
+    *has_exponent = false;
     if (slice_starts(text, "-")) text = slice_from(text, 1);
     if ((digits = count_digits(text)) == 0) return false;
     text = slice_from(text, digits);
@@ -65,14 +65,13 @@ static bool scan_decimal(struct slice text, bool *plain)
         text = slice_from(text, 1);
         if ((digits = count_digits(text)) == 0) return false;
         text = slice_from(text, digits);
-        *plain = false;
     }
     if (slice_starts(text, "e") || slice_starts(text, "E")) {
         text = slice_from(text, 1);
         if (slice_starts(text, "+") || slice_starts(text, "-")) text = slice_from(text, 1);
         if ((digits = count_digits(text)) == 0) return false;
         text = slice_from(text, digits);
-        *plain = false;
+        *has_exponent = true;
     }
     return text.len == 0;
 }
@@ -83,13 +82,13 @@ static bool scan_decimal(struct slice text, bool *plain)
 bool number_parse_double(struct slice text, double *value)
 {
     char copy[64];
-    bool plain;
+    bool has_exponent;
     uint64_t digits;
     if (text.len <= EXACT_DIGITS && number_parse_u64(text, &digits)) {
         *value = (double) digits;
         return true;
     }
-    if (text.len >= sizeof(copy) || !scan_decimal(text, &plain)) return false;
+    if (text.len >= sizeof(copy) || !scan_decimal(text, &has_exponent)) return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
     double parsed = strtod(copy, NULL);
@@ -100,9 +99,9 @@ bool number_parse_double(struct slice text, double *value)
 
 bool number_is_decimal(struct slice text)
 {
-    bool plain;
+    bool has_exponent;
     double ignored;
-    if (text.len <= 20) return scan_decimal(text, &plain) && (plain || number_parse_double(text, &ignored));
+    if (text.len <= 20 && scan_decimal(text, &has_exponent) && !has_exponent) return true;
     return number_parse_double(text, &ignored);
 }
 

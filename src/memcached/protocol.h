@@ -38,8 +38,10 @@ struct protocol {
     /* Takes the answer to a login off `input`. `said` is what the server said of it, or its first bytes. */
     enum login_answer (*take_login)(struct slice *input, struct slice *said);
 
-    /* See reply_take_pairs, reply_next and reply_skip, which are the text protocol's. */
-    size_t (*take_pairs)(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX]);
+    bool is_planned; /* its replies are lines that memcached/reply_plan knows */
+
+    /* See reply_take_pair, reply_next and reply_skip, which are the text protocol's. */
+    bool (*take_pair)(struct slice *input, struct reply_pair *pair);
     struct reply_line (*next)(struct slice *input, enum reply_form form);
     bool (*skip)(struct slice *input, size_t *left);
 };

@@ -118,16 +118,14 @@ static struct slice beginning_of(struct slice input)
     return (struct slice){input.data, input.len < REPLY_LINE_MAX ? input.len : REPLY_LINE_MAX};
 }
 
-static size_t take_binary_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX])
+static bool take_binary_pair(struct slice *input, struct reply_pair *pair)
 {
     struct packet packet;
-    size_t count = 0;
-    while (count < REPLY_PAIRS_MAX && look_at(*input, OPCODE_STAT, &packet) == REPLY_STAT &&
-           packet.status == STATUS_OK && packet.key.len) {
-        pairs[count++] = (struct reply_pair){packet.key, packet.value};
-        *input = slice_from(*input, packet.len);
-    }
-    return count;
+    if (look_at(*input, OPCODE_STAT, &packet) != REPLY_STAT) return false;
+    if (packet.status != STATUS_OK || packet.key.len == 0) return false;
+    *pair = (struct reply_pair){packet.key, packet.value};
+    *input = slice_from(*input, packet.len);
+    return true;
 }
 
 static struct reply_line binary_next(struct slice *input, enum reply_form form)
@@ -203,7 +201,7 @@ const struct protocol protocol_binary = {
     .request = binary_request,
     .append_login = append_binary_login,
     .take_login = take_binary_login,
-    .take_pairs = take_binary_pairs,
+    .take_pair = take_binary_pair,
     .next = binary_next,
     .skip = skip_binary,
 };

@@ -82,7 +82,8 @@ const struct protocol protocol_text = {
     .request = text_request,
     .append_login = append_text_login,
     .take_login = take_text_login,
-    .take_pairs = reply_take_pairs,
+    .is_planned = true,
+    .take_pair = reply_take_pair,
     .next = reply_next,
     .skip = reply_skip,
 };

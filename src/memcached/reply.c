@@ -105,7 +105,7 @@ bool reply_skip(struct slice *input, size_t *left)
     return newline != NULL;
 }
 
-static bool take_pair(struct slice *input, struct reply_pair *pair)
+bool reply_take_pair(struct slice *input, struct reply_pair *pair)
 {
     const size_t head = strlen("STAT ");
     const char *start = input->data + head;
@@ -123,13 +123,15 @@ static bool take_pair(struct slice *input, struct reply_pair *pair)
     return true;
 }
 
-size_t reply_take_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX])
+bool reply_take_value(struct slice *input, size_t head, struct slice *value)
 {
-    struct slice rest = *input;
-    size_t count = 0;
-    while (count < REPLY_PAIRS_MAX && take_pair(&rest, &pairs[count])) count++;
-    *input = rest;
-    return count;
+    size_t limit = input->len < REPLY_LINE_MAX - head ? input->len : REPLY_LINE_MAX - head;
+    const char *newline = memchr(input->data, '\n', limit);
+    if (!newline) return false;
+    size_t len = (size_t) (newline - input->data);
+    *value = (struct slice){input->data, len && newline[-1] == '\r' ? len - 1 : len};
+    *input = slice_from(*input, len + 1);
+    return true;
 }
 
 struct reply_line reply_next(struct slice *input, enum reply_form form)

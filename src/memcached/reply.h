@@ -53,15 +53,17 @@ struct reply_pair {
     struct slice key, value; /* point into the input */
 };
 
-/* So many pairs are taken at once. */
-#define REPLY_PAIRS_MAX 16
+/*
+ * Takes a whole line "STAT key value" of REPLY_PAIRS off `input`, as nearly every line is, without trying one
+ * word after the other. False, with nothing taken or set, for any other: reply_next tells what it is.
+ */
+bool reply_take_pair(struct slice *input, struct reply_pair *pair);
 
 /*
- * Takes whole lines "STAT key value" of REPLY_PAIRS off `input`, as nearly every line is, without trying one
- * word after the other. Returns how many; where it is fewer than REPLY_PAIRS_MAX, reply_next tells what comes
- * next.
+ * The same for a line whose beginning, up to its value, is taken already and had `head` bytes: takes the
+ * value and the end of the line. False, with nothing taken, when that is not there or the line is too long.
  */
-size_t reply_take_pairs(struct slice *input, struct reply_pair pairs[REPLY_PAIRS_MAX]);
+bool reply_take_value(struct slice *input, size_t head, struct slice *value);
 
 /*
  * Takes one line off `input`. On REPLY_MORE, REPLY_LONG and REPLY_MALFORMED the input is left as it was. The

@@ -160,19 +160,28 @@ static bool take_stat(struct session *session, enum command command, struct slic
     return false;
 }
 
+/* The lines that the plan knows; false without memory for them. */
+static bool take_planned(struct session *session, enum command command, struct slice *input)
+{
+    size_t len = input->len;
+    if (!session->protocol->is_planned || !reply_plan_knows(command)) return true;
+    bool kept = reply_plan_take(&session->place, command, &session->snapshot->builder, input);
+    if (command == COMMAND_STATS && input->len < len) session->has_stats = true;
+    if (!kept) fail(session, TARGET_PROTOCOL_ERROR, "no memory for the answer");
+    return kept;
+}
+
 /* The lines of a reply up to one that needs a closer look. */
 static bool take_pairs(struct session *session, enum command command, struct slice *input)
 {
-    struct reply_pair pairs[REPLY_PAIRS_MAX];
-    size_t count = REPLY_PAIRS_MAX;
+    struct reply_pair pair;
     if (command_info(command)->form != REPLY_PAIRS) return true;
-    while (count == REPLY_PAIRS_MAX) {
-        count = session->protocol->take_pairs(input, pairs);
-        for (size_t n = 0; n < count; n++) {
-            if (!take_stat(session, command, pairs[n].key, pairs[n].value)) return false;
-        }
+    while (take_planned(session, command, input)) {
+        if (!session->protocol->take_pair(input, &pair)) return true;
+        if (!take_stat(session, command, pair.key, pair.value)) return false;
+        if (session->place) reply_plan_note(&session->place, &session->snapshot->builder, pair.key);
     }
-    return true;
+    return false;
 }
 
 /* Bytes that no memcached sends. At the beginning they tell what has sent them. */
@@ -188,6 +197,7 @@ static void take_nonsense(struct session *session, struct slice bytes)
 static void take_end(struct session *session, enum command command)
 {
     session->replied |= COMMAND_BIT(command);
+    session->place = NULL;
     if (command == COMMAND_STATS && !session->has_stats)
         fail(session, TARGET_PROTOCOL_ERROR, "the answer to stats is empty, or holds a version alone");
     else
@@ -225,6 +235,7 @@ static bool take_line(struct session *session, struct slice *input)
     case REPLY_REFUSED:
         take_refusal(session, command, &line);
         session->replied |= COMMAND_BIT(command);
+        session->place = NULL;
         break;
     }
     return true;

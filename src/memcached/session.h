@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "memcached/protocol.h"
+#include "memcached/reply_plan.h"
 #include "memcached/snapshot.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 struct session {
     const struct protocol *protocol;
     struct snapshot *snapshot; /* takes what is said; borrowed */
+    struct plan_line *place;   /* what of the current reply was read last, or NULL; see reply_plan.h */
     unsigned wanted;           /* set of commands */
     unsigned sent;             /* set of commands asked so far */
     unsigned replied;          /* set of commands whose reply, or refusal, is whole */

@@ -2,6 +2,7 @@
 
 #include "base/container.h"
 #include "base/number.h"
+#include "memcached/snapshot_order.h"
 #include "memcached/value.h"
 
 #include <assert.h>
@@ -172,7 +173,7 @@ static uint64_t rest_of(const struct snapshot_builder *builder, const struct sna
     uint64_t rest = 0;
     number_parse_u64(snapshot_builder_value(builder, entry), &rest);
     for (unsigned i = 0; i < count; i++) {
-        const struct snapshot_builder_entry *part = snapshot_builder_find(builder, minus[i], entry->number);
+        const struct snapshot_builder_entry *part = snapshot_order_find(builder, minus[i], entry->number);
         uint64_t taken = 0;
         if (part) number_parse_u64(snapshot_builder_value(builder, part), &taken);
         rest -= taken < rest ? taken : rest;
@@ -197,7 +198,7 @@ static bool is_superseded(const struct snapshot_builder *builder, const struct s
 {
     if (stats_is_unmapped(entry->row)) return false;
     uint16_t preferred = stats_preferred(entry->row);
-    return preferred != STAT_UNMAPPED && snapshot_builder_find(builder, preferred, entry->number);
+    return preferred != STAT_UNMAPPED && snapshot_order_find(builder, preferred, entry->number);
 }
 
 /* A line that has a name, is converted, or depends on others. */
@@ -220,15 +221,20 @@ static void pack_special(struct buffer *out, const struct snapshot_builder *buil
     memcpy(out->data + start, &head, sizeof(head));
 }
 
-/* Any other, as nearly all are. There is room: see pack_all. */
-static void pack_plain(struct buffer *out, const struct snapshot_builder *builder,
-                       const struct snapshot_builder_entry *entry)
+/* Any other, as nearly all are, until one that is special. There is room: see pack_all. */
+static size_t pack_plain(struct buffer *out, const struct snapshot_builder *builder, size_t first)
 {
-    struct record_head head = {entry->row, entry->value_len, entry->number};
+    const struct snapshot_builder_entry *entry = &builder->entries[first],
+                                        *end = &builder->entries[builder->count];
+    const char *text = builder->text.data;
     char *at = out->data + out->len;
-    memcpy(at, &head, sizeof(head));
-    memcpy(at + sizeof(head), builder->text.data + entry->text, entry->value_len);
-    out->len += sizeof(head) + entry->value_len;
+    for (; entry < end && entry->is_plain; entry++) {
+        struct record_head head = {entry->row, entry->value_len, entry->number};
+        memcpy(at, &head, sizeof(head));
+        at = slice_put_few(at + sizeof(head), (struct slice){text + entry->text, entry->value_len});
+    }
+    out->len = (size_t) (at - out->data);
+    return (size_t) (entry - builder->entries);
 }
 
 /* Conversions make a value longer by a few bytes at most: a point, the zeros behind it, three digits for a
@@ -241,12 +247,9 @@ static bool pack_all(struct snapshot *snapshot)
     struct buffer out;
     buffer_init(&out, builder->text.len + builder->count * (sizeof(struct record_head) + VALUE_GROWTH));
     buffer_reserve(&out, out.cap);
-    for (size_t i = 0; i < builder->count && !out.failed; i++) {
-        const struct snapshot_builder_entry *entry = &builder->entries[i];
-        if (!stats_is_unmapped(entry->row) && stats_traits(entry->row)->plain)
-            pack_plain(&out, builder, entry);
-        else
-            pack_special(&out, builder, entry);
+    for (size_t i = 0; i < builder->count && !out.failed;) {
+        i = pack_plain(&out, builder, i);
+        if (i < builder->count) pack_special(&out, builder, &builder->entries[i++]);
     }
     if (out.failed) {
         buffer_deinit(&out);
@@ -263,7 +266,7 @@ size_t snapshot_finish(struct snapshot *snapshot)
 {
     assert(!snapshot->finished);
     snapshot->finished = true;
-    if (!snapshot_builder_sort(&snapshot->builder) || !pack_all(snapshot)) {
+    if (!snapshot_order_sort(&snapshot->builder) || !pack_all(snapshot)) {
         snapshot->answered = 0;
         snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "no memory for the answer");
     }

@@ -109,7 +109,7 @@ void snapshot_drop_unanswered(struct snapshot *snapshot);
 void snapshot_judge(struct snapshot *snapshot, enum target_state state, const char *error);
 
 /*
- * Sorts, see snapshot_builder_sort, and packs. Nothing may be added afterwards. Without memory for that, the target is
+ * Sorts, see snapshot_order.h, and packs. Nothing may be added afterwards. Without memory for that, the target is
  * down for a protocol error that says so. Returns how many lines had to be compared, which takes time: of a
  * server that keeps to the order of memcached, none.
  */

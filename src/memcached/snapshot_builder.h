@@ -1,7 +1,7 @@
 /*
  * Collects the reply lines of one poll while they arrive, and keeps those that can become samples. Pure.
  *
- * Lines are kept in the order of arrival. At the end snapshot_builder_sort puts them into the order of the
+ * Lines are kept in the order of arrival. At the end snapshot_order_sort puts them into the order of the
  * stats table, and they are packed into a snapshot.
  */
 #ifndef MEMCACHED_SNAPSHOT_BUILDER_H
@@ -33,6 +33,7 @@ struct snapshot_builder_entry {
     uint16_t key_len; /* unmapped: the whole key. SCOPE_NAME: the name, made valid UTF-8. Else 0 */
     uint16_t value_len;
     uint8_t command; /* enum command */
+    bool is_plain;   /* see stats_traits */
 };
 
 /* What of a poll is worth a line of the log; the greater one is said. */
@@ -57,13 +58,12 @@ struct snapshot_builder {
     struct buffer text;
     struct snapshot_builder_entry *entries; /* owned */
     size_t count, size;
-    size_t max_reply;      /* bytes that the server may send */
-    size_t unmapped;       /* entries that the table does not know */
-    size_t sorted;         /* entries that had to be compared to be brought into order */
-    unsigned cut;          /* lines that were not kept, for these bounds */
-    unsigned parse_errors; /* values that could not be read; each costs its sample */
-    uint16_t last_row;     /* of the last line of last_command */
-    uint8_t last_command;
+    size_t max_reply;                   /* bytes that the server may send */
+    size_t unmapped;                    /* entries that the table does not know */
+    size_t sorted;                      /* entries that had to be compared to be brought into order */
+    unsigned cut;                       /* lines that were not kept, for these bounds */
+    unsigned parse_errors;              /* values that could not be read; each costs its sample */
+    struct snapshot_builder_entry last; /* the stat of the line that was added last, without its text */
     struct snapshot_remark remark;
 };
 
@@ -82,8 +82,9 @@ void snapshot_builder_deinit(struct snapshot_builder *builder);
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);
 
-/* Counts a value that cannot be read, and remarks its key. */
-void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
+/* The same for a key that has been found: `stat` is what it was found to be, and has no name. */
+bool snapshot_builder_add_value(struct snapshot_builder *builder, const struct snapshot_builder_entry *stat,
+                                struct slice key, struct slice value);
 
 /* Forgets what a command said. */
 void snapshot_builder_drop(struct snapshot_builder *builder, enum command command);
@@ -91,16 +92,22 @@ void snapshot_builder_drop(struct snapshot_builder *builder, enum command comman
 /* Into one that is initialised and empty. False when out of memory. */
 bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_builder *original);
 
-/*
- * By row, then by number or name. Numbers of the same name are added up; of another stat given twice the
- * first one counts (memcached 1.4.23 to 1.4.25 say number_cold twice). False when out of memory. Nothing may
- * be added afterwards.
- */
-bool snapshot_builder_sort(struct snapshot_builder *builder);
+/* Says something of a line, unless something greater was said before. The key is cut where it is too long. */
+void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
+                             struct slice key);
 
-/* The entry of that row and number of a sorted builder, or NULL. */
-const struct snapshot_builder_entry *snapshot_builder_find(const struct snapshot_builder *builder,
-                                                           uint16_t row, uint32_t number);
+/* Counts a value that cannot be read, and remarks its key. */
+void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
+
+/* How many more entries of so many bytes of text, at most, have room in the memory that there is. */
+static inline size_t snapshot_builder_room(const struct snapshot_builder *builder, size_t text)
+{
+    size_t most = builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;
+    size_t end = builder->text.size < most ? builder->text.size : most;
+    size_t texts = builder->text.len < end ? (end - builder->text.len) / text : 0;
+    size_t entries = builder->size - builder->count;
+    return entries < texts ? entries : texts;
+}
 
 static inline struct slice snapshot_builder_key(const struct snapshot_builder *builder,
                                                 const struct snapshot_builder_entry *entry)

@@ -145,7 +145,6 @@ static struct {
     uint16_t slots[SLOTS]; /* rows by command and key; STAT_UNMAPPED is a free slot */
     struct row_key keys[ARRAY_LEN(rows)];
     struct stat_traits traits[ARRAY_LEN(rows)];
-    uint16_t followers[ARRAY_LEN(rows) + COMMAND_COUNT]; /* what came after a row, or first in a reply */
     uint16_t preferred[ARRAY_LEN(rows)];
     uint16_t minus[ARRAY_LEN(rows)][STAT_MINUS_MAX];
     uint8_t minus_count[ARRAY_LEN(rows)];
@@ -216,12 +215,20 @@ static bool is_passed_on(enum stat_form form)
     return form == FORM_UNSIGNED || form == FORM_DECIMAL || form == FORM_NONE_MAX || form == FORM_TEXT;
 }
 
+/* What a session has to see: see session.c. */
+static bool is_told(const struct stat_row *row)
+{
+    return row->command == COMMAND_STATS &&
+           (strcmp(row->key, "version") == 0 || strcmp(row->key, "extstore_limit_maxbytes") == 0);
+}
+
 static void index_traits(uint16_t row)
 {
     bool alone = table_index.minus_count[row] == 0 && table_index.preferred[row] == STAT_UNMAPPED;
     table_index.traits[row] = (struct stat_traits){
         .form = (uint8_t) rows[row].form,
         .scope = (uint8_t) rows[row].scope,
+        .may_be_planned = rows[row].scope != SCOPE_NAME && !is_told(&rows[row]),
         .plain = alone && rows[row].scope != SCOPE_NAME && is_passed_on(rows[row].form),
     };
 }
@@ -271,34 +278,16 @@ static uint16_t find_named(enum command command, struct slice key)
     return *find_slot(command, SCOPE_NAME, key);
 }
 
-/* Looks first at `follower`, unless it is NULL, and notes there what was found. */
-static uint16_t find_row(enum command command, struct slice key, uint32_t *number, uint16_t *follower)
-{
-    enum stat_scope scope = number_scope(command);
-    *number = 0;
-    if (scope != SCOPE_SERVER && !take_number(command, &key, number)) scope = SCOPE_SERVER;
-    if (follower && is_row(*follower, command, scope, key)) return *follower;
-
-    uint16_t row = *find_slot(command, scope, key);
-    if (row == STAT_UNMAPPED && scope == SCOPE_SERVER) row = find_named(command, key);
-    if (row == STAT_UNMAPPED)
-        *number = 0;
-    else if (follower)
-        *follower = row;
-    return row;
-}
-
 uint16_t stats_find(enum command command, struct slice key, uint32_t *number)
 {
+    enum stat_scope scope = number_scope(command);
     make_index();
-    return find_row(command, key, number, NULL);
-}
-
-uint16_t stats_find_after(uint16_t last, enum command command, struct slice key, uint32_t *number)
-{
-    make_index();
-    size_t before = last == STAT_UNMAPPED ? ARRAY_LEN(rows) + command : last;
-    return find_row(command, key, number, &table_index.followers[before]);
+    *number = 0;
+    if (scope != SCOPE_SERVER && !take_number(command, &key, number)) scope = SCOPE_SERVER;
+    uint16_t row = *find_slot(command, scope, key);
+    if (row == STAT_UNMAPPED && scope == SCOPE_SERVER) row = find_named(command, key);
+    if (row == STAT_UNMAPPED) *number = 0;
+    return row;
 }
 
 const struct stat_traits *stats_traits(unsigned row)

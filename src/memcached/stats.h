@@ -116,7 +116,8 @@ const struct stat_row *stats_row(unsigned row);
 /* What every line of a row is looked at for, beside the rest of the table: few bytes, near each other. */
 struct stat_traits {
     uint8_t form, scope;
-    bool plain; /* a value becomes a sample as it is sent, whatever else was sent */
+    bool may_be_planned; /* its lines need not be seen by a session, see memcached/reply_plan.h */
+    bool plain;          /* a value becomes a sample as it is sent, whatever else was sent */
 };
 const struct stat_traits *stats_traits(unsigned row);
 
@@ -138,13 +139,6 @@ const char *stats_number_label(const struct stat_row *row);
  * needs no set-up.
  */
 uint16_t stats_find(enum command command, struct slice key, uint32_t *number);
-
-/*
- * The same, in a third of the time for a reply in the order of earlier ones, as servers give their stats in a
- * fixed order: looks first at the row that followed the row `last` before. `last` is of the same command, or
- * STAT_UNMAPPED at the beginning of a reply.
- */
-uint16_t stats_find_after(uint16_t last, enum command command, struct slice key, uint32_t *number);
 
 /*
  * Where two rows of one family have the same labels (a stat that moved to another command), the later one is

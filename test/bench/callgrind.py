@@ -41,8 +41,9 @@ def _count(*command):
     return int(found.group(1))
 
 
-def parse(programs):
-    few, many = (_count(programs / "instructions", "parse", CAPTURE, times) for times in PARSES)
+def parse(programs, how="parse"):
+    """`how` is "parse" for replies as they are expected, "parse-shuffled" for those of which no line is."""
+    few, many = (_count(programs / "instructions", how, CAPTURE, times) for times in PARSES)
     return (many - few) // (PARSES[1] - PARSES[0])
 
 
@@ -58,7 +59,8 @@ def made_with(programs):
 
 
 def measure(programs, port):
-    return {"made-with": made_with(programs), "parse": str(parse(programs)), "encode": str(encode(programs, port))}
+    return {"made-with": made_with(programs), "parse": str(parse(programs)),
+            "parse-shuffled": str(parse(programs, "parse-shuffled")), "encode": str(encode(programs, port))}
 
 
 def write_figures(figures):

@@ -2,6 +2,7 @@
  * What is counted under callgrind: the work of one poll, again and again, without sockets.
  *
  *     instructions parse CAPTURE TIMES          four replies to a finished snapshot
+ *     instructions parse-shuffled CAPTURE TIMES the same, the lines of each reply in random order
  *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition
  *     instructions made-with                    the compiler and the libc, on which the figures depend
  *
@@ -22,6 +23,8 @@
 #define MAX_REPLY  (4 << 20)
 #define PIECE      (64 * 1024)
 #define TIMEOUT_MS 10000
+#define MAX_LINES  4096
+#define ORDERS     10
 
 /* --- Parsing --- */
 
@@ -44,6 +47,45 @@ static void parse_times(const char *prefix, size_t times)
 {
     struct capture capture = read_capture(prefix);
     for (size_t n = 0; n < times; n++) parse((struct slice){capture.bytes, capture.ends[BENCH_COMMANDS]});
+    free(capture.bytes);
+}
+
+/* Appends the lines of a reply in a random order, its END last. */
+static char *shuffle_reply(char *at, struct slice reply)
+{
+    static struct slice lines[MAX_LINES];
+    size_t count = 0;
+    while (reply.len > strlen("END\r\n")) {
+        struct slice rest = reply;
+        slice_cut(&rest, '\n');
+        lines[count++] = (struct slice){reply.data, reply.len - rest.len};
+        reply = rest;
+        if (count == MAX_LINES) die("a reply with more lines than expected");
+    }
+    for (; count; count--) {
+        size_t n = (size_t) random() % count;
+        at = slice_put(at, lines[n]);
+        lines[n] = lines[count - 1];
+    }
+    return slice_put(at, reply);
+}
+
+/* No order comes twice in a row, so that nothing is as expected. */
+static void parse_shuffled_times(const char *prefix, size_t times)
+{
+    struct capture capture = read_capture(prefix);
+    size_t len = capture.ends[BENCH_COMMANDS];
+    char *orders[ORDERS];
+    for (size_t order = 0; order < ORDERS; order++) {
+        char *at = orders[order] = malloc(len);
+        if (!at) die("no memory");
+        for (size_t n = 0; n < BENCH_COMMANDS; n++) {
+            size_t start = capture.ends[n];
+            at = shuffle_reply(at, (struct slice){capture.bytes + start, capture.ends[n + 1] - start});
+        }
+    }
+    for (size_t n = 0; n < times; n++) parse((struct slice){orders[n % ORDERS], len});
+    for (size_t order = 0; order < ORDERS; order++) free(orders[order]);
     free(capture.bytes);
 }
 
@@ -117,11 +159,13 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "parse") == 0)
         parse_times(argv[2], strtoul(argv[3], NULL, 10));
+    else if (argc == 4 && strcmp(argv[1], "parse-shuffled") == 0)
+        parse_shuffled_times(argv[2], strtoul(argv[3], NULL, 10));
     else if (argc == 5 && strcmp(argv[1], "encode") == 0)
         encode_times(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     else if (argc == 2 && strcmp(argv[1], "made-with") == 0)
         printf("compiler %s, libc %s\n", __VERSION__, gnu_get_libc_version());
     else
-        die("usage: instructions parse CAPTURE TIMES | encode PORT TARGETS TIMES | made-with");
+        die("usage: instructions parse|parse-shuffled CAPTURE TIMES | encode PORT TARGETS TIMES | made-with");
     return 0;
 }
