@@ -18,6 +18,7 @@ from support.exporter import assert_clean, binary, environment
 from support.memcached import Memcached
 from support.network import Namespace
 from support.process import Process, accepts, wait_until
+from support.tls import Certificate, context, login, secure_get
 
 KUBELET = {"User-Agent": "kube-probe/1.29", "Accept": "*/*", "Connection": "close"}
 PROMETHEUS = {"User-Agent": "Prometheus/2.42.0", "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"}
@@ -25,27 +26,34 @@ TCP = "tcp"
 AT_9150 = "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150"
 WEB_CONFIG = """
 tls_server_config:
-  cert_file: /etc/memcached_exporter/tls.cert
-  key_file: /etc/memcached_exporter/tls.key
+  cert_file: {cert}
+  key_file: {key}
 http_server_config:
   http2: true
 basic_auth_users:
-  monitor: "$2y$05$abcdefghijklmnopqrstuuyKvZxqXqoXHbCLgWGLOSeAJqRyUd2Gm"
+  monitor: "$2b$04$abcdefghijklmnopqrstuuT.VdioudKiCP.wBnKnIyRNAu9yUSXv2"
 """
+MONITOR = login("monitor", "dave123")
+TO_TLS = f"memcached_exporter {AT_9150} --memcached.tls.enable=true --memcached.tls.server-name=memcached"
 
 
 class Consumer:
-    """`line` is what a shell would run, `probes` are paths or TCP. `refusal`: words of the one line with which it may
-    refuse to start instead."""
+    """`line` is what a shell would run, `probes` are paths or TCP. `refusal`: words of the one line with which it refuses to
+    start instead. `tls`: memcached wants a certificate. `https`: so does Prometheus, with MONITOR."""
 
     def __init__(self, name, line="memcached_exporter", *probes, port=9150, memcached=11211, host="127.0.0.1", user=0,
-                 read_only=False, scrape="/metrics", refusal=None):
+                 read_only=False, scrape="/metrics", refusal=None, tls=False, https=False):
         self.name, self.words, self.probes = name, shlex.split(line), probes
         self.port, self.memcached, self.host, self.user = port, memcached, host, user
-        self.read_only, self.scrape, self.refusal = read_only, scrape, refusal
+        self.read_only, self.scrape, self.refusal, self.tls, self.https = read_only, scrape, refusal, tls, https
 
     def where(self):
         return self.host, self.port
+
+    def get(self, home, path, headers):
+        if not self.https:
+            return http.get(self.where(), path, headers=headers)
+        return secure_get(self.where(), path, context(home.ca), {**headers, **MONITOR})
 
     def confinement(self):
         """Words before the command: a root that nobody can write to, a user, and no capabilities."""
@@ -67,9 +75,11 @@ CONSUMERS = [
              "/", "/", user=65534, scrape="/scrape?target=localhost:11211"),
     Consumer("mimir-distributed", f"memcached_exporter {AT_9150} --collector.slab --log.level=warn", user=65534, read_only=True),
     Consumer("loki", f"memcached_exporter {AT_9150}", "/metrics", "/metrics", user=65534, read_only=True),
-    Consumer("loki with TLS to memcached", f"memcached_exporter {AT_9150} --memcached.tls.enable=true "
-             "--memcached.tls.ca-file=/nowhere/ca.crt --memcached.tls.server-name=memcached", user=65534, read_only=True,
-             refusal="/nowhere/ca.crt: No such file or directory"),
+    Consumer("loki with TLS to memcached", f"{TO_TLS} --memcached.tls.ca-file={{home}}/ca.crt --memcached.tls.cert-file="
+             "{home}/client.crt --memcached.tls.key-file={home}/client.key", "/metrics", "/metrics", user=65534,
+             read_only=True, tls=True),
+    Consumer("loki with a secret that is not mounted", f"{TO_TLS} --memcached.tls.ca-file=/nowhere/ca.crt", user=65534,
+             read_only=True, refusal="/nowhere/ca.crt: No such file or directory"),
     Consumer("tempo-distributed", f"memcached_exporter {AT_9150} --memcached.timeout=5s"),
     Consumer("loki-distributed", f"memcached_exporter {AT_9150}", user=65534, read_only=True),
     Consumer("enterprise-metrics and cortex charts"),
@@ -89,8 +99,11 @@ CONSUMERS = [
              "--memcached.address=localhost:11211 --log.level=info --log.format=logfmt --web.telemetry-path=/metrics "
              "--web.listen-address=0.0.0.0:9150", user=990, read_only=True),
     Consumer("prometheus-community role with a web configuration", "/usr/local/bin/memcached_exporter "
-             "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150 --web.config.file={web_config}",
-             user=990, read_only=True, refusal="/etc/memcached_exporter/tls.cert: no such file or directory"),
+             "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150 --web.config.file={home}/web.yml",
+             "/", "/metrics", user=990, read_only=True, https=True),
+    Consumer("prometheus-community role without its certificate", "/usr/local/bin/memcached_exporter "
+             "--memcached.address=localhost:11211 --web.listen-address=0.0.0.0:9150 --web.config.file={home}/web-missing.yml",
+             user=990, read_only=True, refusal="/nowhere/tls.cert: no such file or directory"),
     Consumer("voxpupuli module", "/usr/local/bin/memcached_exporter --memcached.address 'localhost:11211' --log.format=json"),
     Consumer("Google Managed Prometheus"),
     Consumer("CloudPirates", "memcached_exporter --memcached.address=localhost:11211 --web.listen-address=:9199 "
@@ -102,16 +115,33 @@ CONSUMERS = [
 ]
 
 
+class Home:
+    """A folder where any user finds the program, its link, and what consumers mount."""
+
+    def __init__(self, path):
+        self.path = path
+        path.chmod(0o755)
+        shutil.copy(binary(), path / "memcached_fleet_exporter")
+        (path / "memcached_exporter").symlink_to("memcached_fleet_exporter")
+        self.ca = Certificate(path, "ca", san=None, is_ca=True)
+        self.server = Certificate(path, "server", ca=self.ca)
+        self.memcached = Certificate(path, "memcached", san="DNS:memcached", ca=self.ca)
+        self.client = Certificate(path, "client", ca=self.ca)
+        for file, cert, key in (("web.yml", "server.crt", "server.key"), ("web-missing.yml", "/nowhere/tls.cert", "/nowhere/tls.key")):
+            (path / file).write_text(WEB_CONFIG.format(cert=cert, key=key), encoding="ascii")
+        for file in path.glob("*.key"):
+            file.chmod(0o644)
+
+    def flags_of_memcached(self):
+        """That clients have to show a certificate."""
+        return "-Z", "-o", (f"ssl_chain_cert={self.memcached.cert},ssl_key={self.memcached.key},ssl_verify_mode=2,"
+                            f"ssl_ca_cert={self.ca.cert}")
+
+
 @pytest.fixture(scope="module")
 def home():
-    """Where any user finds the program, its link, and what consumers mount."""
     with tempfile.TemporaryDirectory() as folder:
-        home = pathlib.Path(folder)
-        home.chmod(0o755)
-        shutil.copy(binary(), home / "memcached_fleet_exporter")
-        (home / "memcached_exporter").symlink_to("memcached_fleet_exporter")
-        (home / "web-config.yml").write_text(WEB_CONFIG, encoding="ascii")
-        yield home
+        yield Home(pathlib.Path(folder))
 
 
 @pytest.fixture
@@ -130,10 +160,10 @@ def apart(no_network):
 @contextlib.contextmanager
 def started(consumer, home):
     """Absolute paths, which are the image's, become the folder's."""
-    words = [str(home / pathlib.Path(word).name) if word.endswith("/memcached_exporter") else word for word in consumer.words]
-    words = [word.replace("/bin/memcached_exporter", str(home / "memcached_exporter")) for word in words]
-    words = [word.format(web_config=home / "web-config.yml") for word in words]
-    env = environment({"PATH": f"{home}:{os.environ['PATH']}"})
+    words = [str(home.path / pathlib.Path(word).name) if word.endswith("/memcached_exporter") else word for word in consumer.words]
+    words = [word.replace("/bin/memcached_exporter", str(home.path / "memcached_exporter")) for word in words]
+    words = [word.format(home=home.path) for word in words]
+    env = environment({"PATH": f"{home.path}:{os.environ['PATH']}"})
     process = Process([*consumer.confinement(), *words], env=env, cwd="/", start_new_session=True)
     try:
         yield process
@@ -151,21 +181,23 @@ def refuses_in_one_line(process, consumer):
 
 @pytest.mark.parametrize("consumer", CONSUMERS, ids=lambda consumer: consumer.name)
 def test_a_consumer_starts_it_and_is_answered(apart, home, consumer):
-    server = Memcached(host=consumer.host, port=consumer.memcached)
-    server.traffic()
+    server = Memcached(*(home.flags_of_memcached() if consumer.tls else ()), host=consumer.host, port=consumer.memcached)
+    if not consumer.tls:
+        server.traffic()
     try:
         with started(consumer, home) as process:
             wait_until(lambda: accepts(consumer.where(), server._family) or not process.running, "the exporter")
-            if consumer.refusal and not process.running:
+            if consumer.refusal:
                 assert refuses_in_one_line(process, consumer), process.stderr
                 return
             for path in consumer.probes:
                 if path != TCP:
-                    assert http.get(consumer.where(), path, headers=KUBELET).status == 200
-            answer = http.get(consumer.where(), consumer.scrape, headers=PROMETHEUS)
+                    assert consumer.get(home, path, KUBELET).status == 200
+            answer = consumer.get(home, consumer.scrape, PROMETHEUS)
             assert answer.status == 200
             assert "\nmemcached_up 1\n" in answer.text, answer.text[:2000]
-            assert ("memcached_slab_current_pages" in answer.text) == ("--no-collector.slab" not in consumer.words)
+            filled = not consumer.tls and "--no-collector.slab" not in consumer.words
+            assert ("memcached_slab_current_pages" in answer.text) == filled
         assert_clean(process)
         assert process.popen.returncode in (0, -signal.SIGTERM), process.stderr
     finally:

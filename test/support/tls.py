@@ -46,6 +46,15 @@ def context(ca=None, client=None, version=None):
     return made
 
 
+def secure_get(where, path, tls=None, headers=None, timeout=15.0):
+    """One request over TLS, on a connection of its own. What the handshake comes to shows as ssl.SSLError or OSError."""
+    conn = http.client.HTTPSConnection(*where, timeout=timeout, context=tls or context())
+    try:
+        return plain.request(conn, path, headers=headers)
+    finally:
+        conn.close()
+
+
 def login(user, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
@@ -61,13 +70,7 @@ class Guarded(Exporter):
         return self.listening()
 
     def secure(self, path="/-/ready", tls=None, headers=None, timeout=15.0):
-        """One request over TLS, on a connection of its own. What the handshake comes to shows as ssl.SSLError or
-        OSError."""
-        conn = http.client.HTTPSConnection(*self.where, timeout=timeout, context=tls or context())
-        try:
-            return plain.request(conn, path, headers=headers)
-        finally:
-            conn.close()
+        return secure_get(self.where, path, tls, headers, timeout)
 
     def refuses(self, tls):
         """Whether the handshake fails, or what comes right after it: in TLS 1.3 a client has ended it before."""
