@@ -27,6 +27,11 @@ def composed(name):
     return yaml.safe_load(run.stdout)["services"]
 
 
+def written(name):
+    """A compose file as it is written."""
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["services"]
+
+
 def instructions():
     """(instruction, arguments) of the Dockerfile, one list for each of its stages."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.M)
@@ -175,11 +180,68 @@ def test_compose_has_an_exporter_over_all_memcached_and_a_prometheus_over_that()
     addresses = [f"--memcached.address={name}:11211" for name in servers]
     assert sorted(services["exporter"]["command"]) == sorted(addresses)
     assert services["exporter"]["build"]["context"] == str(ROOT)
-    volume = services["prometheus"]["volumes"][0]
-    file = pathlib.Path(volume.split(":")[0] if isinstance(volume, str) else volume["source"])
-    job, = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["scrape_configs"]
+
+
+def mounts(service):
+    """[(file or folder of this machine, path in the container)]."""
+    for volume in service.get("volumes", []):
+        words = volume.split(":") if isinstance(volume, str) else [volume["source"], volume["target"]]
+        yield ROOT / words[0], words[1]
+
+
+COMPOSE_FILES = ["compose.yaml", *sorted(f"config/compose/{path.name}" for path in (ROOT / "config/compose").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("file", COMPOSE_FILES)
+def test_what_compose_mounts_is_there_and_ports_are_published_on_loopback(file):
+    for name, service in composed(file).items():
+        for source, _ in mounts(service):
+            assert source.exists(), f"{name}: {source}"
+    for name, service in written(file).items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), f"{name}: {port}"
+
+
+@pytest.mark.parametrize("file", [file for file in COMPOSE_FILES if "prom/prometheus" in (ROOT / file).read_text()])
+def test_the_prometheus_of_compose_scrapes_the_exporter_and_has_the_alerts(file, tmp_path):
+    for source, inside in mounts(composed(file)["prometheus"]):
+        copy = tmp_path / pathlib.Path(inside).relative_to("/etc/prometheus")
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(source, copy)
+    config = tmp_path / "prometheus.yml"
+    job, = yaml.safe_load(config.read_text(encoding="utf-8"))["scrape_configs"]
     assert job["honor_labels"] is True
     assert job["static_configs"][0]["targets"] == ["exporter:9150"]
+    run = subprocess.run(["promtool", "check", "config", config], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and "rules found" in run.stdout, run.stdout + run.stderr
+
+
+def test_the_grafana_of_compose_is_provisioned():
+    services = composed("compose.yaml")
+    inside = {path: source for source, path in mounts(services["grafana"])}
+
+    def provisioned(kind, entries):
+        file, = inside[f"/etc/grafana/provisioning/{kind}"].iterdir()
+        entry, = yaml.safe_load(file.read_text(encoding="utf-8"))[entries]
+        return entry
+
+    source = provisioned("datasources", "datasources")
+    assert source["type"] == "prometheus" and source["isDefault"]
+    host, _, port = source["url"].removeprefix("http://").partition(":")
+    ports = written("compose.yaml")[host]["ports"]
+    assert any(published.endswith(f":{port}") for published in ports), "the data source's URL is no service of this file"
+
+    folder = provisioned("dashboards", "providers")["options"]["path"]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(folder + "/")
+    assert (inside[folder] / pathlib.PurePath(home).name).exists()
+
+
+def test_the_fleet_by_dns_is_found_by_the_name_of_its_service(exporter):
+    services = composed("config/compose/dns.yaml")
+    assert services["exporter"]["command"] == ["--memcached.address=dns+memcached:11211"]
+    assert "container_name" not in services["memcached"] and "ports" not in services["memcached"], "these forbid to scale"
+    assert exporter(*services["exporter"]["command"], targets=None).get("/-/healthy").status == 200
 
 
 def test_the_sidecar_shares_its_servers_network_and_is_set_by_the_environment(exporter):
