@@ -5,7 +5,7 @@
 
 #define BLOCK_SIZE ((size_t) 64 * 1024)
 #define ALIGNMENT  _Alignof(max_align_t)
-/* Limit of one allocation: far more than the largest text needs, and far too small to overflow. */
+/* Largest single allocation. Far more than the largest text needs, and too small for sizes to overflow. */
 #define MOST ((size_t) 1 << 30)
 
 struct arena_block {
@@ -28,7 +28,7 @@ void arena_deinit(struct arena *arena)
     arena_init(arena);
 }
 
-/* A block of zeroed bytes; the last one's rest is given up. */
+/* Adds a block of at least `least` zeroed bytes. Gives up the unused rest of the previous block. */
 static bool add_block(struct arena *arena, size_t least)
 {
     size_t size = least > BLOCK_SIZE ? least : BLOCK_SIZE;
@@ -41,7 +41,7 @@ static bool add_block(struct arena *arena, size_t least)
     return true;
 }
 
-/* Zeroed bytes at the next place that is aligned so. */
+/* Returns `len` zeroed bytes at the next address with this alignment, or NULL when out of memory. */
 static char *cut_memory(struct arena *arena, size_t len, size_t alignment)
 {
     size_t gap = (size_t) - (uintptr_t) arena->next & (alignment - 1);

@@ -8,7 +8,7 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* The last group of four may end with one or two signs of padding. */
+/* The last group of four characters may end with one or two padding characters ('='). */
 bool base64_decode(struct slice text, struct buffer *out)
 {
     if (text.len % 4 != 0) return false;

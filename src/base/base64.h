@@ -1,4 +1,4 @@
-/* Base64 (RFC 4648, 4), as HTTP's basic authentication has it. Pure. */
+/* Base64 (RFC 4648, section 4), as HTTP basic authentication uses it. Pure. */
 #ifndef BASE_BASE64_H
 #define BASE_BASE64_H
 
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Appends the bytes. False if the text is not base64 with its padding; then some bytes may have been
- * appended.
+ * Decodes `text` and appends the bytes to `out`. Returns false if `text` is not padded base64, or if `out`
+ * failed; some bytes may then have been appended.
  */
 bool base64_decode(struct slice text, struct buffer *out);
 

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "$2b$10$", 22 characters of salt, 31 of hash. */
+/* A hash is "$2b$10$", then 22 characters of salt, then 31 characters of hash. */
 #define SALT_LEN   22
 #define HASHED_LEN 31
 
-static __typeof__(&crypt_rn) hash_password; /* NULL: libcrypt is not installed */
+static __typeof__(&crypt_rn) hash_password; /* NULL if libcrypt is not installed */
 
 static void load(void)
 {
@@ -28,7 +28,7 @@ bool bcrypt_load(void)
     return hash_password;
 }
 
-/* In a time that does not tell how many bytes are equal. */
+/* Compares in constant time: the time does not reveal how many bytes are equal. */
 static bool equal(const char *a, const char *b, size_t len)
 {
     unsigned char different = 0;
@@ -36,7 +36,10 @@ static bool equal(const char *a, const char *b, size_t len)
     return different == 0;
 }
 
-/* The part behind "$2", an optional letter and "$": cost and salt. NULL for any other form. */
+/*
+ * Skips "$2", an optional letter and "$". Returns the rest, which begins with the cost and the salt. Returns
+ * NULL if the hash begins differently.
+ */
 static const char *skip_version(struct slice hash)
 {
     if (hash.len < 59 || hash.data[0] != '$' || hash.data[1] != '2') return NULL;
@@ -58,7 +61,7 @@ const char *bcrypt_check_hash(struct slice hash)
 }
 
 /*
- * All version letters are treated alike, as in Go. (Elsewhere, x marks hashes made by an old, faulty
+ * Treats all version letters alike, as Go does. (Elsewhere, x marks hashes made by an old, faulty
  * implementation.)
  */
 bool bcrypt_matches(const char *hash, const char *password)

@@ -23,13 +23,13 @@ void buffer_clear(struct buffer *buffer)
     buffer->failed = false;
 }
 
-/* Doubles, so that appending byte by byte stays linear; never past the cap. */
+/* Doubles the memory, so that appending byte by byte takes linear time. Never exceeds the cap. */
 static bool grow(struct buffer *buffer, size_t needed)
 {
     size_t size = buffer->size ? buffer->size : 256;
     while (size < needed) size *= 2;
     if (size > buffer->cap) size = buffer->cap;
-    /* One byte more than counted, for the NUL that vsnprintf puts behind its text. */
+    /* One extra byte for the NUL that vsnprintf writes after its text. */
     char *data = realloc(buffer->data, size + 1);
     if (!data) return false;
     buffer->data = data;

@@ -1,7 +1,7 @@
 /*
- * Bytes that grow at the end, up to a cap.
+ * A byte buffer that grows at its end, up to a cap.
  *
- * A write that would exceed the cap, or that finds no memory, sets `failed` and changes nothing. All later
+ * A write that would exceed the cap, or that runs out of memory, sets `failed` and changes nothing. All later
  * writes are ignored. So a caller can write a whole document and check `failed` once, at the end.
  */
 #ifndef BASE_BUFFER_H
@@ -17,26 +17,26 @@
 struct buffer {
     char *data; /* owned; NULL before the first write */
     size_t len;
-    size_t size; /* bytes there is room for */
-    size_t cap;  /* len never passes it */
+    size_t size; /* allocated bytes */
+    size_t cap;  /* the most bytes that `len` may reach */
     bool failed;
 };
 
-/* Allocates nothing. */
+/* Initialises an empty buffer. Allocates nothing. */
 void buffer_init(struct buffer *buffer, size_t cap);
 
-/* Frees the bytes; the buffer may then be initialised again. */
+/* Frees the bytes. The buffer keeps its cap and is empty. */
 void buffer_deinit(struct buffer *buffer);
 
-/* Empties it and clears `failed`; keeps the memory. */
+/* Empties the buffer and clears `failed`. Keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
-/* What buffer_reserve does when there is no room yet. */
+/* The slow path of buffer_reserve, for a buffer without enough room. Use buffer_reserve instead. */
 char *buffer_grow(struct buffer *buffer, size_t more);
 
 /*
- * Makes room for `more` bytes behind len and returns a pointer to it, or NULL (then `failed` is set). Inline,
- * because an exposition consists of hundreds of thousands of appends.
+ * Makes room for `more` bytes after the content. Returns a pointer to that room, or NULL (then `failed` is
+ * set). Inline, because an exposition consists of hundreds of thousands of appends.
  */
 static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -71,7 +71,7 @@ static inline void buffer_append_char(struct buffer *buffer, char c)
     buffer->len++;
 }
 
-/* Decimal digits. */
+/* Appends the value in decimal. */
 void buffer_append_u64(struct buffer *buffer, uint64_t value);
 
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));

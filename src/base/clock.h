@@ -1,11 +1,11 @@
-/* The time of day as metrics give it, and the processor time of work. */
+/* The time of day, and the CPU time of a thread. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* Seconds since 1970, with their fraction. */
+/* Returns the seconds since 1970, with a fraction. */
 static inline double unix_now(void)
 {
     struct timespec now;
@@ -13,7 +13,7 @@ static inline double unix_now(void)
     return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-/* What this thread has had of a processor, in nanoseconds. A call takes some 0.3 us. */
+/* Returns the CPU time that this thread has used, in nanoseconds. A call takes about 0.3 us. */
 static inline uint64_t thread_time_ns(void)
 {
     struct timespec now;

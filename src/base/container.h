@@ -1,4 +1,4 @@
-/* From a pointer to a member back to the struct that embeds it. */
+/* container_of: finds the struct that embeds a member, given a pointer to the member. */
 #ifndef BASE_CONTAINER_H
 #define BASE_CONTAINER_H
 

@@ -1,6 +1,6 @@
 /*
- * Decimal digits, inline: the parser and the encoders handle so many that function calls would show in
- * profiles.
+ * Decimal digits. Inline, because the parser and the encoders handle so many digits that function calls would
+ * show in profiles.
  */
 #ifndef BASE_DIGITS_H
 #define BASE_DIGITS_H
@@ -18,8 +18,9 @@ static inline bool is_digit(char c)
 }
 
 /*
- * How many of the next eight bytes are digits before the first that is none. A byte becomes its digit, and
- * gets its highest bit if it is beyond nine; carries go into bytes behind it only.
+ * Returns how many of the next eight bytes are digits, up to the first byte that is not a digit. The XOR
+ * turns a digit's byte into its value, 0 to 9. Adding 0x76 sets the highest bit of every byte above 9. A
+ * carry only reaches later bytes, so the first marked byte is right.
  */
 static inline unsigned digits_count(const char *text)
 {
@@ -30,10 +31,10 @@ static inline unsigned digits_count(const char *text)
     return others ? (unsigned) __builtin_ctzll(others) / 8 : 8;
 }
 
-/* The most that 64 bits need. */
+/* Most digits that a 64-bit value needs. */
 #define DIGITS_MAX 20
 
-/* Writes a whole number to the end of `memory` and returns the slice of its digits. */
+/* Writes `value` in decimal at the end of `memory`. Returns the slice of its digits. */
 static inline struct slice digits_of(uint64_t value, char memory[DIGITS_MAX])
 {
     size_t at = DIGITS_MAX;

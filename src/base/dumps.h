@@ -1,10 +1,10 @@
-/* Keeps secrets in memory from core dumps. */
+/* Keeps secrets in memory out of core dumps. */
 #ifndef BASE_DUMPS_H
 #define BASE_DUMPS_H
 
 /*
- * From now on the process leaves no core, and no other process of its user may look into it. For everyone who
- * loads a password or a private key, before they load it. Calling it again is harmless.
+ * Forbids core dumps, and forbids other processes of the same user to read this process' memory. Call it
+ * before loading a password or a private key. Calling it again is harmless.
  */
 void dumps_forbid(void);
 

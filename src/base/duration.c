@@ -3,7 +3,7 @@
 #include "base/container.h"
 #include "base/number.h"
 
-/* Largest first. */
+/* The largest unit first. */
 static const struct {
     const char *name;
     uint64_t nanoseconds;
@@ -11,10 +11,13 @@ static const struct {
     {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1},
 };
 
-/* A hundred years: far above any use and far below the end of 64 bits. */
+/* A hundred years in nanoseconds: far above any use, far below what 64 bits can hold. */
 static const double longest = 100 * 365.25 * 24 * 3600e9;
 
-/* Takes the longest unit that the text begins with: "ms" before "m". 0 if there is none. */
+/*
+ * Removes the longest unit that `text` begins with: "ms" rather than "m". Returns the unit in nanoseconds, or
+ * 0 if `text` does not begin with a unit.
+ */
 static uint64_t take_unit(struct slice *text)
 {
     size_t longest_name = 0;

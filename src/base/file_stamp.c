@@ -7,7 +7,7 @@
 
 #define SECOND_NS 1000000000
 
-/* File systems write down the time of the kernel's last tick, which comes every 1 to 10 ms. */
+/* File systems record the time of the kernel's last tick. A tick comes every 1 to 10 ms. */
 #define TICK_MS 20
 
 static int64_t in_ns(struct timespec time)
@@ -15,7 +15,7 @@ static int64_t in_ns(struct timespec time)
     return (int64_t) time.tv_sec * SECOND_NS + time.tv_nsec;
 }
 
-/* Below 0 for a file from the future. */
+/* Returns the time since the file changed. Negative if the file's time is in the future. */
 static int64_t age_ms(const struct file_stamp *stamp)
 {
     struct timespec now;

@@ -1,5 +1,5 @@
 /*
- * FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): for hash tables and for comparing texts,
+ * FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): for hash tables and for comparing texts,
  * not for secrets.
  */
 #ifndef BASE_HASH_H

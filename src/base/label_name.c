@@ -1,6 +1,9 @@
 #include "base/label_name.h"
 
-/* Letters, underscores, the characters in `more`, and digits except at the beginning. */
+/*
+ * Returns true if `text` consists of letters, underscores, characters in `more`, and digits except at the
+ * beginning. The empty text is invalid.
+ */
 static bool is_word(struct slice text, const char *more)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";

@@ -1,5 +1,6 @@
 /*
- * The names of Prometheus' data model (https://prometheus.io/docs/concepts/data_model/), in their plain form.
+ * Names of metrics and labels in Prometheus' data model (https://prometheus.io/docs/concepts/data_model/),
+ * without the newer UTF-8 names.
  */
 #ifndef BASE_LABEL_NAME_H
 #define BASE_LABEL_NAME_H
@@ -8,10 +9,13 @@
 
 #include <stdbool.h>
 
-/* [a-zA-Z_:][a-zA-Z0-9_:]* */
+/* Returns true for [a-zA-Z_:][a-zA-Z0-9_:]* */
 bool metric_name_is_valid(struct slice name);
 
-/* [a-zA-Z_][a-zA-Z0-9_]*, not beginning with "__": such labels are Prometheus' own. */
+/*
+ * Returns true for [a-zA-Z_][a-zA-Z0-9_]* without a leading "__". Prometheus reserves labels with "__" for
+ * itself.
+ */
 bool label_name_is_valid(struct slice name);
 
 #endif

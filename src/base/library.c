@@ -10,7 +10,9 @@ void *library_open(const char *const *names)
     return library;
 }
 
-/* POSIX has dlsym give functions as void *; copying the bytes is what C allows. */
+/*
+ * dlsym returns functions as void *. C does not allow a cast to a function pointer, so the bytes are copied.
+ */
 bool library_find(void *library, const char *name, void *function)
 {
     void *symbol = dlsym(library, name);

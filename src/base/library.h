@@ -1,6 +1,6 @@
 /*
- * Shared libraries that are loaded when they are needed. One that the program is linked to costs memory from
- * the first moment, whether it is called or not.
+ * Loads shared libraries on demand. A library that the program is linked to costs memory from the start, even
+ * if it is never called.
  *
  *     static const char *const names[] = {"libcrypt.so.1", "libcrypt.so.2", NULL};
  *     void *library = library_open(names);
@@ -12,18 +12,18 @@
 #include <stdbool.h>
 
 /*
- * The first of the names, which NULL ends, that can be loaded. NULL: none can, and dlerror says why of the
- * last. The library stays until library_close.
+ * Loads the first of `names` that can be loaded; NULL ends the list. Returns NULL if no name can be loaded;
+ * dlerror then describes the last failure. The library stays loaded until library_close.
  */
 void *library_open(const char *const *names);
 
 /*
- * Stores the function of that name in *function, a pointer to a function. false: the library has none, and
- * the pointer is NULL.
+ * Looks up a function and stores its address in *function, a function pointer. Returns false if the library
+ * has no such function; the pointer is then NULL.
  */
 bool library_find(void *library, const char *name, void *function);
 
-/* Its functions may no longer be called. */
+/* Unloads the library. Its functions may no longer be called. */
 void library_close(void *library);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * A doubly linked ring for members that embed their link.
+ * A doubly linked ring. Members embed their link.
  *
- * The list owns nothing. A link that is in no list points at itself, so that
- * removing twice is harmless and `link_is_linked` can tell; every link is
- * initialised before its first use. Find the member with container_of.
+ * The list owns nothing. A link that is in no list points at itself. So removing a link twice is harmless,
+ * and link_is_linked can tell whether a link is in a list. Every link must be initialised before its first
+ * use. container_of finds the member of a link.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
@@ -15,7 +15,7 @@ struct link {
     struct link *previous, *next;
 };
 
-/* The head of a list is a link that belongs to no member. */
+/* The head is a link that belongs to no member. */
 struct list {
     struct link head;
 };
@@ -48,7 +48,7 @@ static inline void list_append(struct list *list, struct link *link)
     list->head.previous = link;
 }
 
-/* Puts a link that is in no list behind another one, or behind the head. */
+/* Inserts `link`, which is in no list, after `before`: another link, or the head. */
 static inline void link_insert(struct link *before, struct link *link)
 {
     link->previous = before;
@@ -64,13 +64,13 @@ static inline void link_remove(struct link *link)
     link_init(link);
 }
 
-/* The oldest member, or NULL. */
+/* Returns the first member, or NULL if the list is empty. */
 static inline struct link *list_first(struct list *list)
 {
     return list_is_empty(list) ? NULL : list->head.next;
 }
 
-/* Takes the oldest member out; NULL when there is none. */
+/* Removes the first member and returns it. Returns NULL if the list is empty. */
 static inline struct link *list_pop(struct list *list)
 {
     struct link *first = list_first(list);
@@ -78,12 +78,12 @@ static inline struct link *list_pop(struct list *list)
     return first;
 }
 
-/* Walks with `at`; `after` keeps the place, so that `at` may be removed on the way. */
+/* Iterates with `at`. `after` remembers the next link, so the loop may remove `at`. */
 #define list_each(list, at, after)                                                                           \
     for (struct link *at = (list)->head.next, *after = at->next; at != &(list)->head;                        \
          at = after, after = at->next)
 
-/* Moves all members of `from` to the end of `to`, in their order. */
+/* Moves all members of `from` to the end of `to`, in order. */
 static inline void list_move(struct list *to, struct list *from)
 {
     for (struct link *link; (link = list_pop(from));) list_append(to, link);

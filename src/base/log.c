@@ -15,35 +15,36 @@
 
 #define LONGEST_VALUE 1024
 
-/* The part of a line that the pipe has not taken yet. Has room for the longest line. */
+/* Most bytes of the part of a line that the output has not accepted yet. Enough for the longest line. */
 #define LONGEST_REST (1024 * 1024)
 
-/* How a write to the descriptor is kept from waiting. */
+/* How writing to the descriptor avoids blocking. */
 enum output_kind {
-    OUTPUT_PLAIN,  /* a file, or opened anew with O_NONBLOCK: write does not wait */
-    OUTPUT_SOCKET, /* send takes a flag for that */
-    OUTPUT_POLLED, /* could not be opened anew: asked before each write */
+    OUTPUT_PLAIN,  /* a file, or reopened with O_NONBLOCK: write does not block */
+    OUTPUT_SOCKET, /* a socket: send has a flag not to block */
+    OUTPUT_POLLED, /* could not be reopened: poll before each write */
 };
 
 static struct {
     enum log_level level;
     enum log_format format;
     int descriptor; /* borrowed */
-    int reopened;   /* the same pipe or terminal, opened anew; owned; or -1 */
+    int reopened;   /* the same pipe or terminal, reopened; owned; or -1 */
     enum output_kind kind;
-    struct buffer rest; /* of a line that was written in part: goes before the next one */
-    uint64_t lost;      /* ever */
-    uint64_t unsaid;    /* those that no line has told of */
+    struct buffer rest; /* unwritten end of the last line; written before the next line */
+    uint64_t lost;      /* lines lost since the start */
+    uint64_t unsaid;    /* lost lines that no warning has reported yet */
 } output = {LOG_INFO, LOG_LOGFMT, STDERR_FILENO, -1, OUTPUT_POLLED, {.cap = LONGEST_REST}, 0, 0};
 
-/* As log/slog of Go writes them, and so the official exporter. */
+/* The spelling of Go's log/slog, which the official exporter uses. */
 static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
 
 /* --- The output --- */
 
 /*
- * O_NONBLOCK is a property of the open file, which this process may share with its parent. So a pipe or
- * terminal is opened a second time. That fails if the pipe belongs to another user.
+ * Sets up writing without blocking. O_NONBLOCK is a property of the open file, which this process may share
+ * with its parent. So a pipe or terminal is opened a second time. That fails if the pipe belongs to another
+ * user.
  */
 static void open_anew(int descriptor)
 {
@@ -71,7 +72,10 @@ void log_configure(enum log_level level, enum log_format format, int descriptor)
     open_anew(descriptor);
 }
 
-/* A pipe that is ready takes PIPE_BUF bytes without waiting, unless another process is faster. */
+/*
+ * Writes at most PIPE_BUF bytes: a pipe that poll reports as ready accepts that many without blocking, unless
+ * another process fills it first.
+ */
 static ssize_t write_polled(struct slice bytes)
 {
     struct pollfd ready = {.fd = output.descriptor, .events = POLLOUT};
@@ -92,7 +96,7 @@ static ssize_t write_part(struct slice bytes)
     return write(output.reopened >= 0 ? output.reopened : output.descriptor, bytes.data, bytes.len);
 }
 
-/* Returns what the output did not take. */
+/* Returns the bytes that the output did not accept. */
 static struct slice write_all(struct slice bytes)
 {
     while (bytes.len) {
@@ -112,7 +116,7 @@ static void write_rest(void)
     output.rest.len = rest.len;
 }
 
-/* False when the line is lost. A line that was written in part is finished before the next one begins. */
+/* Returns false if the line is lost. First finishes the previous line, if only a part of it was written. */
 static bool write_line(struct slice line)
 {
     write_rest();
@@ -184,7 +188,9 @@ static void append_time(struct buffer *line)
 static void format_line(struct buffer *line, enum log_level level, const char *message,
                         const struct log_field *fields, size_t count)
 {
-    /* Room for the worst case: all bytes of each field escaped, and of the three that each line has. */
+    /*
+     * Room for the worst case: every byte escaped, in all `count` fields and the three fields of every line.
+     */
     buffer_init(line, (count + 3) * 8 * LONGEST_VALUE);
     if (output.format == LOG_JSON) buffer_append_char(line, '{');
     append_time(line);
@@ -194,7 +200,7 @@ static void format_line(struct buffer *line, enum log_level level, const char *m
     buffer_append_string(line, output.format == LOG_JSON ? "}\n" : "\n");
 }
 
-/* False while they cannot be told of either. */
+/* Logs how many lines were lost, if any. Returns false if that warning cannot be written either. */
 static bool tell_of_lost_lines(void)
 {
     struct buffer line;

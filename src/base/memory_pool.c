@@ -34,7 +34,7 @@ void memory_share_join(struct memory_share *share, struct memory_pool *pool, mem
     list_append(&pool->filled, &share->link);
 }
 
-/* NULL when nobody has anything to drop. */
+/* Returns NULL if no unsettled share has any bytes. */
 static struct memory_share *find_largest(struct memory_pool *pool)
 {
     struct memory_share *largest = NULL;

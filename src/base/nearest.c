@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/* Beyond this many edits a name is no longer a slip of the finger. */
+/* A name that needs more edits than this is not a typing error. */
 #define FARTHEST     3
 #define LONGEST_NAME 128
 
@@ -18,8 +18,8 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * The edit distance (Levenshtein): how many bytes have to be inserted, deleted or replaced. Keeps only one
- * row of the usual table.
+ * Returns the edit distance (Levenshtein): how many bytes must be inserted, deleted or replaced. Keeps only
+ * one row of the usual table. Returns SIZE_MAX if a name is too long.
  */
 static size_t edit_distance(struct slice a, struct slice b)
 {

@@ -1,4 +1,4 @@
-/* Finds the known name that a user probably meant by an unknown one ("did you mean ...?"). */
+/* Finds the known name that a user probably meant by an unknown name ("did you mean ...?"). */
 #ifndef BASE_NEAREST_H
 #define BASE_NEAREST_H
 
@@ -7,14 +7,17 @@
 #include <stddef.h>
 
 struct nearest {
-    struct slice written; /* borrowed */
-    const char *name;     /* the nearest name tried so far, borrowed; NULL while none is near */
+    struct slice written; /* the unknown name; borrowed */
+    const char *name;     /* nearest known name so far, borrowed; NULL while no name is near enough */
     size_t distance;
 };
 
 void nearest_init(struct nearest *nearest, struct slice written);
 
-/* Takes the name if it is nearer than those before: at most three edits away, and half of it unchanged. */
+/*
+ * Remembers `name` if it is nearer than all names before. The name must be at most three edits away, and half
+ * of it must be unchanged.
+ */
 void nearest_try(struct nearest *nearest, const char *name);
 
 #endif

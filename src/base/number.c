@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Numbers with at most this many digits cannot exceed 2^64 - 1, so no overflow check is needed. */
+/* A number with at most this many digits cannot exceed 2^64 - 1 and needs no overflow check. */
 #define SAFE_DIGITS 19
 
 size_t number_scan_u64(struct slice text, uint64_t *value)
@@ -53,7 +53,7 @@ static size_t count_digits(struct slice text)
     return n;
 }
 
-/* The grammar of number_is_decimal; says whether there was an exponent. */
+/* Checks the grammar of number_is_decimal, and tells whether the text has an exponent. */
 static bool scan_decimal(struct slice text, bool *has_exponent)
 {
     size_t digits;
@@ -76,7 +76,7 @@ static bool scan_decimal(struct slice text, bool *has_exponent)
     return text.len == 0;
 }
 
-/* A double holds this many digits exactly, so strtod is not needed. */
+/* A double holds an integer of this many digits exactly, so strtod is not needed. */
 #define EXACT_DIGITS 15
 
 bool number_parse_double(struct slice text, double *value)
@@ -122,9 +122,9 @@ void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places
 }
 
 /*
- * Most values have few digits: those up to a millionth are written without trying out precisions. A quotient
- * of two whole numbers is the double nearest to it, which is also what the decimal reads back as, so
- * comparing with it proves the text.
+ * Writes a value that has at most six decimals, without trying precisions. Most values have few digits.
+ * Dividing two whole numbers gives the nearest double, and reading the decimal text gives the same double. So
+ * `millionths / 1e6 == value` proves that the text is right. Returns false for all other values.
  */
 static bool append_short(struct buffer *buffer, double value)
 {

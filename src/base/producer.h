@@ -1,6 +1,6 @@
 /*
- * Makes bytes piece by piece, whenever its reader asks for more: an exposition on its way to an HTTP client,
- * a file or a Pushgateway.
+ * Produces bytes piece by piece, whenever the reader asks for more. The bytes are an exposition; the reader
+ * sends them to an HTTP client, a file or a Pushgateway.
  */
 #ifndef BASE_PRODUCER_H
 #define BASE_PRODUCER_H
@@ -12,13 +12,13 @@
 
 struct producer {
     /*
-     * Appends about `want` bytes to `out`, at least one unless this is the end. Returns true while there is
-     * more. When memory runs out, `out` has failed and the result says nothing; the reader checks
-     * `out->failed`.
+     * Appends about `want` bytes to `out`, and at least one byte unless the end is reached. Returns true
+     * while more bytes follow. When memory runs out, `out` has failed and the result is meaningless; the
+     * reader checks `out->failed`.
      */
     bool (*fill)(struct producer *producer, struct buffer *out, size_t want);
 
-    /* The reader calls it exactly once, at the end or when it gives up early. May free the producer. */
+    /* The reader calls this exactly once: at the end, or when it gives up early. May free the producer. */
     void (*release)(struct producer *producer);
 };
 

@@ -23,7 +23,7 @@ static int open_regular(const char *path, const char **expected)
     return result < 0 ? result : UV_EINVAL;
 }
 
-/* Reads up to one byte more than is allowed, which shows that the file is too large. */
+/* Reads up to one byte more than `most`. That extra byte shows that the file is too large. */
 static int read_bytes(int fd, size_t most, struct buffer *text)
 {
     for (size_t count = 0; count <= most;) {

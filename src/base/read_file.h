@@ -1,6 +1,5 @@
 /*
- * Reads a whole file. Only regular files are accepted: a pipe can be read only once, and a device may never
- * end.
+ * Reads a whole file. Accepts only regular files: a pipe can be read only once, and a device may never end.
  */
 #ifndef BASE_READ_FILE_H
 #define BASE_READ_FILE_H
@@ -10,9 +9,9 @@
 #include <stddef.h>
 
 /*
- * Appends all bytes of the file to `text`, whose cap must leave room for one byte more than `most`. 0; or a
- * negative libuv code, with one line in `error`, without a line end: "a.yml: No such file or directory",
- * "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a writer.
+ * Appends all bytes of the file to `text`. The cap of `text` must leave room for `most` + 1 bytes. Returns 0,
+ * or a negative libuv code; `error` then gets one line without a line end: "a.yml: No such file or
+ * directory", "a.yml: expected at most 16 MiB". Blocks, but never on a pipe without a writer.
  */
 int read_file(const char *path, size_t most, struct buffer *text, struct buffer *error);
 

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* More doublings are pointless: 30 doublings of one second are 34 years. */
+/* More doublings are pointless: one second doubled 30 times is 34 years. */
 #define LARGEST_SHIFT 30
 
 uint64_t retry_delay_ms(uint64_t first_ms, uint64_t longest_ms, unsigned failures)

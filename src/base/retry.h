@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 /*
- * After so many failures in a row (at least 1): `first_ms`, then twice, four times ... that, at most
- * `longest_ms`.
+ * Returns the delay after `failures` failures in a row (at least 1): `first_ms`, doubled with each further
+ * failure, at most `longest_ms`.
  */
 uint64_t retry_delay_ms(uint64_t first_ms, uint64_t longest_ms, unsigned failures);
 
 /*
- * Spreads a delay, so that many exporters do not ask a server at the same moment: `random`, any number,
- * takes off up to `less` per cent or adds up to `more` per cent.
+ * Varies a delay, so that many exporters do not ask a server at the same moment. `random`, any number,
+ * decides how much: from `less` per cent shorter to `more` per cent longer.
  */
 uint64_t retry_spread_ms(uint64_t delay_ms, unsigned less, unsigned more, uint32_t random);
 

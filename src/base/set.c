@@ -15,7 +15,7 @@ void set_deinit(struct set *set)
     set_init(set);
 }
 
-/* Finds the slot of the text, or the free slot where it belongs. At least one slot must be free. */
+/* Finds the slot of `text`, or the free slot where `text` belongs. At least one slot must be free. */
 static struct set_slot *find_slot(const struct set *set, struct slice text, uint64_t hash)
 {
     size_t at = (size_t) hash & (set->size - 1);
@@ -46,7 +46,7 @@ bool set_has(const struct set *set, struct slice text)
 
 bool set_add(struct set *set, struct slice text, bool *is_new)
 {
-    /* At most half full, so that what is sought is near. */
+    /* The table is at most half full, which keeps searches short. */
     if (set->count * 2 >= set->size && !grow(set)) return false;
     uint64_t hash = hash_fnv1a(text);
     struct set_slot *slot = find_slot(set, text, hash);

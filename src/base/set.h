@@ -1,4 +1,4 @@
-/* A set of texts. It owns its hash table but not the texts, which must outlive it. */
+/* A set of texts. It owns its hash table but not the texts, which must outlive the set. */
 #ifndef BASE_SET_H
 #define BASE_SET_H
 
@@ -8,18 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The hash is stored, so that a growing table need not hash long texts again. */
+/* The stored hash saves hashing long texts again when the table grows. */
 struct set_slot {
-    struct slice text; /* data is NULL in a free one */
+    struct slice text; /* text.data is NULL in a free slot */
     uint64_t hash;
 };
 
 struct set {
     struct set_slot *slots; /* owned */
-    size_t size, count;     /* size: 0 or a power of 2 */
+    size_t size, count;     /* size: number of slots, 0 or a power of 2 */
 };
 
-/* Allocates nothing. */
+/* Initialises an empty set. Allocates nothing. */
 void set_init(struct set *set);
 
 void set_deinit(struct set *set);
@@ -27,8 +27,8 @@ void set_deinit(struct set *set);
 bool set_has(const struct set *set, struct slice text);
 
 /*
- * Adds a text that is not there yet; its bytes have to outlive the set, and data is not NULL. False when
- * there is no memory. `is_new` tells whether it was added.
+ * Adds `text` unless the set already has it. The bytes must outlive the set, and `text.data` must not be
+ * NULL. `is_new` tells whether `text` was added. Returns false when out of memory.
  */
 bool set_add(struct set *set, struct slice text, bool *is_new);
 

@@ -1,9 +1,8 @@
 /*
  * A view of bytes that somebody else owns.
  *
- * Slices are what the parsers hand out: they point into the buffer that was
- * parsed and are good for as long as that buffer is. They are not terminated by
- * NUL and may hold any byte. Passed and returned by value.
+ * Parsers return slices that point into the parsed buffer. Such a slice is valid as long as that buffer.
+ * Slices do not end with a NUL and may contain any byte. They are passed and returned by value.
  */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
@@ -18,10 +17,10 @@ struct slice {
     size_t len;
 };
 
-/* A slice of a string literal, usable as a constant initialiser. */
+/* Makes a slice of a string literal. Usable as a constant initialiser. */
 #define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
 
-/* For printf: "%.*s". */
+/* Arguments for "%.*s" of printf. */
 #define SLICE_ARG(slice) (int) (slice).len, (slice).data
 
 static inline struct slice slice_of(const char *string)
@@ -40,7 +39,7 @@ static inline bool slice_is(struct slice a, const char *string)
     return slice_equal(a, slice_of(string));
 }
 
-/* Compares without regard to ASCII case: header names, tokens. */
+/* Compares without regard to ASCII case. For header names and tokens. */
 static inline bool slice_is_nocase(struct slice a, const char *string)
 {
     return a.len == strlen(string) && (a.len == 0 || strncasecmp(a.data, string, a.len) == 0);
@@ -52,20 +51,20 @@ static inline bool slice_starts(struct slice a, const char *prefix)
     return a.len >= len && memcmp(a.data, prefix, len) == 0;
 }
 
-/* What is left after the first n bytes; n must not exceed the length. */
+/* Returns the slice without its first `n` bytes. `n` must not exceed the length. */
 static inline struct slice slice_from(struct slice a, size_t n)
 {
     return (struct slice){a.data + n, a.len - n};
 }
 
-/* Copies the bytes to `at`, which must have room for them. Returns the position behind them. */
+/* Copies the bytes to `at`, which must have room for them. Returns the position after the copy. */
 static inline char *slice_put(char *at, struct slice a)
 {
     memcpy(at, a.data, a.len);
     return at + a.len;
 }
 
-/* The same, quicker for up to sixteen bytes, which it copies as two words that may overlap. */
+/* Like slice_put, but faster for up to sixteen bytes: copies two words that may overlap. */
 static inline char *slice_put_few(char *at, struct slice a)
 {
     if (a.len > 16) return slice_put(at, a);
@@ -84,9 +83,8 @@ static inline char *slice_put_few(char *at, struct slice a)
 }
 
 /*
- * Cuts `rest` at the first `separator`: returns what stands before it and leaves
- * in `rest` what stands behind it. Without one, returns all and leaves nothing,
- * with rest->data NULL, so that a loop can end on it.
+ * Splits `rest` at the first `separator`. Returns the part before the separator; `rest` becomes the part
+ * after it. Without a separator, returns all of `rest` and sets `rest->data` to NULL, so that a loop can end.
  */
 static inline struct slice slice_cut(struct slice *rest, char separator)
 {
@@ -101,7 +99,7 @@ static inline struct slice slice_cut(struct slice *rest, char separator)
     return head;
 }
 
-/* Without the blanks and tabs at both ends. */
+/* Returns the slice without blanks and tabs at both ends. */
 static inline struct slice slice_trim(struct slice a)
 {
     while (a.len && (a.data[0] == ' ' || a.data[0] == '\t')) a = slice_from(a, 1);

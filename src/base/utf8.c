@@ -8,7 +8,7 @@ static bool in_range(unsigned char byte, unsigned char low, unsigned char high)
 size_t utf8_sequence(struct slice text)
 {
     const unsigned char *byte = (const unsigned char *) text.data;
-    /* Only the second byte's range depends on the first. */
+    /* Range of the second byte. It depends on the first byte; all further bytes have the default range. */
     unsigned char low = 0x80, high = 0xbf;
     size_t len;
 
@@ -44,7 +44,10 @@ bool utf8_is_valid(struct slice text)
     return true;
 }
 
-/* Of one sequence, 0 for one of four bytes: none of those is looked for here. */
+/*
+ * Returns the code point of a sequence of `len` bytes. Returns 0 for four bytes, since is_control knows no
+ * such code point.
+ */
 static unsigned code_point(const char *text, size_t len)
 {
     const unsigned char *byte = (const unsigned char *) text;
@@ -55,8 +58,8 @@ static unsigned code_point(const char *text, size_t len)
 }
 
 /*
- * Controls, and marks that make a terminal show a line otherwise than it is: the C0 and C1 controls and DEL,
- * the marks that turn the direction of writing, and the separators of lines and paragraphs.
+ * Returns true for control characters, and for characters that make a terminal misrepresent a line. These are
+ * the C0 and C1 controls, DEL, the bidirectional marks, and the line and paragraph separators.
  */
 static bool is_control(unsigned code)
 {

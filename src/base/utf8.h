@@ -1,4 +1,4 @@
-/* Turns bytes from outside into valid UTF-8, which label values, log lines and messages must be. */
+/* Turns bytes from outside into valid UTF-8, which label values, log lines and messages require. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -8,22 +8,22 @@
 #include <stdbool.h>
 
 /*
- * Length of the well-formed sequence that the slice begins with (Unicode 15, table
- * 3-7: no overlong forms, no surrogates), or 0 if its first byte begins none. The
- * slice must not be empty.
+ * Returns the length of the well-formed sequence at the beginning of `text`. Well-formed follows Unicode 15,
+ * table 3-7: no overlong forms, no surrogates. Returns 0 if the first byte begins no such sequence. `text`
+ * must not be empty.
  */
 size_t utf8_sequence(struct slice text);
 
-/* Whether the whole text is such sequences; the empty one is. */
+/* Returns true if the whole text consists of well-formed sequences. The empty text is valid. */
 bool utf8_is_valid(struct slice text);
 
-/* The replacement character U+FFFD, which stands in for every invalid byte. */
+/* The replacement character U+FFFD. It replaces every invalid byte. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
 /*
- * Appends bytes from outside in a form that a log line or a message may hold between double quotes: valid
- * UTF-8, with JSON's escapes for quotes, backslashes, control characters (C0, DEL, C1), marks that turn the
- * direction of writing, and the separators U+2028 and U+2029.
+ * Appends bytes from outside in a form that is safe between double quotes in log lines and messages. The
+ * result is valid UTF-8. Quotes, backslashes, control characters (C0, DEL, C1), bidirectional marks and the
+ * separators U+2028 and U+2029 are escaped as in JSON.
  */
 void utf8_append_escaped(struct buffer *out, struct slice text);
 

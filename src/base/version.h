@@ -1,4 +1,4 @@
-/* What this program is and how it was built: for --version, the man page and the build_info metric. */
+/* The program's name, version and build. For --version, the man page and the build_info metric. */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 
@@ -6,14 +6,14 @@
 
 struct build_info {
     const char *version;
-    const char *revision; /* short commit, with "-dirty" behind it when files were changed; or "unknown" */
-    const char *branch;   /* or "unknown"; "HEAD" when none was checked out */
-    const char *compiler; /* "gcc 12.2.0" */
-    const char *os;       /* os and arch as Go spells them: "linux", "amd64" */
+    const char *revision; /* short commit, plus "-dirty" if files were changed; or "unknown" */
+    const char *branch;   /* or "unknown"; "HEAD" if no branch was checked out */
+    const char *compiler; /* for example "gcc 12.2.0" */
+    const char *os;       /* os and arch in Go's spelling: "linux", "amd64" */
     const char *arch;
 };
 
-/* Holds neither date nor host, so that the same source gives the same program. */
+/* Contains neither date nor host, so that the same source gives the same program. */
 extern const struct build_info build_info;
 
 #endif
