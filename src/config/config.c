@@ -31,7 +31,10 @@ static int read_rules(struct reading *reading, const struct node *node, void *pl
     return 0;
 }
 
-/* When both lists have been read, since a rule may be the other half of one before it. */
+/*
+ * Warns about rules that may not deny what is meant. Runs after both lists are read, because two rules may
+ * belong together.
+ */
 static int doubt_denied(struct reading *reading, const struct node *deny, const struct policy_rules *rules)
 {
     const struct node *item = deny->first;
@@ -57,7 +60,7 @@ static int read_policy(struct reading *reading, const struct node *node, void *p
     return deny ? doubt_denied(reading, deny, &(*policy)->deny) : result;
 }
 
-/* In this order, because groups refer to modules, and their labels must differ from the target label. */
+/* The order matters: groups refer to modules, and labels of groups must differ from the target label. */
 static const struct field fields[] = {
     {"target_label", read_label_name, offsetof(struct config, target_label), false},
     {"shard", read_shard, offsetof(struct config, shard), false},
@@ -70,7 +73,7 @@ static const struct schema schema = SCHEMA(fields);
 
 static int read_root(struct reading *reading, const struct node *root)
 {
-    /* A text of comments alone has no place. */
+    /* A text without any node, such as one of comments only, is reported at its first character. */
     static const struct node nothing = {.kind = NODE_SCALAR, .line = 1, .column = 1};
     if (!root) root = &nothing;
     if (root->kind != NODE_MAPPING) return reading_reject(reading, root, "a mapping with groups");

@@ -1,4 +1,4 @@
-/* Groups: their names, labels and servers. */
+/* Reads groups: their names, labels and targets. */
 #include "base/container.h"
 #include "base/label_name.h"
 #include "base/nearest.h"
@@ -10,7 +10,7 @@
 
 /* --- Module --- */
 
-/* The name of a module, as the module itself. */
+/* Finds a module by its name. `place` receives the pointer to the module. */
 static int read_module(struct reading *reading, const struct node *node, void *place)
 {
     const struct config *config = reading->config;
@@ -58,7 +58,10 @@ static int read_labels(struct reading *reading, const struct node *node, void *p
 
 /* --- Targets --- */
 
-/* The servers of one group; the texts in the set are canonical addresses, in the arena. */
+/*
+ * The targets of one group while they are read. `known` has their canonical addresses, whose texts are in the
+ * arena.
+ */
 struct targets {
     struct config_group *group;
     struct config_target *items;
@@ -66,7 +69,7 @@ struct targets {
     struct buffer address;
 };
 
-/* Appends the target, unless its address is there already: then the first one stays. */
+/* Appends the target. If the group already has its address, keeps the first target and adds a warning. */
 static int add_target(struct reading *reading, const struct node *node, struct targets *targets,
                       struct config_target *target)
 {
@@ -126,7 +129,7 @@ static const struct field fields[] = {
 };
 static const struct schema schema = SCHEMA(fields);
 
-/* A group without targets and sources is an error; an empty list of targets is allowed. */
+/* Reads one group. A group without targets and sources is an error; an empty list of targets is allowed. */
 static int read_group(struct reading *reading, const struct node *node, struct set *names,
                       struct config_group *group)
 {

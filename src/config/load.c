@@ -1,4 +1,4 @@
-/* From the file's name to its bytes. */
+/* Loads a configuration from its file. */
 #include "base/read_file.h"
 #include "config/config.h"
 

@@ -1,5 +1,7 @@
-/* Modules: how servers are asked. What one leaves out is as the flags say; what they say of TLS and
- * a login is for the module `default` alone. */
+/*
+ * Reads modules: settings for asking servers. Missing settings come from the flags. Only the module `default`
+ * takes TLS and login from the flags.
+ */
 #include "base/container.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -36,7 +38,7 @@ static int read_collectors(struct reading *reading, const struct node *node, voi
 
 #define WANTS(member) (offsetof(struct config_module, wants) + offsetof(struct access_settings, member))
 
-/* Takes the place of all that the flags say of TLS. */
+/* Reads `tls`. This section replaces all TLS flags. */
 static int read_tls(struct reading *reading, const struct node *node, void *place)
 {
     static const struct field tls_fields[] = {

@@ -1,4 +1,6 @@
-/* Outputs besides HTTP. Keys and rules are those of the flags. */
+/*
+ * Reads the outputs besides HTTP: textfile and push. Their keys and rules are the same as those of the flags.
+ */
 #include "base/container.h"
 #include "base/label_name.h"
 #include "config/reading.h"
@@ -7,7 +9,10 @@
 
 /* --- Textfile --- */
 
-/* The rule is about the name as it is written, the path is relative to the file's folder. */
+/*
+ * Reads the path of the textfile. The check sees the path as written; the stored path is relative to the
+ * file's folder.
+ */
 static int read_textfile_path(struct reading *reading, const struct node *node, void *place)
 {
     int result = read_path(reading, node, place);
@@ -37,7 +42,7 @@ static int read_method(struct reading *reading, const struct node *node, void *p
     return 0;
 }
 
-/* The job has a key of its own. */
+/* Reads one label of the grouping. "job" is not allowed, because the job has its own key. */
 static int read_push_label(struct reading *reading, const struct node *node, struct push_label *label)
 {
     struct slice name = node->key->text;
@@ -91,7 +96,7 @@ static int read_push(struct reading *reading, const struct node *node, void *pla
     return reading_mapping(reading, node, &push_schema, &config->push);
 }
 
-/* --- Both --- */
+/* --- All outputs --- */
 
 static const struct field fields[] = {
     {"textfile", read_textfile, 0, false},

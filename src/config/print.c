@@ -1,4 +1,4 @@
-/* What --config.check shows. */
+/* Prints a configuration for --config.check. */
 #include "base/number.h"
 #include "base/utf8.h"
 #include "config/config.h"
@@ -11,7 +11,7 @@ static void print_quoted(struct buffer *out, const char *text)
     buffer_append_char(out, '"');
 }
 
-/* In seconds: 0.25s, 60s. */
+/* Prints `value`, which has `places` decimal places, in seconds: 0.25s, 60s. */
 static void print_duration(struct buffer *out, uint64_t value, unsigned places)
 {
     number_append_scaled(out, value, places);
@@ -44,7 +44,7 @@ static void print_module(const struct config_module *module, struct buffer *out)
     buffer_append_char(out, '\n');
 }
 
-/* As it is written in the file. */
+/* Prints the label as it is written in the file. */
 static void print_label(const struct config_label *label, struct buffer *out)
 {
     struct buffer value;
@@ -119,7 +119,7 @@ static void print_group(const struct config_group *group, struct buffer *out)
         print_source(&source->asks, out);
 }
 
-/* --- The rest --- */
+/* --- Policy and outputs --- */
 
 static void print_rules(const struct policy_rules *rules, const char *verb, struct buffer *out)
 {
@@ -137,7 +137,7 @@ static void print_outputs(const struct config *config, struct buffer *out)
         print_quoted(out, config->textfile);
         buffer_append_char(out, '\n');
     }
-    /* Not where to, which may hold what others should not see. */
+    /* The URL is not shown, because it may contain a password. */
     if (push_is_given(config->push.url)) buffer_append_string(out, "output: push\n");
 }
 

@@ -80,7 +80,9 @@ static bool has_key(const struct schema *schema, struct slice key)
     return false;
 }
 
-/* Names the key that was meant; if none is near, all there are. */
+/*
+ * Reports an unknown key. The message suggests the nearest known key; if no key is near, it lists all keys.
+ */
 static int reject_key(struct reading *reading, const struct node *node, const struct schema *schema)
 {
     struct nearest nearest;

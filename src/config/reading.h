@@ -1,9 +1,10 @@
 /*
- * Reads a mapping of the file into a struct. A table lists the keys of the mapping, each with the function
- * that reads its value and the member that receives it. A key that is not in the table is an error.
+ * Reads a mapping of the file into a struct. A table lists the keys of the mapping. Each key has a function
+ * that reads its value, and a member of the struct that receives the value. A key that is not in the table is
+ * an error.
  *
- * For config/ only. Every function that reads returns 0; UV_EINVAL, with the line about it in reading->error;
- * or UV_ENOMEM.
+ * Only for config/. Every reading function returns 0, UV_EINVAL or UV_ENOMEM. After UV_EINVAL, reading->error
+ * has the message.
  */
 #ifndef CONFIG_READING_H
 #define CONFIG_READING_H
@@ -12,24 +13,27 @@
 #include "document/document.h"
 
 struct reading {
-    struct arena *arena;   /* takes what is kept */
-    const char *directory; /* of the file, for paths */
-    struct config *config; /* NULL for another file than the configuration */
+    struct arena *arena;   /* holds all values that are kept */
+    const char *directory; /* folder of the file; relative paths begin here */
+    struct config *config; /* NULL if the file is not the configuration file */
     const struct config_rules *rules;
-    struct buffer *error; /* has the file's name already */
+    struct buffer *error; /* already contains the name of the file */
 };
 
-/* Reads the node into the place, whose type is that of the member that the table names. */
+/* Reads `node` into `place`. The type of `place` is the type of the member in the table. */
 typedef int (*read_fn)(struct reading *reading, const struct node *node, void *place);
 
 struct field {
     const char *key;
     read_fn read;
-    size_t offset; /* of the place in the struct; 0 where the reader takes the whole struct */
+    size_t offset; /* offset of `place` in the struct; 0 if `read` takes the whole struct */
     bool required;
 };
 
-/* Keys are read in the order of the table, not of the file, so that keys that others refer to come first. */
+/*
+ * The keys of a mapping. They are read in the order of the table, not of the file: keys that other keys refer
+ * to come first.
+ */
 struct schema {
     const struct field *fields;
     size_t count;
@@ -39,31 +43,36 @@ struct schema {
         table, ARRAY_LEN(table)                                                                              \
     }
 
-/* --- Mechanism: reading.c --- */
+/* --- Reading mappings, and messages: reading.c --- */
 
-/* Reads the values of all keys in the mapping. `place` is the struct that receives them. */
+/* Reads the values of all keys in the mapping into the struct `place`. */
 int reading_mapping(struct reading *reading, const struct node *node, const struct schema *schema,
                     void *place);
 
 /*
- * Say what is wrong, and return UV_EINVAL: the value; the value, which is not to be shown; the key of the
- * value; that a key is missing in the mapping.
+ * These functions write an error message and return UV_EINVAL. They report:
+ * - reading_reject: a wrong value, which the message shows
+ * - reading_reject_unseen: a wrong value, which the message must not show
+ * - reading_reject_key: a wrong key
+ * - reading_reject_missing: a key that the mapping `node` lacks
  */
 int reading_reject(struct reading *reading, const struct node *node, const char *expected);
 int reading_reject_unseen(struct reading *reading, const struct node *node, const char *expected);
 int reading_reject_key(struct reading *reading, const struct node *node, const char *expected);
 int reading_reject_missing(struct reading *reading, const struct node *node, const char *key);
 
-/* The same for a name that is none of those there are; `nearest` is the one that was meant, or NULL. */
+/*
+ * Reports an unknown name, and returns UV_EINVAL. `nearest` is a known name that was probably meant, or NULL.
+ */
 int reading_reject_name(struct reading *reading, const struct node *node, const char *expected,
                         const char *nearest);
 
-/* Tells of something harmless; 0 or UV_ENOMEM. */
+/* Adds a warning about a harmless mistake. Returns 0 or UV_ENOMEM. */
 int reading_warn(struct reading *reading, const struct node *node, const char *what);
 
-/* --- Values: values.c. The type of the place stands behind each --- */
+/* --- Values: values.c. The comment after each function gives the type of `place` --- */
 
-/* Whether it is a scalar that says something; the empty text in quotes does. */
+/* Returns true if the node is a scalar other than YAML's null. The empty text counts only in quotes. */
 bool node_is_text(const struct node *node);
 
 int read_text(struct reading *reading, const struct node *node, void *place); /* const char *, not empty */
@@ -75,45 +84,46 @@ int read_refresh(struct reading *reading, const struct node *node, void *place);
 int read_port(struct reading *reading, const struct node *node, void *place);    /* uint16_t */
 int read_switch(struct reading *reading, const struct node *node, void *place);  /* bool */
 
-/* A copy in the arena. */
+/* Copies `text` into the arena. */
 int copy_text(struct reading *reading, struct slice text, const char **place);
 
-/* --- Parts of the file. The place is a struct config --- */
+/* --- Parts of the configuration file. `place` is a struct config --- */
 
-/* Keeps the module `default`, which is there already. */
+/* Reads the modules. Keeps the module `default`, which config_init has made. */
 int read_modules(struct reading *reading, const struct node *node, void *place);
 
-/* When the modules and the target label have been read. */
+/* Reads the groups. The modules and the target label must have been read before. */
 int read_groups(struct reading *reading, const struct node *node, void *place);
 
 int read_outputs(struct reading *reading, const struct node *node, void *place);
 
-/* --- Sources. The place is a struct config_group. Each is a mapping or a list of mappings --- */
+/*
+ * --- Sources of targets. `place` is a struct config_group. Each value is a mapping or a list of mappings ---
+ */
 
 int read_dns(struct reading *reading, const struct node *node, void *place);
 int read_file_sd(struct reading *reading, const struct node *node, void *place);
 int read_http_sd(struct reading *reading, const struct node *node, void *place);
 int read_elasticache(struct reading *reading, const struct node *node, void *place);
 
-/* The source that a target of the group stands for. */
+/* Adds a DNS source to the group, for a target such as dns+host:port. */
 int read_dns_target(struct reading *reading, const struct node *node, struct config_group *group);
 
-/*
- * --- The web configuration file: web_config.c and web_config_tls.c. Values are as the Go library takes them
- * ---
- */
+/* --- The web configuration file: web_config.c and web_config_tls.c. Values follow Go's YAML library --- */
 
-/* "key:", "key: ~": leaves what was there. */
+/* Returns true if the value is missing ("key:" or "key: ~"). The setting then keeps its default. */
 bool node_is_nothing(const struct node *node);
 int read_any_text(struct reading *reading, const struct node *node,
                   void *place);                                                 /* const char *, any scalar */
-int read_secret(struct reading *reading, const struct node *node, void *place); /* the same, never shown */
+int read_secret(struct reading *reading, const struct node *node, void *place); /* const char *, any
+                                                                                   scalar; messages never
+                                                                                   show it */
 int read_file_name(struct reading *reading, const struct node *node,
-                   void *place); /* const char *, maybe empty */
+                   void *place); /* const char *, may be empty */
 int read_yaml_bool(struct reading *reading, const struct node *node, void *place); /* bool */
 int read_texts(struct reading *reading, const struct node *node, const struct slice **texts, size_t *count);
 
-/* The place is a struct web_config_tls. */
+/* Reads the TLS settings. `place` is a struct web_config_tls. */
 int read_web_tls(struct reading *reading, const struct node *node, void *place);
 
 #endif

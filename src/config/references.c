@@ -7,7 +7,7 @@
 static const char expected_reference[] =
     "a label name behind the dollar, as in $zone or ${meta_zone}, or another dollar";
 
-/* A value on its way from text to parts. */
+/* The parts of one value while its text is read. */
 struct parts {
     struct reading *reading;
     struct config_label_part *items;
@@ -19,7 +19,7 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Takes the name that follows a dollar out of the text. False if it is none. */
+/* Moves the name after a dollar from `text` to `name`. Returns false if the name is not valid. */
 static bool take_name(struct slice *text, struct slice *name)
 {
     if (slice_starts(*text, "{")) {
@@ -38,7 +38,10 @@ static int add_literal(struct parts *parts, struct slice text)
     return text.len ? copy_text(parts->reading, text, &parts->items[parts->count++].text) : 0;
 }
 
-/* What discoveries find begins with __meta_, but for the labels that people gave. */
+/*
+ * Adds a reference. The names of labels that a discovery mechanism makes begin with __meta_. Labels that
+ * users gave their targets have plain names.
+ */
 static int add_reference(struct parts *parts, struct slice name)
 {
     char *whole = arena_alloc(&parts->reading->config->arena, 1, strlen("__") + name.len + 1);
@@ -48,7 +51,10 @@ static int add_reference(struct parts *parts, struct slice name)
     return 0;
 }
 
-/* Adds what stands at the beginning of the text, behind a dollar. 1 if that is nothing known. */
+/*
+ * Reads the part of `text` that follows a dollar. Returns 0, UV_ENOMEM, or 1 if the text is neither a
+ * reference nor a second dollar.
+ */
 static int take_reference(struct parts *parts, struct slice *text)
 {
     struct slice name;
@@ -60,7 +66,10 @@ static int take_reference(struct parts *parts, struct slice *text)
     return take_name(text, &name) ? add_reference(parts, name) : 1;
 }
 
-/* Between, before and behind the references there may be a text each. */
+/*
+ * Returns an upper bound of the number of parts: one per dollar, and a literal text before, between and after
+ * them.
+ */
 static size_t most_parts(struct slice text)
 {
     size_t dollars = 0;

@@ -1,10 +1,10 @@
-/* Where the targets of a group come from while the exporter runs. */
+/* Reads the sources that find targets of a group while the exporter runs. */
 #include "base/container.h"
 #include "config/reading.h"
 
 #include <uv.h>
 
-/* NULL when out of memory. */
+/* Appends a source to the group. Returns its settings, or NULL when out of memory. */
 static struct discovery_config *add_source(struct config *config, struct config_group *group,
                                            enum discovery_kind kind)
 {
@@ -21,7 +21,7 @@ static struct discovery_config *add_source(struct config *config, struct config_
 
 /* --- DNS --- */
 
-/* A host name without a port; NULL, or what was expected. */
+/* Checks that `name` is a host name without a port. Returns NULL, or what was expected. */
 static const char *check_name(struct slice name)
 {
     struct address address;
@@ -59,7 +59,10 @@ static const struct field dns_fields[] = {
     {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
-/* SRV records name the port of each server, address records cannot. */
+/*
+ * Checks the port. SRV records contain the port of each server, so `port` is not allowed; for address records
+ * it is required.
+ */
 static int check_dns(struct reading *reading, const struct node *node, const struct discovery_config *source)
 {
     const struct node *port = node_get(node, "port");
@@ -151,11 +154,11 @@ static const struct field elasticache_fields[] = {
     {"refresh", read_refresh, offsetof(struct discovery_config, refresh_ms), false},
 };
 
-/* --- One or several of a kind --- */
+/* --- A source, or a list of sources --- */
 
 static const struct {
     struct schema schema;
-    /* What no key can tell on its own; NULL where there is nothing. */
+    /* Checks keys that depend on each other; NULL if there are none. */
     int (*check)(struct reading *reading, const struct node *node, const struct discovery_config *source);
 } kinds[] = {
     [DISCOVERY_DNS] = {SCHEMA(dns_fields), check_dns},

@@ -11,7 +11,7 @@
 static const char expected_text[] = "a text that is not empty";
 static const char expected_duration[] = "a duration such as 250ms, 1s or 1m30s";
 
-/* YAML's null and the empty scalar are not texts, unless they are quoted. */
+/* YAML's null and the empty scalar count as texts only in quotes. */
 bool node_is_text(const struct node *node)
 {
     if (node->kind != NODE_SCALAR) return false;
@@ -32,8 +32,8 @@ int read_text(struct reading *reading, const struct node *node, void *place)
 }
 
 /*
- * Relative to the folder of the configuration file, as in Prometheus, so that the folder can be moved with
- * all its files.
+ * Makes the path relative to the folder of the configuration file, like Prometheus. So the folder can be
+ * moved together with all its files.
  */
 int read_path(struct reading *reading, const struct node *node, void *place)
 {
@@ -49,7 +49,7 @@ int read_path(struct reading *reading, const struct node *node, void *place)
     return result;
 }
 
-/* Shown in no message: it may hold a password. */
+/* Messages do not show the URL, because it may contain a password. */
 int read_url(struct reading *reading, const struct node *node, void *place)
 {
     const char **url = place;
@@ -78,7 +78,7 @@ int read_duration(struct reading *reading, const struct node *node, void *place)
     return *nanoseconds > 0 ? 0 : reading_reject(reading, node, "a duration above 0");
 }
 
-/* Asking more often would load the sources for no gain. */
+/* The least interval is 1s. A shorter interval would put load on the sources and gain nothing. */
 int read_refresh(struct reading *reading, const struct node *node, void *place)
 {
     uint64_t *milliseconds = place;

@@ -14,21 +14,21 @@
 
 #define FILE_MAX ((size_t) 1024 * 1024)
 
-/* --- Values, as the Go library for YAML takes them --- */
+/* --- Values, with the rules of Go's YAML library --- */
 
 bool node_is_nothing(const struct node *node)
 {
     return node->kind == NODE_SCALAR && !node_is_text(node) && !node->quoted;
 }
 
-/* Any scalar is a text; nothing at all is the empty one. */
+/* Accepts any scalar. A missing value gives the empty text. */
 int read_any_text(struct reading *reading, const struct node *node, void *place)
 {
     if (node->kind != NODE_SCALAR) return reading_reject(reading, node, "a text");
     return copy_text(reading, node_is_text(node) ? node->text : SLICE(""), place);
 }
 
-/* The same, shown in no message. */
+/* Like read_any_text, but messages do not show the value. */
 int read_secret(struct reading *reading, const struct node *node, void *place)
 {
     if (node->kind != NODE_SCALAR) return reading_reject_unseen(reading, node, "a text");
@@ -71,7 +71,10 @@ int read_texts(struct reading *reading, const struct node *node, const struct sl
 
 /* --- Headers --- */
 
-/* `values`, where only some are allowed; ended by NULL. */
+/*
+ * The headers that may be set. `values` lists the allowed values and ends with NULL; an empty list allows any
+ * value.
+ */
 static const struct {
     const char *name;
     const char *values[3];
@@ -200,7 +203,7 @@ const char *web_config_hash(const struct web_config *config, struct slice user)
 
 /* --- The rate limit --- */
 
-/* A duration, or a number of nanoseconds. Below zero there is no limit. */
+/* Reads a duration, or a number of nanoseconds. 0 or a negative value means no limit. */
 static int read_interval(struct reading *reading, const struct node *node, void *place)
 {
     struct web_config *config = place;
@@ -240,7 +243,10 @@ static int read_rate_limit(struct reading *reading, const struct node *node, voi
 
 /* --- The file --- */
 
-/* Where the first document ends: at a line that begins another one, or that ends this one. */
+/*
+ * Returns the first document of `text`. The document ends at a line that begins another document, or at a
+ * line of "...".
+ */
 static struct slice first_document(struct slice text)
 {
     struct slice rest = text;
@@ -278,7 +284,8 @@ static int read_parts(struct reading *reading, const struct node *root, struct w
         {"tls_server_config", read_web_tls, offsetof(struct web_config, tls), false},
         {"rate_limit", read_rate_limit, 0, false},
         {"basic_auth_users", read_users, 0, false},
-        {"http_server_config", read_http, 0, false}, /* the last: headers are judged when all else is read */
+        {"http_server_config", read_http, 0, false}, /* last, because headers are checked only after
+                                                        everything else is read */
     };
     static const struct schema schema = SCHEMA(fields);
     if (!root || node_is_nothing(root)) return 0;
@@ -320,7 +327,7 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
 int web_config_read_file(const char *path, struct buffer *text, struct buffer *error)
 {
     buffer_init(text, FILE_MAX + 1);
-    if (strcmp(path, "/dev/null") == 0) return 0; /* no regular file, but a known word for nothing at all */
+    if (strcmp(path, "/dev/null") == 0) return 0; /* not a regular file, but commonly used as an empty file */
     int result = read_file(path, FILE_MAX, text, error);
     if (result != UV_ENOENT) return result;
     buffer_clear(error);

@@ -1,4 +1,4 @@
-/* The part tls_server_config of the web configuration file. */
+/* Reads the section tls_server_config of the web configuration file. */
 #include "base/container.h"
 #include "base/utf8.h"
 #include "config/reading.h"
@@ -27,8 +27,8 @@ struct tls_name {
 };
 
 /*
- * Go's names, in the order in which Go prefers them, which is not that of the file. Those of TLS 1.3 cannot
- * be chosen; their names are known all the same.
+ * Cipher suites under their Go names, in Go's order of preference. The order in the file has no effect. TLS
+ * 1.3 suites cannot be chosen, but their names are accepted.
  */
 static const struct tls_name ciphers[] = {
     {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
@@ -53,7 +53,7 @@ static const struct tls_name curves[] = {
     {"CurveP521", "P-521"},
 };
 
-/* What a list of names chooses. `kind` and `expected` are for the message. */
+/* A table of names to choose from. `kind` and `expected` are for messages. */
 struct tls_choice {
     const struct tls_name *names;
     size_t count;
@@ -74,7 +74,10 @@ static int find_name(struct reading *reading, const struct node *node, const str
     return UV_EINVAL;
 }
 
-/* Names of the list to OpenSSL's, in the order of the table; an empty list chooses nothing: NULL. */
+/*
+ * Translates a list of names into OpenSSL's names, in the order of the table. An empty list leaves *place
+ * unchanged.
+ */
 static int read_choice(struct reading *reading, const struct node *node, const struct tls_choice *choice,
                        const char **place)
 {
@@ -119,7 +122,7 @@ static int read_sans(struct reading *reading, const struct node *node, void *pla
     return read_texts(reading, node, &tls->client_allowed_sans, &tls->client_allowed_san_count);
 }
 
-/* The order of suites is not the file's, see above. */
+/* Checks the value and ignores it: the order of suites is always that of the table above. */
 static int read_ignored_bool(struct reading *reading, const struct node *node, void *place)
 {
     bool ignored;

@@ -5,12 +5,12 @@
 #include <uv.h>
 
 /*
- * Certificate and key are replaced one after the other. For this long after a change, a mismatch is taken for
+ * Certificate and key are replaced one after the other. A mismatch within this time after a change counts as
  * an unfinished replacement.
  */
 #define REPLACING_MS 1000
 
-/* What a context is made of; the key among it is wiped. */
+/* The inputs of a context. The key is wiped after use. */
 struct material {
     struct buffer cert, key, client_ca;
 };
@@ -23,7 +23,7 @@ static int reject_tls(const struct web_config *config, const char *what, struct 
     return UV_EINVAL;
 }
 
-/* The file, or the text in the configuration itself if it names none. */
+/* Reads `file` into `out`. If `file` is "", copies `text`, which comes from the configuration itself. */
 static int read_material(const char *file, const char *text, struct file_stamp *stamp, struct buffer *out,
                          struct buffer *error)
 {
@@ -57,7 +57,7 @@ static int read_client_ca(struct web_tls *tls, const struct web_config *config, 
                          error);
 }
 
-/* A list of texts of any bytes: each with its length before it. */
+/* Writes the rules for clients as bytes. A name may contain any bytes, so its length precedes it. */
 static void write_client_rules(struct buffer *rules, const struct tls_server_settings *settings)
 {
     buffer_init(rules, SIZE_MAX / 2);
@@ -69,7 +69,8 @@ static void write_client_rules(struct buffer *rules, const struct tls_server_set
 }
 
 /*
- * The certificates come before the type of authentication. So a context without clients' rules judges them.
+ * Checks the pair of certificate and key in a context without rules for clients, because exporter-toolkit
+ * checks the pair before the type of client authentication.
  */
 static int check_pair(const struct tls_server_settings *settings, struct buffer *error)
 {

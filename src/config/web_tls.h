@@ -1,9 +1,9 @@
 /*
- * TLS as the web configuration wants it: the certificate, key and client CAs that it names, read and checked,
- * in one context for OpenSSL.
+ * Makes an OpenSSL context from the web configuration. Reads and checks the certificate, key and client CAs
+ * that the configuration names.
  *
- * What is wrong is found in the order of exporter-toolkit: no certificate, no key, a file that cannot be
- * read, a pair that cannot be used, the client CA, the type of client authentication.
+ * Errors are found in the same order as in exporter-toolkit: no certificate, no key, an unreadable file, an
+ * unusable pair of certificate and key, a wrong client CA, a wrong type of client authentication.
  */
 #ifndef CONFIG_WEB_TLS_H
 #define CONFIG_WEB_TLS_H
@@ -17,28 +17,36 @@
 
 struct web_tls {
     struct tls_context *context;                           /* owned */
-    struct file_stamp cert_file, key_file, client_ca_file; /* of those that are named */
-    struct buffer client_rules; /* which clients may come; equal bytes are equal rules */
+    struct file_stamp cert_file, key_file, client_ca_file; /* stamps of the files that the configuration
+                                                              names */
+    struct buffer client_rules; /* rules for clients as bytes; two contexts have the same rules if these
+                                   bytes are equal */
 };
 
 /*
- * Reads and checks all. 0; UV_EAGAIN, if the files are maybe just being replaced: one is empty, or the key
- * does not belong to the certificate, and one of them has changed in the last second; UV_EINVAL; the code of
- * a file that cannot be read; or UV_ENOMEM. In `error`, then, one line without a line end. The stamps are
- * good in any case, and web_tls_deinit follows in any case. Blocks as long as reading files does.
+ * Reads and checks everything. Returns:
+ * - 0
+ * - UV_EAGAIN if the files may be in the middle of a replacement: one of them changed within the last
+ *   second, and one is empty or the key does not match the certificate
+ * - UV_EINVAL if the settings are wrong
+ * - the code of a file that cannot be read
+ * - UV_ENOMEM
+ *
+ * After an error, `error` has one line without a line end. The stamps are valid in every case. Call
+ * web_tls_deinit in every case. Blocks while it reads files.
  */
 int web_tls_load(struct web_tls *tls, const struct web_config *config, struct buffer *error);
 
 /*
- * All that a start and --config.check want of the file: reads it, and checks its hashes and, where it has
- * TLS, what that is made of. As web_tls_load; web_config_deinit and web_tls_deinit follow in any case.
+ * Does what a start and --config.check need: reads the file, checks the hashes and, if TLS is configured,
+ * calls web_tls_load. Returns like web_tls_load. Call web_config_deinit and web_tls_deinit in every case.
  */
 int web_tls_open(struct web_tls *tls, struct web_config *config, const char *file, struct buffer *error);
 
-/* Whether no file has changed since web_tls_load; the configuration must be the same. */
+/* Returns true if no file has changed since web_tls_load. `config` must be the same as then. */
 bool web_tls_is_current(const struct web_tls *tls, const struct web_config *config);
 
-/* Also for one that is all zero. Sessions under way keep the context. */
+/* Frees `tls`, which may be all zero. Open TLS sessions keep the context. */
 void web_tls_deinit(struct web_tls *tls);
 
 #endif
