@@ -18,7 +18,7 @@ static size_t count_owned(const struct config *config, struct shard shard)
     return count;
 }
 
-/* What depends on the flags too. */
+/* Prints settings that also depend on the flags. */
 static void print_in_force(const struct config *config, const struct settings *settings, struct buffer *out)
 {
     const struct options *options = &settings->options;
@@ -46,7 +46,9 @@ static void print_warnings(const struct config *config, struct buffer *out)
         buffer_printf(out, "warning: %s\n", warning->text);
 }
 
-/* As a start reads it. 0 or a negative code, with a line in `error`. */
+/*
+ * Checks the web configuration file like a start does. Returns 0, or a negative code with a line in `error`.
+ */
 static int check_web_config(const char *file, struct buffer *text, struct buffer *error)
 {
     struct web_config config;
@@ -62,7 +64,7 @@ static int check_web_config(const char *file, struct buffer *text, struct buffer
     return result;
 }
 
-/* In the form that errors of flags have. */
+/* Prints the error in the same form as errors of flags. */
 static void print_error(int result, const struct buffer *error, struct buffer *text)
 {
     buffer_clear(text);

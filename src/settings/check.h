@@ -1,6 +1,6 @@
 /*
- * --config.check: validates a configuration file together with the flags, and describes the result for
- * people.
+ * Implements --config.check: validates a configuration file together with the flags, and describes the result
+ * to the user.
  */
 #ifndef SETTINGS_CHECK_H
 #define SETTINGS_CHECK_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * Reads the file that the flags name. True, and `text` says what would be scraped and how; or false, and it
- * has one line that says what is wrong. Both end with a newline. Blocks.
+ * Reads the file that the flags name. Returns true if everything is valid; `text` then describes what would
+ * be scraped and how. Otherwise `text` is one line with the error. Both end with a newline. Blocks.
  */
 bool check_config(const struct options *flags, struct buffer *text);
 

@@ -8,14 +8,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors beside those of targets and HTTP connections: listeners, DNS, epoll, log, discovery. */
+/*
+ * Estimated number of descriptors besides those of targets and HTTP connections: listeners, DNS, epoll, log,
+ * discovery.
+ */
 #define OTHER_DESCRIPTORS 64
 
 void descriptors_hold_standard(void)
 {
     for (int n = STDIN_FILENO; n <= STDERR_FILENO; n++) {
         if (fcntl(n, F_GETFD) >= 0) continue;
-        if (open("/dev/null", O_RDWR) < 0) return; /* gets the lowest number that is free: n */
+        if (open("/dev/null", O_RDWR) < 0) return; /* open takes the lowest free number, which is n */
     }
 }
 
@@ -27,7 +30,7 @@ void descriptors_raise(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Every target and every HTTP client needs one. */
+/* Returns how many descriptors are needed: one for every target and for every HTTP client, and the others. */
 static size_t needed(const struct options *options, size_t targets)
 {
     bool serves = options->web && !options->once;
@@ -64,6 +67,6 @@ unsigned descriptors_for_clients(const struct options *options, size_t targets)
     size_t others = targets + OTHER_DESCRIPTORS;
     size_t left = limit.rlim_cur > others ? limit.rlim_cur - others : 0;
     if (left < limit.rlim_cur / 4) left = limit.rlim_cur / 4;
-    left -= left / 8; /* for those that are told that there are too many */
+    left -= left / 8; /* reserve for connections over the limit, which are answered with an error */
     return left < options->max_connections ? (unsigned) left : options->max_connections;
 }

@@ -7,26 +7,31 @@
 #include <stddef.h>
 
 /*
- * Opens /dev/null in place of standard input, output and error where they are closed. Else the first files
- * that the program opens would get their numbers, and messages would go there. To be called first of all.
+ * Opens /dev/null in place of standard input, output and error if they are closed. Otherwise the first files
+ * that the program opens would get these numbers, and messages would be written into those files. Call it
+ * before everything else.
  */
 void descriptors_hold_standard(void);
 
-/* Raises the soft limit to the hard one. */
+/* Raises the soft limit of open files to the hard limit. */
 void descriptors_raise(void);
 
-/* Logs once if so many targets, and the HTTP clients that the options allow, are more than the limit. */
+/*
+ * Logs a warning, once, if the limit is too low for `targets` targets and all HTTP clients that the options
+ * allow.
+ */
 void descriptors_check(const struct options *options, size_t targets);
 
 /*
- * Upper bound for idle connections to targets of URLs: half of the descriptors that `targets` configured ones
- * leave free, and no more than a request may name.
+ * Returns the most idle connections to keep to targets named in URLs. This is half of the descriptors that
+ * remain next to `targets` configured targets, and at most --scrape.max-targets.
  */
 unsigned descriptors_spare(const struct options *options, size_t targets);
 
 /*
- * Upper bound for HTTP connections: what the options allow, or less when `targets` targets leave fewer
- * descriptors free. Even many targets leave about a quarter of all descriptors to clients.
+ * Returns the most HTTP connections to accept. This is the number in the options, or less if `targets`
+ * targets leave fewer descriptors free. About a quarter of all descriptors remain for clients, however many
+ * targets there are.
  */
 unsigned descriptors_for_clients(const struct options *options, size_t targets);
 

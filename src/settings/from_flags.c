@@ -9,7 +9,7 @@
 struct filling {
     struct config *config;
     struct config_group *group;
-    struct config_target *targets; /* the group's; there is room for all */
+    struct config_target *targets; /* the array of the group, with room for all addresses */
 };
 
 static int reject_address(struct buffer *error, const char *text, const char *expected)
@@ -64,7 +64,7 @@ static bool add_rules(struct policy_rules *rules, const struct string_list *text
 {
     for (size_t n = 0; n < texts->count; n++) {
         struct policy_rule rule;
-        /* options_parse has read it before. */
+        /* Every rule parses, because options_parse has checked it. */
         if (policy_rule_parse(&rule, slice_of(texts->items[n]))) continue;
         if (!policy_add(rules, &rule)) return false;
     }

@@ -1,6 +1,6 @@
 /*
- * Makes a configuration of the flags alone: one group with the addresses that they name. So the rest of the
- * program needs no special case for running without a file.
+ * Makes a configuration from the flags alone: one group with the addresses of --memcached.address. So the
+ * rest of the program needs no special case when there is no configuration file.
  */
 #ifndef SETTINGS_FROM_FLAGS_H
 #define SETTINGS_FROM_FLAGS_H
@@ -10,14 +10,14 @@
 #include "config/config.h"
 
 /*
- * Adds that group to a configuration that has no groups. 0; UV_EINVAL with a line in `error`, without a line
- * end, that names flag, value and what was expected; UV_ENOMEM.
+ * Adds that group to a configuration without groups. Returns 0, UV_EINVAL or UV_ENOMEM. After UV_EINVAL,
+ * `error` has a line without a line end, with the flag, its value and what was expected.
  */
 int config_add_flags(struct config *config, const struct options *flags, struct buffer *error);
 
 /*
- * Adds the target policy of the flags, where the file has none, with warnings about rules of --scrape.deny
- * that may not do what is meant. 0 or UV_ENOMEM.
+ * Adds the target policy of the flags, unless the file has one. Also adds warnings about rules of
+ * --scrape.deny that may not deny what is meant. Returns 0 or UV_ENOMEM.
  */
 int config_add_policy(struct config *config, const struct options *flags);
 

@@ -1,7 +1,7 @@
 /*
  * /proc/self/cgroup has a line for each hierarchy of cgroups: "0::/path" for version 2, "4:memory:/path" for
- * version 1. Within a container the path is often "/", and the limit lies in the root of what is mounted;
- * where the path leads nowhere, the root is looked at as well (cgroups(7)).
+ * version 1. In a container, the path may not exist below the mounted directory, and the limit is then in the
+ * root of the mount. So the root is read as well (cgroups(7)).
  */
 #include "settings/memory_limit.h"
 
@@ -14,7 +14,7 @@
 
 #define PATH_BYTES 4096
 
-/* Lowers the limit to what the file says; a file that says "max", or is not there, says nothing. */
+/* Lowers `limit` to the number in the file. Does nothing if the file is missing or says "max". */
 static void read_limit(const char *path, uint64_t *limit)
 {
     char text[64];
@@ -23,14 +23,14 @@ static void read_limit(const char *path, uint64_t *limit)
     if (!file) return;
     if (fgets(text, sizeof(text), file)) {
         text[strcspn(text, "\n")] = '\0';
-        /* Version 1 says a number near to 2^63 when there is no limit. */
+        /* Without a limit, version 1 has a number near 2^63. */
         if (number_parse_u64(slice_of(text), &bytes) && bytes < *limit && bytes < UINT64_MAX / 4)
             *limit = bytes;
     }
     fclose(file);
 }
 
-/* Looks at a cgroup and at all above it. */
+/* Reads the limits of a cgroup and of all cgroups above it. */
 static void read_limits(const char *root, const char *mount, const char *name, char *group, uint64_t *limit)
 {
     char path[2 * PATH_BYTES];

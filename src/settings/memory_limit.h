@@ -1,16 +1,19 @@
-/*
- * Reads how much memory this process may use: the limit of its cgroup, or the memory of the machine.
- */
+/* Finds out how much memory this process may use: the limit of its cgroup, or the memory of the machine. */
 #ifndef SETTINGS_MEMORY_LIMIT_H
 #define SETTINGS_MEMORY_LIMIT_H
 
 #include <stdint.h>
 
-/* Bytes: the least limit of the cgroup and those above it (version 2 or 1), or else of the machine. 0 when
- * nothing says. */
+/*
+ * Returns a number of bytes. This is the lowest limit of the cgroup and the cgroups above it (version 2 or
+ * 1), or the memory of the machine if that is lower or there is no limit. Returns 0 if neither is known.
+ */
 uint64_t memory_limit(void);
 
-/* The same, of files below another root than "/", and without the machine: for tests. */
+/*
+ * For tests: like memory_limit, but reads files below `root` instead of "/", and ignores the machine's
+ * memory.
+ */
 uint64_t memory_limit_of_cgroup(const char *root);
 
 #endif

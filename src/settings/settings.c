@@ -41,9 +41,12 @@ int settings_read(struct config *config, const struct options *flags, struct buf
     return result == 0 ? config_open_accesses(config, error) : result;
 }
 
-/* --- Whether it can be done --- */
+/* --- Checks --- */
 
-/* "FILE:LINE:COLUMN: outputs.push.ca_file: " where the file has the value, else "--push.tls.ca-file: ". */
+/*
+ * Appends where the setting comes from: "FILE:LINE:COLUMN: outputs.push.ca_file: " if the file has it, else
+ * "--push.tls.ca-file: ".
+ */
 static void append_push_setting(struct buffer *error, const struct config *config, enum push_setting setting)
 {
     const struct config_place *place = &config->push_places[setting];
@@ -55,13 +58,16 @@ static void append_push_setting(struct buffer *error, const struct config *confi
     buffer_printf(error, ":%u:%u: outputs.push.%s: ", place->line, place->column, push_settings[setting].key);
 }
 
-/* One address that stands alone needs no label, as long as no other can come: see generation_needs_labels. */
+/*
+ * Returns true if samples have the target label. A single target from the flags needs no label if no other
+ * target can be added: see generation_needs_labels.
+ */
 static bool has_target_label(const struct config *config)
 {
     return config->file || config->groups[0].sources || config->target_count > 1 || config->shard.count > 1;
 }
 
-/* Whether samples of servers have a label of that name. */
+/* Returns true if samples of servers have a label with this name. */
 static bool samples_have(const struct config *config, const char *name)
 {
     if (options_label_reserved(slice_of(name))) return true;
@@ -74,7 +80,10 @@ static bool samples_have(const struct config *config, const char *name)
     return false;
 }
 
-/* Pushgateway would replace the samples' own label by the one of the grouping. */
+/*
+ * Rejects grouping labels that samples already have. Pushgateway would replace the value in the samples by
+ * the value of the grouping.
+ */
 static int check_grouping(const struct config *config, enum push_setting *setting, struct buffer *reason)
 {
     const struct push_labels *grouping = &config->push.grouping;
@@ -104,7 +113,7 @@ static int check_push(const struct config *config, struct buffer *error)
     return result;
 }
 
-/* Checks the combination of flags and file. options_parse checks flags that stand alone. */
+/* Checks flags and file together. options_parse has checked the flags alone. */
 static int check_together(const struct options *options, const struct config *config, struct buffer *error)
 {
     bool pushes = push_is_given(options->push.url);

@@ -1,5 +1,5 @@
 /*
- * The effective options: the flags, with the values of the configuration file laid over them. The start, a
+ * Makes the effective options: the flags, overridden by the values of the configuration file. The start, a
  * reload and --config.check all use these functions. So they accept the same files, and reject all others
  * with the same message.
  */
@@ -13,35 +13,39 @@
 #include <stdbool.h>
 
 struct settings {
-    /* Borrowed from the flags and the file. The addresses are empty when the file has groups; timeout and
-     * collectors are those of the module `default`. Not for options_deinit. */
+    /*
+     * Borrows from the flags and the file; do not call options_deinit. The addresses are empty if the file
+     * has groups. Timeout and collectors are those of the module `default`.
+     */
     struct options options;
 };
 
-/* What config_read has to know of the flags; borrows from them. */
+/* Returns what config_read needs from the flags. Borrows from `flags`. */
 struct config_rules settings_rules(const struct options *flags);
 
 /*
- * Reads the configuration that the flags name: their file, with the group of --memcached.address if the file
- * has no groups, or that group alone if there is no file. 0; or a negative libuv code with one line in
- * `error`, without a line end, unless it is UV_ENOMEM. config_deinit follows in any case. Blocks. The flags
- * are borrowed for as long as the configuration lives.
+ * Reads the configuration that the flags name. If there is no file, or the file has no groups, the
+ * configuration has the group of --memcached.address. Returns 0 or a negative libuv code. Unless that code is
+ * UV_ENOMEM, `error` then has one line without a line end. Call config_deinit in every case. Blocks. The
+ * configuration borrows from `flags`.
  */
 int settings_read(struct config *config, const struct options *flags, struct buffer *error);
 
 /*
- * The effective options of a configuration that settings_read has read. 0; UV_EINVAL if its outputs are
- * invalid, or the code of a file of theirs that cannot be read, both with one line in `error`, without a line
- * end. Owns nothing.
+ * Makes the effective options from a configuration that settings_read has read. Returns 0, UV_EINVAL if the
+ * outputs are invalid, or the code of a file of an output that cannot be read. After an error, `error` has
+ * one line without a line end. `settings` owns nothing.
  */
 int settings_make(struct settings *settings, const struct options *flags, const struct config *config,
                   struct buffer *error);
 
-/* Whether both have the same outputs (textfile, push), so that those need not be started anew. */
+/* Returns true if both have the same outputs (textfile, push), so that the outputs need not be restarted. */
 bool settings_same_outputs(const struct settings *a, const struct settings *b);
 
-/* One line for each flag that was given (its value differs from the default) although the file says something
- * else; for the log. */
+/*
+ * Appends one line, for the log, for each flag that was given but that the file overrides. A flag counts as
+ * given if its value differs from the default.
+ */
 void settings_append_overruled(const struct settings *settings, const struct options *flags,
                                struct buffer *out);
 
