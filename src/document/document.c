@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-/* No more than this of a text is quoted in a message. */
+/* Most bytes of a text that a message quotes. */
 #define LONGEST_QUOTE 200
 
 void document_init(struct document *document)
@@ -49,7 +49,7 @@ static size_t depth_of(const struct node *node)
     return depth;
 }
 
-/* Why a child must not be added to its parent, as "what was expected"; or NULL. */
+/* Returns what was expected, if the child must not be added to `parent`. Returns NULL if it may be added. */
 static const char *check(const struct document *document, const struct node *parent, const struct node *key)
 {
     if (document->nodes > DOCUMENT_NODES_MAX) return "at most 2000000 values";
@@ -99,7 +99,7 @@ const struct node *node_get(const struct node *mapping, const char *key)
     return mapping->kind == NODE_MAPPING ? find_child(mapping, slice_of(key)) : NULL;
 }
 
-/* The beginning of a text that ends with a whole character. */
+/* Returns at most the first `most` bytes of `text`, without splitting a character. */
 static struct slice cut(struct slice text, size_t most)
 {
     if (text.len <= most) return text;
@@ -108,7 +108,10 @@ static struct slice cut(struct slice text, size_t most)
     return text;
 }
 
-/* URLs with credentials or a query (which may hold a token) are not shown, since messages are logged. */
+/*
+ * Returns true for a URL with credentials or a query, which may contain a token. Messages are logged, so they
+ * must not quote such URLs.
+ */
 static bool may_hold_secret(struct slice text)
 {
     bool is_url = text.len && memmem(text.data, text.len, "://", 3);
@@ -133,7 +136,10 @@ void node_append_found(const struct node *node, struct buffer *out)
     }
 }
 
-/* How many stand before it; all, if it was refused its place. */
+/*
+ * Returns the index of the node among its siblings. A node that document_append refused gets the index after
+ * the last sibling.
+ */
 static size_t place_among_siblings(const struct node *node)
 {
     size_t place = 0;
@@ -141,7 +147,7 @@ static size_t place_among_siblings(const struct node *node)
     return place;
 }
 
-/* From the root: groups[2].dns.port. */
+/* Appends the path from the root: groups[2].dns.port. */
 static void append_path(const struct node *node, struct buffer *out)
 {
     const struct node *parent = node->parent;

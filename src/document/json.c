@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* What is being read, and where an error goes. */
+/* The document to fill, and the buffer for an error. */
 struct json_reading {
     struct document *document;
     struct buffer *error;
@@ -20,7 +20,10 @@ struct json_reading {
 
 /* --- Errors --- */
 
-/* Escapes jansson's message: it quotes the text, which is valid UTF-8 but may have control characters. */
+/*
+ * Appends jansson's message and replaces control characters. The message quotes the text, which is valid
+ * UTF-8 but may contain control characters.
+ */
 static void append_printable(struct buffer *out, const char *text)
 {
     for (; *text; text++) {
@@ -33,9 +36,9 @@ static int refuse_syntax(struct buffer *error, const json_error_t *fault)
 {
     enum json_error_code code = json_error_code(fault);
     if (code == json_error_out_of_memory) return UV_ENOMEM;
-    /* The column is 0 for an empty line. */
+    /* jansson gives column 0 for an empty line. */
     buffer_printf(error, "%d:%d: expected JSON: ", fault->line, fault->column > 0 ? fault->column : 1);
-    /* Its own words would speak of the flag that allows them. */
+    /* jansson's own message would mention a flag that allows NUL. */
     if (code == json_error_null_character || code == json_error_null_byte_in_key)
         buffer_append_string(error, "a NUL in a string");
     else
@@ -68,7 +71,7 @@ static struct node *make_number(struct json_reading *reading, const json_t *json
     return node;
 }
 
-/* Without its children, if it can have any. */
+/* Makes the node, without its children. */
 static struct node *make_node(struct json_reading *reading, const json_t *json)
 {
     switch (json_typeof(json)) {
@@ -101,7 +104,7 @@ static int convert_items(struct json_reading *reading, struct node *sequence, co
     return result;
 }
 
-/* In the order of the text. */
+/* Converts the members in the order of the text. */
 static int convert_members(struct json_reading *reading, struct node *mapping, json_t *json)
 {
     int result = 0;
@@ -112,7 +115,10 @@ static int convert_members(struct json_reading *reading, struct node *mapping, j
     return result;
 }
 
-/* Goes no deeper than a document may be: document_append watches over that. */
+/*
+ * Converts a value and its children. The recursion is limited: document_append refuses a tree that is too
+ * deep.
+ */
 static int convert(struct json_reading *reading, struct node *parent, struct node *key, const json_t *json)
 {
     struct node *node = make_node(reading, json);
@@ -129,7 +135,10 @@ static int convert(struct json_reading *reading, struct node *parent, struct nod
 
 /* --- Memory --- */
 
-/* jansson forgets that there was no memory for the next byte of a string, and goes on with a shorter one. */
+/*
+ * Set when an allocation fails. jansson ignores a failed allocation while it reads a string, and continues
+ * with a shortened string.
+ */
 static _Thread_local bool lacked_memory;
 
 static void *allocate(size_t size)
@@ -140,8 +149,8 @@ static void *allocate(size_t size)
 }
 
 /*
- * Some builds of jansson initialise the seed of their hashes without a lock, and files are read on several
- * threads.
+ * Sets the seed of jansson's hashes. Some builds of jansson set the seed without a lock, and several threads
+ * read files.
  */
 static void prepare_jansson(void)
 {
@@ -152,8 +161,8 @@ static void prepare_jansson(void)
 /* --- Reading --- */
 
 /*
- * Estimates how many nodes the text has (keys, scalars, lists and mappings), because jansson builds all of
- * them before we could stop it. Meaningless for a text that is not JSON.
+ * Estimates how many nodes the text has (keys, scalars, lists and mappings). jansson builds all of them
+ * before this reader could stop it. Meaningless for a text that is not JSON.
  */
 static size_t count_nodes(struct slice text)
 {

@@ -1,14 +1,14 @@
 /*
- * libyaml's events to the tree. Each event either opens a node, which goes into the innermost open list or
- * mapping, or closes that one; in a mapping a scalar is in turn a key and its value.
+ * Turns libyaml's events into the tree. An event either opens or closes a node. A new node is added to the
+ * innermost open list or mapping. In a mapping, scalars alternate between key and value.
  *
  * Why events, and not libyaml's own tree or a schema library such as libcyaml: those do not keep the
  * positions that error messages need, and they expand aliases before a limit can stop them. Reading stops at
  * the first event that is refused, so a text cannot build a tree that is too large or too deep.
  *
- * An alias becomes a copy of the node that its anchor names, at the place of the alias; copies are counted,
- * so that aliases of aliases end soon. A merge key is a key like others until its mapping closes, and is
- * then replaced by what it names.
+ * An alias becomes a copy of the anchor's node, at the place of the alias. The copies are counted, so that
+ * nested aliases soon reach the limit. A merge key is an ordinary key until its mapping closes. Then the keys
+ * of the merged mappings replace it.
  */
 #include "document/document.h"
 
@@ -17,7 +17,7 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* A node with a name of its own, for aliases. */
+/* A node that aliases can refer to. */
 struct anchor {
     struct anchor *older;
     const char *name; /* in the document's arena */
@@ -29,11 +29,11 @@ struct yaml_reader {
     struct document *document;
     struct slice text;
     struct buffer *error;
-    struct node *open; /* the innermost list or mapping; NULL outside of all */
-    struct node *key;  /* in a mapping: what the next value belongs to; else NULL */
+    struct node *open; /* innermost open list or mapping; NULL at the top level */
+    struct node *key;  /* in a mapping: key of the next value; NULL if a key comes next */
     enum document_aliases aliases;
     struct anchor *anchors; /* in the document's arena; the newest first */
-    size_t copies;          /* nodes that aliases have made */
+    size_t copies;          /* number of nodes that aliases have created */
 };
 
 static int reject(struct yaml_reader *reader, const struct node *node, const char *expected)
@@ -42,9 +42,12 @@ static int reject(struct yaml_reader *reader, const struct node *node, const cha
     return UV_EINVAL;
 }
 
-/* --- What libyaml itself refuses --- */
+/* --- Errors that libyaml finds --- */
 
-/* The line and column of a byte of which libyaml only knows the offset, as it counts them: from 0. */
+/*
+ * Returns the line and column of a byte, counted from 0 like libyaml's. For errors where libyaml knows only
+ * the offset.
+ */
 static yaml_mark_t mark_of(struct slice text, size_t offset)
 {
     yaml_mark_t mark = {0};
@@ -58,7 +61,7 @@ static yaml_mark_t mark_of(struct slice text, size_t offset)
     return mark;
 }
 
-/* Writes libyaml's message for bytes that are not valid text, or for text that is not YAML. */
+/* Writes libyaml's message about bytes that are not valid text, or about text that is not YAML. */
 static int report_syntax(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
@@ -81,7 +84,7 @@ static struct slice text_of(const yaml_event_t *event)
     return (struct slice){NULL, 0};
 }
 
-/* Whether it gives itself a type. */
+/* Returns true if the node has an explicit type (a tag). */
 static bool has_type(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -112,7 +115,7 @@ static struct node *make_node(struct yaml_reader *reader, const yaml_event_t *ev
     return node->text.data ? node : NULL;
 }
 
-/* Puts it where the events have come to. */
+/* Adds the node at the current place: as the next key, as a value, or as an item. */
 static int place_node(struct yaml_reader *reader, struct node *node)
 {
     bool is_key = reader->open && reader->open->kind == NODE_MAPPING && !reader->key;
@@ -147,7 +150,10 @@ static int remember_anchor(struct yaml_reader *reader, const char *name, struct 
     return anchor->name ? 0 : UV_ENOMEM;
 }
 
-/* What the newest anchor of the name stands for; NULL if there is none, or if it is not complete yet. */
+/*
+ * Returns the node of the newest anchor with this name. Returns NULL if there is none, or if its node is
+ * still open.
+ */
 static struct node *find_anchor(const struct yaml_reader *reader, const char *name)
 {
     const struct anchor *anchor = reader->anchors;
@@ -158,7 +164,10 @@ static struct node *find_anchor(const struct yaml_reader *reader, const char *na
     return anchor ? anchor->node : NULL;
 }
 
-/* Puts a copy of `original` with all below it into `parent`; the copies stand where the alias does. */
+/*
+ * Adds a copy of `original` and all its descendants to `parent`. The copies get the line and column of
+ * `place`, the alias.
+ */
 static int copy_tree(struct yaml_reader *reader, struct node *parent, struct node *key,
                      const struct node *original, const struct node *place)
 {
@@ -206,7 +215,10 @@ static bool is_merge(const struct node *value)
     return value->key && !value->key->quoted && slice_is(value->key->text, "<<");
 }
 
-/* Keys of the mapping itself, or from an earlier merge, win over merged ones. */
+/*
+ * Copies the keys of `value` that `mapping` does not have. Its own keys, and those of earlier merges, take
+ * precedence.
+ */
 static int merge_mapping(struct yaml_reader *reader, struct node *mapping, const struct node *value)
 {
     int result = 0;
