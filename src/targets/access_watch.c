@@ -1,8 +1,8 @@
 /*
- * on_timer -> begin -> (thread: look) -> on_looked -> take what was read -> the timer again
+ * on_timer -> choose_looks -> (thread: look_at_all) -> on_looked -> new contents are taken -> on_timer again
  *
- * A look holds the accesses that it looks at, so that a reload may drop them meanwhile. The thread reads
- * settings alone, which never change.
+ * A look has a reference to its access, so a reload may drop the access meanwhile. The thread reads only the
+ * settings of the access, which never change.
  */
 #include "targets/access_watch.h"
 
@@ -11,14 +11,15 @@
 
 #include <stdlib.h>
 
-/* One access under a look. */
+/* The check of one access. */
 struct look {
-    struct access *access;           /* held */
-    uint64_t seen;                   /* the fingerprint that was read last, well or not */
-    uint64_t fingerprint;            /* now */
-    int result;                      /* of reading, where the fingerprint is another one */
-    struct access_contents contents; /* where that went well; owned */
-    struct buffer error;             /* else */
+    struct access *access;           /* owned reference */
+    uint64_t seen;                   /* fingerprint of the files when they were last read, successfully or
+                                        not */
+    uint64_t fingerprint;            /* fingerprint of the files now */
+    int result;                      /* result of reading; set if the fingerprint has changed */
+    struct access_contents contents; /* new contents if reading succeeded; owned */
+    struct buffer error;             /* message if reading failed */
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -42,9 +43,9 @@ static void close_part(struct access_watch *watch)
     on_close(context);
 }
 
-/* --- A look --- */
+/* --- Checking files --- */
 
-/* On a thread of the pool. */
+/* Runs on a thread of the pool. */
 static void look_at_all(uv_work_t *work)
 {
     struct access_watch *watch = container_of(work, struct access_watch, work);
@@ -86,7 +87,7 @@ static void on_looked(uv_work_t *work, int status)
     uv_timer_start(&watch->timer, on_timer, ACCESS_WATCH_MS, 0);
 }
 
-/* What an earlier look has seen of the files, so that a failure is told once. */
+/* Returns the fingerprint that the last check saw. So a failure is logged only once. */
 static uint64_t seen_before(const struct access_watch *watch, const struct access *access)
 {
     for (size_t n = 0; n < watch->count; n++) {
@@ -95,7 +96,10 @@ static uint64_t seen_before(const struct access_watch *watch, const struct acces
     return access_taken_fingerprint(access);
 }
 
-/* Takes the accesses that are in force. False when out of memory, or if there are none. */
+/*
+ * Makes a look for every access of the active configuration. Returns false if there are none, or when out of
+ * memory.
+ */
 static bool choose_looks(struct access_watch *watch)
 {
     const struct config *config = manager_generation(watch->manager)->config;
@@ -124,7 +128,7 @@ static void on_timer(uv_timer_t *timer)
         uv_timer_start(timer, on_timer, ACCESS_WATCH_MS, 0);
 }
 
-/* --- Life --- */
+/* --- Start and end --- */
 
 void access_watch_start(struct access_watch *watch, uv_loop_t *loop, struct manager *manager)
 {

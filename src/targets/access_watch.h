@@ -1,9 +1,9 @@
 /*
- * Follows the files of certificates and passwords that the modules in force name: looks at them every few
- * seconds on the thread pool, and reads those of a module again when one of them has changed.
+ * Watches the certificate and password files that the active modules name. Checks the files every few seconds
+ * on the thread pool. When a file has changed, reads all files of its module again.
  *
- * Files that cannot be read or understood change nothing: the old contents stay in use, and one line of the
- * log says why. They are tried again when a file has changed once more.
+ * If the files cannot be read or are not valid, the old contents stay in use, and the log gets one line with
+ * the reason. The files are read again after their next change.
  */
 #ifndef TARGETS_ACCESS_WATCH_H
 #define TARGETS_ACCESS_WATCH_H
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-/* From one look to the next. */
+/* Time between two checks. */
 #define ACCESS_WATCH_MS 2000
 
 typedef void (*access_watch_close_fn)(void *context);
@@ -24,18 +24,18 @@ struct access_watch {
     struct manager *manager;
     uv_timer_t timer;
     uv_work_t work;
-    struct look *looks; /* of the last look; owned array */
+    struct look *looks; /* files of the last check; owned array */
     size_t count;
-    unsigned open; /* the timer, and the work under way */
+    unsigned open; /* number of open parts: the timer, and the work if it is running */
     bool closing;
     access_watch_close_fn on_close;
     void *context;
 };
 
-/* The manager is borrowed, for longer than it lives. */
+/* Starts watching. `manager` is borrowed and must outlive `watch`. */
 void access_watch_start(struct access_watch *watch, uv_loop_t *loop, struct manager *manager);
 
-/* on_close runs once, from the loop, when no handle and no thread is left. */
+/* Stops watching. on_close runs once, from the loop, after the timer is closed and the work has ended. */
 void access_watch_close(struct access_watch *watch, access_watch_close_fn on_close, void *context);
 
 #endif

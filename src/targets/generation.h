@@ -1,11 +1,11 @@
 /*
- * A generation: one configuration, the options that it makes of the flags, and the providers that it asks for
- * targets. A reload makes another generation and never changes one.
+ * A generation is one configuration, the options made from it and the flags, and the providers that find its
+ * targets. A generation never changes its configuration; a reload makes a new generation.
  *
- * A generation is reference-counted. The manager holds the active one. Work that must keep its configuration
- * across a reload, such as an output, holds a reference of its own. When a generation is replaced, the
- * manager retires it: sources that no generation uses any more are closed, while configuration and options
- * stay valid for the remaining holders.
+ * A generation is reference-counted. The manager has a reference to the active one. Work that must keep its
+ * configuration across a reload, such as an output, takes its own reference. When a generation is replaced,
+ * the manager retires it. Sources that no generation uses any more are then closed. Configuration and options
+ * stay valid until the last reference is released.
  */
 #ifndef TARGETS_GENERATION_H
 #define TARGETS_GENERATION_H
@@ -19,64 +19,70 @@
 
 struct generation {
     unsigned references;
-    unsigned long number;        /* the manager's first is 1; no two have the same */
-    struct config *config;       /* owned; its `file` is NULL when only the flags speak */
-    struct settings settings;    /* the options in force */
-    struct provider **providers; /* of all groups in the order of the file; owned array, users of each */
-    const struct config_group **owners; /* the group of each provider; owned array */
-    const struct results **found;       /* what each provider found, see generation_found; owned array */
-    size_t provider_count;              /* 0 once it is retired */
+    unsigned long number;               /* unique; the manager's first generation is 1 */
+    struct config *config;              /* owned; its `file` is NULL if there is no configuration file */
+    struct settings settings;           /* effective options */
+    struct provider **providers;        /* providers of all groups, in the order of the file; owned array. The
+                                    generation is a user of each */
+    const struct config_group **owners; /* group of each provider; owned array */
+    const struct results **found;       /* results of each provider, see generation_found; owned array */
+    size_t provider_count;              /* number of providers; 0 after the generation is retired */
 };
 
-/* One provider as metrics show it. */
+/* A provider, as shown in metrics. */
 struct generation_source {
-    const char *group; /* "" without a file */
+    const char *group; /* name of the group; "" without a file */
     const struct discovery_state *state;
 };
 
 /*
- * Takes over the configuration (allocated with malloc) in any case; the flags are borrowed. 0 and one
- * reference; or a negative libuv code, with a line in `error` unless it is UV_ENOMEM, and then there is
- * nothing to release. The caller gives it a number.
+ * Makes a generation. Takes ownership of `config` (allocated with malloc), even after an error; borrows the
+ * flags. Returns 0 and one reference, or a negative libuv code. After an error there is nothing to release,
+ * and `error` has a line unless the code is UV_ENOMEM. The caller sets `number`.
  */
 int generation_new(struct generation **generation, struct config *config, const struct options *flags,
                    struct providers *providers, struct buffer *error);
 
 /*
- * For a new generation, before anything uses it: takes over the accesses of another one whose settings and
- * files are the same, so that a reload leaves connections over TLS and logins as they are.
+ * Shares the accesses of `from` whose settings and files are the same. So a reload keeps existing TLS
+ * connections and logins. Call this before anything uses the generation.
  */
 void generation_inherit(struct generation *generation, const struct generation *from);
 
 struct generation *generation_hold(struct generation *generation);
 
-/* NULL is taken. The last reference may only go when the generation is retired. */
+/*
+ * Releases a reference; `generation` may be NULL. Retire the generation before its last reference is
+ * released.
+ */
 void generation_release(struct generation *generation);
 
-/* To be called when it is no longer in force, or never will be. Releases the providers. */
+/* Releases the providers. Called when the generation is replaced, or when it will never become active. */
 void generation_retire(struct generation *generation);
 
-/* The module of that name, "" meaning "default", which is always there; NULL if there is none. */
+/* Returns the module with this name, or NULL. "" means "default", which always exists. */
 const struct config_module *generation_module(const struct generation *generation, struct slice name);
 
-/* The policy of targets in URLs; borrowed, never NULL. */
+/* Returns the policy for targets in URLs; borrowed, never NULL. */
 struct policy *generation_policy(const struct generation *generation);
 
-/* The n-th provider, below provider_count. */
+/* Returns the n-th provider; n must be below provider_count. */
 struct generation_source generation_source(const struct generation *generation, size_t n);
 
-/* Whether every provider has answered once, be it with a failure. */
+/* Returns true if every provider has answered at least once, successfully or not. */
 bool generation_is_answered(const struct generation *generation);
 
-/* Whether some provider has never answered well. */
+/* Returns true if some provider has never succeeded. */
 bool generation_is_blind(const struct generation *generation);
 
-/* What each provider has found by now, in their order; good until one of them changes. */
+/*
+ * Returns the current results of all providers, in the order of `providers`. Valid until a provider changes.
+ */
 const struct results *const *generation_found(const struct generation *generation);
 
 /*
- * Whether samples carry the labels of their targets, of which there are `targets`. A single address of the
- * flags needs none, since no second target can come.
+ * Returns true if samples need the labels of their targets; `targets` is the number of targets. A single
+ * address from the flags needs no labels, because no second target can be added.
  */
 bool generation_needs_labels(const struct generation *generation, size_t targets);
 

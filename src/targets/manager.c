@@ -1,22 +1,23 @@
 /*
- * Two generations at most: the one in force, and the next one while its providers are asked. One target set
- * at most is being made, of either.
+ * There are at most two generations: the active one, and the next one while its providers are being asked. At
+ * most one target set is being made at a time, for one of these two generations.
  *
  *     manager_set -> [on_change until every provider has answered, or on_patience]
  *                 -> begin_making -> [on_work: make_on] -> install -> on_set
  *     on_change   -> catch_up -> begin_making -> [on_work: make_on] -> install
  *
  * What can go wrong:
- * - There is no memory for the next generation or its target set: it is dropped, and its on_set is told.
- * - There is no memory for another target set of the generation in force: the old one stays, and on_pause
- *   tries again.
- * - A provider changes while a target set is being made: another one is made afterwards. If the builder is
- *   reading what this very provider found, it starts again from the beginning.
- * - Hundreds of providers change all the time: a new target set is made at most every PAUSE_MS, with all
- *   changes since the last one.
+ * - No memory for the next generation or its target set: the next generation is dropped, and its on_set
+ *   gets the error.
+ * - No memory for another target set of the active generation: the old target set stays, and on_pause tries
+ *   again.
+ * - A provider changes while a target set is being made: another target set is made afterwards. If the
+ *   builder is reading the results of that provider, the builder starts again at once.
+ * - Hundreds of providers change all the time: at most one target set is begun every PAUSE_MS. It includes
+ *   all changes since the last one.
  *
- * on_work runs on each turn of the loop while there is something to make or to take apart, does a bounded
- * piece of each, and is stopped otherwise.
+ * While there is a target set to make or to free, on_work runs on each turn of the loop and does a bounded
+ * piece of both. Otherwise on_work is stopped.
  */
 #include "targets/manager.h"
 
@@ -28,35 +29,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Making a target takes some four microseconds, freeing it less. */
+/* Targets made and freed per turn of the loop. Making a target takes about 4 us, freeing it takes less. */
 #define TARGETS_A_TURN 256
 
-/* From one target set to the next: ten thousand targets take some 20 ms. */
+/* Shortest time between the starts of two target sets. Making ten thousand targets takes about 20 ms. */
 #define PAUSE_MS 200
 
-/* The targets of a provider that has not answered by then are added later. */
+/*
+ * How long a new generation waits for its providers. Targets of a provider that answers later are added
+ * later.
+ */
 #define PATIENCE_MS 10000
 
 struct manager {
     struct manager_context context;
     struct providers providers;
-    struct generation *
-        current; /* the active one; before the first manager_set, a generation of the flags without targets */
-    struct generation *next;   /* set, and not in force yet; or NULL */
-    unsigned long generations; /* made so far */
-    manager_set_fn on_set;     /* of `next`; NULL when nobody waits */
+    struct generation
+        *current; /* active generation; before the first manager_set, one made from the flags, without
+                    targets */
+    struct generation *next;   /* pending generation, or NULL */
+    unsigned long generations; /* number of generations made so far */
+    manager_set_fn on_set;     /* callback for `next`; NULL if there is none */
     void *set_context;
-    bool ready;                    /* `current` was set */
-    struct target_set *target_set; /* in force; held */
-    struct target_set *unused;     /* to be taken apart; owned */
-    struct generation *making;     /* the builder makes its target set: current or next; NULL for none */
+    bool ready;                    /* true if `current` comes from manager_set */
+    struct target_set *target_set; /* active target set; owned reference */
+    struct target_set *unused;     /* list of target sets to be freed; owned */
+    struct generation *making;     /* generation whose target set the builder is making: `current`, `next`,
+                                      or NULL if none */
     struct target_set_builder builder;
-    bool stale;     /* a provider has changed since the last target set was begun, or that one failed */
-    bool no_memory; /* the last target set failed, and the log says so */
+    bool stale;     /* a provider has changed since the last target set was begun, or that target set
+                       failed */
+    bool no_memory; /* the last target set failed, and this has been logged */
     struct manager_counts counts;
     uv_idle_t work;
     uv_timer_t patience, pause;
-    unsigned parts; /* handles, and the providers, that are not closed */
+    unsigned parts; /* number of parts that are not closed: three handles, and the providers */
     bool closing;
     manager_close_fn on_close;
     void *close_context;
@@ -71,7 +78,7 @@ static void go_to_work(struct manager *manager)
     uv_idle_start(&manager->work, on_work);
 }
 
-/* --- Target sets that nobody holds --- */
+/* --- Freeing unused target sets --- */
 
 static void on_unused(struct target_set *target_set)
 {
@@ -104,7 +111,7 @@ static void drop_next(struct manager *manager)
     discard(manager->next);
     manager->next = NULL;
     manager->on_set = NULL;
-    /* The current one may have had to wait for the next. */
+    /* Changes of the current generation may have been postponed because of the next one. */
     manager->stale = true;
     catch_up(manager);
 }
@@ -116,7 +123,7 @@ static void fail_next(struct manager *manager, int status)
     if (on_set) on_set(manager->set_context, status, uv_strerror(status));
 }
 
-/* Puts the next one in force. */
+/* Makes the next generation the active one. */
 static void advance(struct manager *manager)
 {
     uv_timer_stop(&manager->patience);
@@ -135,7 +142,7 @@ static void stop_making(struct manager *manager)
     target_set_builder_deinit(&manager->builder);
 }
 
-/* 0 or UV_ENOMEM; nothing is being made then. */
+/* Begins a target set of `generation`. Returns 0 or UV_ENOMEM; after UV_ENOMEM, nothing is being made. */
 static int begin_making(struct manager *manager, struct generation *generation)
 {
     struct target_set_builder_parts parts = {
@@ -159,7 +166,9 @@ static int begin_making(struct manager *manager, struct generation *generation)
     return 0;
 }
 
-/* The generation in force has another try after the pause. */
+/*
+ * Drops a pending generation, and reports the error. For the active generation, tries again after the pause.
+ */
 static void on_making_failed(struct manager *manager, struct generation *generation, int status)
 {
     if (generation == manager->next) {
@@ -180,7 +189,7 @@ static void make(struct manager *manager, struct generation *generation)
     if (result < 0) on_making_failed(manager, generation, result);
 }
 
-/* Starts a new target set if a provider of the active generation, or of the first one, has changed. */
+/* Begins a new target set if a provider of the active generation, or of the first one, has changed. */
 static void catch_up(struct manager *manager)
 {
     bool waits = manager->making || uv_is_active((uv_handle_t *) &manager->pause);
@@ -194,8 +203,9 @@ static void on_pause(uv_timer_t *pause)
 }
 
 /*
- * The first generation waits for its providers, but targets that need no provider are scraped at once. A
- * target set that is made before all providers have answered, or have timed out, is temporary.
+ * Returns true if the target set being made is temporary. The first generation waits for its providers, but
+ * targets that need no provider are scraped at once. So a first target set may be made before all providers
+ * have answered or timed out.
  */
 static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
 {
@@ -218,7 +228,7 @@ static const char forbidden_dropped[] =
     "targets were dropped: an ElastiCache endpoint names addresses that the "
     "target policy forbids; allow them by scrape_policy or --scrape.allow";
 
-/* Each time that the number is another. */
+/* Logs the number of targets left out, whenever the number has changed. */
 static void log_dropped(const char *what, const struct target_set_builder_dropped *dropped, size_t before)
 {
     char number[32];
@@ -227,7 +237,7 @@ static void log_dropped(const char *what, const struct target_set_builder_droppe
     log_line(LOG_WARN, what, LOG_FIELD("targets", number), LOG_FIELD("target", dropped->example));
 }
 
-/* The target set is whole: swaps it in, and the generation that it belongs to. */
+/* Makes the finished target set active, together with its generation. */
 static void install(struct manager *manager)
 {
     struct target_set_builder *builder = &manager->builder;
@@ -274,7 +284,10 @@ static void make_on(struct manager *manager)
 
 /* --- Providers --- */
 
-/* The next generation first: when it is in force, the current one does not matter. */
+/*
+ * Makes a target set of the next generation as soon as all its providers have answered. Its target set comes
+ * first, because it will replace the current generation.
+ */
 static void on_change(void *context, const struct results *found)
 {
     struct manager *manager = context;
@@ -295,7 +308,7 @@ static void on_patience(uv_timer_t *patience)
     make(manager, manager->next);
 }
 
-/* --- Setting --- */
+/* --- Setting a configuration --- */
 
 int manager_set(struct manager *manager, struct config *config, manager_set_fn on_set, void *context,
                 struct buffer *error)
@@ -322,7 +335,7 @@ void manager_forget(struct manager *manager)
     manager->on_set = NULL;
 }
 
-/* --- What is in force --- */
+/* --- The active configuration and targets --- */
 
 bool manager_is_ready(const struct manager *manager)
 {
@@ -344,9 +357,12 @@ struct manager_counts manager_counts(const struct manager *manager)
     return manager->counts;
 }
 
-/* --- Life --- */
+/* --- Creation and closing --- */
 
-/* The generation before the first set: no targets and no push, so that only memory may be missing. */
+/*
+ * Makes the generation that is active before the first manager_set. It has no targets and no push, so only a
+ * lack of memory can make this fail.
+ */
 static int begin_with_flags(struct manager *manager)
 {
     struct config_rules rules = settings_rules(manager->context.flags);

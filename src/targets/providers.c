@@ -21,7 +21,7 @@ static void on_change(void *context)
     provider->providers->on_change(provider->providers->context, discovery_found(provider->discovery));
 }
 
-/* Made when the first DNS source needs it, since c-ares costs memory and reads files. */
+/* Makes the DNS service when the first DNS source needs it, because c-ares takes memory and reads files. */
 static int need_dns(struct providers *providers)
 {
     return providers->services.dns ? 0 : dns_new(&providers->services.dns, providers->services.loop, NULL);
@@ -66,7 +66,7 @@ int providers_use(struct provider **provider, struct providers *providers,
     return result;
 }
 
-/* --- The end --- */
+/* --- Closing --- */
 
 static void on_dns_closed(void *context)
 {

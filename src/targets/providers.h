@@ -1,6 +1,6 @@
 /*
- * The running sources of targets. Each source runs once, however many groups use it. A reload keeps the
- * sources that are still configured, with the targets that they have found.
+ * The running sources of targets. A source runs only once, even if several groups use it. A reload keeps
+ * sources that are still configured, together with the targets they have found.
  */
 #ifndef TARGETS_PROVIDERS_H
 #define TARGETS_PROVIDERS_H
@@ -18,15 +18,16 @@ typedef void (*providers_change_fn)(void *context, const struct results *found);
 typedef void (*providers_close_fn)(void *context);
 
 struct providers {
-    struct discovery_services services; /* dns is made when the first source needs it */
-    struct list list;                   /* of providers */
-    size_t open;                        /* sources that are not closed, those that nobody uses included */
+    struct discovery_services services; /* `dns` is made when the first source needs it */
+    struct list list;                   /* list of struct provider */
+    size_t open;                        /* number of sources that are not closed yet, including those
+                                           without users */
     providers_change_fn on_change;
     providers_close_fn on_closed;
     void *context;
 };
 
-/* A source in use. */
+/* A running source. */
 struct provider {
     struct link link;
     struct providers *providers;
@@ -38,16 +39,19 @@ void providers_init(struct providers *providers, const struct discovery_services
                     providers_change_fn on_change, void *context);
 
 /*
- * Finds or starts the source with this configuration, and adds a user to it. 0, or a negative libuv code,
- * maybe with a line in `error`.
+ * Finds or starts the source with this configuration, and adds a user to it. Returns 0, or a negative libuv
+ * code; `error` may then have a line.
  */
 int providers_use(struct provider **provider, struct providers *providers,
                   const struct discovery_config *config, struct buffer *error);
 
-/* One user less. The source is closed with its last one. */
+/* Removes one user. The source is closed when it has no users. */
 void provider_leave(struct provider *provider);
 
-/* Nobody may use a provider any more. on_closed runs once, from the loop, when all of them are closed. */
+/*
+ * Closes the providers; none may have users any more. on_closed runs once, from the loop, when all sources
+ * are closed.
+ */
 void providers_close(struct providers *providers, providers_close_fn on_closed);
 
 #endif

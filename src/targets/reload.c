@@ -1,13 +1,13 @@
 /*
  * reload_request -> begin_reading -> [read_file, on a thread] -> on_read -> set -> [on_set] -> finish
  *
- * One reload at a time, and one queue of those who asked. Each of them waits for the reading that began after
- * the request, since an earlier one may have seen an older file: all who ask while a reload is under way wait
- * for the next one.
+ * Only one reload runs at a time; requests wait in a queue. A request waits for a reading that begins after
+ * it, because an earlier reading may have seen an older file. So all requests made during a reload wait for
+ * the next one.
  *
- * What can go wrong: the file is bad, or the manager refuses it or has no memory (fail, or finish from on_set).
- * The end may come at each stage: while the thread reads, on_read throws away what it read; while the manager
- * works, it is told to forget who asked.
+ * What can go wrong: the file is wrong, or the manager rejects it or runs out of memory (fail, or finish from
+ * on_set). reload_close may come at any time. If the thread is reading, on_read frees what was read. If the
+ * manager is working, manager_forget cancels on_set.
  */
 #include "targets/reload.h"
 
@@ -25,32 +25,32 @@
 
 enum reload_phase { PHASE_IDLE, PHASE_READING, PHASE_SETTING };
 
-/* One who has asked. */
+/* A pending request. */
 struct waiter {
     struct link link;
-    unsigned long reading; /* that serves it */
+    unsigned long reading; /* number of the reading that it waits for */
     reload_done_fn on_done;
     void *context;
 };
 
 struct reload {
     uv_loop_t *loop;
-    const struct options *flags; /* borrowed, as is the manager */
+    const struct options *flags; /* borrowed, like the manager */
     struct manager *manager;
     struct reload_state state;
     uv_signal_t hangup;
     struct access_watch access_watch;
-    struct list waiters; /* in the order of their readings */
+    struct list waiters; /* requests, in the order of their `reading` */
     enum reload_phase phase;
-    unsigned long reading; /* the number of the one under way, or of the last one */
-    bool again;            /* another one is to follow */
+    unsigned long reading; /* number of the current or last reading */
+    bool again;            /* another reading must follow */
     uv_work_t work;
-    struct config *config;   /* being read; owned */
-    int result;              /* of reading */
-    struct buffer error;     /* of the reload under way */
-    struct buffer overruled; /* flags, as the log was told last */
+    struct config *config;   /* configuration being read; owned */
+    int result;              /* result of reading */
+    struct buffer error;     /* error of the current reload */
+    struct buffer overruled; /* overridden flags that were logged last */
     bool closing;
-    unsigned open; /* handle and thread, while it is being closed */
+    unsigned open; /* number of handles and threads that are still open, while closing */
     reload_close_fn on_close;
     void *close_context;
 };
@@ -60,7 +60,7 @@ static bool has_file(const struct reload *reload)
     return reload->flags->config_file[0] != '\0';
 }
 
-/* --- The log --- */
+/* --- Logging --- */
 
 static void log_warnings(const struct config *config)
 {
@@ -69,7 +69,7 @@ static void log_warnings(const struct config *config)
                  LOG_FIELD("warning", warning->text));
 }
 
-/* Each time that these are others. */
+/* Logs the flags that the file overrides, if they differ from those logged last. */
 static void log_overruled(struct reload *reload, const struct generation *generation)
 {
     struct buffer flags;
@@ -88,7 +88,7 @@ static void log_overruled(struct reload *reload, const struct generation *genera
     reload->overruled = flags;
 }
 
-/* The first start that fails ends the program, which prints the reason itself. */
+/* Logs the result. A failed start is not logged, because the program then prints the reason and exits. */
 static void log_result(struct reload *reload, int status, const char *error)
 {
     const struct generation *generation = manager_generation(reload->manager);
@@ -102,7 +102,7 @@ static void log_result(struct reload *reload, int status, const char *error)
     }
 }
 
-/* --- The end of a reload --- */
+/* --- End of a reload --- */
 
 static void release_config(struct reload *reload)
 {
@@ -117,7 +117,7 @@ static struct waiter *first_waiter(struct reload *reload)
     return link ? container_of(link, struct waiter, link) : NULL;
 }
 
-/* Those that wait for this reading or an earlier one. */
+/* Calls on_done of all requests that wait for this reading or an earlier one. */
 static void answer_waiters(struct reload *reload, unsigned long reading, int status, const char *error)
 {
     for (struct waiter *waiter; (waiter = first_waiter(reload)) && waiter->reading <= reading;) {
@@ -142,7 +142,7 @@ static void finish(struct reload *reload, int status, const char *error)
     answer_waiters(reload, reading, status, error);
 }
 
-/* With the line that reading or setting has left behind. */
+/* Ends the reload with the message in reload->error. */
 static void fail(struct reload *reload)
 {
     struct buffer error = reload->error;
@@ -152,14 +152,14 @@ static void fail(struct reload *reload)
     buffer_deinit(&error);
 }
 
-/* --- The way of a reload --- */
+/* --- Steps of a reload --- */
 
 static void on_set(void *context, int status, const char *error)
 {
     finish(context, status, error);
 }
 
-/* Hands over what was read. */
+/* Passes the new configuration to the manager. */
 static int set(struct reload *reload)
 {
     struct config *config = reload->config;
@@ -184,7 +184,7 @@ static void close_part(struct reload *reload)
 static void on_read(uv_work_t *work, int status)
 {
     struct reload *reload = container_of(work, struct reload, work);
-    (void) status; /* it is cancelled only by closing */
+    (void) status; /* only closing cancels the work */
     if (reload->closing) {
         close_part(reload);
         return;
@@ -195,14 +195,14 @@ static void on_read(uv_work_t *work, int status)
     fail(reload);
 }
 
-/* Here nobody waits while a URL in the file makes libcurl be loaded. */
+/* Runs on a thread, because a URL in the file may load libcurl, which takes time. */
 static void read_file(uv_work_t *work)
 {
     struct reload *reload = container_of(work, struct reload, work);
     reload->result = settings_read(reload->config, reload->flags, &reload->error);
 }
 
-/* Makes room for what will be read. */
+/* Allocates the configuration. Returns false when out of memory. */
 static bool prepare(struct reload *reload)
 {
     buffer_clear(&reload->error);
@@ -211,7 +211,9 @@ static bool prepare(struct reload *reload)
     return reload->config;
 }
 
-/* Also without memory the answer comes from the loop: the thread is then asked to do nothing. */
+/*
+ * Runs on a thread if there is no memory for the configuration. So the error, too, is reported from the loop.
+ */
 static void read_nothing(uv_work_t *work)
 {
     (void) work;
@@ -227,7 +229,7 @@ static void begin_reading(struct reload *reload)
 
 /* --- Requests --- */
 
-/* Waits for the next reading. False when out of memory. */
+/* Adds a request that waits for the next reading. Returns false when out of memory. */
 static bool add_waiter(struct reload *reload, reload_done_fn on_done, void *context)
 {
     struct waiter *waiter = calloc(1, sizeof(*waiter));
@@ -263,7 +265,7 @@ const struct reload_state *reload_state(const struct reload *reload)
     return &reload->state;
 }
 
-/* --- Life --- */
+/* --- Creation and closing --- */
 
 static void on_hangup_failed(uv_handle_t *handle)
 {
@@ -295,7 +297,7 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
     return 0;
 }
 
-/* The start has failed; the caller says why. */
+/* Cleans up after a failed start, and copies the reason into `error` for the caller. */
 static int fail_start(struct reload *reload, struct buffer *error)
 {
     reload->phase = PHASE_IDLE;
@@ -345,7 +347,7 @@ void reload_close(struct reload *reload, reload_close_fn on_close, void *context
     reload->on_close = on_close;
     reload->close_context = context;
     reload->open = reload->phase == PHASE_READING ? 3 : 2;
-    /* A thread that has begun cannot be cancelled, and is waited for. */
+    /* A thread that is already reading cannot be cancelled; on_read waits for it. */
     if (reload->phase == PHASE_READING) uv_cancel((uv_req_t *) &reload->work);
     if (reload->phase == PHASE_SETTING) manager_forget(reload->manager);
     uv_close((uv_handle_t *) &reload->hangup, on_hangup_closed);

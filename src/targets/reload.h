@@ -1,10 +1,10 @@
 /*
- * Reads the configuration file, at the start and again whenever SIGHUP or HTTP asks for it.
+ * Reads the configuration file at the start, and again after SIGHUP or a request by HTTP.
  *
- *     reload_request -> the file is read on the thread pool -> manager_set -> on_set -> on_done of all who asked
+ *     reload_request -> the file is read on the thread pool -> manager_set -> on_set -> on_done of all requests
  *
- * A file that is bad, or that cannot be brought into force, changes nothing: the previous configuration stays,
- * and one line of the log says why. The configuration belongs to the manager.
+ * If the file is wrong or cannot become active, the previous configuration stays, and the log gets one line
+ * with the reason. The configuration belongs to the manager.
  */
 #ifndef TARGETS_RELOAD_H
 #define TARGETS_RELOAD_H
@@ -18,47 +18,53 @@
 
 struct reload;
 
-/* status 0: the file as it was after the request is in force. A negative libuv code: it is not, and `error` is
- * one line without a line end; UV_ECANCELED when the exporter stops. */
+/*
+ * Reports the result of a reload. Status 0: the file, as it was after the request, is active. A negative
+ * libuv code: it is not, and `error` is one line without a line end. UV_ECANCELED: the exporter is stopping.
+ */
 typedef void (*reload_done_fn)(void *context, int status, const char *error);
 typedef void (*reload_close_fn)(void *context);
 
-/* For metrics. */
+/* Results for metrics. */
 struct reload_state {
-    bool successful;       /* the last time */
-    double last_success_s; /* Unix time; 0 for never */
+    bool successful;       /* true if the last reload succeeded */
+    double last_success_s; /* Unix time; 0 if no reload has succeeded */
 };
 
-/* 0 or a negative libuv code. All is borrowed, for longer than it lives. SIGHUP is handled from here on. */
+/*
+ * Makes a reload, which handles SIGHUP from now on. Borrows all arguments; they must outlive it. Returns 0 or
+ * a negative libuv code.
+ */
 int reload_new(struct reload **reload, uv_loop_t *loop, const struct options *flags, struct manager *manager);
 
 /*
- * The first time, without a thread: reads the file, or without one the addresses of the flags. 0, and `config` is what
- * was read, borrowed until reload_start; or a negative code with one line in `error`, without a line end. To be
- * called once, before anything else.
+ * Reads the first configuration without a thread: the file, or the addresses from the flags if there is no
+ * file. Returns 0; `config` is then borrowed until reload_start. Or returns a negative code with one line in
+ * `error`, without a line end. Call it once, before everything else.
  */
 int reload_read(struct reload *reload, const struct config **config, struct buffer *error);
 
 /*
- * Sets the configuration that reload_read has read. 0: on_done runs once, from the loop, never inside this call. A negative code: never, and
- * `error` has one line without a line end. To be called once, behind reload_read.
+ * Passes the configuration of reload_read to the manager. Returns 0; on_done then runs once, from the loop,
+ * never inside this call. Or returns a negative code; on_done then never runs, and `error` has one line
+ * without a line end. Call it once, after reload_read.
  */
 int reload_start(struct reload *reload, reload_done_fn on_done, void *context, struct buffer *error);
 
 /*
- * Reads the file again; the flags must name one (asserted). on_done, which may be NULL, runs once, from the
- * loop, never inside this call, also when reading fails. A reload that is under way may have read the file
- * before this request, so that the file is read once more behind it, for all who asked meanwhile. 0 or
- * UV_ENOMEM: then on_done never runs.
+ * Reads the file again; the flags must name a file (asserted). on_done, which may be NULL, runs once, from
+ * the loop, never inside this call, also if reading fails. A reload that is already running may have read the
+ * file before this request. So the file is then read once more, for all requests made meanwhile. Returns 0 or
+ * UV_ENOMEM; after UV_ENOMEM, on_done never runs.
  */
 int reload_request(struct reload *reload, reload_done_fn on_done, void *context);
 
-/* Good until on_close. */
+/* Returns the state, which is valid until on_close. */
 const struct reload_state *reload_state(const struct reload *reload);
 
 /*
- * Calls on_done of all who wait, with UV_ECANCELED, inside this call; on_close runs once, from the loop, when
- * no handle and no thread is left. NULL is taken: then never.
+ * Calls on_done of all pending requests with UV_ECANCELED, inside this call. on_close runs once, from the
+ * loop, when all handles and threads have ended. If `reload` is NULL, does nothing, and on_close never runs.
  */
 void reload_close(struct reload *reload, reload_close_fn on_close, void *context);
 

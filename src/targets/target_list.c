@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* A label set of one name: escaping may make a name of a few hundred bytes some times as long. */
+/*
+ * Most bytes of a label set with one name. Escaping may multiply the length of a name of a few hundred bytes.
+ */
 #define LABELS_MAX 4096
 
 void target_list_clear(struct target_list *list)

@@ -1,6 +1,6 @@
 /*
- * Lists of targets: the ones that a URL names (each name once), and those of a target set (its builder checks
- * for duplicates).
+ * Lists of targets. target_list_add makes the list of a URL, which has each name once. target_list_append
+ * makes the list of a target set, whose builder checks for duplicates.
  */
 #ifndef TARGETS_TARGET_LIST_H
 #define TARGETS_TARGET_LIST_H
@@ -11,22 +11,26 @@
 #include <stddef.h>
 
 struct target_list {
-    struct target **items; /* owned, as are the targets */
+    struct target **items; /* owned array; the list has a reference to each target */
     size_t count, size;
-    struct set names; /* of the targets that target_list_add appended; their texts are the targets' */
+    struct set names; /* names of the targets that target_list_add appended; the texts belong to the
+                         targets */
 };
 
-/* Releases the targets and the array; the list is empty then. An empty list is all zero. */
+/* Releases the targets and the array. The list is then empty, which is all zero. */
 void target_list_clear(struct target_list *list);
 
 /*
- * Makes a target whose samples carry label="name" and appends it; for the profile see target_new. A name that
- * was added before is not added again. 0, or UV_ENOMEM: then the list is as it was.
+ * Makes a target whose samples have label="name", and appends it. See target_new for the profile. Does
+ * nothing if the name is already in the list. Returns 0, or UV_ENOMEM; the list is then unchanged.
  */
 int target_list_add(struct target_list *list, struct fleet *fleet, const struct address *address,
                     struct profile *profile, const char *label, struct slice name);
 
-/* Appends a target, which is the list's from then on. 0, or UV_ENOMEM: then it is still the caller's. */
+/*
+ * Appends a target; the list takes over the caller's reference. Returns 0, or UV_ENOMEM; the caller then
+ * keeps the reference.
+ */
 int target_list_append(struct target_list *list, struct target *target);
 
 #endif

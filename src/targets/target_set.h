@@ -1,9 +1,9 @@
 /*
- * All configured targets at one moment. A target set never changes, and all scrapes that began with it share
- * it. A reload, or a new answer from discovery, makes a new one.
+ * All configured targets at one moment. A target set never changes, and scrapes share it. A reload or a new
+ * result of discovery makes a new target set.
  *
- * targets/manager.c makes and frees it a few hundred targets at a time, so that ten thousand do not block the
- * loop.
+ * targets/manager.c makes and frees a target set a few hundred targets at a time. So ten thousand targets do
+ * not block the loop.
  */
 #ifndef TARGETS_TARGET_SET_H
 #define TARGETS_TARGET_SET_H
@@ -19,30 +19,31 @@ struct target_set_group {
 
 struct target_set {
     unsigned references;
-    bool with_labels;                /* samples carry their target's labels */
-    bool blind;                      /* it has no target, and some source has never answered well */
-    struct target_list targets;      /* each target's `group` is a place in `groups` */
-    struct target_set_group *groups; /* owned */
+    bool with_labels;                /* true if samples have the labels of their target */
+    bool blind;                      /* true if there is no target and some source has never succeeded */
+    struct target_list targets;      /* each target's `group` is an index in `groups` */
+    struct target_set_group *groups; /* owned array */
     size_t group_count;
-    void (*on_unused)(struct target_set *target_set); /* nobody holds it any more: the owner takes it apart */
+    void (*on_unused)(struct target_set *target_set); /* called when the last reference is released; the
+                                                         owner then frees the target set */
     void *owner;
-    struct target_set *next; /* of the owner, of those that are taken apart */
+    struct target_set *next; /* next in the owner's list of target sets to be freed */
 };
 
-/* Without targets or groups, and with one reference. NULL when out of memory. */
+/* Makes a target set without targets and groups, with one reference. Returns NULL when out of memory. */
 struct target_set *target_set_new(void (*on_unused)(struct target_set *target_set), void *owner);
 
-/* Copies both. False when out of memory. */
+/* Adds a group; copies both strings. Returns false when out of memory. */
 bool target_set_add_group(struct target_set *target_set, const char *name, const char *module);
 
 struct target_set *target_set_hold(struct target_set *target_set);
 
-/* NULL is taken. */
+/* Releases a reference. `target_set` may be NULL. */
 void target_set_release(struct target_set *target_set);
 
 /*
- * For a target set without references: releases at most `count` targets, the last ones first. When none is
- * left, frees the target set and returns true.
+ * Releases up to `count` targets of a target set without references, beginning with the last one. When no
+ * target is left, frees the target set and returns true.
  */
 bool target_set_dismantle(struct target_set *target_set, size_t count);
 

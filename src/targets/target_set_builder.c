@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A target with longer labels is refused, since each of its samples would carry them. */
+/*
+ * Most bytes of a target's labels. A target with longer labels is refused, because every sample would carry
+ * them.
+ */
 #define LABELS_MAX (16 * 1024)
 
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
@@ -19,7 +22,7 @@ int target_set_builder_init(struct target_set_builder *builder, const struct tar
     buffer_init(&builder->value, LABELS_MAX);
     builder->target_set = target_set_new(on_unused, owner);
     if (!builder->target_set) return UV_ENOMEM;
-    /* Both buffers have all their memory from the start, so they fail only if labels are too long. */
+    /* Both buffers get all their memory here. So they fail later only if labels are too long. */
     if (!buffer_reserve(&builder->rendered, LABELS_MAX) || !buffer_reserve(&builder->value, LABELS_MAX))
         return UV_ENOMEM;
     for (size_t n = 0; n < parts->config->group_count; n++) {
@@ -39,7 +42,7 @@ static const struct results_label *find_label(const struct results_target *found
     return NULL;
 }
 
-/* An empty value is no label to Prometheus, and none is written. */
+/* Appends a label of the group. A label with an empty value is left out: Prometheus treats both alike. */
 static void append_group_label(struct target_set_builder *builder, const struct config_label *label,
                                const struct results_target *found)
 {
@@ -65,7 +68,7 @@ static bool group_has_label(const struct config_group *group, const char *name)
     return false;
 }
 
-/* False when a label cannot be one of a sample. */
+/* Returns false if a label is not allowed on a sample. */
 static bool append_found_labels(struct target_set_builder *builder, const struct config_group *group,
                                 const struct results_target *found)
 {
@@ -80,7 +83,7 @@ static bool append_found_labels(struct target_set_builder *builder, const struct
     return true;
 }
 
-/* False when the target is to be refused. */
+/* Writes the labels of a target. Returns false if the target must be refused. */
 static bool render_labels(struct target_set_builder *builder, const struct config_group *group,
                           const char *name, const struct results_target *found)
 {
@@ -99,7 +102,10 @@ static void count_dropped(struct target_set_builder_dropped *dropped, const char
     snprintf(dropped->example, sizeof(dropped->example), "%s", name);
 }
 
-/* Of the target at hand: an endpoint of ElastiCache is the operator's, what it names is judged. Else NULL. */
+/*
+ * Returns the policy for the current target. Users trust what they configure themselves, so it is NULL for
+ * most sources. But the servers that an ElastiCache endpoint returns are checked.
+ */
 static struct policy *policy_of_source(const struct target_set_builder *builder)
 {
     struct policy *policy = builder->parts.config->policy;
@@ -107,7 +113,10 @@ static struct policy *policy_of_source(const struct target_set_builder *builder)
     return policy ? policy : policy_none();
 }
 
-/* Targets of one module that stand together share a profile. NULL when out of memory. */
+/*
+ * Returns the profile for the current target; consecutive targets of a module share it. Returns NULL when out
+ * of memory.
+ */
 static struct profile *profile_of(struct target_set_builder *builder, const struct config_module *module)
 {
     struct policy *policy = policy_of_source(builder);
@@ -130,7 +139,10 @@ static struct target *make_group_target(struct target_set_builder *builder, cons
     return target;
 }
 
-/* The sets borrow texts of targets that are in the list, and none of a duplicate, which is released. */
+/*
+ * Appends the target unless it is a duplicate. Only then the sets may borrow its texts, because a duplicate
+ * is released.
+ */
 static int append_unless_duplicate(struct target_set_builder *builder, struct target *target)
 {
     struct slice address = slice_of(target->client->key.name), labels = slice_of(target->labels);
@@ -148,7 +160,7 @@ static int append_unless_duplicate(struct target_set_builder *builder, struct ta
     return added ? 0 : UV_ENOMEM;
 }
 
-/* `found` is NULL for a target of the group itself. */
+/* Adds a target. `found` is NULL if the group itself lists the target. */
 static int add_target(struct target_set_builder *builder, const struct config_group *group,
                       const struct address *address, const char *name, const struct results_target *found)
 {
@@ -167,7 +179,7 @@ static int add_found(struct target_set_builder *builder, const struct config_gro
 {
     struct address address;
     const char *expected = address_parse(&address, slice_of(found->address), MEMCACHED_PORT);
-    assert(!expected); /* the source has seen to it */
+    assert(!expected); /* the source has checked this */
     (void) expected;
     const struct policy *policy = policy_of_source(builder);
     struct policy_refusal refusal;
@@ -178,9 +190,9 @@ static int add_found(struct target_set_builder *builder, const struct config_gro
     return add_target(builder, group, &address, found->address, found);
 }
 
-/* --- The walk --- */
+/* --- Going through the groups --- */
 
-/* What a source has left out itself. */
+/* Counts the targets that a source has left out. */
 static void count_malformed(struct target_set_builder *builder, const struct results *found)
 {
     if (found->dropped == 0) return;
@@ -188,7 +200,7 @@ static void count_malformed(struct target_set_builder *builder, const struct res
     builder->malformed.count += found->dropped - 1;
 }
 
-/* The next list: of the group's first source, of its next one, or the next group's own. */
+/* Goes on to the next list: the next source of the group, or the targets listed in the next group. */
 static void step_on(struct target_set_builder *builder, const struct config_group *group)
 {
     builder->target = 0;
@@ -200,7 +212,7 @@ static void step_on(struct target_set_builder *builder, const struct config_grou
     set_init(&builder->addresses);
 }
 
-/* One target, or the step to the next list. */
+/* Adds one target, or goes on to the next list. */
 static int step_once(struct target_set_builder *builder)
 {
     const struct config_group *group = &builder->parts.config->groups[builder->group];

@@ -1,18 +1,18 @@
 /*
- * Makes a target set from a configuration and from what its providers have found, a few hundred targets at a
- * time.
+ * Makes a target set from a configuration and the results of its providers, a few hundred targets at a time.
  *
- * Four kinds of targets are left out, and counted:
- * - duplicates: a server that its group names a second time, and a target whose labels are those of another
- *   target, since both would have the same series;
- * - refused: the source gave the target a label that samples have themselves (such as "slab"), or labels that
- *   are too long;
- * - malformed: the source named something that is no address. It was left out there; the builder counts it;
- * - forbidden: an endpoint of ElastiCache named an address that the target policy forbids. A name that it
- *   named is judged when it is resolved.
+ * Four kinds of targets are left out and counted:
+ * - duplicates: a server that is listed twice in its group, or a target with the same labels as another
+ *   target. Both would have the same series.
+ * - refused: the source gave the target a label that samples use themselves (such as "slab"), or labels
+ *   that are too long.
+ * - malformed: the source found a text that is not an address. The source leaves it out; the builder only
+ *   counts it.
+ * - forbidden: an ElastiCache endpoint returned an address that the target policy forbids. A host name is
+ *   checked when it is resolved.
  *
- * Found labels that begin with "__" only serve as references in the labels of the group. A label of the group
- * wins over a found one of the same name.
+ * Discovered labels that begin with "__" are only used by references in the labels of the group. A label of
+ * the group overrides a discovered label of the same name.
  */
 #ifndef TARGETS_TARGET_SET_BUILDER_H
 #define TARGETS_TARGET_SET_BUILDER_H
@@ -27,52 +27,58 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a target_set is made of; borrowed until the builder is released. */
+/* Inputs of a target set; borrowed until target_set_builder_deinit. */
 struct target_set_builder_parts {
     struct fleet *fleet;
     const struct config *config;
-    const struct results *const *found; /* of the sources of all groups, one group behind the other */
+    const struct results *const *found; /* results of the sources of all groups, group by group */
     const char *target_label;
-    struct shard shard; /* other targets are left out */
+    struct shard shard; /* targets of other shards are left out */
     bool (*label_reserved)(struct slice name);
 };
 
 /* Targets that were left out for one reason. */
 struct target_set_builder_dropped {
     size_t count;
-    char example[ADDRESS_HOST_MAX + 160]; /* the last of them; of a malformed one also what is wrong */
+    char example[ADDRESS_HOST_MAX + 160]; /* the last one; for a malformed target, also the reason */
 };
 
 struct target_set_builder {
     struct target_set_builder_parts parts;
-    struct target_set *target_set;      /* owned */
-    size_t group, found;                /* its place: the group, its current source among all */
-    const struct config_source *source; /* of the group; NULL while its own targets are taken */
-    size_t target;                      /* of the group, or of what the source found */
-    const struct config_module *module; /* of the last target, and the profile that follows from it */
-    struct profile *profile;            /* held */
-    struct set addresses, labels;       /* of the group; of all */
-    struct buffer rendered, value;      /* of one target's labels, of one label; allocated once */
+    struct target_set *target_set;      /* owned reference */
+    size_t group, found;                /* current group; index of the current source among the sources of
+                                           all groups */
+    const struct config_source *source; /* current source of the group; NULL while the builder takes the
+                                           targets listed in the group */
+    size_t target;                      /* index of the next target in the group's list or in the results
+                                           of the source */
+    const struct config_module *module; /* module of the last target; `profile` belongs to it */
+    struct profile *profile;            /* owned reference */
+    struct set addresses, labels;       /* addresses in the current group; labels of all targets */
+    struct buffer rendered, value;      /* labels of one target; value of one label. Both are allocated
+                                           once */
     struct target_set_builder_dropped duplicates, refused, malformed, forbidden;
 };
 
 /*
- * 0 or UV_ENOMEM; target_set_builder_deinit follows in any case. The target set will have on_unused and
- * owner.
+ * Starts a target set, which gets `on_unused` and `owner`. Returns 0 or UV_ENOMEM. Call
+ * target_set_builder_deinit in either case.
  */
 int target_set_builder_init(struct target_set_builder *builder, const struct target_set_builder_parts *parts,
                             void (*on_unused)(struct target_set *target_set), void *owner);
 
-/* Adds up to `count` targets. 0 while there are more, 1 when the target set is complete, or UV_ENOMEM. */
+/* Adds up to `count` targets. Returns 0 if targets remain, 1 if the target set is complete, or UV_ENOMEM. */
 int target_set_builder_step(struct target_set_builder *builder, size_t count);
 
-/* Whether the builder is reading these results now, so that they must not change. */
+/*
+ * Returns true if the builder is reading `found` now. If `found` then changes, the builder must start again.
+ */
 bool target_set_builder_reads(const struct target_set_builder *builder, const struct results *found);
 
-/* The target_set, which is the caller's from then on. */
+/* Returns the target set; the caller takes over its reference. */
 struct target_set *target_set_builder_take(struct target_set_builder *builder);
 
-/* Releases what was not taken. */
+/* Frees the builder, and the target set unless it was taken. */
 void target_set_builder_deinit(struct target_set_builder *builder);
 
 #endif
