@@ -1,16 +1,14 @@
 /*
- * There are at most two generations: the active one, and the next one while its providers are being asked. At
- * most one target set is being made at a time, for one of these two generations.
+ * At most two generations exist: the active one, and the next one while its providers are being asked. At
+ * most one target set is being made, for one of the two.
  *
  *     manager_set -> [on_change until every provider has answered, or on_patience]
  *                 -> begin_making -> [on_work: make_on] -> install -> on_set
  *     on_change   -> catch_up -> begin_making -> [on_work: make_on] -> install
  *
  * What can go wrong:
- * - No memory for the next generation or its target set: the next generation is dropped, and its on_set
- *   gets the error.
- * - No memory for another target set of the active generation: the old target set stays, and on_pause tries
- *   again.
+ * - No memory for the next generation or its target set: it is dropped, and on_set gets the error.
+ * - No memory for a new target set of the active generation: the old one stays, and on_pause tries again.
  * - A provider changes while a target set is being made: another target set is made afterwards. If the
  *   builder is reading the results of that provider, the builder starts again at once.
  * - Hundreds of providers change all the time: at most one target set is begun every PAUSE_MS. It includes
@@ -35,10 +33,7 @@
 /* Shortest time between the starts of two target sets. Making ten thousand targets takes about 20 ms. */
 #define PAUSE_MS 200
 
-/*
- * How long a new generation waits for its providers. Targets of a provider that answers later are added
- * later.
- */
+/* How long a new generation waits for its providers. Targets that are found later are added later. */
 #define PATIENCE_MS 10000
 
 struct manager {
@@ -166,9 +161,7 @@ static int begin_making(struct manager *manager, struct generation *generation)
     return 0;
 }
 
-/*
- * Drops a pending generation, and reports the error. For the active generation, tries again after the pause.
- */
+/* Drops a pending generation and reports the error. For the active one, tries again after a pause. */
 static void on_making_failed(struct manager *manager, struct generation *generation, int status)
 {
     if (generation == manager->next) {
@@ -204,8 +197,7 @@ static void on_pause(uv_timer_t *pause)
 
 /*
  * Returns true if the target set being made is temporary. The first generation waits for its providers, but
- * targets that need no provider are scraped at once. So a first target set may be made before all providers
- * have answered or timed out.
+ * targets that need no provider are scraped at once.
  */
 static bool is_for_the_meantime(const struct manager *manager, const struct generation *generation)
 {
@@ -284,10 +276,7 @@ static void make_on(struct manager *manager)
 
 /* --- Providers --- */
 
-/*
- * Makes a target set of the next generation as soon as all its providers have answered. Its target set comes
- * first, because it will replace the current generation.
- */
+/* The next generation comes first, because it will replace the current one. */
 static void on_change(void *context, const struct results *found)
 {
     struct manager *manager = context;
@@ -359,10 +348,7 @@ struct manager_counts manager_counts(const struct manager *manager)
 
 /* --- Creation and closing --- */
 
-/*
- * Makes the generation that is active before the first manager_set. It has no targets and no push, so only a
- * lack of memory can make this fail.
- */
+/* Makes the first generation. It has no targets and no push, so it fails only for lack of memory. */
 static int begin_with_flags(struct manager *manager)
 {
     struct config_rules rules = settings_rules(manager->context.flags);

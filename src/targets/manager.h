@@ -2,8 +2,8 @@
  * The manager decides which targets are scraped. It owns the active generation (a configuration and its
  * providers) and the target set made from it.
  *
- *     manager_set -> providers are asked -> all have answered -> target set is made -> becomes active -> on_set
- *     a provider finds other targets -> target set is made -> becomes active
+ *     manager_set -> providers are asked -> all have answered -> target set is made -> it is active -> on_set
+ *     a provider finds other targets -> target set is made -> it is active
  *
  * A scrape takes a reference to the current target set and keeps it until its end. A new target set replaces
  * the old one as a whole. A target in both sets keeps its client, connection and counters, because the fleet
