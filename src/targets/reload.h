@@ -1,7 +1,7 @@
 /*
  * Reads the configuration file at the start, and again after SIGHUP or a request by HTTP.
  *
- *     reload_request -> the file is read on the thread pool -> manager_set -> on_set -> on_done of all callers
+ *     reload_request -> the file is read on the thread pool -> manager_set -> on_set -> every on_done
  *
  * If the file is wrong or cannot become active, the previous configuration stays, and the log gets one line
  * with the reason. The configuration belongs to the manager.
