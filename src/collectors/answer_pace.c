@@ -1,12 +1,15 @@
 #include "collectors/answer_pace.h"
 
-/* What is written in less time is mostly something else than records. */
+/* Smaller answers are ignored, because most of their time is spent on other things than records. */
 #define TELLING_BYTES (256 * 1024)
 
-/* A record of 12 bytes becomes a line of 80, which a slow machine encodes in 240 ns and compresses in 800. */
+/*
+ * First guesses, in ns per byte of a record. A 12-byte record becomes an 80-byte line. A slow machine encodes
+ * that line in 240 ns and compresses it in 800 ns.
+ */
 static const double guesses[2] = {20, 80};
 
-/* The most that compressing and sending take, as a multiple of the time to encode. */
+/* The most that compressing and sending may take, as a multiple of the encoding time. */
 static const double limits[2] = {3, 10};
 
 static double rate_of(const struct answer_pace *pace, bool packed)
@@ -20,7 +23,7 @@ void answer_pace_observe(struct answer_pace *pace, const struct answer_took *too
     double most = limits[took->packed] * (double) took->fill_ns, total = (double) took->total_ns;
     if (took->bytes < TELLING_BYTES) return;
     double now = (total < most ? total : most) / (double) took->bytes;
-    /* What takes longer counts at once, what takes less bit by bit. */
+    /* A slower answer counts at once, a faster one only gradually. */
     *rate = now > *rate ? now : 0.75 * *rate + 0.25 * now;
 }
 

@@ -1,6 +1,6 @@
 /*
- * How long it takes to write what was gathered: encoding, compressing and sending come after the last poll,
- * and a scrape must leave time for them. Learnt from the answers before. Pure.
+ * Estimates how long it takes to encode, compress and send an answer. These steps come after the last poll,
+ * and a scrape must leave time for them. The estimate is learnt from previous answers. Pure.
  */
 #ifndef COLLECTORS_ANSWER_PACE_H
 #define COLLECTORS_ANSWER_PACE_H
@@ -9,32 +9,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zeros are a fit beginning. */
+/* Initialise with zeros. */
 struct answer_pace {
-    double
-        ns_per_byte[2]; /* of the records of snapshots; [1]: of answers that are compressed. 0: not known */
-    double bytes_per_target; /* of the last gather; 0: not known */
+    double ns_per_byte[2]; /* time per byte of snapshot records. [0]: plain answers; [1]: compressed answers.
+                           0: not known */
+    double bytes_per_target; /* record bytes per target in the last gather; 0: not known */
 };
 
-/* One answer that was large enough to tell. */
+/* Measurements of one answer. */
 struct answer_took {
-    bool packed;       /* it was compressed */
-    size_t bytes;      /* of the records of the snapshots that it shows */
-    uint64_t fill_ns;  /* the time to encode it */
-    uint64_t total_ns; /* from the first byte to the last, the client's time to take it included */
+    bool packed;       /* true if the answer was compressed */
+    size_t bytes;      /* bytes of the snapshot records in the answer */
+    uint64_t fill_ns;  /* time to encode the answer */
+    uint64_t total_ns; /* time from the first byte of the answer to the last, including the time that the
+                          client takes to read it */
 };
 
-/* A client that is slow to read cannot make it more than some times what encoding takes. */
+/*
+ * Learns from an answer; ignores small answers. The total time counts only up to a multiple of the encoding
+ * time. So a slow client cannot inflate the estimate.
+ */
 void answer_pace_observe(struct answer_pace *pace, const struct answer_took *took);
 
-/* What was gathered: the bytes of the records of so many targets. */
+/* Learns how many record bytes a target has. `bytes` is the total of `targets` targets. */
 void answer_pace_observe_gather(struct answer_pace *pace, size_t bytes, size_t targets);
 
-/* The time for so many bytes, or the bytes for so much time; from a guess while nothing is known. */
+/*
+ * Convert between bytes of records and time: the time that `bytes` take, and the bytes that fit into `ns`.
+ * Until something is learnt, both use a guess.
+ */
 uint64_t answer_pace_ns(const struct answer_pace *pace, bool packed, size_t bytes);
 size_t answer_pace_bytes(const struct answer_pace *pace, bool packed, uint64_t ns);
 
-/* The time that the answer for so many targets is likely to take; 0 while nothing is known. */
+/* Returns the expected time for an answer with `targets` targets; 0 while nothing is known. */
 uint64_t answer_pace_expected_ns(const struct answer_pace *pace, bool packed, size_t targets);
 
 #endif

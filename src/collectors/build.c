@@ -2,7 +2,10 @@
 
 #include "base/version.h"
 
-/* The labels that the Go exporter gives; those that speak of Go's toolchain and are not ours stay empty. */
+/*
+ * Appends the same labels as the Go exporter. `goversion` and `tags` are empty, because they describe Go's
+ * toolchain.
+ */
 static void append_build_labels(struct buffer *labels)
 {
     labels_append(labels, "branch", slice_of(build_info.branch));

@@ -1,4 +1,4 @@
-/* The collector of memcached_exporter_build_info. */
+/* Collector of memcached_exporter_build_info. */
 #ifndef COLLECTORS_BUILD_H
 #define COLLECTORS_BUILD_H
 

@@ -5,10 +5,10 @@
 
 #include <math.h>
 
-/* Prefixes that are written in one step. */
+/* Prefixes written per step. */
 #define PREFIXES_A_STEP 32
 
-/* The last bound is four weeks. */
+/* Bucket bounds in seconds; the last one is four weeks. */
 static const double age_bounds[] = {1, 10, 60, 300, 900, 3600, 14400, 86400, 604800, 2419200};
 
 static void write_u64(const struct counts_place *place, uint64_t value)
@@ -16,7 +16,7 @@ static void write_u64(const struct counts_place *place, uint64_t value)
     encoder_sample_u64(place->encoder, place->target_labels, buffer_slice(place->labels), value);
 }
 
-/* A sample without labels of its own. */
+/* Writes a sample without labels other than the target's. */
 static bool write_bare(const struct counts_place *place, uint64_t value)
 {
     buffer_clear(place->labels);
@@ -113,7 +113,7 @@ static bool write_udp(const struct counts_place *place, size_t *part)
     return write_bare(place, connections ? connections->udp_sockets : 0);
 }
 
-/* The server names these only where they are not 0, and not every version has them: 0 stays unsaid. */
+/* Writes the number only if it is not 0. Servers send this stat only then, and old versions never send it. */
 static bool write_responses(const struct counts_place *place, size_t *part)
 {
     const struct conn_stats *connections = place->snapshot->connections;
@@ -173,7 +173,7 @@ static void write_prefix_hits(const struct counts_place *place, struct slice nam
     write_u64(place, counts->hits);
 }
 
-/* The sum of the others first, then so many of the prefixes. */
+/* Writes up to PREFIXES_A_STEP prefixes. The first call also writes the sum of all remaining prefixes. */
 static bool write_prefixes(const struct counts_place *place, size_t *part, prefix_fn write)
 {
     const struct prefixes *prefixes = &place->snapshot->prefixes;

@@ -1,6 +1,6 @@
 /*
- * The families of the memcached servers that are made of counts, not of single stats: connections, item
- * sizes, key prefixes, ages of the slab classes. A part of the fleet's collector.
+ * Families of memcached servers that count things instead of showing single stats: connections, item sizes,
+ * key prefixes, ages of slab classes. Part of the fleet's collector.
  */
 #ifndef COLLECTORS_COUNTS_H
 #define COLLECTORS_COUNTS_H
@@ -12,19 +12,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where the samples of one target go. */
+/* What is needed to write samples of one target. */
 struct counts_place {
     struct encoder *encoder;
     struct slice target_labels;
     const struct snapshot *snapshot;
-    struct buffer *labels; /* scratch; borrowed */
+    struct buffer *labels; /* scratch buffer; borrowed */
 };
 
 struct counts_family {
     struct family family;
-    enum command command; /* that must have answered */
-    /* Writes samples, the next ones if there are many: `part` is 0 at first and keeps the place. True when
-     * the family is whole. */
+    enum command command; /* the family is written if the server has answered this command */
+    /*
+     * Writes samples. If there are many, each call writes some of them. `part` is 0 at first and keeps the
+     * position between calls. Returns true when all samples are written.
+     */
     bool (*write)(const struct counts_place *place, size_t *part);
 };
 

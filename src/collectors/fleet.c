@@ -1,8 +1,8 @@
 /*
- * The order of the exposition: the exporter's own metrics of a target, the rows of the stats table, the
- * families made of counts, then unknown stats. The records of a snapshot are sorted by row, and each family
- * of the table is a run of rows. So one cursor for each target, which only moves forward, finds the records
- * of every family.
+ * Order of the exposition: the exporter's own metrics of a target, the rows of the stats table, the families
+ * made of counts, then unknown stats. The records of a snapshot are sorted by row, and each family of the
+ * table is a range of rows. So one cursor for each target, which only moves forward, finds the records of
+ * every family.
  */
 #include "collectors/fleet.h"
 
@@ -19,20 +19,23 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* Longer than any label set: its parts are lines of at most 2 KiB, of which escaping may make three times as
- * much. */
+/*
+ * More than any label set needs. A label value comes from a line of at most 2 KiB; escaping may triple its
+ * length.
+ */
 #define SCRATCH_MAX (16 * 1024)
 
-/* One sample's surroundings: which target it belongs to and what that target said. */
+/* What is needed to write samples of one target. */
 struct place {
     struct encoder *encoder;
     struct slice target_labels;
     const struct snapshot *snapshot; /* NULL for a target that was never asked */
-    struct fleet_cursor *cursor;     /* NULL for one that said nothing */
-    unsigned commands;               /* set of commands whose metrics are written, and BY_CLASS of them */
+    struct fleet_cursor *cursor;     /* NULL for families of collectors/outcome, and for
+                                        memcached_target_truncated */
+    unsigned commands;               /* set of commands whose metrics are written; also has BY_CLASS bits */
 };
 
-/* command="get",slab="1",status="hit": on the path of most samples. */
+/* Appends labels such as command="get",slab="1",status="hit". Optimised, because most samples need it. */
 static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
 {
     char digits[DIGITS_MAX];
@@ -57,7 +60,7 @@ static void append_numbered(struct buffer *labels, const struct row_shape *shape
     labels->len += (size_t) (at - start);
 }
 
-/* The label set of one record; into the collector's scratch unless it is constant. */
+/* Returns the labels of one record. They are in fleet->labels unless they are constant. */
 static struct slice record_labels(struct fleet_walk *fleet, const struct record *record,
                                   const struct stat_row *row)
 {
@@ -73,7 +76,7 @@ static struct slice record_labels(struct fleet_walk *fleet, const struct record 
     return buffer_slice(&fleet->labels);
 }
 
-/* Whether an earlier row, of a command that is wanted too, says the same of the same thing. */
+/* Returns true if another row, of a command that is also shown, already has this value. */
 static bool is_said(const struct place *place, const struct record *record)
 {
     if (!record->superseded) return false;
@@ -89,9 +92,8 @@ static void write_record(struct fleet_walk *fleet, const struct place *place, co
 }
 
 /*
- * One server may have thousands of records in a family (pages of an external store, stats that nobody knows):
- * so many are written in one step, which stays small even if each of them has long labels. False when there
- * are more.
+ * Records written per step. One server may have thousands of records in a family (pages of an external store,
+ * unknown stats). This limit keeps a step short, even if every record has long labels.
  */
 #define RECORDS_A_STEP 32
 #define CACHE_LINE     64
@@ -107,12 +109,14 @@ static bool write_table_family(struct fleet_walk *fleet, const struct place *pla
         cursor->row = record_row(cursor->at, cursor->end);
         if (record.row >= family->first) write_record(fleet, place, &record);
     }
-    /* For the next families: by then it has had the time of all other targets. */
+    /*
+     * Prefetches the records of the next families. They are in the cache after all other targets are written.
+     */
     if (cursor->at < cursor->end) __builtin_prefetch(cursor->at + CACHE_LINE);
     return true;
 }
 
-/* --- What the table does not know --- */
+/* --- Unknown stats --- */
 
 static void write_unmapped_record(struct fleet_walk *fleet, const struct place *place,
                                   const struct record *record)
@@ -127,7 +131,10 @@ static void write_unmapped_record(struct fleet_walk *fleet, const struct place *
                    is_text ? SLICE("1") : record->value);
 }
 
-/* The last records of a snapshot are those with a number, then those with a text. */
+/*
+ * Writes unknown stats. They are the last records of a snapshot: first those with a number, then those with a
+ * text. Returns false if records remain.
+ */
 static bool write_unmapped(struct fleet_walk *fleet, const struct place *place, uint16_t row)
 {
     struct fleet_cursor *cursor = place->cursor;
@@ -141,7 +148,7 @@ static bool write_unmapped(struct fleet_walk *fleet, const struct place *place, 
     return true;
 }
 
-/* --- What is made of counts --- */
+/* --- Families made of counts --- */
 
 static bool write_counts(struct fleet_walk *fleet, const struct place *place,
                          const struct counts_family *family)
@@ -158,7 +165,10 @@ static size_t last_family(void)
     return fleet_table.collector.count - 1;
 }
 
-/* The stats beyond the bounds of one server; all stats of a server that lacks some because time ran out. */
+/*
+ * Writes how many stats were left out: stats over the limit per server, and all stats of a target that did
+ * not fit. If time ran out, the stats of all targets count.
+ */
 static void write_truncated(const struct fleet_walk *fleet, const struct place *place)
 {
     const struct snapshot *snapshot = place->snapshot;
@@ -167,7 +177,7 @@ static void write_truncated(const struct fleet_walk *fleet, const struct place *
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), stats);
 }
 
-/* False when the family has more samples of this target. */
+/* Writes one family of one target. Returns false if samples remain. */
 static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
     size_t own = OUTCOME_FAMILIES, n = fleet->family;
@@ -188,7 +198,7 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
     return write_unmapped(fleet, place, n + 2 == last_family() ? STAT_UNMAPPED : STAT_UNMAPPED_TEXT);
 }
 
-/* Targets that did not answer get only the families of collectors/outcome. */
+/* Returns true for the exporter's own families. Targets that did not answer have only these. */
 static bool is_own(const struct fleet_walk *fleet)
 {
     return fleet->family < OUTCOME_FAMILIES || fleet->family == last_family();
@@ -204,7 +214,7 @@ static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
     return fleet->with_labels ? slice_of(fan_out_target(fleet->fan_out, target)->labels) : SLICE("");
 }
 
-/* `stats` is always asked, and always shown. */
+/* Returns the commands whose metrics are written for a target. `stats` is always sent. */
 static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 {
     unsigned asked = fan_out_target(fleet->fan_out, target)->profile->commands;
@@ -214,8 +224,8 @@ static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 }
 
 /*
- * The records of a large fleet are in no cache any more when the next family comes round: those of a target
- * some places ahead are asked for while this one's are written.
+ * The records of a large fleet have left the caches when the next family comes. So while one target is
+ * written, the records of a target some places ahead are prefetched.
  */
 #define PREFETCH_AHEAD 8
 
@@ -234,11 +244,11 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
     return (struct place){encoder, cursor->labels, cursor->snapshot, cursor, cursor->commands};
 }
 
-/* A step ends after so many targets, or so many bytes. */
+/* A step ends after this many targets, or this many bytes. */
 #define TARGETS_A_STEP 64
 #define BYTES_A_STEP   (16 * 1024)
 
-/* What the exporter itself knows is written even when it is late. */
+/* Skips to the last family, memcached_target_truncated, which is written even when time has run out. */
 static void leave_out_rest(struct fleet_walk *fleet)
 {
     fleet->late = true;
@@ -247,7 +257,10 @@ static void leave_out_rest(struct fleet_walk *fleet)
     fleet->position = fleet->part = 0;
 }
 
-/* Whether a server has a row of the family from its turn on. No cursor has passed the family yet. */
+/*
+ * Returns true if a server has a row of the family at or after `turn`. No cursor may have passed the family
+ * yet.
+ */
 static bool has_turned(const struct fleet_walk *fleet, const struct table_family *family)
 {
     for (size_t n = 0; n < fleet->heard; n++) {
@@ -258,7 +271,7 @@ static bool has_turned(const struct fleet_walk *fleet, const struct table_family
     return false;
 }
 
-/* Once for each family. Its head is written ahead, except for an early one. */
+/* Begins a family in the encoder. The head of the family is made in advance, except for an early family. */
 static void announce(struct fleet_walk *fleet, struct encoder *encoder)
 {
     size_t n = fleet->family;
@@ -272,7 +285,7 @@ static void announce(struct fleet_walk *fleet, struct encoder *encoder)
         encoder_family_ready(encoder, fleet->walk.collector->families[n], &fleet_table.heads[n]);
 }
 
-/* One family of some targets, or a part of it. */
+/* Writes one family of some targets, or a part of it. */
 static bool fleet_step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
@@ -300,7 +313,10 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
     return true;
 }
 
-/* Which targets said anything, so that the others are passed over at each of some hundred families. */
+/*
+ * Makes a cursor for each target that sent data. The other targets are then skipped in each of the roughly
+ * one hundred families.
+ */
 static bool find_heard(struct fleet_walk *fleet)
 {
     size_t count = fan_out_count(fleet->fan_out);

@@ -1,6 +1,6 @@
 /*
- * The collector of the memcached servers: walks the snapshots of one fan_out, family by family over all
- * targets.
+ * Collector of the memcached servers. Goes through the snapshots of one fan-out, family by family, and within
+ * a family through all targets.
  */
 #ifndef COLLECTORS_FLEET_H
 #define COLLECTORS_FLEET_H
@@ -14,40 +14,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the walk is in what one target said. */
+/* Position in the records of one target. */
 struct fleet_cursor {
-    const char *at, *end; /* the first record that is not written, and the end of all */
-    struct slice labels;  /* of the target; borrowed */
+    const char *at, *end; /* the next record to write, and the end of all records */
+    struct slice labels;  /* labels of the target; borrowed */
     const struct snapshot *snapshot;
-    size_t target;     /* of the fan-out */
-    unsigned commands; /* set of commands whose metrics are written of it, and BY_CLASS of them */
-    uint16_t row;      /* of that record, so that a target without the family at hand is passed over unread */
+    size_t target;     /* index of the target in the fan-out */
+    unsigned commands; /* set of commands whose metrics are written for this target; also has BY_CLASS bits */
+    uint16_t row;      /* row of the next record. A target without records in the current family is skipped
+                          without reading the record */
 };
 
 struct fleet_walk {
     struct walk walk;
-    const struct fan_out *fan_out; /* borrowed; done */
-    unsigned commands;             /* set of commands whose metrics are written: others may have asked more */
-    bool with_labels;              /* samples carry their target's labels */
-    size_t family, position;       /* the next step; the position is among the targets of that family */
-    size_t part;                   /* of that family of that target, when it takes several steps */
-    bool announced;                /* the encoder knows of that family */
-    struct fleet_cursor *cursors;  /* one for each target that said anything; owned */
-    size_t heard;                  /* how many those are */
-    bool *cut;                     /* for each target, whether what it said is left out; owned, or NULL */
-    uint64_t end_ns;               /* when the rest is left out of all of them; 0 for never */
-    bool late;                     /* that has happened */
-    struct buffer labels;          /* scratch for one sample */
+    const struct fan_out *fan_out; /* finished fan-out; borrowed */
+    unsigned commands;             /* set of commands whose metrics are written. A shared poll may have
+                                      sent more commands */
+    bool with_labels;              /* true if samples have their target's labels */
+    size_t family, position;       /* next step: index of the family, and of the target among the targets
+                                      of that family */
+    size_t part;                   /* position within one family of one target, if it takes several steps */
+    bool announced;                /* true if the encoder has been given the current family */
+    struct fleet_cursor *cursors;  /* one for each target that sent data; owned array */
+    size_t heard;                  /* number of cursors */
+    bool *cut;                     /* for each target of the fan-out, whether its records are left out;
+                                      owned array, or NULL */
+    uint64_t end_ns;               /* time (uv_hrtime) at which the rest is left out, for all targets; 0
+                                      for never */
+    bool late;                     /* true if the rest was left out because of end_ns */
+    struct buffer labels;          /* scratch buffer for the labels of a sample */
 };
 
-/* 0, or UV_ENOMEM: then there is nothing to release. The fan-out must outlive the walk. */
+/*
+ * Starts a walk. Returns 0 or UV_ENOMEM; after UV_ENOMEM there is nothing to release. The fan-out must
+ * outlive the walk.
+ */
 int fleet_walk_init(struct fleet_walk *fleet, const struct fan_out *fan_out, unsigned commands,
                     bool with_labels);
 
 /*
- * Makes the answer leave in time. Called before the first step. A target is left out when its records do not
- * fit into the rest of `bytes`. At `end_ns` (uv_hrtime) the walk leaves out what it has not written yet, of
- * all targets. memcached_target_truncated of both counts all their stats. 0 or UV_ENOMEM.
+ * Limits the walk, so that the answer is finished in time. Call it before the first step. A target is left
+ * out if its records do not fit into the rest of `bytes`. At `end_ns` (uv_hrtime), everything that is not
+ * written yet is left out, for all targets. memcached_target_truncated counts all stats of the targets that
+ * are left out. Returns 0 or UV_ENOMEM.
  */
 int fleet_walk_limit(struct fleet_walk *fleet, size_t bytes, uint64_t end_ns);
 

@@ -12,12 +12,15 @@ static const struct family unmapped = {"memcached_unmapped_stat",
                                        "A numeric stat that this version of the exporter has no metric for.",
                                        METRIC_UNKNOWN, "command,stat"};
 
-/* An info's stem is a name of its own: memcached_unmapped_stat_info would have that of the family above. */
+/*
+ * Named "text", because an info metric has the name without "_info". memcached_unmapped_stat_info would have
+ * the name of the family above.
+ */
 static const struct family unmapped_text = {
     "memcached_unmapped_text_info", "A stat with a text that this version of the exporter has no metric for.",
     METRIC_INFO, "command,stat,value"};
 
-/* The last family, since the walk knows only at its end what it had to leave out. */
+/* The last family, because only at its end the walk knows what it has left out. */
 static const struct family truncated = {"memcached_target_truncated",
                                         "Stats in this poll that were left out: the server has more than the "
                                         "exporter takes of one, or the answer "
@@ -33,7 +36,7 @@ static void append_label_name(struct table_family *family, struct slice name)
     (void) added;
 }
 
-/* Of a set of constant labels, whose values have no comma. */
+/* Appends the names of a set of constant labels. Their values contain no comma. */
 static void append_label_names(struct table_family *family, struct slice set)
 {
     while (set.len) {
@@ -42,7 +45,7 @@ static void append_label_names(struct table_family *family, struct slice set)
     }
 }
 
-/* Where in a set of constant labels, which are in the order of their names, another label has its place. */
+/* Returns the offset at which a label belongs in a set of constant labels, which are sorted by name. */
 static size_t find_place_of(const char *name, struct slice set)
 {
     size_t at = 0;
@@ -54,7 +57,7 @@ static size_t find_place_of(const char *name, struct slice set)
     return at;
 }
 
-/* The order of labels is that of the official exporter: by name. */
+/* Labels are sorted by name, like in the official exporter. */
 static struct row_shape shape_of(const struct stat_row *row)
 {
     const char *number = stats_number_label(row);
@@ -63,7 +66,7 @@ static struct row_shape shape_of(const struct stat_row *row)
     if (!number) return shape;
     size_t at = find_place_of(number, set);
     shape.number = slice_of(number);
-    shape.before.len = at && at < set.len ? at - 1 : at; /* without the comma */
+    shape.before.len = at && at < set.len ? at - 1 : at; /* excludes the comma */
     shape.after = slice_from(set, at);
     return shape;
 }
@@ -83,7 +86,7 @@ static enum metric_type type_of(enum stat_kind kind)
     return METRIC_GAUGE;
 }
 
-/* The metrics of slab classes are switched off together, those whose numbers come from `stats` too. */
+/* One switch turns off all metrics of slab classes, including those whose numbers come from `stats`. */
 static unsigned shown_by(const struct stat_row *row)
 {
     if (!slice_starts(slice_of(row->family), "memcached_slab_")) return COMMAND_BIT(row->command);
@@ -91,7 +94,7 @@ static unsigned shown_by(const struct stat_row *row)
     return BY_CLASS(COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS));
 }
 
-/* The next row of the last family. */
+/* Adds the next row to the family. */
 static void add_row(struct table_family *family, uint16_t row)
 {
     enum metric_type type = type_of(stats_row(row)->kind);
@@ -126,7 +129,7 @@ static void make_families(void)
     }
 }
 
-/* The heads of all families are half of the answer for a single server. */
+/* Makes the heads of all families in advance. They are half of the answer for a single server. */
 static void make_heads(size_t count)
 {
     struct buffer *texts = &fleet_table.head_texts;

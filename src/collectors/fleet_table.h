@@ -1,7 +1,7 @@
 /*
- * The families of the memcached servers, from the tables that know them, in the order of the exposition: what
- * the exporter itself knows of a target, the rows of the stats table, what is made of counts, what no table
- * knows, and what was left out.
+ * All families of the memcached servers, in the order of the exposition: the exporter's own metrics of a
+ * target, the rows of the stats table, families made of counts, unknown stats, and the number of stats left
+ * out.
  */
 #ifndef COLLECTORS_FLEET_TABLE_H
 #define COLLECTORS_FLEET_TABLE_H
@@ -14,38 +14,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longer than the names of all labels of any row. */
+/* More than the label names of any row need. */
 #define LABEL_NAMES_MAX 48
 
 /*
- * A stat that moved from one command to another has two rows, and the official exporter gives it another
- * type in each. Where no server has a row from `turn` on, the family is `early`. For all other families
- * `turn` is `first`.
+ * A family, made of consecutive rows of the stats table. Some stats moved from one command to another and
+ * have a row for each. The official exporter gives these two rows different metric types. If no server has a
+ * row from `turn` on, the family `early` is used. In all other families, `turn` equals `first`.
  */
 struct table_family {
     struct family family, early;
-    uint16_t first, turn, end; /* rows */
+    uint16_t first, turn, end; /* row numbers; `end` is not included */
     char labels[LABEL_NAMES_MAX];
 };
 
 /*
- * What the samples of a row have in common, measured once: when they are written, constant labels, and among
- * them, in the order of the names, the label of the number.
+ * The labels that all samples of a row share, measured once. The labels of a sample are `before`, the
+ * number's label and `after`, in the order of label names.
  */
 struct row_shape {
-    unsigned shown_by;   /* its samples are written if one of these is shown: commands, or BY_CLASS of them */
-    struct slice before; /* constant labels: all of them where there is no number */
-    struct slice number; /* the name of its number's label; empty for none */
+    unsigned shown_by;   /* the row is shown if one of these commands is shown; may have BY_CLASS bits */
+    struct slice before; /* constant labels; all of them if there is no number */
+    struct slice number; /* name of the number's label; empty if there is none */
     struct slice after;  /* constant labels */
 };
 
-/* Of a set of commands: what they say of each slab class. */
+/* In a set of commands: their metrics of single slab classes. */
 #define BY_CLASS(commands) ((commands) << 16)
 _Static_assert(COMMAND_COUNT < 16, "both fit into one set");
 
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)
 
-/* Made once, from rows that live as long as the program. */
+/* Made once. Rows live as long as the program. */
 struct fleet_table {
     struct table_family families[STAT_ROWS_MAX];
     struct row_shape shapes[STAT_ROWS_MAX];
@@ -58,7 +58,7 @@ struct fleet_table {
 
 extern struct fleet_table fleet_table;
 
-/* Makes the table at the first call. */
+/* Returns the collector. The first call makes the table. */
 const struct collector *fleet_collector(void);
 
 #endif

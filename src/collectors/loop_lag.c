@@ -3,8 +3,8 @@
 #include "base/container.h"
 
 /*
- * Runs once in each turn of the loop, before it waits. What passed since the last time, less what libuv spent
- * waiting, is how long this turn kept everybody else.
+ * Runs once in each turn of the loop, before the loop waits. The time since the last call, minus the time
+ * that libuv spent waiting, is how long this turn made everything else wait.
  */
 static void on_turn(uv_prepare_t *handle)
 {

@@ -1,4 +1,4 @@
-/* Measures how long each turn of the event loop takes, for memcached_exporter_event_loop_lag_seconds. */
+/* Measures how long each turn of the event loop is busy, for memcached_exporter_event_loop_lag_seconds. */
 #ifndef COLLECTORS_LOOP_LAG_H
 #define COLLECTORS_LOOP_LAG_H
 
@@ -9,14 +9,14 @@
 
 struct loop_lag {
     uv_prepare_t handle;         /* does not keep the loop alive */
-    uint64_t last_ns, idle_ns;   /* the clock, and the loop's idle time, at the end of the last turn */
+    uint64_t last_ns, idle_ns;   /* clock and idle time of the loop at the end of the last turn */
     struct telemetry *telemetry; /* borrowed; receives the measurements */
 };
 
-/* Before the loop runs for the first time. */
+/* Starts measuring. Call it before the loop runs for the first time. */
 void loop_lag_start(struct loop_lag *turns, uv_loop_t *loop, struct telemetry *telemetry);
 
-/* The memory must stay until the loop has ended. */
+/* Stops measuring. The struct must stay valid until the loop has ended. */
 void loop_lag_close(struct loop_lag *turns);
 
 #endif

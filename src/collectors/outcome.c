@@ -5,15 +5,15 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* Label sets that do not depend on a target; made once. */
+/* Label sets that are the same for all targets; made once. */
 static struct {
     bool made;
     struct slice states[TARGET_STATE_COUNT];
-    struct slice commands[COMMAND_COUNT]; /* collector="settings" */
+    struct slice commands[COMMAND_COUNT]; /* such as collector="settings" */
     char text[1024];
 } label_sets;
 
-/* The values are plain words of ours. */
+/* Makes a label. The value needs no escaping, because it is a constant word. */
 static struct slice make_label(size_t *used, const char *name, const char *value)
 {
     char *at = label_sets.text + *used;
@@ -61,7 +61,7 @@ static void write_reused(const struct outcome_place *place)
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), reused);
 }
 
-/* A command that was not sent, for the server's sake, has neither succeeded nor failed. */
+/* A command that was not sent, to protect the server, has no sample: it has neither succeeded nor failed. */
 static void write_success(const struct outcome_place *place)
 {
     unsigned asked = place->snapshot ? place->snapshot->asked : commands_harmless();

@@ -1,6 +1,6 @@
 /*
- * The families about the poll of a target: its state, duration and errors. Part of the fleet's collector.
- * Every target has them, even one that did not answer.
+ * Families about the poll of a target: its state, duration and errors. Part of the fleet's collector. Every
+ * target has them, even one that did not answer.
  */
 #ifndef COLLECTORS_OUTCOME_H
 #define COLLECTORS_OUTCOME_H
@@ -8,7 +8,7 @@
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 
-/* Where the samples of one target go. */
+/* What is needed to write samples of one target. */
 struct outcome_place {
     struct encoder *encoder;
     struct slice target_labels;

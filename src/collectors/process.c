@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The families of both collectors, in the order of the exposition. */
+/* Families of both collectors, in the order of the exposition. */
 enum process_metric {
     PROCESS_CPU_SECONDS,
     PROCESS_THREADS,
@@ -28,8 +28,9 @@ enum process_metric {
 };
 
 /*
- * One line for each, in the order of enum process_metric: name without the prefix, type, help. The helps are
- * those of the Go client library, since a Pushgateway compares them with those that others push.
+ * One line per metric, in the order of enum process_metric: name without the prefix, type, help. The help
+ * texts equal those of the Go client library, because a Pushgateway compares them with the texts that other
+ * programs push.
  */
 #define PROCESS_METRICS(M)                                                                                   \
     M(PROCESS_CPU_SECONDS, "process_cpu_seconds_total", METRIC_COUNTER,                                      \
@@ -61,7 +62,7 @@ const struct collector process_collector = {"process", own_families, PROCESS_MET
 const struct collector memcached_process_collector = {"memcached_process", server_families,
                                                       PROCESS_METRIC_COUNT, ""};
 
-/* Reads a small file of /proc whole; the empty slice when that fails. */
+/* Reads a small file of /proc as a whole. Returns the empty slice if that fails. */
 static struct slice read_file(const char *path, char *bytes, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -97,7 +98,7 @@ static void write_double(struct process_walk *process, struct encoder *encoder, 
 
 static uint64_t read_boot_time(void)
 {
-    /* The line stands behind one line for each processor and one long line of interrupts. */
+    /* The line comes after a line for each processor and a long line of interrupts. */
     FILE *file = fopen("/proc/stat", "re");
     unsigned long long seconds = 0;
     char *line = NULL;
@@ -112,8 +113,9 @@ static uint64_t read_boot_time(void)
 }
 
 /*
- * Seconds between the epoch and the boot, the base of start times in /proc/PID/stat; 0 when unknown. Read
- * once: the kernel takes long to write that file, and moving the clock later would not move the start.
+ * Returns the boot time in Unix seconds, or 0 if it is unknown. Start times in /proc/PID/stat are relative to
+ * it. Read only once: the kernel takes long to write that file, and a later change of the clock must not move
+ * the start time.
  */
 static uint64_t boot_time(void)
 {
@@ -123,7 +125,8 @@ static uint64_t boot_time(void)
 }
 
 /*
- * Fields of /proc/PID/stat by the numbers of proc(5). The second, the name, may hold blanks and parentheses.
+ * Reads fields of /proc/PID/stat; `fields` has the numbers of proc(5). The second field, the name, may
+ * contain blanks and parentheses. Returns false if there is no such process.
  */
 static bool read_stat(pid_t pid, uint64_t fields[25])
 {
@@ -153,7 +156,10 @@ static void write_stat(struct process_walk *process, struct encoder *encoder, co
     write_u64(process, encoder, PROCESS_RESIDENT_BYTES, fields[24] * (uint64_t) sysconf(_SC_PAGESIZE));
 }
 
-/* Of a process, or of this one if it is 0. False when the kernel does not show them. */
+/*
+ * Counts the open descriptors of a process; `pid` is 0 for this process. Returns false if the kernel does not
+ * show them.
+ */
 static bool list_descriptors(const char *path, pid_t pid, uint64_t *count)
 {
     DIR *directory = opendir(path);
@@ -161,14 +167,15 @@ static bool list_descriptors(const char *path, pid_t pid, uint64_t *count)
     *count = 0;
     while (readdir(directory)) ++*count;
     closedir(directory);
-    /* Not "." and "..", and for this process not the descriptor that reads them. */
+    /* Excludes "." and "..", and for this process also the descriptor of `directory`. */
     *count -= pid ? 2 : 3;
     return true;
 }
 
 /*
- * Since Linux 6.2 the directory's size is their number; before, it is 0, and listing ten thousand of them
- * takes a tenth of a second. Another user's process does not show its descriptors: then there is no sample.
+ * Since Linux 6.2, the size of the directory is the number of open descriptors. On older kernels the size is
+ * 0, and the directory must be listed: ten thousand descriptors take a tenth of a second. A process of
+ * another user hides its descriptors; then no sample is written.
  */
 static void write_open_fds(struct process_walk *process, struct encoder *encoder)
 {
@@ -186,7 +193,7 @@ static void write_open_fds(struct process_walk *process, struct encoder *encoder
     write_u64(process, encoder, PROCESS_OPEN_FDS, count);
 }
 
-/* The soft limit from the line of /proc/PID/limits that begins with `name`. */
+/* Finds the soft limit in the line of /proc/PID/limits that begins with `name`. */
 static bool find_limit(struct slice limits, const char *name, struct slice *limit)
 {
     while (limits.data) {
@@ -199,7 +206,7 @@ static bool find_limit(struct slice limits, const char *name, struct slice *limi
     return false;
 }
 
-/* An address space without a limit is the largest number, as in the client libraries. */
+/* If the address space has no limit, the value is the largest number, as in the client libraries. */
 static void write_own_limits(struct process_walk *process, struct encoder *encoder)
 {
     struct rlimit limit;
@@ -226,9 +233,9 @@ static void write_limits(struct process_walk *process, struct encoder *encoder)
 }
 
 /*
- * This process keeps its own file open: the kernel writes the text anew for each read, and after an open it
- * does so twice, since the text is longer than the page that it tries first. That is a fifth of the time of a
- * whole scrape of one server.
+ * Opens the netstat file of this process, once, and keeps it open. For each read the kernel writes the text
+ * anew. After an open it does so twice, because the text is longer than the page that it tries first. Opening
+ * the file each time would take a fifth of the time of a scrape of one server.
  */
 static int open_own_netstat(void)
 {
@@ -247,8 +254,8 @@ static struct slice read_netstat(pid_t pid, char *bytes, size_t size)
 }
 
 /*
- * The counters of the process' network namespace, from /proc/PID/net/netstat: pairs of lines that begin
- * alike, the first with the names and the second with the values.
+ * Writes the counters of the process' network namespace, from /proc/PID/net/netstat. The file has pairs of
+ * lines with the same beginning: names, then values.
  */
 static void write_network(struct process_walk *process, struct encoder *encoder)
 {
@@ -270,8 +277,8 @@ static void write_network(struct process_walk *process, struct encoder *encoder)
 }
 
 /*
- * The log hears when the pid file begins to name no process, when the reason is another, and when it names
- * one again: not at each scrape. `fault` is a constant, NULL for none.
+ * Logs when the process of the pid file is lost, when the reason changes, and when the process is found
+ * again. `fault` is a string constant, or NULL if the process was found.
  */
 static void log_pid_file(const char *file, const char *fault)
 {
@@ -286,7 +293,7 @@ static void log_pid_file(const char *file, const char *fault)
         log_line(LOG_INFO, "found the process of the pid file again", LOG_FIELD("file", file));
 }
 
-/* NULL, or why the process cannot be observed. */
+/* Reads the process id from the pid file. Returns NULL, or the reason why that failed. */
 static const char *read_pid_file(struct process_walk *process)
 {
     char bytes[64];
@@ -299,7 +306,7 @@ static const char *read_pid_file(struct process_walk *process)
     return NULL;
 }
 
-/* Whether there is a process to observe. */
+/* Returns false if there is no process to observe. */
 static bool find_process(struct process_walk *process, uint64_t fields[25])
 {
     if (!process->pid_file) return read_stat(process->pid, fields);
@@ -327,7 +334,7 @@ static bool process_step(struct walk *walk, struct encoder *encoder)
 void process_walk_self(struct process_walk *process)
 {
     *process = (struct process_walk){.walk = {&process_collector, process_step}};
-    open_own_netstat(); /* so that it is among the descriptors that are counted */
+    open_own_netstat(); /* opened here so that it is among the counted descriptors */
 }
 
 void process_walk_pid_file(struct process_walk *process, const char *pid_file)

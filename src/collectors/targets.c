@@ -4,14 +4,14 @@
 
 #define PREFIX "memcached_exporter_"
 
-/* A step ends after so many sources. */
+/* Sources written per step. */
 #define SOURCES_A_STEP 64
 
 /* --- Sources --- */
 
 #define SOURCE "group,kind,source"
 
-/* One line for each number of a source: X(name, type, its value of a discovery_state, help). */
+/* One line per number of a source: X(name, type, value taken from a discovery_state, help). */
 #define SOURCE_NUMBERS(X)                                                                                    \
     X(targets, METRIC_GAUGE, (double) state->targets,                                                        \
       "Targets that a source found when it last answered well.")                                             \
@@ -40,8 +40,10 @@ static const struct {
 #define NUMBER(name, type, value, help) NUMBER_##name,
 enum number { SOURCE_NUMBERS(NUMBER) };
 
-/* How many sources of its group before it have the same labels: one name may be asked for two types of
- * records. */
+/*
+ * Returns how many earlier sources of the same group have the same labels. One name may be looked up for two
+ * types of DNS records.
+ */
 static unsigned count_twins(const struct generation *generation, size_t n)
 {
     struct generation_source source = generation_source(generation, n);
@@ -70,7 +72,7 @@ static void append_source(struct buffer *labels, const struct generation *genera
     buffer_deinit(&name);
 }
 
-/* Without memory for its labels a source is passed over. */
+/* Writes a sample of one source. Skips the source if there is no memory for its labels. */
 static void write_source(const struct manager_walk *walk, struct encoder *encoder)
 {
     struct buffer labels;
@@ -82,7 +84,7 @@ static void write_source(const struct manager_walk *walk, struct encoder *encode
     buffer_deinit(&labels);
 }
 
-/* --- The file, and what became of the targets --- */
+/* --- The configuration file, and targets left out --- */
 
 static const struct family successful_family = {PREFIX "config_last_reload_successful",
                                                 "Whether the configuration file was taken when it was last "
@@ -139,9 +141,8 @@ static void write_dropped(const struct manager_walk *walk, struct encoder *encod
 /* --- The walk --- */
 
 /*
- * Some sources of one family, or the step to the next one. When another generation has come into force since
- * the walk began, its sources stand in other places and some may have been written already, so that the rest
- * is left to the next scrape.
+ * Writes some sources of one family. If another generation has become active since the walk began, the walk
+ * ends: its sources have other indexes, and some may already be written. The next scrape shows them.
  */
 static bool targets_step(struct walk *base, struct encoder *encoder)
 {

@@ -5,7 +5,8 @@
 #include "base/log.h"
 
 /*
- * Seconds. A memcached on the same network answers within a millisecond; a scrape lasts at most some seconds.
+ * Bucket bounds in seconds. A memcached on the same network answers within a millisecond; a scrape lasts at
+ * most some seconds.
  */
 static const double poll_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                      0.1,    0.25,  0.5,    1,     2.5,  5,     10};
@@ -106,8 +107,8 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
 #define PREFIX "memcached_exporter_"
 
 /*
- * Numbers without labels, one line for each: name, type, help, value. `t` is the telemetry; http, polls and
- * dns are what server, fleet and resolver have counted.
+ * Numbers without labels, one per line: name, type, help, value. `t` is the telemetry. `http`, `polls` and
+ * `dns` are the counts of server, fleet and resolver.
  */
 #define NUMBERS(M)                                                                                           \
     M("targets", METRIC_GAUGE, "Configured targets.", t->targets)                                            \
@@ -135,7 +136,7 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
     M("dns_failures_total", METRIC_COUNTER, "Names for which no address was found.", dns.failures)           \
     M("log_lines_lost_total", METRIC_COUNTER, "Log lines that were lost, since nobody read them.", log_lost())
 
-/* The others, one line for each: word in this file, name, type, labels, help. */
+/* All other families, one per line: name in this file, name, type, labels, help. */
 #define OTHERS(M)                                                                                            \
     M(REQUESTS, "http_requests_total", METRIC_COUNTER, "handler,code",                                       \
       "HTTP requests by handler and status code; without a handler if none saw it.")                         \
@@ -301,7 +302,7 @@ static void write_sandbox(struct telemetry *telemetry, struct encoder *encoder)
     write_labelled(encoder, "layer", "no_new_privileges", telemetry->no_new_privileges);
 }
 
-/* All in one step: some ten kilobytes, whatever the size of the fleet. */
+/* Writes everything in one step: about ten kilobytes, whatever the size of the fleet. */
 static bool telemetry_step(struct walk *walk, struct encoder *encoder)
 {
     struct telemetry *telemetry = container_of(walk, struct telemetry_walk, walk)->telemetry;

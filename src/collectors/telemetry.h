@@ -1,8 +1,8 @@
 /*
- * What this exporter observes of its own work, and the collector that tells it.
+ * The exporter's numbers about its own work, and the collector that shows them.
  *
- * Some numbers are counted here, as the program reports them; others are kept by the parts that know them
- * (server, resolver, fleet) and are asked for at each scrape.
+ * The program reports some numbers to this module, which counts them. Others are kept by the parts that know
+ * them (server, resolver, fleet), which are asked at each scrape.
  */
 #ifndef COLLECTORS_TELEMETRY_H
 #define COLLECTORS_TELEMETRY_H
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Handlers times status codes that this program ever sends is less. */
+/* More than the number of combinations of handler and status code that this program sends. */
 #define TELEMETRY_REQUESTS_MAX 64
 
 enum scrape_result { SCRAPE_COMPLETE, SCRAPE_PARTIAL, SCRAPE_DOWN, SCRAPE_RESULT_COUNT };
@@ -29,28 +29,29 @@ struct manager;
 struct reload_state;
 
 struct telemetry {
-    /* Asked at each scrape; borrowed, NULL where there is none. */
+    /* Asked at each scrape; borrowed. NULL if this part does not exist. */
     const struct server *server;
     const struct resolver *resolver;
     const struct fleet *fleet;
     const struct push *push;
-    const struct manager *manager; /* for collectors/targets.h, as is the next */
+    const struct manager *manager; /* used by collectors/targets.h, like the next field */
     const struct reload_state *reload;
 
-    bool no_new_privileges, landlock, seccomp; /* layers of the sandbox that are in force */
-    size_t targets;                            /* configured */
-    unsigned scrapes_running;                  /* asked for by HTTP */
-    uint64_t scrapes_rejected;                 /* for --web.max-requests */
-    uint64_t refused[POLICY_GROUNDS];          /* targets in URLs, by what forbids them */
+    bool no_new_privileges, landlock, seccomp; /* active layers of the sandbox */
+    size_t targets;                            /* number of configured targets */
+    unsigned scrapes_running;                  /* running scrapes that HTTP clients asked for */
+    uint64_t scrapes_rejected;                 /* scrapes rejected because of --web.max-requests */
+    uint64_t refused[POLICY_GROUNDS];          /* forbidden targets in URLs, counted by the rule that
+                                                  forbids them */
     uint64_t kubelet_probes;
-    struct answer_pace pace; /* of the answers to scrapes */
+    struct answer_pace pace; /* for answers to scrapes */
 
     struct histogram scrapes, polls, turns;
-    struct native native_scrapes, native_polls, native_turns; /* the same, in fine buckets */
+    struct native native_scrapes, native_polls, native_turns; /* native histograms of the same values */
     struct summary sizes, durations;
     uint64_t results[SCRAPE_RESULT_COUNT];
     uint64_t states[TARGET_STATE_COUNT];
-    uint64_t value_errors; /* values of stats that could not be read */
+    uint64_t value_errors; /* number of values of stats that could not be read */
     uint64_t file_writes, file_failures;
     struct request_count {
         const char *handler;
@@ -60,23 +61,23 @@ struct telemetry {
     size_t request_kinds;
 };
 
-/* 0 or a negative libuv code; then there is nothing to release. */
+/* Returns 0 or a negative libuv code; after an error there is nothing to release. */
 int telemetry_init(struct telemetry *telemetry);
 void telemetry_deinit(struct telemetry *telemetry);
 
-/* One whole collection. */
+/* Counts one scrape of all its targets. */
 void telemetry_observe_scrape(struct telemetry *telemetry, uint64_t duration_ns, size_t up, size_t targets);
 
-/* One poll of one server, however many collections shared it. */
+/* Counts one poll of one server. A poll that several scrapes share counts once. */
 void telemetry_observe_poll(struct telemetry *telemetry, const char *target, const struct snapshot *snapshot);
 
-/* One HTTP answer; a server_observer_fn whose context is a struct telemetry. */
+/* Counts one HTTP answer. This is a server_observer_fn whose context is a struct telemetry. */
 void telemetry_observe_answer(void *context, const struct answer_report *answer);
 
-/* How long one turn of the loop was busy, while everybody else waited. */
+/* Records how long one turn of the loop was busy, while everything else waited. */
 void telemetry_observe_turn(struct telemetry *telemetry, uint64_t busy_ns);
 
-/* One write of a file. */
+/* Counts one write of a textfile. */
 void telemetry_observe_file(struct telemetry *telemetry, bool good);
 
 extern const struct collector telemetry_collector;
