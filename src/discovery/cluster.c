@@ -4,7 +4,7 @@
 #include "base/utf8.h"
 #include "net/address.h"
 
-/* A first line is much shorter, whatever server says it. */
+/* Longest first line. Every server's first line is much shorter. */
 #define FIRST_LINE_MAX 512
 
 /* Longest excerpt of the reply in an error message. */
@@ -12,7 +12,7 @@
 
 static const char expected_head[] = "expected a configuration endpoint's \"CONFIG cluster 0 LENGTH\"";
 
-/* Says what is wrong with a piece of the reply. */
+/* Writes what is wrong, and quotes the part of the reply. */
 static enum cluster_outcome bad(struct buffer *error, const char *wrong, struct slice found)
 {
     if (found.len > EXCERPT_MAX) found.len = EXCERPT_MAX;
@@ -22,7 +22,7 @@ static enum cluster_outcome bad(struct buffer *error, const char *wrong, struct 
     return CLUSTER_BAD;
 }
 
-/* Cuts a line; its end is left out. */
+/* Removes the first line from `rest` and returns it without its line end. */
 static struct slice cut_line(struct slice *rest)
 {
     struct slice line = slice_cut(rest, '\n');
@@ -45,14 +45,14 @@ bool cluster_next(struct slice *nodes, struct cluster_node *node)
     return true;
 }
 
-/* Without a port, which is 0 only then. */
+/* Returns true if `host` is a valid host without a port. Then address_parse leaves the port 0. */
 static bool is_host(struct slice host)
 {
     struct address address;
     return address_parse(&address, host, 0) == NULL && address.kind != ADDRESS_UNIX && address.port == 0;
 }
 
-/* Every node is checked: one malformed node makes the whole reply invalid. */
+/* Returns true if the node is well-formed. One malformed node makes the whole reply invalid. */
 static bool is_node(const struct cluster_node *node)
 {
     if (node->port == 0 || (node->host.len == 0 && node->ip.len == 0)) return false;
@@ -70,7 +70,7 @@ static enum cluster_outcome check_nodes(struct slice nodes, struct buffer *error
 
 /* --- The reply --- */
 
-/* The two lines in the middle. */
+/* Reads the two lines in the middle: version and nodes. */
 static enum cluster_outcome read_payload(struct cluster *cluster, struct slice payload, struct buffer *error)
 {
     struct slice version = slice_trim(cut_line(&payload));
@@ -84,7 +84,7 @@ static enum cluster_outcome read_payload(struct cluster *cluster, struct slice p
     return check_nodes(cluster->nodes, error);
 }
 
-/* The length that the first line announces. */
+/* Parses the first line and gets the length that it announces. */
 static bool read_head(struct slice head, uint64_t *length)
 {
     struct slice word = slice_cut(&head, ' '), key = slice_cut(&head, ' '), flags = slice_cut(&head, ' ');
@@ -93,7 +93,9 @@ static bool read_head(struct slice head, uint64_t *length)
     return (is_config || is_value) && flags.len && number_parse_u64(head, length);
 }
 
-/* The end of the reply behind the payload: an empty line, unless the length includes it, and END. */
+/*
+ * Checks the end of the reply, after the payload: END, after an empty line unless the length includes that.
+ */
 static enum cluster_outcome read_end(struct slice rest, struct buffer *error)
 {
     while (rest.len && (rest.data[0] == '\r' || rest.data[0] == '\n')) rest = slice_from(rest, 1);
@@ -104,7 +106,7 @@ static enum cluster_outcome read_end(struct slice rest, struct buffer *error)
     return bad(error, "expected END behind the nodes", line);
 }
 
-/* A whole first line. */
+/* Checks the first line, which is complete. */
 static enum cluster_outcome read_first(struct slice line, uint64_t *length, struct buffer *error)
 {
     if (slice_is(line, "ERROR")) return CLUSTER_UNKNOWN;

@@ -1,7 +1,7 @@
 /*
- * What an ElastiCache configuration endpoint says about its cluster. Pure.
+ * Parses the reply of an ElastiCache configuration endpoint about its cluster. Pure.
  *
- * Asked by `config get cluster`, or before 1.4.14 by `get AmazonElastiCache:cluster`, it answers
+ * The command is `config get cluster`, or before version 1.4.14 `get AmazonElastiCache:cluster`. The replies:
  *
  *     CONFIG cluster 0 <length>\r\n           VALUE AmazonElastiCache:cluster 0 <length>\r\n
  *     <version>\n
@@ -9,9 +9,9 @@
  *     \r\n
  *     END\r\n
  *
- * where the length counts the two lines in the middle, and the ip may be empty. The version goes up whenever
- * the nodes change. (Amazon ElastiCache User Guide: "Adding auto discovery to your client library".) Lines
- * may end with CRLF or LF throughout.
+ * The length counts the two lines in the middle. The ip may be empty. The version increases whenever the
+ * nodes change. Every line may end with CRLF or LF. (Amazon ElastiCache User Guide: "Adding auto discovery to
+ * your client library".)
  */
 #ifndef DISCOVERY_CLUSTER_H
 #define DISCOVERY_CLUSTER_H
@@ -21,31 +21,31 @@
 
 #include <stdint.h>
 
-/* No reply is longer: a cluster has at most 300 nodes of some hundred bytes each. */
+/* Longest payload. A cluster has at most 300 nodes of some hundred bytes each. */
 #define CLUSTER_REPLY_MAX 65536
 
 struct cluster {
     uint64_t version;
-    struct slice nodes; /* checked; may be empty; for cluster_next */
+    struct slice nodes; /* for cluster_next; every node has been checked; may be empty */
 };
 
 struct cluster_node {
-    struct slice host; /* may be empty only if ip is not */
+    struct slice host; /* may be empty if ip is not */
     struct slice ip;   /* may be empty */
     uint16_t port;
 };
 
 enum cluster_outcome {
     CLUSTER_WHOLE,
-    CLUSTER_PART,    /* what is there is good so far, the end is missing */
+    CLUSTER_PART,    /* valid so far, but the end is missing */
     CLUSTER_UNKNOWN, /* the server does not know the command */
-    CLUSTER_BAD,     /* no such reply; `error` has one line: what was wrong, what was expected */
+    CLUSTER_BAD,     /* invalid reply; `error` gets one line: what was wrong, what was expected */
 };
 
-/* Reads a reply from its first byte on; `cluster` borrows from it. */
+/* Reads a reply from its first byte. `cluster` borrows from `reply`. */
 enum cluster_outcome cluster_read(struct cluster *cluster, struct slice reply, struct buffer *error);
 
-/* The next node, cut from `nodes`; false at the end. */
+/* Removes the next node from `nodes`. Returns false at the end. */
 bool cluster_next(struct slice *nodes, struct cluster_node *node);
 
 #endif

@@ -2,15 +2,18 @@
  * The happy path: discovery_new -> on_timer: ask -> (the discoverer) -> on_done -> [on_tell: on_change] ->
  * schedule -> on_timer -> ...
  *
- * What can go wrong: the discoverer fails, or finds no target where that is not believed. Then the old
- * targets stay, and the timer runs for a retry. A nudge brings the next question forward. A nudge that comes
- * before the last answer was reported counts after it, since that answer may be older than the nudge.
+ * What can go wrong: the discoverer fails, or finds no target and that is not credible. Then the old targets
+ * stay in use, and the timer is set for a retry. A nudge brings the next question forward. If a nudge comes
+ * while a question is being asked or reported, another question follows, since the answer may be older than
+ * the nudge.
  *
- * A discoverer may answer inside the call of another library. So the owner is called back by the timer, with
- * nobody else on the stack, and may call every function there. Until then it sees the old list.
+ * A discoverer may answer inside the call of another library. So the timer calls the owner back, with no
+ * other call on the stack. The owner may call every function of discovery.h there. Until then it sees the old
+ * targets.
  *
- * discovery_close ends it in any phase: discoverer and timer are closed, and when both are gone,
- * on_part_closed frees the rest. The timer's close comes from the loop, hence so does on_close.
+ * discovery_close ends the discovery in any phase. It closes the discoverer and the timer. When both are
+ * closed, on_part_closed frees the rest and calls on_close. The timer's close callback comes from the loop,
+ * so on_close does too.
  */
 #include "discovery/discovery.h"
 
@@ -23,15 +26,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* The shortest interval; a source that gives a shorter TTL would be asked all the time. */
+/* Shortest interval. Without it, a source with a shorter TTL would be asked all the time. */
 #define TTL_LEAST_MS 1000
 
 /* Delay after a nudge. Not 0, so that a discoverer that nudges all the time does not keep the loop busy. */
 #define SOON_MS 1
 
-/* A failed question is repeated after a second, then after ever longer times, up to the interval. */
+/* Delay after the first failure. It doubles with each further failure, up to the interval. */
 #define FIRST_RETRY_MS 1000
-#define SPREAD         10 /* per cent to both sides */
+#define SPREAD         10 /* random change of each delay, in per cent up and down */
 
 enum discovery_phase { PHASE_WAITING, PHASE_ASKING, PHASE_TELLING };
 
@@ -40,19 +43,19 @@ struct discovery {
     struct buffer subject;
     struct discoverer *discoverer;
     uv_timer_t timer;
-    uint64_t interval_ms; /* between two questions that are answered */
+    uint64_t interval_ms; /* between two questions, after a good answer */
     enum discovery_phase phase;
-    bool nudged; /* while it was not waiting */
+    bool nudged; /* a nudge came while the discovery was not waiting */
     bool closing;
     unsigned failing; /* failures in a row */
     unsigned empty;   /* answers without a target in a row */
     struct results found;
-    struct results next; /* what is to be told */
-    bool is_other;       /* `next` takes the place of `found` */
+    struct results next; /* results to report in on_tell */
+    bool is_other;       /* `next` will replace `found` */
     struct discovery_state state;
     discovery_change_fn on_change;
     void *context;
-    unsigned parts; /* timer and discoverer, until they are closed */
+    unsigned parts; /* timer and discoverer that are not closed yet */
     discovery_close_fn on_close;
     void *close_context;
 };
@@ -93,7 +96,7 @@ static void schedule(struct discovery *discovery)
 
 /* --- Answers --- */
 
-/* Cut to fit, but not within a character. */
+/* Copies the error. Cuts it to fit, but not within a character. */
 static void set_error(struct discovery_state *state, const char *error)
 {
     size_t len = strlen(error), most = sizeof(state->error) - 1;
@@ -137,7 +140,10 @@ static void record(struct discovery *discovery, const char *error)
     discovery->failing = 0;
 }
 
-/* The configured interval stands; else the last one that a good answer has named, or failed to. */
+/*
+ * Sets the interval after a good answer: the configured one; otherwise the answer's TTL; otherwise the
+ * default.
+ */
 static void set_interval(struct discovery *discovery, uint64_t ttl_ms)
 {
     if (discovery->config.refresh_ms) return;
@@ -172,7 +178,7 @@ static void on_done(struct discoverer *discoverer, const struct discovery_answer
     if (found) discovery->empty = is_absent ? discovery->empty + 1 : 0;
     if (is_doubtful && !error) error = "the answer names no target";
     if (is_doubtful && discovery->empty < DISCOVERY_EMPTY_MAX) {
-        /* What was found stays. */
+        /* Keeps the old targets. */
     } else if (found && !results_equal(&discovery->found, found)) {
         if (is_doubtful) log_emptied(discovery);
         discovery->next = *found;
@@ -219,7 +225,7 @@ static void on_timer_closed(uv_handle_t *handle)
     on_part_closed(container_of((uv_timer_t *) handle, struct discovery, timer));
 }
 
-/* What does not touch the loop. */
+/* Sets up everything that does not need the loop. */
 static int set_up(struct discovery *discovery, const struct discovery_services *services,
                   const struct discovery_config *config, struct buffer *error)
 {

@@ -17,20 +17,20 @@ enum discovery_kind { DISCOVERY_DNS, DISCOVERY_FILE_SD, DISCOVERY_HTTP_SD, DISCO
 
 struct discovery_config {
     enum discovery_kind kind;
-    uint64_t refresh_ms; /* 0: the TTL for DNS (at least 1 s), else the kind's own default */
+    uint64_t refresh_ms; /* 0: the TTL for DNS (at least 1 s), otherwise the kind's own default */
     union {
         struct {
             const char *name;
             enum dns_type type;
-            uint16_t port; /* 0 for SRV, whose records name it */
+            uint16_t port; /* 0 for SRV, since SRV records contain the port */
         } dns;
         struct {
             const char *const *patterns; /* globs; relative ones are below `directory` */
             size_t count;
-            const char *directory; /* of the configuration file */
+            const char *directory; /* directory of the configuration file */
         } file_sd;
         struct {
-            const char *url;     /* one that libcurl_url_fault accepts */
+            const char *url;     /* accepted by libcurl_url_fault */
             uint64_t timeout_ms; /* 0: the kind's own default */
         } http_sd;
         struct {
@@ -40,17 +40,21 @@ struct discovery_config {
     };
 };
 
-/* A copy that owns its strings. False without memory; `copy` may be given to discovery_config_deinit in any
- * case. */
+/*
+ * Makes a copy that owns its strings. Returns false when out of memory. Call discovery_config_deinit in any
+ * case.
+ */
 bool discovery_config_copy(struct discovery_config *copy, const struct discovery_config *config);
 
-/* Only for copies. */
+/* Frees the strings of a copy. Only for copies. */
 void discovery_config_deinit(struct discovery_config *copy);
 
-/* Whether both ask just the same. */
+/* Returns true if both have the same settings. */
 bool discovery_config_equal(const struct discovery_config *a, const struct discovery_config *b);
 
-/* What is asked, for people: the name, the patterns joined by ',', the URL, the endpoint. */
+/*
+ * Appends what the source asks, for people: the name, the patterns joined by ',', the URL, or the endpoint.
+ */
 void discovery_config_describe(const struct discovery_config *config, struct buffer *out);
 
 #endif

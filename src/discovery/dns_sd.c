@@ -2,10 +2,14 @@
  * The happy path: dns_sd_ask -> (net/dns) -> on_answer -> the owner's on_done. A name in /etc/hosts is
  * answered within the call.
  *
- * What can go wrong: the name servers fail, or resolv.conf changes under the question (both are failures,
- * and are asked again soon); a record names what is no host or no port (it is left out and counted); there
- * is no memory. A domain that says that it does not have the service (SRV ".") is believed at once. Closing
- * cancels the query, and nothing is left on the loop.
+ * What can go wrong:
+ * - The name servers fail, or resolv.conf changes during the question. Both are failures, and the question is
+ *   soon asked again.
+ * - A record does not name a valid host or port. The record is left out and counted.
+ * - Memory runs out.
+ *
+ * If a domain says that it does not have the service (SRV "."), that is accepted at once. Closing cancels the
+ * query and leaves nothing on the loop.
  */
 #include "discovery/dns_sd.h"
 
@@ -42,7 +46,7 @@ static int dns_sd_ask(struct discoverer *discoverer)
 
 /* --- From records to targets --- */
 
-/* NULL, or what is wrong. */
+/* Adds an address with the configured port. Returns NULL, or what is wrong. */
 static const char *add_endpoint(const struct dns_sd *sd, struct results *found,
                                 const union endpoint *endpoint)
 {
@@ -96,7 +100,7 @@ static const char *add_all(const struct dns_sd *sd, struct results *found, const
     return wrong;
 }
 
-/* Name servers turn the records around from answer to answer, hence the order. */
+/* Sorts the results, since name servers change the order of records from answer to answer. */
 static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 {
     struct dns_sd *sd = container_of(query, struct dns_sd, query);

@@ -7,8 +7,8 @@
  * records are ignored: they help to choose one server, and the exporter wants all.
  *
  * Labels, named as in Prometheus: __meta_dns_name; for SRV also __meta_dns_srv_record_target, an absolute
- * name with its final dot, and __meta_dns_srv_record_port. The TTL of the records is reported; one of 0 is as
- * if there were none. A name that is not there, or has no such record, is an answer without targets.
+ * name with its final dot, and __meta_dns_srv_record_port. The TTL of the records is reported; a TTL of 0
+ * counts as no TTL. If the name does not exist or has no such record, the answer has no targets.
  */
 #ifndef DISCOVERY_DNS_SD_H
 #define DISCOVERY_DNS_SD_H

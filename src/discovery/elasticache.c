@@ -2,11 +2,15 @@
  * The happy path: elasticache_ask -> (the dialer) -> on_dialed -> send_command -> on_written -> on_read ...
  * -> end
  *
- * A server that does not know the first command is sent the second one on the same connection.
+ * If the server does not know the first command, the second command is sent on the same connection.
  *
- * What can go wrong: no connection (the dialer gives the reason); the connection ends, or the reply is
- * malformed (the error quotes it); no answer (on_deadline, for the whole question); an old version. Every
- * question ends in `end`, which calls the owner back. Closing ends a question without that.
+ * What can go wrong:
+ * - The connection fails. The dialer gives the reason.
+ * - The connection ends, or the reply is malformed. The error quotes the reply.
+ * - There is no answer in time. on_deadline covers the whole question.
+ * - The version is older than the last accepted one.
+ *
+ * Every question ends in `end`, which reports to the owner. Only closing ends a question without a report.
  */
 #include "discovery/elasticache.h"
 
@@ -22,7 +26,7 @@
 #define DEFAULT_REFRESH_MS 60000
 #define OLDER_REFRESHES    3
 
-/* The longest configuration, its first line, and what stands behind it. */
+/* Size of the reply buffer: the longest configuration, its first line, and the end of the reply. */
 #define REPLY_SIZE (CLUSTER_REPLY_MAX + 1024)
 
 #define ERROR_MAX 1024
@@ -36,23 +40,23 @@ struct elasticache {
     uint64_t timeout_ms, refresh_ms;
     struct dial_plan dial;
     struct dial_record record;
-    struct dialer *dialer; /* while it dials */
-    struct stream *stream; /* while it talks; owned */
+    struct dialer *dialer; /* while dialing; otherwise NULL */
+    struct stream *stream; /* while connected, owned; otherwise NULL */
     uv_timer_t deadline;
 
-    /* The question that is under way. */
+    /* The current question. */
     enum dialogue_phase phase;
-    size_t command; /* that was sent last */
+    size_t command; /* index of the last command that was sent */
     char *reply;    /* owned */
     size_t reply_len;
     struct results found;
-    char error[ERROR_MAX]; /* "": none */
+    char error[ERROR_MAX]; /* error of the question; "": none */
 
-    /* What to compare the next version with. */
+    /* Versions of earlier answers, to compare the next version with. */
     bool answered;
-    uint64_t version;        /* of the answer that was taken last */
-    bool is_older;           /* the answers that came behind it have lower ones ... */
-    uint64_t older_since_ms; /* ... since then */
+    uint64_t version;        /* version of the last accepted answer */
+    bool is_older;           /* all answers since then had lower versions */
+    uint64_t older_since_ms; /* time of the first of those answers */
 };
 
 static const struct slice commands[] = {
@@ -61,7 +65,7 @@ static const struct slice commands[] = {
 
 /* --- The end of a question --- */
 
-/* Says why it fails, with the endpoint before it. */
+/* Sets the error of the question. Puts the endpoint before `why`. */
 static void fail_question(struct elasticache *elasticache, const char *why)
 {
     struct buffer endpoint;
@@ -80,7 +84,7 @@ static void tell(struct elasticache *elasticache)
     elasticache->discoverer.on_done(&elasticache->discoverer, &answer);
 }
 
-/* Ends the question that is under way, if there is one. */
+/* Ends the current question without a report. Harmless if there is none. */
 static void hang_up(struct elasticache *elasticache)
 {
     if (elasticache->dialer) dialer_cancel(elasticache->dialer, true);
@@ -92,7 +96,7 @@ static void hang_up(struct elasticache *elasticache)
     elasticache->reply = NULL;
 }
 
-/* Ends the question. The owner may ask the next one inside on_done. */
+/* Ends the question and reports the result. */
 static void end(struct elasticache *elasticache)
 {
     hang_up(elasticache);
@@ -118,7 +122,7 @@ static void on_deadline(uv_timer_t *timer)
 
 /* --- From a configuration to targets --- */
 
-/* Whether the version must not be taken; see elasticache.h. */
+/* Returns true if the version is too old to be accepted; see elasticache.h. */
 static bool is_refused(struct elasticache *elasticache, uint64_t version)
 {
     uint64_t now_ms = uv_now(elasticache->loop);
@@ -128,7 +132,7 @@ static bool is_refused(struct elasticache *elasticache, uint64_t version)
     return now_ms - elasticache->older_since_ms < OLDER_REFRESHES * elasticache->refresh_ms;
 }
 
-/* The hosts have been checked by cluster_read. */
+/* Adds a node. cluster_read has checked its hosts. */
 static bool add_node(struct results *found, const struct cluster_node *node, const char *version)
 {
     struct address host, address;
@@ -208,7 +212,7 @@ static uv_buf_t on_lend(struct stream *stream)
                        (unsigned) (REPLY_SIZE - elasticache->reply_len));
 }
 
-/* The server does not know the command. */
+/* Sends the next command, since the server does not know this one. Gives up after the last command. */
 static void try_next_command(struct elasticache *elasticache)
 {
     if (elasticache->command + 1 == ARRAY_LEN(commands)) {
@@ -220,7 +224,7 @@ static void try_next_command(struct elasticache *elasticache)
     send_command(elasticache, elasticache->command + 1);
 }
 
-/* Parses all bytes received so far again; the length in the first line makes that cheap. */
+/* Parses all bytes received so far again. This is cheap, since the first line has the length of the reply. */
 static void read_reply(struct elasticache *elasticache)
 {
     struct cluster cluster;

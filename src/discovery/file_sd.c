@@ -1,10 +1,10 @@
 /*
  * The happy path: ask -> (thread) find_directories -> on_directories: watch them -> (thread) read_files ->
- * on_files -> on_done. Later on_change, when one of the directories does -> on_timer -> on_nudge, upon which
- * we are asked again.
+ * on_files -> on_done. Later, when a directory changes: on_change -> on_timer -> on_nudge, and the owner asks
+ * again.
  *
- * The watches are renewed at each question, before the files are read. So no change in between is missed, and
- * a directory that was replaced by another one of its name is watched again.
+ * Each question renews the watches before it reads the files. So no change in between is missed. And if
+ * another directory took the place of a watched one, the new one is watched.
  *
  * What can go wrong: errors of files are part of the answer. A directory that cannot be watched is read at
  * each refresh. Closing waits for the thread, which cannot be stopped but only reads files.
@@ -23,12 +23,12 @@
 struct file_sd {
     struct discoverer discoverer;
     uv_loop_t *loop;  /* borrowed */
-    uv_timer_t timer; /* of the next nudge */
+    uv_timer_t timer; /* timer of the next nudge */
     struct list watches;
-    unsigned parts; /* handles, and the thread's work, that have not come to their end */
+    unsigned parts; /* open handles, and work on the thread pool */
     bool working, closing;
     uv_work_t work;
-    /* The thread's while it works, else ours. */
+    /* Used by the thread while `working`, otherwise by the loop. */
     struct file_set set;
     struct paths directories;
     struct file_set_answer answer;
@@ -66,7 +66,10 @@ static void on_timer(uv_timer_t *timer)
     sd->discoverer.on_nudge(&sd->discoverer);
 }
 
-/* At the latest; what comes in between will be seen then, too. */
+/*
+ * Schedules a nudge in `ms`, unless an earlier one is scheduled. The next reading sees all changes until
+ * then.
+ */
 static void nudge_in(struct file_sd *sd, uint64_t ms)
 {
     bool soon = uv_is_active((uv_handle_t *) &sd->timer) && uv_timer_get_due_in(&sd->timer) <= ms;
@@ -170,7 +173,7 @@ static void report_answer(struct file_sd *sd, struct file_set_answer *answer)
     sd->discoverer.on_done(&sd->discoverer, &result);
 }
 
-/* Works on a local copy of the results, since the owner may close this source inside on_done. */
+/* Uses a local copy of the answer, so that nothing that the owner does in on_done can change it. */
 static void on_files(uv_work_t *work, int status)
 {
     struct file_sd *sd = container_of(work, struct file_sd, work);

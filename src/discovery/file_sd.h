@@ -1,10 +1,10 @@
 /*
  * Targets from files in the format of Prometheus' file_sd (sd_format.h), found by patterns (file_set.h).
  *
- * The directories of the files are watched, and a change makes the files be read soon. The refresh interval
- * covers the rest: file systems without notifications, directories that come to match a wildcard later, and
- * systems that are out of watches. A replaced file is read within about FILE_SD_NUDGE_MS; a YAML file that
- * was written in place, within another second.
+ * The directories of the files are watched, and the files are read soon after a change. The refresh interval
+ * covers the rest: file systems without notifications, directories that match a wildcard only later, and
+ * systems that have no watches left. A replaced file is read within about FILE_SD_NUDGE_MS. A YAML file that
+ * was changed in place is read within another second.
  *
  * A broken file makes the question fail: its old targets stay, and the other files are read as usual. If no
  * file matches, the answer is valid and has no targets.
@@ -14,7 +14,7 @@
 
 #include "discovery/discoverer.h"
 
-/* How long to wait after a change, since changes seldom come alone. */
+/* Delay between a change and the reading. Changes often come in groups. */
 #define FILE_SD_NUDGE_MS 100
 
 discoverer_new_fn file_sd_new;

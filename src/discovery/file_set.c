@@ -18,10 +18,10 @@
 
 struct file_set_member {
     char *path; /* owned */
-    bool good;  /* it has been taken; `found` is what it said, `hash` tells its text */
+    bool good;  /* the file was accepted: `found` has its targets, `hash` is the hash of its text */
     uint64_t hash;
     struct results found;
-    int64_t waits_since_ms; /* 0: it is not waited for */
+    int64_t waits_since_ms; /* when waiting for the file to rest began, CLOCK_MONOTONIC; 0: not waiting */
 };
 
 /* --- Life --- */
@@ -31,7 +31,7 @@ static const struct {
     enum sd_syntax syntax;
 } suffixes[] = {{".json", SD_JSON}, {".yml", SD_YAML}, {".yaml", SD_YAML}};
 
-/* Where the table has it, or the end of the table. */
+/* Returns the index of the path's suffix in the table, or the table's length if no suffix matches. */
 static size_t suffix_of(const char *path)
 {
     size_t n = 0, len = strlen(path);
@@ -94,7 +94,7 @@ void file_set_answer_deinit(struct file_set_answer *answer)
     buffer_deinit(&answer->error);
 }
 
-/* --- Which files there are --- */
+/* --- The list of files --- */
 
 int file_set_directories(const struct file_set *set, struct paths *directories)
 {
@@ -115,8 +115,8 @@ static int list(const struct file_set *set, struct paths *paths, struct buffer *
 }
 
 /*
- * Makes members of the files that are there now. Both lists are in order, so one walk over the two finds
- * those that stay, with what they said; the others are gone. Takes paths out of the list.
+ * Replaces the members by the files that exist now. Both lists are sorted, so one walk compares them. Files
+ * that stay keep their targets. Moves the strings of new paths out of `paths`.
  */
 static int renew_members(struct file_set *set, struct paths *paths)
 {
@@ -167,7 +167,10 @@ static int read_text(int file, struct buffer *text, struct buffer *reason)
     return text->len > SD_TEXT_MAX ? refuse_file(reason, "expected at most 16 MiB") : 0;
 }
 
-/* UV_ENOENT when there is no such file. Nothing but a file is read: a FIFO would have us wait. */
+/*
+ * Reads a regular file. Returns UV_ENOENT if the file does not exist. Refuses other kinds: a FIFO would
+ * block.
+ */
 static int read_file(const char *path, struct buffer *text, struct stat *status, struct buffer *reason)
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -175,7 +178,7 @@ static int read_file(const char *path, struct buffer *text, struct stat *status,
     int result = fstat(file, status) == 0 ? 0 : refuse_errno(reason);
     if (result == 0 && !S_ISREG(status->st_mode)) result = refuse_file(reason, "expected a regular file");
     if (result == 0) result = read_text(file, text, reason);
-    /* Again, for the time of a change while we read. */
+    /* The second fstat sees changes that were made while the file was read. */
     if (result == 0 && fstat(file, status) < 0) result = refuse_errno(reason);
     close(file);
     return result;
@@ -194,8 +197,9 @@ static int64_t now_ms(clockid_t clock)
 }
 
 /*
- * Whether the file has not changed for a while, or has been waited for long enough. The clock of a file
- * system may be ahead of ours.
+ * Returns true if the file has not changed for FILE_SET_REST_MS, or if this has been awaited for
+ * FILE_SET_PATIENCE_MS. A file time in the future counts as rested, since the clock of a file system may be
+ * ahead.
  */
 static bool has_rested(struct file_set_member *member, const struct stat *status)
 {
@@ -205,7 +209,7 @@ static bool has_rested(struct file_set_member *member, const struct stat *status
     return now - member->waits_since_ms >= FILE_SET_PATIENCE_MS;
 }
 
-/* An empty file names no target, whatever its syntax. */
+/* Returns true if the file is blank. A blank file has no targets, whatever its syntax. */
 static bool is_blank(struct slice text)
 {
     size_t at = 0;
@@ -213,7 +217,7 @@ static bool is_blank(struct slice text)
     return at == text.len;
 }
 
-/* Takes what the text says, if that is new. */
+/* Parses the text, if it has changed, and stores its targets. */
 static int take_text(struct file_set *set, struct file_set_member *member, struct slice text,
                      struct buffer *reason)
 {
@@ -256,8 +260,8 @@ static void forget(struct file_set *set, struct file_set_member *member)
 }
 
 /*
- * Whether the file may be incomplete: a part of a YAML file may be valid YAML, and every file is empty at
- * first.
+ * Returns true if the text may be incomplete. A part of a YAML file may be valid YAML, so a YAML file that
+ * already has targets must rest. A part of a JSON file is not valid JSON, but every file is empty at first.
  */
 static bool may_be_a_part(const struct file_set_member *member, struct slice text)
 {
@@ -299,7 +303,7 @@ static bool add_all(struct results *found, const struct results *more)
 
 /*
  * Reports the targets of all files, if they have changed since the last report. If all files are broken,
- * nothing is reported, rather than an empty list.
+ * reports nothing rather than an empty list.
  */
 static void tell(struct file_set *set, struct file_set_answer *answer)
 {

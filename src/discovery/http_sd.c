@@ -2,10 +2,14 @@
  * The happy path: ask -> libcurl connects and sends -> on_body, for each piece of the answer -> on_transfer
  * -> (thread) read_format -> on_read -> on_done.
  *
- * What can go wrong: the transfer fails (libcurl says why), or takes too long; the answer is too large
- * (on_body ends it), has another status or type than expected (on_transfer), or is not in the format
- * (read_format). Each ends the question with an error. Closing removes a transfer at once; it waits for a
- * thread that is reading.
+ * What can go wrong:
+ * - The transfer fails or takes too long. libcurl gives the reason.
+ * - The answer is too large. on_body ends the transfer.
+ * - The answer has an unexpected status or type. on_transfer checks them.
+ * - The answer is not in the format. read_format checks it.
+ *
+ * Each of these ends the question with an error. Closing removes a transfer at once, but waits for a thread
+ * that is reading.
  */
 #include "discovery/http_sd.h"
 
@@ -36,12 +40,12 @@ struct http_sd {
     struct curl_slist *headers;
     char curl_error[CURL_ERROR_SIZE];
     bool transferring, reading, closing;
-    unsigned parts; /* curl's loop and the thread's work, while they are not at their end */
+    unsigned parts; /* curl's loop while it is not closed, and work on the thread pool */
     uv_work_t work;
 
-    /* The thread's while it reads, else ours. */
-    bool answered; /* the last body that was read was an answer */
-    uint64_t hash; /* of that body */
+    /* Used by the thread while `reading`, otherwise by the loop. */
+    bool answered; /* the last body was a valid answer */
+    uint64_t hash; /* hash of the last body */
     struct buffer body, error;
     struct results found;
     int result;
@@ -72,8 +76,8 @@ static void part_ended(struct http_sd *sd)
 /* --- The end of a question --- */
 
 /*
- * Reports `found`; if it is NULL, the error; without an error, that nothing has changed. Frees all memory of
- * the question.
+ * Reports `found`. If it is NULL, reports the error; without an error, an unchanged answer. Frees the memory
+ * of the question, but not the content of `found`.
  */
 static void finish_question(struct http_sd *sd, struct results *found)
 {
@@ -93,7 +97,8 @@ static void finish_question(struct http_sd *sd, struct results *found)
 /* --- Reading --- */
 
 /*
- * Runs on a thread, since a large body takes long. A positive result means that the answer has not changed.
+ * Parses the body on a thread, since a large body takes long. Sets `result` to 1 if the answer has not
+ * changed.
  */
 static void read_format(uv_work_t *work)
 {
@@ -108,7 +113,7 @@ static void read_format(uv_work_t *work)
     sd->hash = hash;
 }
 
-/* Works on a local copy of the results, since the owner may close this source inside on_done. */
+/* Uses a local copy of the results, so that nothing that the owner does in on_done can change them. */
 static void on_read(uv_work_t *work, int status)
 {
     struct http_sd *sd = container_of(work, struct http_sd, work);
@@ -133,7 +138,7 @@ static void start_reading(struct http_sd *sd)
 
 /* --- The transfer --- */
 
-/* A short count ends it. */
+/* Stores a piece of the body. Returns 0 to end the transfer if the body is too large or memory runs out. */
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_sd *sd = context;
@@ -141,14 +146,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     return sd->body.failed ? 0 : size * count;
 }
 
-/* With or without parameters: JSON has one encoding. */
+/* Returns true for application/json with any parameters, since JSON has only one encoding. */
 static bool is_json(const char *type)
 {
     struct slice rest = slice_of(type ? type : "");
     return slice_is_nocase(slice_trim(slice_cut(&rest, ';')), "application/json");
 }
 
-/* Whether there is a body to read; if not, the error says why. */
+/* Returns true if there is a body to parse. Otherwise writes the error. */
 static bool judge(struct http_sd *sd, CURLcode result)
 {
     long status = 0;
@@ -239,8 +244,8 @@ static bool set_headers(struct http_sd *sd)
 }
 
 /*
- * A redirect must not contain credentials either. All encodings of libcurl are accepted: the limit applies to
- * the decoded bytes.
+ * Sets all options. A redirect must not contain credentials either. All encodings of libcurl are accepted:
+ * the limit applies to the decoded bytes.
  */
 static bool set_request(struct http_sd *sd)
 {
@@ -259,7 +264,9 @@ static bool set_request(struct http_sd *sd)
            libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, sd->curl_error) == CURLE_OK;
 }
 
-/* The loop comes last, since it alone needs a turn to go away. */
+/*
+ * Makes the transfer and its loop. The loop comes last, since closing it would take a turn of the event loop.
+ */
 static int set_up(struct http_sd *sd)
 {
     sd->easy = libcurl_transfer_new();
@@ -275,7 +282,7 @@ static int check(const struct discovery_config *config, struct buffer *error)
     return UV_EINVAL;
 }
 
-/* NULL when out of memory. The URL has been checked. */
+/* Makes a source whose URL has been checked. Returns NULL when out of memory. */
 static struct http_sd *http_sd_make(uv_loop_t *loop, const struct discovery_config *config)
 {
     if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return NULL;

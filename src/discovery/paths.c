@@ -72,7 +72,7 @@ static bool has_wildcard(const char *pattern)
     return false;
 }
 
-/* Takes the backslashes away, in place. */
+/* Removes the backslashes, in place. */
 static void unescape(char *pattern)
 {
     char *to = pattern;
@@ -85,10 +85,10 @@ static void unescape(char *pattern)
 
 /* --- Matches --- */
 
-/* The error of the last glob on this thread: its callback has no context argument. */
+/* The error of the last glob on this thread. The callback of glob has no context argument. */
 static _Thread_local int refusal;
 
-/* Nonzero ends the glob. */
+/* Stores the error. Returns nonzero to stop the glob, or 0 if the directory does not exist. */
 static int on_refused(const char *path, int error)
 {
     (void) path;
@@ -97,7 +97,7 @@ static int on_refused(const char *path, int error)
     return 1;
 }
 
-/* Positive: so many matches were added. */
+/* Adds the matches. Returns 1 if there are any, 0 if there are none, or a negative libuv code. */
 static int add_matches(struct paths *paths, const char *pattern, int flags)
 {
     glob_t matches;
@@ -134,8 +134,10 @@ int paths_add_files(struct paths *paths, const char *pattern, struct buffer *err
     return result;
 }
 
-/* Cuts the last name off, in place: "/a/b" becomes "/a", "/a" becomes "/", "a" becomes ".". False at the end
- * of the way. */
+/*
+ * Removes the last name, in place: "/a/b" becomes "/a", "/a" becomes "/", "a" becomes ".". Returns false if
+ * there is no directory above.
+ */
 static bool go_up(char *pattern)
 {
     char *slash = strrchr(pattern, '/');

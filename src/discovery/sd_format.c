@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* What is being read, and where the outcome goes. */
+/* The parameters of one reading. */
 struct sd_reading {
     struct results *found;
     enum sd_syntax syntax;
@@ -27,7 +27,10 @@ static bool is_null(const struct node *node)
            (node->text.len == 0 || slice_is(node->text, "null") || slice_is(node->text, "~"));
 }
 
-/* Plain words are strings in YAML, whatever they look like; in JSON nothing is but what is quoted. */
+/*
+ * Returns true if the node is a string. In YAML, every plain scalar except null is a string. In JSON, only
+ * quoted text is.
+ */
 static bool is_string(const struct sd_reading *reading, const struct node *node)
 {
     return node->kind == NODE_SCALAR && !is_null(node) && (node->quoted || reading->syntax == SD_YAML);
@@ -35,7 +38,7 @@ static bool is_string(const struct sd_reading *reading, const struct node *node)
 
 /* --- Labels --- */
 
-/* Unlike those of samples, they may begin with "__". */
+/* Returns true for a valid label name. Unlike labels of samples, it may begin with "__". */
 static bool is_label_name(struct slice name)
 {
     return metric_name_is_valid(name) && !memchr(name.data, ':', name.len);
@@ -50,7 +53,10 @@ static int read_label(const struct sd_reading *reading, const struct node *value
     return 0;
 }
 
-/* The origin comes last. The array has room for it. */
+/*
+ * Reads the labels and adds the origin last. The origin replaces a label of the same name. `labels` has room
+ * for all.
+ */
 static int read_labels(const struct sd_reading *reading, const struct node *node,
                        struct results_label *labels, size_t *count)
 {
@@ -66,7 +72,7 @@ static int read_labels(const struct sd_reading *reading, const struct node *node
 
 /* --- Targets --- */
 
-/* One bad target costs itself alone. */
+/* Leaves out one bad target and counts it. The other targets are kept. */
 static int drop_target(const struct sd_reading *reading, const struct node *node, const char *expected)
 {
     struct buffer fault;
@@ -102,7 +108,9 @@ static int read_targets(const struct sd_reading *reading, const struct node *tar
 
 /* --- Groups --- */
 
-/* Some programs write null for an empty list or mapping, and Prometheus accepts it. */
+/*
+ * Checks one key of a group. Some programs write null for an empty list or mapping; Prometheus accepts that.
+ */
 static int check_value(const struct sd_reading *reading, const struct node *value)
 {
     bool targets = slice_is(value->key->text, "targets");

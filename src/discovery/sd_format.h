@@ -3,11 +3,13 @@
  *
  *     [{"targets": ["cache-1:11211", "cache-2"], "labels": {"zone": "a", "__meta_rack": "7"}}, ...]
  *
- * As strict as Prometheus: unknown keys are errors, in JSON only strings are strings. A text is taken as a
- * whole or not at all, but for targets that are no addresses: each costs itself alone, and is counted in
- * results.dropped. Aliases and merge keys of YAML are followed. A YAML text that says nothing has no
- * targets, as `null` has; JSON cannot be empty. Labels that begin with "__" are kept, since a group of the
- * configuration may refer to them; whether a name may be used there is not known here. Pure.
+ * As strict as Prometheus: unknown keys are errors, and in JSON only quoted strings are strings. A text is
+ * accepted as a whole or not at all. There is one exception: a target that is not an address is left out and
+ * counted in results.dropped.
+ *
+ * YAML aliases and merge keys are followed. An empty YAML text has no targets, and neither has `null`; a JSON
+ * text must not be empty. Labels that begin with "__" are kept, since a group of the configuration may refer
+ * to them. Whether a group may use a name is not checked here. Pure.
  *
  * https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
  */
@@ -24,10 +26,10 @@
 enum sd_syntax { SD_JSON, SD_YAML };
 
 /*
- * Adds all targets of a text to `found`, as they are written, each with the labels of its group and with
- * `origin`: where it comes from, as Prometheus tells it too. That takes the place of a label of its name.
- * 0; UV_EINVAL with one line in `error`, without a line end ("[3].labels.zone: a list: expected a string");
- * UV_ENOMEM. In both, `found` may hold a part.
+ * Adds all targets of a text to `found`. Each gets the labels of its group and `origin`, the label that says
+ * where it comes from, as in Prometheus. `origin` replaces a label of the same name. Returns 0, UV_ENOMEM, or
+ * UV_EINVAL with one line in `error`, without a line end ("[3].labels.zone: a list: expected a string").
+ * After an error, `found` may contain some of the targets.
  */
 int sd_format_read(struct results *found, struct slice text, enum sd_syntax syntax,
                    struct results_label origin, struct buffer *error);

@@ -44,16 +44,16 @@ enum document_aliases {
 };
 
 struct document {
-    struct node *root;  /* NULL if the text is empty */
+    struct node *root;  /* NULL if the text has no content */
     struct arena arena; /* memory of all nodes and texts */
     size_t nodes;
 };
 
 /*
  * Reads one text. Returns 0, UV_ENOMEM, or UV_EINVAL with one line in `error`, without a line end. That line
- * begins with line and column ("3:7: ..."), so that the caller can put a file name before it. A byte order
- * mark before YAML is skipped. Call document_deinit in any case. The document does not refer to `text`
- * afterwards.
+ * begins with line and column if they are known ("3:7: ..."), so that the caller can put a file name before
+ * it. A byte order mark before YAML is skipped. Call document_deinit in any case. The document does not refer
+ * to `text` afterwards.
  */
 int document_read_yaml(struct document *document, struct slice text, enum document_aliases aliases,
                        struct buffer *error);
@@ -73,8 +73,7 @@ const struct node *node_get(const struct node *mapping, const char *key);
  * - fault: place, found, and what was expected: "3:7: groups[2].dns.port: "0": expected a port".
  */
 void node_append_place(const struct node *node, struct buffer *out);
-void node_append_key_place(const struct node *node,
-                           struct buffer *out); /* uses the line and column of the key */
+void node_append_key_place(const struct node *node, struct buffer *out); /* with the place of the key */
 void node_append_found(const struct node *node, struct buffer *out);
 void node_append_fault(const struct node *node, const char *expected, struct buffer *out);
 
