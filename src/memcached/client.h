@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "memcached/channel.h"
+#include "memcached/history.h"
 #include "memcached/profile.h"
 #include "memcached/resumption.h"
 #include "memcached/snapshot.h"
@@ -105,6 +106,7 @@ struct client {
     bool restarted;                  /* the poll has been, at least once, for one who asked later */
     bool reported_down;              /* what the log said last */
     struct snapshot_remark remark;   /* what the log said last of an answer */
+    struct history *history;         /* of its polls; owned; NULL before the first, or without memory */
     struct link link;                /* of the fleet */
     unsigned users;                  /* of the fleet: targets that hold it */
     unsigned configured;             /* those of them whose profile has no policy */

@@ -1,0 +1,171 @@
+#include "memcached/history.h"
+
+#include "base/container.h"
+#include "base/number.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- The figures --- */
+
+struct vital_place {
+    enum command command;
+    const char *key;
+    enum vital vital;
+};
+
+/* In two forms where versions differ. */
+static const struct vital_place places[] = {
+    {COMMAND_STATS, "uptime", VITAL_UPTIME},
+    {COMMAND_STATS, "curr_items", VITAL_ITEMS},
+    {COMMAND_STATS, "bytes", VITAL_BYTES},
+    {COMMAND_STATS, "limit_maxbytes", VITAL_LIMIT_BYTES},
+    {COMMAND_STATS, "get_hits", VITAL_HITS},
+    {COMMAND_STATS, "get_misses", VITAL_MISSES},
+    {COMMAND_STATS, "cmd_set", VITAL_SETS},
+    {COMMAND_STATS, "evictions", VITAL_EVICTIONS},
+    {COMMAND_STATS, "curr_connections", VITAL_CONNECTIONS},
+    {COMMAND_STATS, "max_connections", VITAL_MAX_CONNECTIONS},
+    {COMMAND_SETTINGS, "maxconns", VITAL_MAX_CONNECTIONS},
+};
+
+#define NO_VITAL UINT8_MAX
+
+/* Which vital a row of the stats table is. */
+static struct {
+    uint8_t of[STAT_ROWS_MAX];
+    uint16_t version, last; /* rows; none of those after `last` is wanted */
+} rows;
+
+static void learn_rows(void)
+{
+    uint32_t number;
+    memset(rows.of, NO_VITAL, sizeof(rows.of));
+    rows.last = rows.version = stats_find(COMMAND_STATS, SLICE("version"), &number);
+    for (size_t n = 0; n < ARRAY_LEN(places); n++) {
+        uint16_t row = stats_find(places[n].command, slice_of(places[n].key), &number);
+        assert(row < STAT_ROWS_MAX);
+        rows.of[row] = (uint8_t) places[n].vital;
+        if (row > rows.last) rows.last = row;
+    }
+}
+
+static void copy_version(char *to, size_t size, struct slice from)
+{
+    size_t len = 0;
+    for (size_t n = 0; n < from.len && len + 1 < size; n++) {
+        char c = from.data[n];
+        if (c > ' ' && c < 0x7f) to[len++] = c;
+    }
+    to[len] = '\0';
+}
+
+static void read_vitals(struct history *history, const struct snapshot *snapshot)
+{
+    const char *at = snapshot->records, *end = snapshot_end(snapshot);
+    if (rows.last == 0) learn_rows();
+    history->known = 0;
+    history->version[0] = '\0';
+    while (record_row(at, end) <= rows.last) {
+        struct record record;
+        at = record_read(at, &record);
+        uint8_t vital = rows.of[record.row];
+        if (record.row == rows.version)
+            copy_version(history->version, sizeof(history->version), record.value);
+        if (vital != NO_VITAL && number_parse_u64(record.value, &history->vitals[vital]))
+            history->known |= 1u << vital;
+    }
+}
+
+/* --- Rates --- */
+
+static void read_counters(const struct history *history, uint64_t *counters)
+{
+    const uint64_t *vitals = history->vitals;
+    counters[RATE_GETS] = vitals[VITAL_HITS] + vitals[VITAL_MISSES];
+    counters[RATE_SETS] = vitals[VITAL_SETS];
+    counters[RATE_EVICTIONS] = vitals[VITAL_EVICTIONS];
+}
+
+/* A counter that went back was reset: the rates begin anew. */
+static void take_rates(struct history *history, uint64_t now_ms)
+{
+    uint64_t counters[RATE_COUNT], span_ms = now_ms - history->base_ms;
+    bool reset = history->base_ms == 0;
+    read_counters(history, counters);
+    if (!reset && span_ms < HISTORY_RATE_SPAN_MS) return;
+    for (size_t n = 0; n < RATE_COUNT; n++) reset |= counters[n] < history->base[n];
+    for (size_t n = 0; n < RATE_COUNT; n++) {
+        if (!reset)
+            history->rates[n] = (float) ((double) (counters[n] - history->base[n]) * 1000 / (double) span_ms);
+        history->base[n] = counters[n];
+    }
+    history->span_ms = reset ? 0 : span_ms > UINT32_MAX ? UINT32_MAX : (uint32_t) span_ms;
+    history->base_ms = now_ms;
+}
+
+/* --- Times --- */
+
+/*
+ * A time in one byte: units of 16 us, with three bits behind the leading one, so that a minute has room.
+ * Below eight units the number itself.
+ */
+#define UNIT_US 16
+
+static uint8_t pack_time(uint64_t us)
+{
+    uint64_t units = us / UNIT_US;
+    unsigned shift = 0;
+    while (units >> shift >= 16) shift++;
+    uint64_t packed = shift * 8 + (units >> shift);
+    return packed < UINT8_MAX ? (uint8_t) packed : UINT8_MAX;
+}
+
+uint64_t history_time_us(const struct history *history, size_t n)
+{
+    size_t oldest = (size_t) history->next + HISTORY_POLLS - history->count;
+    uint8_t packed = history->times[(oldest + n) % HISTORY_POLLS];
+    if (packed < 16) return (uint64_t) packed * UNIT_US;
+    unsigned shift = packed / 8 - 1;
+    uint64_t least = (uint64_t) (packed - shift * 8) << shift, width = (uint64_t) 1 << shift;
+    return (least + width / 2) * UNIT_US;
+}
+
+static void add_time(struct history *history, uint64_t us)
+{
+    history->times[history->next] = pack_time(us);
+    history->next = (uint8_t) ((history->next + 1) % HISTORY_POLLS);
+    if (history->count < HISTORY_POLLS) history->count++;
+}
+
+/* --- Polls --- */
+
+void history_observe(struct history *history, const struct snapshot *snapshot, uint64_t now_ms)
+{
+    bool is_new = history->polled_ms == 0 || history->state != snapshot->state;
+    if (is_new) history->since_ms = now_ms;
+    history->state = snapshot->state;
+    history->polled_ms = now_ms;
+    add_time(history, snapshot->duration_ns / 1000);
+    if (snapshot->state == TARGET_UP) {
+        history_deinit(history);
+        read_vitals(history, snapshot);
+        take_rates(history, now_ms);
+        history->vitals_ms = now_ms;
+    } else if (!history->error || strcmp(history->error, snapshot->error) != 0) {
+        history_deinit(history);
+        history->error = strdup(snapshot->error);
+    }
+}
+
+bool history_knows(const struct history *history, enum vital vital)
+{
+    return history->known & 1u << vital;
+}
+
+void history_deinit(struct history *history)
+{
+    free(history->error);
+    history->error = NULL;
+}

@@ -1,0 +1,149 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "memcached/history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CAP (1024 * 1024)
+
+static void add(struct snapshot *snapshot, enum command command, const char *key, const char *value)
+{
+    assert_true(snapshot_add(snapshot, command, slice_of(key), slice_of(value)));
+}
+
+static void add_number(struct snapshot *snapshot, const char *key, uint64_t value)
+{
+    char digits[24];
+    snprintf(digits, sizeof(digits), "%llu", (unsigned long long) value);
+    add(snapshot, COMMAND_STATS, key, digits);
+}
+
+/* Takes so long. */
+static void observe(struct history *history, struct snapshot *snapshot, uint64_t us, uint64_t now_ms)
+{
+    snapshot->duration_ns = us * 1000;
+    snapshot_finish(snapshot);
+    history_observe(history, snapshot, now_ms);
+    snapshot_release(snapshot);
+}
+
+static struct snapshot *up(uint64_t hits, uint64_t misses, uint64_t sets, uint64_t evictions)
+{
+    struct snapshot *snapshot = snapshot_new(COMMANDS_ALL, CAP, 1);
+    assert_non_null(snapshot);
+    snapshot->answered = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SETTINGS);
+    add(snapshot, COMMAND_STATS, "version", "1.6.18<b>\x1b[1m");
+    add_number(snapshot, "uptime", 77);
+    add_number(snapshot, "get_hits", hits);
+    add_number(snapshot, "get_misses", misses);
+    add_number(snapshot, "cmd_set", sets);
+    add_number(snapshot, "evictions", evictions);
+    add_number(snapshot, "limit_maxbytes", 67108864);
+    add(snapshot, COMMAND_SETTINGS, "maxconns", "1024");
+    snapshot_judge(snapshot, TARGET_UP, "");
+    return snapshot;
+}
+
+static struct snapshot *down(enum target_state state, const char *error)
+{
+    struct snapshot *snapshot = snapshot_new(COMMANDS_ALL, CAP, 1);
+    assert_non_null(snapshot);
+    snapshot_judge(snapshot, state, error);
+    return snapshot;
+}
+
+static void test_figures_of_the_last_poll(void **state)
+{
+    struct history history = {0};
+    (void) state;
+    observe(&history, up(10, 5, 3, 1), 1000, 5000);
+    assert_int_equal(history.state, TARGET_UP);
+    assert_string_equal(history.version, "1.6.18<b>[1m"); /* the page escapes what is left */
+    assert_true(history_knows(&history, VITAL_UPTIME));
+    assert_int_equal(history.vitals[VITAL_UPTIME], 77);
+    assert_int_equal(history.vitals[VITAL_LIMIT_BYTES], 67108864);
+    assert_true(history_knows(&history, VITAL_MAX_CONNECTIONS));
+    assert_int_equal(history.vitals[VITAL_MAX_CONNECTIONS], 1024);
+    assert_false(history_knows(&history, VITAL_ITEMS));
+    assert_int_equal(history.vitals_ms, 5000);
+    history_deinit(&history);
+}
+
+static void test_rates(void **state)
+{
+    struct history history = {0};
+    (void) state;
+    observe(&history, up(10, 10, 5, 0), 1, 1000);
+    assert_int_equal(history.span_ms, 0);
+    observe(&history, up(15, 15, 5, 0), 1, 1500); /* too close */
+    assert_int_equal(history.span_ms, 0);
+    observe(&history, up(50, 20, 25, 4), 1, 3000);
+    assert_int_equal(history.span_ms, 2000);
+    assert_true(history.rates[RATE_GETS] == 25);
+    assert_true(history.rates[RATE_SETS] == 10);
+    assert_true(history.rates[RATE_EVICTIONS] == 2);
+    observe(&history, up(1, 0, 1, 0), 1, 5000); /* restarted */
+    assert_int_equal(history.span_ms, 0);
+    observe(&history, up(3, 0, 1, 0), 1, 6000);
+    assert_int_equal(history.span_ms, 1000);
+    assert_true(history.rates[RATE_GETS] == 2);
+    history_deinit(&history);
+}
+
+static void test_state_and_since(void **state)
+{
+    struct history history = {0};
+    (void) state;
+    observe(&history, up(1, 1, 1, 1), 1, 1000);
+    observe(&history, up(1, 1, 1, 1), 1, 2000);
+    assert_int_equal(history.since_ms, 1000);
+    observe(&history, down(TARGET_REFUSED, "connection refused"), 1, 3000);
+    observe(&history, down(TARGET_REFUSED, "connection refused again"), 1, 4000);
+    assert_int_equal(history.since_ms, 3000);
+    assert_int_equal(history.polled_ms, 4000);
+    assert_int_equal(history.vitals_ms, 2000);
+    assert_string_equal(history.error, "connection refused again");
+    observe(&history, up(1, 1, 1, 1), 1, 5000);
+    assert_null(history.error);
+    assert_int_equal(history.since_ms, 5000);
+    history_deinit(&history);
+}
+
+static void test_times(void **state)
+{
+    static const uint64_t times[] = {0, 15, 16, 100, 255, 256, 257, 999, 5000, 123456, 999999, 60000000};
+    struct history history = {0};
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(times); n++) observe(&history, up(1, 1, 1, 1), times[n], 1000 + n);
+    assert_int_equal(history.count, ARRAY_LEN(times));
+    for (size_t n = 0; n < ARRAY_LEN(times); n++) {
+        uint64_t read = history_time_us(&history, n);
+        uint64_t off = read > times[n] ? read - times[n] : times[n] - read;
+        if (off > times[n] * 7 / 100 + 16)
+            fail_msg("%llu us became %llu", (unsigned long long) times[n], (unsigned long long) read);
+    }
+    for (size_t n = 0; n < HISTORY_POLLS; n++) observe(&history, up(1, 1, 1, 1), 1000000, 2000);
+    assert_int_equal(history.count, HISTORY_POLLS);
+    assert_int_equal(history_time_us(&history, 0), history_time_us(&history, HISTORY_POLLS - 1));
+    observe(&history, up(1, 1, 1, 1), UINT64_MAX / 1000, 3000);
+    assert_true(history_time_us(&history, HISTORY_POLLS - 1) > 60000000);
+    history_deinit(&history);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_figures_of_the_last_poll),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_state_and_since),
+        cmocka_unit_test(test_times),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
