@@ -4,10 +4,12 @@
  */
 #include "web/handlers.h"
 
+#include "base/clock.h"
 #include "base/container.h"
-#include "base/version.h"
+#include "base/number.h"
 #include "http/query.h"
 #include "web/answer.h"
+#include "web/page.h"
 #include "web/scrape.h"
 #include "web/sd.h"
 
@@ -131,74 +133,38 @@ static void handle_reload(struct handlers *handlers, struct exchange *exchange, 
 
 /* --- Pages for people and probes --- */
 
-/* A text that users configured, in an element or in an attribute between double quotes. */
-static void append_html(struct buffer *page, const char *text)
+/* The from= of a query, or 0: a link of the page has it, and a wrong one leads to the first page. */
+static size_t find_from(struct slice query)
 {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            buffer_append_string(page, "&amp;");
-            break;
-        case '<':
-            buffer_append_string(page, "&lt;");
-            break;
-        case '>':
-            buffer_append_string(page, "&gt;");
-            break;
-        case '"':
-            buffer_append_string(page, "&quot;");
-            break;
-        default:
-            buffer_append_char(page, *text);
-        }
+    struct slice name, value;
+    struct buffer storage;
+    uint64_t from = 0;
+    buffer_init(&storage, REQUEST_HEAD_MAX);
+    while (query_next(&query, &storage, &name, &value) == QUERY_PAIR) {
+        if (slice_is(name, "from") && !number_parse_u64(value, &from)) from = 0;
     }
-}
-
-/*
- * A path of this server, as it is configured: what would end the path or begin an escape in a URL is written
- * as an escape, so that the request has the path again.
- */
-static void append_link(struct buffer *page, const char *path, const char *query, const char *text)
-{
-    buffer_append_string(page, "<a href=\"");
-    for (const char *c = path; *c; c++) {
-        bool plain = (*c > ' ' && *c < 0x7f) && !strchr("\"#%&<>?\\^`{|}", *c);
-        if (plain)
-            buffer_append_char(page, *c);
-        else
-            buffer_printf(page, "%%%02X", (unsigned) (unsigned char) *c);
-    }
-    buffer_printf(page, "%s\">%s</a>", query, text);
+    buffer_deinit(&storage);
+    return (size_t) from;
 }
 
 static void handle_root(struct handlers *handlers, struct exchange *exchange, const struct request *request)
 {
     const struct options *options = options_of(handlers);
-    size_t targets = manager_target_set(handlers->manager)->targets.count;
-    struct buffer page;
-    (void) request;
-    buffer_init(&page, 64 * 1024);
-    buffer_append_string(&page, "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
-                                "<title>Memcached Fleet Exporter</title></head>\n<body>\n"
-                                "<h1>Memcached Fleet Exporter</h1>\n");
-    buffer_printf(&page, "<p>Version %s (revision %s), %zu configured target%s.</p>\n<ul>\n",
-                  build_info.version, build_info.revision, targets, targets == 1 ? "" : "s");
-    buffer_append_string(&page, "<li>");
-    append_link(&page, options->telemetry_path, "", "Metrics");
-    buffer_append_string(&page, " of every configured target</li>\n");
-    if (options->scrape_endpoint) {
-        static const char query[] = "?target=localhost:11211";
-        buffer_append_string(&page, "<li>");
-        append_link(&page, options->scrape_path, query, "Scrape");
-        buffer_append_string(&page, " of the targets in the URL: <code>");
-        append_html(&page, options->scrape_path);
-        buffer_printf(&page, "%s</code></li>\n", query);
-    }
-    buffer_append_string(&page,
-                         "<li><a href=\"/sd\">Service discovery</a>: the configured targets as JSON</li>\n"
-                         "<li><a href=\"/-/healthy\">Healthy</a>, <a href=\"/-/ready\">ready</a></li>\n"
-                         "</ul>\n</body>\n</html>\n");
-    answer_buffer(exchange, 200, "text/html; charset=utf-8", &page);
+    struct response head = {.status = 200, .content_type = "text/html; charset=utf-8"};
+    struct page_request page = {
+        .target_set = manager_target_set(handlers->manager),
+        .options = options,
+        .reload = options->config_file[0] ? reload_state(handlers->reload) : NULL,
+        .ready = manager_is_ready(handlers->manager),
+        .from = find_from(request->query),
+        .now_ms = uv_hrtime() / 1000000,
+        .now_s = unix_now(),
+    };
+    struct producer *producer = page_producer(&page);
+    if (producer)
+        exchange_stream(exchange, &head, producer);
+    else
+        answer_line(exchange, 503, "out of memory");
 }
 
 static void handle_healthy(struct handlers *handlers, struct exchange *exchange,
