@@ -44,15 +44,21 @@ const struct flag flags[] = {
      .help = "Show a script that completes the flags in zsh.",
      .print = options_print_zsh_completion,
      .hidden = true},
+    {.name = "completion-script-fish",
+     .type = &flag_action,
+     .fallback = "",
+     .help = "Show a script that completes the flags in fish.",
+     .print = options_print_fish_completion,
+     .hidden = true},
 
-    {FLAG("config.file", string, config_file, ""),
+    {FLAG("config.file", string, config_file, ""), .group = "Configuration file",
      .help =
          "YAML file that says what to scrape and how. Its values win over the flags. SIGHUP reads it again."},
     {FLAG("config.check", switch, config_check, "false"),
      .help = "Check --config.file and --web.config.file, print what would be scraped, and exit: 0 if they "
              "are valid, 1 if not."},
 
-    {FLAG("memcached.address", list, addresses, "localhost:11211"),
+    {FLAG("memcached.address", list, addresses, "localhost:11211"), .group = "Asking memcached",
      .help = "Servers that /metrics asks: host:port, host, [::1]:11211 or unix:/path; dns+host:port for all "
              "addresses of a name, dnssrv+name for all servers of its SRV records; repeatable or separated "
              "by commas; empty for none. With --config.file there is no default."},
@@ -92,7 +98,7 @@ const struct flag flags[] = {
      .help = "Protocol of the servers: text, binary (memcached -S, or -B binary), or auto: text, and binary "
              "where a server wants a login and takes none in text."},
 
-    {FLAG("collector.settings", collector, collectors, "true"),
+    {FLAG("collector.settings", collector, collectors, "true"), .group = "Collectors",
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
     {FLAG("collector.slab", switch, collect_slab, "true"),
      .help = "Show memcached_slab_* metrics; --collector.items and --collector.slabs override it for what "
@@ -137,7 +143,7 @@ const struct flag flags[] = {
     {FLAG("collector.process", switch, collect_process, "true"),
      .help = "Serve metrics of the exporter's process: process_*."},
 
-    {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"),
+    {FLAG("web.listen-address", filled_list, listen_addresses, ":9150"), .group = "Serving",
      .help = "Addresses to serve HTTP on, vsock://:9150 among them; repeatable or separated by commas."},
     {FLAG("web.systemd-socket", switch, systemd_socket, "false"),
      .help = "Serve on the sockets that systemd passes instead of on --web.listen-address."},
@@ -160,7 +166,7 @@ const struct flag flags[] = {
     {FLAG("web.disable-exporter-metrics", switch, disable_exporter_metrics, "false"),
      .help = "Leave out the metrics of the exporter itself."},
 
-    {FLAG("scrape.timeout-offset", duration, timeout_offset_ns, "250ms"),
+    {FLAG("scrape.timeout-offset", duration, timeout_offset_ns, "250ms"), .group = "Scraping",
      .help = "How long before the scrape time-out of Prometheus the answer is sent."},
     {FLAG("scrape.max-targets", count, max_targets, "10000"), .help = "How many servers one scrape may ask."},
     {FLAG("scrape.endpoint", switch, scrape_endpoint, "true"),
@@ -178,7 +184,7 @@ const struct flag flags[] = {
      .help = "I/N: scrape only shard I of N of the configured servers, counted from 0; I may be the name of "
              "a pod that ends in -I."},
 
-    {FLAG("web", switch, web, "true"),
+    {FLAG("web", switch, web, "true"), .group = "Outputs",
      .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url is required."},
     {FLAG("once", switch, once, "false"),
      .help =
@@ -212,7 +218,7 @@ const struct flag flags[] = {
      .help = "Client certificate for the Pushgateway."},
     {FLAG("push.tls.key-file", string, push.key_file, ""), .help = "Key of that certificate."},
 
-    {FLAG("sandbox", switch, sandbox, "true"),
+    {FLAG("sandbox", switch, sandbox, "true"), .group = "Process and log",
      .help =
          "After the start, give up what the exporter does not need: new privileges, writing of files but in "
          "the folders of its outputs, and system calls."},
@@ -265,6 +271,38 @@ void flag_append_spelling(const struct flag *flag, bool variable, struct buffer 
 {
     buffer_append_string(text, variable ? FLAG_VARIABLE_PREFIX : "--");
     for (const char *c = flag->name; *c; c++) buffer_append_char(text, variable ? variable_letter(*c) : *c);
+}
+
+void flag_append_usage(const struct flag *flag, struct buffer *text)
+{
+    switch (flag->type->shape) {
+    case FLAG_VALUE:
+        buffer_printf(text, "--%s=%s", flag->name, flag->fallback);
+        break;
+    case FLAG_STRING:
+        buffer_printf(text, "--%s=\"%s\"", flag->name, flag->fallback);
+        break;
+    case FLAG_LIST:
+        buffer_printf(text, "--%s=%s ...", flag->name, flag->fallback);
+        break;
+    case FLAG_SWITCH:
+        buffer_printf(text, "--[no-]%s", flag->name);
+        break;
+    case FLAG_ACTION:
+        buffer_printf(text, "--%s", flag->name);
+        break;
+    }
+}
+
+void flag_append_help(const struct flag *flag, struct buffer *text)
+{
+    buffer_append_string(text, flag->help);
+    if (flag->type->shape == FLAG_ACTION) return;
+    if (flag->type->shape == FLAG_SWITCH && strcmp(flag->fallback, "true") == 0)
+        buffer_append_string(text, " (default: enabled)");
+    buffer_append_string(text, " ($");
+    flag_append_spelling(flag, true, text);
+    buffer_append_char(text, ')');
 }
 
 /* Variables are compared without their common prefix, which matched already. */

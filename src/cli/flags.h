@@ -50,6 +50,7 @@ struct flag {
     size_t place;         /* offset in struct options */
     const char *fallback; /* the default, as a user would write it */
     const char *help;     /* one sentence */
+    const char *group;    /* the heading of this flag and those below it; NULL where none begins */
 
     unsigned bit;                       /* flag_collector: the command's bit */
     void (*print)(struct buffer *text); /* FLAG_ACTION */
@@ -76,11 +77,23 @@ const struct flag *flag_nearest(struct slice written, bool variable);
 /* Appends "--memcached.timeout" or the variable. */
 void flag_append_spelling(const struct flag *flag, bool variable, struct buffer *text);
 
+/* Appends how the flag is written: "--memcached.timeout=1s", "--[no-]web", "--memcached.pid-file=\"\"". */
+void flag_append_usage(const struct flag *flag, struct buffer *text);
+
+/* Appends the help, whether a switch is on by default, and the variable: "... (default: enabled) ($NAME)". */
+void flag_append_help(const struct flag *flag, struct buffer *text);
+
 /* cli/help.c */
+extern const char options_about[];
 void options_print_help(struct buffer *text);
-void options_print_manual(struct buffer *text);
 void options_print_version(struct buffer *text);
+
+/* cli/manual.c */
+void options_print_manual(struct buffer *text);
+
+/* cli/completion.c */
 void options_print_bash_completion(struct buffer *text);
 void options_print_zsh_completion(struct buffer *text);
+void options_print_fish_completion(struct buffer *text);
 
 #endif

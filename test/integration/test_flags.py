@@ -1,6 +1,8 @@
 """Flags and arguments that the official exporter takes, and what it does with them."""
 
+import re
 import shlex
+import shutil
 import socket
 import subprocess
 
@@ -116,11 +118,48 @@ def test_output_that_cannot_be_written(flag):
     assert process.stderr == "memcached_fleet_exporter: standard output: No space left on device\n"
 
 
+SLAB_FLAGS = {"--no-collector.settings", "--no-collector.slab", "--no-collector.slabs", "--no-collector.sizes"}
+
+
+def shell(name, *words):
+    """What a script says in a shell, or a skip where there is no such shell."""
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    return subprocess.run([name, *words], capture_output=True, text=True, check=True).stdout.split()
+
+
 def test_completion_in_bash():
     script = ("eval \"$(%s --completion-script-bash)\"; COMP_WORDS=(x --no-collector.s); COMP_CWORD=1; "
               "_memcached_fleet_exporter; echo ${COMPREPLY[@]}" % shlex.quote(binary()))
-    words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert set(words) == {"--no-collector.settings", "--no-collector.slab", "--no-collector.slabs", "--no-collector.sizes"}
+    assert set(shell("bash", "-c", script)) == SLAB_FLAGS
+
+
+@pytest.mark.parametrize("command", ["memcached_fleet_exporter", "memcached_exporter"])
+def test_completion_in_fish(command):
+    script = f"{shlex.quote(binary())} --completion-script-fish | source; complete -C '{command} --no-collector.s'"
+    assert {word for word in shell("fish", "--no-config", "-c", script) if word.startswith("--")} == SLAB_FLAGS
+
+
+def test_completion_in_zsh(tmp_path):
+    """As a file in a folder of $fpath, where the package puts it. compadd is replaced, since it works in a terminal alone."""
+    script = subprocess.run([binary(), "--completion-script-zsh"], capture_output=True, text=True, check=True).stdout
+    (tmp_path / "_memcached_fleet_exporter").write_text(script)
+    words = shell("zsh", "-f", "-c", f"fpath=({tmp_path} $fpath); autoload -Uz compinit && compinit -u -d {tmp_path}/dump; "
+                  "compadd() { print -- $@ }; PREFIX=--no; echo $_comps[memcached_exporter]; _memcached_fleet_exporter")
+    assert words[0] == "_memcached_fleet_exporter"
+    assert SLAB_FLAGS <= set(words)
+
+
+def test_the_manual_is_clean():
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    manual = subprocess.run([binary(), "--help-man"], capture_output=True, check=True).stdout
+    lint = subprocess.run(["mandoc", "-Tlint"], input=manual, capture_output=True, check=False)
+    assert not lint.stdout and not lint.stderr, lint.stdout
+    page = subprocess.run(["mandoc", "-Tascii"], input=manual, capture_output=True, check=True).stdout.decode()
+    plain = re.sub(".\b", "", page)
+    for section in ("FLAGS", "ENDPOINTS", "SIGNALS", "FILES", "EXIT STATUS", "EXAMPLES"):
+        assert re.search(rf"^{section}$", plain, re.MULTILINE), section
 
 
 @pytest.mark.parametrize("flags, expected", [

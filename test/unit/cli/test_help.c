@@ -20,7 +20,8 @@ static void shows_help(void **state)
         "usage: memcached_fleet_exporter [<flags>]\n\n"
         "Scrapes a whole fleet of memcached servers in one answer for Prometheus.\n\n"
         "Flags:\n"
-        "  -h, --help                     Show this help.\n"
+        "  -h, --help                     Show this help.\n\n"
+        "Configuration file:\n"
         "      --config.file=\"\"           YAML file that says what to scrape and how. Its\n";
     static const char address[] =
         "\n      --memcached.address=localhost:11211 ...\n"
@@ -104,23 +105,26 @@ static void help_and_manual_name_every_flag(void **state)
     release(&manual);
 }
 
-/* For both names under which the program is run. What the scripts do is seen in the integration tests. */
-static void completes_every_flag(void **state)
+/* Every heading of --help is a section of the manual's flags. */
+static void groups_flags(void **state)
 {
-    static const char *const scripts[] = {"--completion-script-bash", "--completion-script-zsh"};
+    struct outcome help, manual;
+    size_t groups = 0;
     (void) state;
-    for (size_t n = 0; n < 2; n++) {
-        struct outcome outcome;
-        parse(&outcome, ARGUMENTS(scripts[n]), NO_ENVIRONMENT);
-        assert_int_equal(outcome.code, OPTIONS_TEXT);
-        assert_holds(&outcome.text, " memcached_fleet_exporter memcached_exporter\n");
-        for (size_t i = 0; i < flags_count; i++) {
-            char name[64];
-            snprintf(name, sizeof(name), "--%s", flags[i].name);
-            if (!flags[i].hidden) assert_holds(&outcome.text, name);
-        }
-        release(&outcome);
+    parse(&help, ARGUMENTS("--help"), NO_ENVIRONMENT);
+    parse(&manual, ARGUMENTS("--help-man"), NO_ENVIRONMENT);
+    for (size_t i = 0; i < flags_count; i++) {
+        char heading[64];
+        if (!flags[i].group) continue;
+        groups++;
+        snprintf(heading, sizeof(heading), "\n\n%s:\n", flags[i].group);
+        assert_holds(&help.text, heading);
+        snprintf(heading, sizeof(heading), "\n.SS %s\n", flags[i].group);
+        assert_holds(&manual.text, heading);
     }
+    assert_true(groups > 4);
+    release(&help);
+    release(&manual);
 }
 
 static void shows_the_version(void **state)
@@ -152,7 +156,7 @@ int main(void)
         cmocka_unit_test(shows_help),
         cmocka_unit_test(wraps_help),
         cmocka_unit_test(help_and_manual_name_every_flag),
-        cmocka_unit_test(completes_every_flag),
+        cmocka_unit_test(groups_flags),
         cmocka_unit_test(shows_the_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

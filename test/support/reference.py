@@ -1,0 +1,176 @@
+"""
+The pages of config/reference, made of what the program says: its flags of --help, its metrics of an exposition of a
+server that has every stat.
+
+    python3 test/support/reference.py PROGRAM       writes the pages
+"""
+
+import collections
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(sys.path[0])
+
+from support.exporter import Exporter  # noqa: E402  (needs the path above)
+from support.fake import FakeMemcached  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "config/reference"
+NOTICE = "<!-- Written by `./dev reference`; do not change it by hand. -->"
+
+# --- Flags ---
+
+
+def parse_help(text):
+    """{group: [(flag with its default, help, variable or "")]}, in the order of --help."""
+    groups, group, entries = {}, "", []
+    for line in text.splitlines():
+        heading = re.fullmatch(r"(\S.*):", line)
+        if heading:
+            group, entries = heading[1], []
+            groups[group] = entries
+        elif re.match(r"  (-\w, |    )--", line) and group:
+            flag, _, words = line.strip().partition("  ")
+            entries.append([flag, words.strip()])
+        elif line.startswith(" " * 33) and entries:
+            entries[-1][1] = f"{entries[-1][1]} {line.strip()}".strip()
+    return {name: [(flag, *split_variable(words)) for flag, words in found] for name, found in groups.items()}
+
+
+def split_variable(words):
+    found = re.fullmatch(r"(.*) \(\$(\w+)\)", words)
+    return found.groups() if found else (words, "")
+
+
+def cell(text):
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def starred(text):
+    """A pattern such as process_* would be emphasis in Markdown."""
+    return cell(text).replace("*", "\\*").replace("_\\*", "\\_\\*")
+
+
+def flags_page(program):
+    text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    lines = ["# Flags", "", NOTICE, "",
+             "`--flag=value` and `--flag value` both work. A switch is written `--flag` or `--no-flag`. The environment variable",
+             "holds when the flag is not given; its name begins with `MEMCACHED_FLEET_EXPORTER_`, which is left out below.", ""]
+    for group, entries in parse_help(text).items():
+        lines += [f"## {group}", "", "| flag and default | environment variable | |", "|---|---|---|"]
+        for flag, words, variable in entries:
+            short = variable.removeprefix("MEMCACHED_FLEET_EXPORTER_")
+            lines.append(f"| `{cell(flag)}` | {f'`{short}`' if short else ''} | {starred(words)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+# --- Metrics ---
+
+COMMANDS = ("sizes", "conns", "detail", "extstore", "proxy", "proxyfuncs", "proxybe")
+VALUES = {"float": "0.5", "bool on/off": "on", "bool yes/no": "yes", "string": "text", "octal string": "700",
+          "seconds.microseconds": "1.500000"}
+CONFIG = """
+groups:
+  - name: reference
+    targets: ["{address}"]
+  - name: files
+    file_sd: {{ files: ["{folder}/none*.json"] }}
+"""
+SECTIONS = (
+    ("memcached_exporter_", "The exporter", "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
+    ("process_", "The exporter's process", "As in other exporters."),
+    ("memcached_target_", "What the exporter saw of a server", "There for each server, whether it answers or not."),
+    ("memcached_process_", "The process of a memcached", "Most of them with `--memcached.pid-file` alone."),
+    ("memcached_settings_", "Settings of a server", "From `stats settings`: `--no-collector.settings` leaves them out."),
+    ("memcached_slab", "Slab classes of a server", "From `stats items` and `stats slabs`: `--no-collector.slab` leaves them out."),
+    ("memcached_extstore_", "External store of a server", ""),
+    ("memcached_proxy_", "Proxy in a server", ""),
+    ("memcached_", "Of a server", ""),
+)
+
+
+def answers():
+    """What a memcached with all stats would say."""
+    said = collections.defaultdict(dict)
+    for line in (ROOT / "test/data/stats.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        command, key, form = line.split("\t")[:3]
+        key = re.sub(r"\bN:", "1:", key).replace("NAME", "name")
+        said[command].setdefault(key, VALUES.get(form, "1"))
+    said["stats"].update(version="1.6.40", a_new_number="1", a_new_text="text")
+    said["sizes"] = {"96": "5"}
+    said["conns"] = {"27:addr": "tcp:127.0.0.1:1", "27:listen_addr": "tcp:127.0.0.1:2", "27:state": "conn_read",
+                     "27:secs_since_last_cmd": "1"}
+    lines = {f"stats {name}" if name != "stats" else name:
+             b"".join(f"STAT {key} {value}\r\n".encode() for key, value in keys.items()) + b"END\r\n"
+             for name, keys in said.items()}
+    lines["stats detail dump"] = b"PREFIX user get 3 hit 2 set 2 del 1\r\nEND\r\n"
+    return lines
+
+
+def expose():
+    """The text of /metrics over that server."""
+    server = FakeMemcached(answers())
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder, "exporter.yml")
+        config.write_text(CONFIG.format(address="%s" % server.address, folder=folder), encoding="utf-8")
+        pid = pathlib.Path(folder, "pid")
+        pid.write_text(str(os.getpid()), encoding="utf-8")
+        exporter = Exporter(f"--config.file={config}", f"--memcached.pid-file={pid}", "--memcached.timeout=10s",
+                            *(f"--collector.{name}" for name in COMMANDS), targets=None)
+        try:
+            exporter.get("/metrics")  # what is counted by request has no series before
+            return exporter.get("/metrics").text
+        finally:
+            exporter.stop()
+            server.close()
+
+
+def families(text):
+    """{name: (type, help, labels)}"""
+    found, labels = {}, collections.defaultdict(dict)
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
+        found[name] = kind
+    for name, rest in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", text, re.MULTILINE):
+        family = name if name in found else re.sub(r"_(bucket|count|sum)$", "", name)
+        for label in re.findall(r'(\w+)="(?:[^"\\]|\\.)*"', rest):
+            if label not in ("instance", "le", "quantile"):
+                labels[family][label] = True
+    return {name: (kind, helps[name], tuple(labels[name])) for name, kind in found.items()}
+
+
+def metrics_page(text):
+    lines = ["# Metrics", "", NOTICE, "",
+             "With several servers in one answer, every series of a server has the label `instance` too, or the one that",
+             "`--web.target-label` names, and the labels of its group. Types are those of the text format 0.0.4.", ""]
+    every = families(text)
+    sections = collections.defaultdict(list)
+    for name in every:
+        sections[next(prefix for prefix, _, _ in SECTIONS if name.startswith(prefix))].append(name)
+    for prefix, title, about in reversed(SECTIONS):
+        lines += [f"## {title}", "", *([about, ""] if about else []), "| metric | type | labels | |", "|---|---|---|---|"]
+        for name in sections[prefix]:
+            kind, words, labels = every[name]
+            lines.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {starred(words)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def pages(program):
+    return {"flags.md": flags_page(program), "metrics.md": metrics_page(expose())}
+
+
+def main(program):
+    os.environ["EXPORTER"] = program
+    for name, text in pages(program).items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(os.path.abspath(sys.argv[1]))
