@@ -1,13 +1,12 @@
 /*
- * Start: file limit, telemetry, loop, signals, resolver, fleet, manager; the configuration is read, the
- * sandbox entered, the first threads started, the web configuration read, the configuration set. From
- * on_target_set the server, when there are targets, and the publisher, when the configuration is in force,
- * and again when a reload has changed what it delivers to. A step that fails leaves the rest unstarted.
+ * Start: file limit, telemetry, loop, signals, resolver, fleet, manager. Then the configuration is read, the
+ * sandbox entered, the thread pool started, the web configuration read, the configuration set. on_target_set
+ * starts the server with the first target set. It starts the publisher when the configuration is active, and
+ * again when a reload changes the outputs. If a step fails, the later steps do not run.
  *
- * Stop, from a signal, from --once or from a start that failed: server, publisher and reload end at the same
- * time (running scrapes have GRACE_MS), then the manager, the fleet, the resolver, and the signals, each
- * when the one before it is closed. Nothing is left on the loop then, and uv_run returns by itself. Each part
- * may be missing, since the start may have failed before it.
+ * Stop, after a signal, --once or a failed start: server, publisher and reload close at the same time;
+ * running scrapes have GRACE_MS. Then manager, fleet, resolver and signals close one after the other. Nothing
+ * is left on the loop then, and uv_run returns. After a failed start, any part may be missing.
  */
 #include "exporter.h"
 
@@ -33,13 +32,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* How long running scrapes may take after a signal. */
+/* Time that running scrapes get after a signal. */
 #define GRACE_MS 5000
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_START = 1, EXIT_USAGE = 2 };
 
 struct exporter {
-    const struct options *options; /* the flags */
+    const struct options *options; /* flags */
     uv_loop_t loop;
     uv_work_t first_work; /* starts the threads of the pool */
     struct signals signals;
@@ -51,14 +50,14 @@ struct exporter {
     struct telemetry telemetry;
     struct handlers handlers;
     struct publisher publisher;
-    bool publishing; /* the publisher is started */
-    bool renewing;   /* the publisher is being closed, to be started anew */
-    bool served;     /* the server has been started, if there is to be one */
+    bool publishing; /* true if the publisher is started */
+    bool renewing;   /* true while the publisher is closing before a new start */
+    bool served;     /* true once the server was started, if a server is wanted */
     struct loop_lag turns;
     struct sandbox sandbox;
     bool stopping;
-    unsigned users; /* server, publisher and reload, while they are being closed */
-    int code;       /* of the process */
+    unsigned users; /* number of parts still open among server, publisher and reload, while stopping */
+    int code;       /* exit code of the process */
 };
 
 /* --- Stop --- */
@@ -91,7 +90,7 @@ static void on_manager_closed(void *context)
         on_fleet_closed(exporter);
 }
 
-/* When nothing collects any more. */
+/* Closes the manager after the last part that scrapes is closed. */
 static void on_user_closed(struct exporter *exporter)
 {
     if (--exporter->users > 0) return;
@@ -133,7 +132,7 @@ static void stop(struct exporter *exporter)
         reload_close(exporter->reload, on_reload_closed, exporter);
     else
         on_reload_closed(exporter);
-    if (exporter->renewing) return; /* on_publisher_renewed comes */
+    if (exporter->renewing) return; /* on_publisher_renewed runs later */
     if (exporter->publishing)
         publisher_close(&exporter->publisher, on_publisher_closed, exporter);
     else
@@ -150,7 +149,7 @@ static void on_once(void *context, int code)
 static void on_stop_asked(void *context)
 {
     struct exporter *exporter = context;
-    /* Nothing was written yet, and 0 would say that every server was up. */
+    /* Nothing is written yet, and exit code 0 would mean that every server is up. */
     if (exporter->options->once && !exporter->stopping) exporter->code = EXIT_START;
     stop(exporter);
 }
@@ -173,7 +172,7 @@ static enum exit_code fail(const char *what, const char *why)
     return EXIT_START;
 }
 
-/* The line that a step has left, or else what its code means. */
+/* Prints the message of a failed step, or the text of its code if there is no message. */
 static void print_failure(int result, struct buffer *error)
 {
     buffer_append_char(error, '\0');
@@ -208,7 +207,7 @@ static enum exit_code start_fleet(struct exporter *exporter)
     return EXIT_CLEAN;
 }
 
-/* --- What is scraped --- */
+/* --- Targets and configuration --- */
 
 static void serve(struct exporter *exporter);
 static void start_publisher(struct exporter *exporter);
@@ -223,7 +222,7 @@ static void on_publisher_renewed(void *context)
         start_publisher(exporter);
 }
 
-/* Another target set is in force, and maybe another generation. */
+/* Called when a new target set is active; the generation may be new, too. */
 static void on_target_set(void *context, const struct target_set *target_set)
 {
     struct exporter *exporter = context;
@@ -244,7 +243,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
     }
 }
 
-/* Without a configuration file, a bad value is one of a flag. */
+/* Returns the exit code. Without a configuration file, a wrong value must come from a flag. */
 static enum exit_code code_of(const struct exporter *exporter, int result)
 {
     return exporter->options->config_file[0] || result != UV_EINVAL ? EXIT_START : EXIT_USAGE;
@@ -259,7 +258,7 @@ static void on_first_set(void *context, int status, const char *error)
     stop(exporter);
 }
 
-/* What came of reading or setting the configuration. */
+/* Ends a step that read or set the configuration: prints its error and returns the exit code. */
 static enum exit_code end_config_step(const struct exporter *exporter, int result, struct buffer *error)
 {
     if (result < 0) print_failure(result, error);
@@ -267,7 +266,7 @@ static enum exit_code end_config_step(const struct exporter *exporter, int resul
     return result < 0 ? code_of(exporter, result) : EXIT_CLEAN;
 }
 
-/* No thread may be there before, and the sandbox has to know the outputs. */
+/* Landlock needs a process without threads, and the sandbox needs to know the outputs. */
 static enum exit_code read_config(struct exporter *exporter)
 {
     struct buffer error;
@@ -306,11 +305,9 @@ static enum exit_code start_manager(struct exporter *exporter)
     return EXIT_CLEAN;
 }
 
-/* --- How it is served --- */
+/* --- Server and outputs --- */
 
-/*
- * What the web configuration has wrong is known at once, although nothing is served before there are targets.
- */
+/* Reads the web configuration at the start, although the server starts only with the first targets. */
 static enum exit_code prepare_serving(struct exporter *exporter)
 {
     const struct options *options = exporter->options;
@@ -362,7 +359,7 @@ static struct target_set *current_target_set(void *context)
     return manager_target_set(exporter->manager);
 }
 
-/* By the generation in force. */
+/* Starts the outputs of the active generation. */
 static void start_publisher(struct exporter *exporter)
 {
     struct publisher_config config = {
@@ -382,8 +379,7 @@ static enum exit_code start(struct exporter *exporter)
 {
     int result = signals_start(&exporter->signals, &exporter->loop, on_stop_asked, exporter);
     if (result < 0) return fail("cannot handle signals", uv_strerror(result));
-    exporter->handlers.telemetry =
-        &exporter->telemetry; /* the first target set starts the server, maybe at once */
+    exporter->handlers.telemetry = &exporter->telemetry; /* used as soon as the server runs */
     enum exit_code code = start_fleet(exporter);
     if (code == EXIT_CLEAN) code = start_manager(exporter);
     if (code == EXIT_CLEAN) code = read_config(exporter);
@@ -412,7 +408,7 @@ static enum exit_code run(struct exporter *exporter)
     return (enum exit_code) exporter->code;
 }
 
-/* Before anything starts: our own tables. */
+/* Checks the program's own tables before anything starts. */
 static enum exit_code check_tables(void)
 {
     struct buffer error;

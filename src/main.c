@@ -1,31 +1,30 @@
 /*
  * memcached_fleet_exporter: the state of a fleet of memcached servers as Prometheus metrics.
  *
- * The map of the program. A room (a folder) may use rooms above it, never those below; test/lint/lint.py has
- * the exact table. Each header says what its file is for.
+ * A map of the program. Each folder is called a room. A room may use the rooms above it in this list, never
+ * those below; test/lint/lint.py has the exact table. The header of each file explains its purpose.
  *
  *     base/        What any program needs: slices, buffers, sets, numbers, clock, log.
  *     document/    Reads YAML and JSON into one tree of nodes.
- *     net/         Addresses, names and connections: what two sides need to talk, whatever they say.
- *     metrics/     A library of metrics that knows no memcached: families, samples, their formats.
+ *     net/         Addresses, names and connections, for any protocol.
+ *     metrics/     A library for metrics, independent of memcached: families, samples, formats.
  *     memcached/   Asks memcached servers: the fleet, its clients, the protocol, the table of all stats.
- *     http/        Serves HTTP: bytes to requests, answers to bytes, and the limits on both.
+ *     http/        Serves HTTP: parses requests, sends answers, and limits both.
  *     discovery/   Finds targets by DNS, in files, at a URL or at a cluster's endpoint.
- *     outputs/     Carries finished bytes away: to a file, to a Pushgateway.
- *     config/      Reads the configuration file into one struct, or says where it is wrong.
+ *     outputs/     Writes expositions to a file or pushes them to a Pushgateway.
+ *     config/      Reads the configuration file into one struct, or reports its errors.
  *     cli/         Reads the command line and the environment; cli/flags is the table of all flags.
- *     settings/    Answers which value holds, the flag's or the file's; --config.check.
+ *     settings/    Combines the flags with the configuration file; --config.check.
  *     targets/     Decides which servers are scraped, and changes that while scrapes run.
- *     collectors/  Turns snapshots, and what the exporter knows of itself, into samples.
- *     gather/      Polls the targets of a scrape, holds what they said, and exposes it to whoever asked.
- *     web/         The pages: who may see them, which path answers what, and what a URL may ask for.
+ *     collectors/  Turns snapshots, and the exporter's own numbers, into samples.
+ *     gather/      Polls the targets of a scrape, keeps their snapshots, and writes the exposition.
+ *     web/         The pages: who may see them, which path shows what, and which parameters a URL may have.
  *
- * At the top, exporter starts and stops everything in order; signals, reserve and the
- * sandbox are parts of its start.
+ * Above all rooms, exporter starts and stops everything in order. It uses signals, reserve and the sandbox.
  *
- * Two words stand for "ask once". A scrape is one asker's question to many targets: a request for /metrics, a
- * write of the textfile, a push. A poll is one target asked once: its stats commands, over one connection.
- * Scrapes that overlap share the polls of the targets that they have in common.
+ * Two words need care. A scrape reads many targets once, for a request for /metrics, a write of the textfile
+ * or a push. A poll asks one target once: its stats commands, over one connection. Scrapes that overlap share
+ * the polls of their common targets.
  *
  * A scrape, from socket to socket:
  *
@@ -37,9 +36,9 @@
  *
  *     targets/reload -> config/ and settings/ -> targets/manager, which makes a generation: configuration,
  *         options, providers -> discovery/ -> targets/target_set_builder
- *         -> the target set that the next scrapes walk
+ *         -> the target set that the next scrapes use
  *
- * Why it is built like this, and what was tried instead: src/README.md.
+ * src/README.md explains the design, and what was tried instead.
  */
 #include "base/buffer.h"
 #include "base/version.h"

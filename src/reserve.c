@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* More than libuv asks for at once: its table has 8 bytes for each descriptor, up to the next power of 2. */
+/* More than libuv allocates at once: its table has 8 bytes per descriptor, rounded up to a power of 2. */
 #define RESERVED_BYTES ((size_t) 256 * 1024)
 
-/* libuv has so many, unless $UV_THREADPOOL_SIZE says otherwise. */
+/* The number of threads in libuv's pool, unless $UV_THREADPOOL_SIZE changes it. */
 #define POOL_THREADS 4
 
-/* --- Memory. Threads of the pool allocate as well, so that whoever takes the reserve out owns it. --- */
+/*
+ * --- Memory. Pool threads allocate, too, so `reserved` is atomic; the thread that takes it out owns it ---
+ */
 
 static _Atomic(void *) reserved;
 
@@ -22,7 +24,7 @@ static void set_aside(void)
     if (!atomic_compare_exchange_strong(&reserved, &none, memory)) free(memory);
 }
 
-/* Whether there was something to release, so that another try may succeed. */
+/* Releases the reserved memory. Returns true if there was any, so that another try may succeed. */
 static bool release_reserved(void)
 {
     void *memory = atomic_exchange(&reserved, NULL);
@@ -55,8 +57,8 @@ static void *reallocate(void *old, size_t size)
 }
 
 /*
- * The loop allocates nearly everything. An arena of malloc's for each thread of the pool would hold memory
- * that is never given back.
+ * Limits malloc to one arena. The loop thread allocates nearly everything. An arena for each pool thread
+ * would hold memory that is never given back.
  */
 static void bound_arenas(void)
 {
@@ -72,7 +74,7 @@ static void wait_at_gate(void *gate)
     uv_sem_wait(gate);
 }
 
-/* All at the same time, so that the C library has a stack for each. */
+/* Starts all threads at the same time, so that the C library has a stack for each. */
 static int rehearse_threads(void)
 {
     uv_thread_t threads[POOL_THREADS];
@@ -98,7 +100,7 @@ void reserve_start_threads(uv_loop_t *loop, uv_work_t *request)
     uv_queue_work(loop, request, do_nothing, NULL);
 }
 
-/* --- Life --- */
+/* --- Start and end --- */
 
 int reserve_open(void)
 {

@@ -11,16 +11,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Rights of later versions of Landlock than the headers may know. */
+/* Rights of later Landlock versions, which the kernel headers may lack. */
 #define FILES_REFER    (UINT64_C(1) << 13) /* version 2 */
 #define FILES_TRUNCATE (UINT64_C(1) << 14) /* version 3 */
 #define FILES_V1       ((UINT64_C(1) << 13) - 1)
 
 /* --- Files --- */
 
-/* What a reader of files and directories needs; to execute is nowhere allowed. */
+/* Rights for reading files and directories. Executing is not allowed anywhere. */
 static const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-/* What it takes to write a file beside its place and rename it, and to listen on a unix socket. */
+/* Rights for writing a temporary file, renaming it into place, and listening on a unix socket. */
 static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
                                 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE | FILES_REFER |
                                 FILES_TRUNCATE;
@@ -40,7 +40,7 @@ static bool restrict_files(const char *const *writable, size_t count)
     uint64_t handled = FILES_V1 | (version >= 2 ? FILES_REFER : 0) | (version >= 3 ? FILES_TRUNCATE : 0);
     struct landlock_ruleset_attr attributes = {.handled_access_fs = handled};
     if (version < 1) return false;
-    /* Only the part of the struct that the first version has: the rest is of later ones. */
+    /* The size covers only the first member, which all versions have. */
     int ruleset =
         (int) syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes.handled_access_fs), 0);
     if (ruleset < 0) return false;

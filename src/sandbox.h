@@ -1,13 +1,14 @@
 /*
- * Gives up what the running exporter does not need, so that who takes it over gets little: no new privileges,
- * files only for reading but in the directories of its outputs (Landlock), and only the system calls that it
- * and its libraries make (seccomp; sandbox_filter.c makes the filter when the program is built).
+ * Drops rights that the running exporter does not need, so that an attacker who takes it over gains little.
+ * The layers are: no new privileges; files are read-only except in the directories of outputs (Landlock);
+ * only system calls that the exporter and its libraries need (seccomp). sandbox_filter.c makes the seccomp
+ * filter when the program is built.
  *
  *     sandbox_enter -> the first thread -> listening -> sandbox_filter_calls
  *
- * Nothing here ends the program: a forbidden call fails with EPERM, an unknown one with ENOSYS, so that
- * libraries fall back as they do on an older kernel. What the kernel does not offer is left out; the struct
- * says what is in force.
+ * The sandbox never ends the program. A forbidden call fails with EPERM, an unknown call with ENOSYS;
+ * libraries then behave as on an older kernel. Layers that the kernel lacks are left out. struct sandbox
+ * shows which layers are active.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -22,14 +23,14 @@ struct sandbox {
 };
 
 /*
- * The first two, the second only if `files` is set. `writable` are directories, borrowed for the call; one
- * that is not there is passed over. Before the program has any other thread: Landlock holds for the thread
- * that asks for it, and for those that it starts. Landlock also forbids to look into processes that started
- * before, such as at their descriptors in /proc.
+ * Enters the first layer and, if `files` is true, the second one. `writable` lists directories, borrowed for
+ * the call; a missing directory is skipped. Call this before the program starts a thread: Landlock covers
+ * only the calling thread and the threads it starts later. Landlock also blocks access to processes that
+ * started earlier, such as their descriptors in /proc.
  */
 void sandbox_enter(struct sandbox *sandbox, bool files, const char *const *writable, size_t count);
 
-/* The third, for all threads. No socket can be bound afterwards. */
+/* Enters the third layer, for all threads. No socket can be bound afterwards. */
 void sandbox_filter_calls(struct sandbox *sandbox);
 
 #endif

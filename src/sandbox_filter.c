@@ -1,9 +1,9 @@
 /*
- * Runs when the program is built: makes the filter of system calls for the machine that the program is for,
- * by libseccomp, and prints it as a header for sandbox.c. The running exporter needs neither the library nor
- * the memory in which it makes a filter.
+ * Runs while the program is built: makes the filter of system calls with libseccomp, for the target
+ * architecture, and prints it as a header for sandbox.c. So the running exporter needs neither the library
+ * nor the memory to make a filter.
  *
- *     sandbox_filter ARCHITECTURE        the name of a CPU family as meson spells it; none: of this machine
+ *     sandbox_filter [ARCHITECTURE]      name of a CPU family, as in meson; by default that of this machine
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -18,8 +18,8 @@
 /* --- System calls --- */
 
 /*
- * What the exporter, libuv, glibc, OpenSSL, c-ares, libcurl and the name services behind it call once the
- * exporter runs. A name that the machine's architecture does not have is passed over.
+ * System calls that a running exporter needs: its own, and those of libuv, glibc, OpenSSL, c-ares, libcurl
+ * and name services. A system call that this architecture lacks is skipped.
  */
 static const char allowed[] =
     /* memory */
@@ -46,20 +46,20 @@ static const char allowed[] =
     "open openat openat2 pipe pipe2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead "
     "readlink readlinkat readv rename renameat renameat2 splice stat stat64 statfs statfs64 statx "
     "sync_file_range tee umask unlink unlinkat write writev ioctl "
-    /* sockets; `socket` itself by its family, below */
+    /* sockets; `socket` itself is allowed by address family, below */
     "accept accept4 connect getpeername getsockname getsockopt recv recvfrom recvmmsg recvmmsg_time64 "
     "recvmsg send sendfile sendfile64 sendmmsg sendmsg sendto setsockopt shutdown socketpair "
-    /* who and where we are */
+    /* information about the process and the machine */
     "arch_prctl getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 getpriority "
     "getrandom getresgid getresuid getrlimit getrusage getuid getuid32 prctl prlimit64 ugetrlimit "
     "sysinfo uname capget "
 #ifdef SANITIZED
-    /* what looks for leaks at the end */
+    /* calls of the leak checker at exit */
     "clone clone3 process_vm_readv ptrace personality sched_setaffinity "
 #endif
     "";
 
-/* Known and never wanted: a plain no. Everything else that is not named is unknown, and so says its error. */
+/* Known calls that the exporter never needs; they fail with EPERM. All other calls fail with ENOSYS. */
 static const char forbidden[] =
     "bind execve execveat fork vfork listen mount umount2 pivot_root chroot setns unshare setuid "
     "setgid setresuid setresgid setreuid setregid setgroups capset kexec_load reboot init_module "
@@ -77,7 +77,7 @@ static bool add_rules(scmp_filter_ctx filter, uint32_t action, const char *names
     int length;
     for (; sscanf(names, "%31s%n", name, &length) == 1; names += length) {
         int call = seccomp_syscall_resolve_name(name);
-        if (call == __NR_SCMP_ERROR) continue; /* an older libseccomp, which does not know it yet */
+        if (call == __NR_SCMP_ERROR) continue; /* unknown to an older libseccomp */
         if (seccomp_rule_add(filter, action, call, 0) < 0) {
             fprintf(stderr, "sandbox_filter: libseccomp takes no rule for %s\n", name);
             return false;
@@ -86,7 +86,10 @@ static bool add_rules(scmp_filter_ctx filter, uint32_t action, const char *names
     return true;
 }
 
-/* Sockets to servers, name servers, journals, and the one by which glibc asks the kernel for addresses. */
+/*
+ * Allows sockets to servers, name servers and journals, and AF_NETLINK, by which glibc asks the kernel for
+ * addresses.
+ */
 static bool add_sockets(scmp_filter_ctx filter)
 {
     static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -98,8 +101,8 @@ static bool add_sockets(scmp_filter_ctx filter)
 }
 
 /*
- * Threads, and no processes. What clone3 is to do lies in memory, where no filter can look: it is unknown,
- * and glibc then takes clone.
+ * Allows threads, but no processes. A filter cannot see the arguments of clone3, which are in memory. So
+ * clone3 fails as unknown, and glibc falls back to clone.
  */
 static bool add_threads(scmp_filter_ctx filter)
 {
@@ -112,7 +115,7 @@ static bool add_threads(scmp_filter_ctx filter)
 #endif
 }
 
-/* For the machine that the program is for, and for no other. */
+/* Makes the filter for the target architecture only. */
 static bool set_architecture(scmp_filter_ctx filter, const char *family)
 {
     uint32_t wanted = seccomp_arch_resolve_name(family), own = seccomp_arch_native();
@@ -121,8 +124,8 @@ static bool set_architecture(scmp_filter_ctx filter, const char *family)
 }
 
 /*
- * A tree finds the hot calls in a few steps. A call by the numbers of another machine fails like an unknown
- * one.
+ * Fills the filter. It is a binary tree, so that frequent calls take few steps. Calls of another architecture
+ * fail as unknown.
  */
 static bool fill(scmp_filter_ctx filter, const char *family)
 {

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folders, each owned, and room for those that may come. */
+/* List of writable folders; owned strings. `paths` has room for all. */
 struct folders {
     char **paths;
     size_t count;
 };
 
-/* Cuts the last part off a path: "/name" is in "/", and a name without a slash in ".". */
+/* Removes the last part of a path: "/name" becomes "/", and a name without a slash becomes ".". */
 static void step_up(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -24,7 +24,7 @@ static void step_up(char *path)
 }
 
 /*
- * Adds the folder of a file, or the nearest one above that is there: the folder may be made later. False when
+ * Adds the folder of `file`. If it does not exist yet, adds its nearest existing parent. Returns false when
  * out of memory.
  */
 static bool add_folder_of(struct folders *folders, const char *file)
@@ -74,7 +74,7 @@ void sandbox_finish(struct sandbox *sandbox, const struct options *flags, struct
     telemetry->no_new_privileges = sandbox->no_new_privileges;
     telemetry->landlock = sandbox->files;
     telemetry->seccomp = sandbox->calls;
-    /* --once is for cron, which mails whatever is said. */
+    /* --once is for cron, which mails all output. */
     log_line(flags->once ? LOG_DEBUG : LOG_INFO,
              flags->sandbox ? "the exporter has given up rights that it does not need"
                             : "the exporter runs without its sandbox, as --no-sandbox says",

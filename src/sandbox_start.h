@@ -1,6 +1,6 @@
 /*
- * Puts this exporter into its sandbox: decides which folders stay writable, and says in the log and in the
- * metrics which layers are in force.
+ * Puts this exporter into its sandbox: decides which folders stay writable, and shows the active layers in
+ * the log and the metrics.
  *
  *     sandbox_start -> the first thread -> listening -> sandbox_finish
  */
@@ -13,14 +13,14 @@
 #include "sandbox.h"
 
 /*
- * To be called while the program has one thread. The folders of the textfile and of the unix sockets that are
- * listened on stay writable; for a folder that is not there yet, the nearest one above it does. With
- * --memcached.pid-file files are not restricted, since Landlock also hides the descriptors of other
- * processes. 0 or UV_ENOMEM.
+ * Call this before the program starts a thread. The folders of the textfile and of unix sockets to listen on
+ * stay writable. If such a folder does not exist yet, its nearest existing parent stays writable. With
+ * --memcached.pid-file, files are not restricted, because Landlock also hides the descriptors of other
+ * processes. Returns 0 or UV_ENOMEM.
  */
 int sandbox_start(struct sandbox *sandbox, const struct options *flags, const struct config *config);
 
-/* To be called when everything listens that is to listen. Logs one line; with --once at the level debug. */
+/* Call this after all listeners are open. Logs one line; with --once at level debug. */
 void sandbox_finish(struct sandbox *sandbox, const struct options *flags, struct telemetry *telemetry);
 
 #endif

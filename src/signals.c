@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Shells say of a process that a signal has ended: 128 plus its number. */
+/* A shell reports 128 plus the signal number for a process that a signal has ended. */
 #define EXIT_BY_SIGNAL 128
 
 void signals_ignore(void)
@@ -16,7 +16,7 @@ void signals_ignore(void)
     signal(SIGHUP, SIG_IGN);
 }
 
-/* _exit and no signal by default: that would not end the first process of a container. */
+/* A second signal calls _exit. The signal's default action would not end the first process of a container. */
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct signals *signals = handle->data;

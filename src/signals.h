@@ -1,9 +1,9 @@
 /*
- * SIGTERM and SIGINT: the first one asks the program to stop, the second one ends it at once.
+ * SIGTERM and SIGINT: the first signal asks the program to stop, the second one ends it at once.
  *
  *     signals_start -> [on_stop] -> signals_close
  *
- * SIGHUP belongs to the reload of the configuration; here it is only kept from ending the process before.
+ * SIGHUP reloads the configuration, see targets/reload. This file only ignores SIGHUP until then.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -13,25 +13,27 @@
 
 struct signals {
     uv_signal_t handles[2];
-    unsigned count; /* of the handles, how many are open */
+    unsigned count; /* number of open handles */
     bool received;
     void (*on_stop)(void *context);
     void *context;
 };
 
 /*
- * Ignores SIGPIPE and SIGXFSZ, so that a broken pipe and a limit of file sizes are errors like any other, and
- * SIGHUP. To be called before anything else starts.
+ * Ignores SIGPIPE and SIGXFSZ, so that a broken pipe and the limit of file sizes become normal errors. Also
+ * ignores SIGHUP. Call it before anything else starts.
  */
 void signals_ignore(void);
 
 /*
- * From now on the first SIGTERM or SIGINT is logged and calls on_stop from the loop. 0 or a negative libuv
- * code. After either, signals_close is the way out.
+ * From now on, the first SIGTERM or SIGINT is logged and calls on_stop from the loop. Returns 0 or a negative
+ * libuv code. Call signals_close in either case.
  */
 int signals_start(struct signals *signals, uv_loop_t *loop, void (*on_stop)(void *context), void *context);
 
-/* The memory must stay until the loop has ended. Harmless when nothing is open. */
+/*
+ * Closes the handles. The struct must stay valid until the loop has ended. Does nothing if no handle is open.
+ */
 void signals_close(struct signals *signals);
 
 #endif

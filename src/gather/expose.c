@@ -11,12 +11,12 @@
 
 struct exposure {
     struct producer producer;
-    struct gather *gather;          /* held */
-    struct scrape_request *request; /* held */
+    struct gather *gather;          /* owned reference */
+    struct scrape_request *request; /* owned reference */
     struct exposition exposition;
     struct answer_took took;
-    uint64_t started_ns;     /* when the first byte was asked for; 0 before */
-    struct fleet_walk fleet; /* of a gather that asked somebody */
+    uint64_t started_ns;     /* time when the first byte was asked for; 0 before */
+    struct fleet_walk fleet; /* used only if the gather asked at least one server */
     struct process_walk process, memcached_process;
     struct telemetry_walk telemetry;
     struct manager_walk manager;
@@ -25,7 +25,7 @@ struct exposure {
     void *context;
 };
 
-/* --- The collectors of the exporter itself --- */
+/* --- The exporter's own collectors --- */
 
 const struct collector *own_collector(enum own_collector own)
 {
@@ -49,7 +49,7 @@ unsigned own_collectors(const struct options *options)
     return set;
 }
 
-/* Starts the walk over one of them; NULL when it has nothing to say. */
+/* Starts the walk of an own collector. Returns NULL if it has no samples. */
 static struct walk *start_own_walk(struct exposure *exposure, enum own_collector own)
 {
     const char *pid_file = exposure->request->pid_file;
@@ -122,7 +122,7 @@ static void exposure_release(struct producer *producer)
     if (on_end) on_end(context);
 }
 
-/* Leaves out what would come too late; counts what is left. */
+/* Limits the walk so that the answer meets its deadline, and counts the record bytes that remain. */
 static int limit_fleet(struct exposure *exposure)
 {
     const struct scrape_request *request = exposure->request;

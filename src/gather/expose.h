@@ -1,9 +1,9 @@
 /*
- * Writes a gather, and the exporter's own metrics, as an exposition.
+ * Writes the exposition of a gather, together with the exporter's own metrics.
  *
- *     expose -> fill, as often as the sink takes another piece -> release -> on_end
+ *     expose -> fill, once for each piece that the reader wants -> release -> on_end
  *
- * Each piece is encoded when the sink asks for it, so the snapshots are held until the last byte.
+ * Each piece is encoded when the reader asks for it, so the snapshots are kept until the last byte.
  */
 #ifndef GATHER_EXPOSE_H
 #define GATHER_EXPOSE_H
@@ -13,9 +13,9 @@
 #include "gather/gather.h"
 #include "metrics/collector.h"
 
-/* The collectors of the exporter's own metrics, in the order of the exposition. */
+/* Collectors of the exporter's own metrics, in the order of the exposition. */
 enum own_collector {
-    OWN_MEMCACHED_PROCESS, /* of a pid file, if there is one */
+    OWN_MEMCACHED_PROCESS, /* used if there is a pid file */
     OWN_BUILD,
     OWN_TELEMETRY,
     OWN_TARGETS,
@@ -27,19 +27,19 @@ enum own_collector {
 
 const struct collector *own_collector(enum own_collector own);
 
-/* Those that the options leave on. */
+/* Returns the set of collectors that the options do not turn off. */
 unsigned own_collectors(const struct options *options);
 
 /*
- * Checks the tables of all collectors: the first start after a fault was made there finds it. 0, or a
+ * Checks the tables of all collectors, so that a mistake in a table shows at the next start. Returns 0, or a
  * negative libuv code with a line in `error`.
  */
 int expose_check(struct buffer *error);
 
 /*
- * Makes the exposition of a gather that is done, in the form that the request wants, which may be another one
- * than that of the gather. Holds both until the producer is released; then on_end runs, inside that call.
- * NULL when out of memory: then on_end never runs.
+ * Makes the exposition of a finished gather in the format of `request`, which may differ from the gather's
+ * own request. Takes references to both, until the producer is released. on_end then runs inside that call.
+ * Returns NULL when out of memory; on_end then never runs.
  */
 struct producer *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end,
                         void *context);

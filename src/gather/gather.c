@@ -33,7 +33,7 @@ int gather_start(struct gather **result, struct scrape_request *request, struct 
 {
     const struct target_list *targets = scrape_request_targets(request);
     struct gather *gather = gather_new(request, telemetry);
-    struct target **owned = calloc(targets->count + 1, sizeof(struct target *)); /* by this shard */
+    struct target **owned = calloc(targets->count + 1, sizeof(struct target *)); /* targets of this shard */
     int status = gather && owned ? 0 : UV_ENOMEM;
     if (status == 0) {
         for (size_t n = 0; n < targets->count; n++) {
@@ -64,7 +64,7 @@ struct gather *gather_hold(struct gather *gather)
     return gather;
 }
 
-/* The fan-out borrows the targets, which go with the request. */
+/* The fan-out is freed first, because it borrows the targets of the request. */
 void gather_release(struct gather *gather)
 {
     if (!gather || --gather->references) return;

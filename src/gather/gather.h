@@ -1,9 +1,9 @@
 /*
- * One gather: polls the targets of a scrape request and holds their snapshots.
+ * A gather polls the targets of a scrape request and keeps their snapshots.
  *
  *     gather_start -> fan-out (all targets, one deadline) -> on_done -> expose, ... -> gather_release
  *
- * The format of the result does not matter here: gather/expose writes the exposition.
+ * A gather does not depend on a format; gather/expose writes the exposition.
  */
 #ifndef GATHER_GATHER_H
 #define GATHER_GATHER_H
@@ -17,36 +17,40 @@
 
 typedef void (*gather_fn)(void *context);
 
-/* Counted. The fields may be read after on_done. */
+/* Reference-counted. The fields may be read after on_done. */
 struct gather {
     unsigned references;
-    struct scrape_request *request; /* held */
+    struct scrape_request *request; /* owned reference */
     struct telemetry *telemetry;    /* borrowed */
-    struct fan_out *fan_out;        /* owned; NULL in a gather that asks nobody */
-    size_t targets, up;             /* how many were polled, and how many of these are up */
+    struct fan_out *fan_out;        /* owned; NULL in a gather that polls no target */
+    size_t targets, up;             /* number of targets polled, and number of these that are up */
     uint64_t started_ns;
     gather_fn on_done;
     void *context;
 };
 
 /*
- * Holds the request, and polls its targets. 0 and one reference: on_done runs once, from the loop, never
- * inside this call, unless the gather is released before. Negative libuv code: never.
+ * Takes a reference to the request and polls its targets. Returns 0 and one reference. on_done then runs
+ * once, from the loop, never inside this call; it does not run if the gather is released before. Or returns a
+ * negative libuv code; on_done then never runs.
  */
 int gather_start(struct gather **gather, struct scrape_request *request, struct fleet *fleet,
                  struct telemetry *telemetry, gather_fn on_done, void *context);
 
-/* A gather that is done and asks nobody. NULL when out of memory. */
+/* Makes a finished gather that polls no target. Returns NULL when out of memory. */
 struct gather *gather_nothing(struct scrape_request *request, struct telemetry *telemetry);
 
 struct gather *gather_hold(struct gather *gather);
 
-/* The last one gives up the polls that are under way. NULL is taken. */
+/*
+ * Releases a reference; `gather` may be NULL. Releasing the last reference cancels polls that are still
+ * running.
+ */
 void gather_release(struct gather *gather);
 
 /*
- * The snapshot of the only target. NULL if there are several targets, or if it could not be polled for lack
- * of memory.
+ * Returns the snapshot if there is exactly one target. Returns NULL otherwise, or if the target could not be
+ * polled for lack of memory.
  */
 const struct snapshot *gather_only(const struct gather *gather);
 

@@ -1,13 +1,12 @@
 /*
- * The textfile: on_tick -> gather -> on_file_ready -> textfile_write -> on_file_done. A tick that finds a
- * write under way is skipped. The push has ticks of its own: on_push_tick -> gather -> on_push_ready ->
+ * Textfile: on_tick -> gather -> on_file_ready -> textfile_write -> on_file_done. A tick is skipped if the
+ * last write is still running. The push has its own ticks: on_push_tick -> gather -> on_push_ready ->
  * push_deliver.
  *
- * --once is one such tick, without a timer behind it, whose bytes go to standard output if no file is named.
+ * --once is a single tick. Its bytes go to standard output if no textfile is named.
  *
- * What can go wrong: a collection cannot be started (counted and logged as a failed write), the write fails
- * (likewise; the first failure and the recovery are logged), the program stops in the middle (publisher_close
- * cancels).
+ * What can go wrong: a gather cannot start (counted and logged as a failed write), a write fails (the first
+ * failure and the recovery are logged), or the program stops in the middle (publisher_close cancels).
  */
 #include "gather/publisher.h"
 
@@ -22,7 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Bytes of one write to standard output. */
+/* Bytes per write to standard output. */
 #define PIECE (64 * 1024)
 
 static const struct options *options_of(const struct publisher *publisher)
@@ -30,7 +29,7 @@ static const struct options *options_of(const struct publisher *publisher)
     return &publisher->config.generation->settings.options;
 }
 
-/* --- Collecting --- */
+/* --- Gathering --- */
 
 static int collect(struct publisher *publisher, struct gather **gather, unsigned own, gather_fn on_done)
 {
@@ -50,7 +49,7 @@ static int collect(struct publisher *publisher, struct gather **gather, unsigned
     return status;
 }
 
-/* The exposition of a gather that is done, which is let go of. NULL when out of memory. */
+/* Makes the exposition of a finished gather and releases the gather. Returns NULL when out of memory. */
 static struct producer *expose_collected(struct gather **gather)
 {
     struct producer *producer = expose(*gather, (*gather)->request, NULL, NULL);
@@ -61,7 +60,7 @@ static struct producer *expose_collected(struct gather **gather)
 
 /* --- Once --- */
 
-/* An empty fleet is a success, unless discovery failed to find its targets. */
+/* Returns the exit code for the gather. No targets is a success, unless discovery failed to find them. */
 static int code_of(const struct publisher *publisher)
 {
     const struct gather *gather = publisher->file_gather;
@@ -76,7 +75,7 @@ static void finish_once(struct publisher *publisher, int code)
     publisher->config.on_once(publisher->config.context, code);
 }
 
-/* May block on a slow reader, since nothing else runs on the loop. */
+/* Blocks if the reader is slow. That is harmless, because nothing else runs on the loop. */
 static int write_all(struct slice bytes)
 {
     while (bytes.len) {
@@ -90,8 +89,8 @@ static int write_all(struct slice bytes)
 static int print(struct producer *producer)
 {
     /*
-     * A stalled reader blocks the loop and our handling of signals, so the signals get their default action:
-     * there is nothing to clean up.
+     * A stalled reader blocks the loop, and with it our signal handlers. So these signals get their default
+     * action; there is nothing to clean up.
      */
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -165,7 +164,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct publisher *publisher = container_of(timer, struct publisher, timer);
     if (publisher->file_gather || publisher->writing) return;
-    /* node_exporter has process_* of its own, and refuses a file that has them too. */
+    /* node_exporter has its own process_* metrics and rejects a textfile that contains them. */
     unsigned own = options_of(publisher)->textfile[0] ? OWN_ALL & ~OWN_BIT(OWN_PROCESS) : OWN_ALL;
     int result = collect(publisher, &publisher->file_gather, own, on_file_ready);
     if (result < 0) report_file(publisher, result, "collect");
@@ -202,7 +201,7 @@ static void start_push(struct publisher *publisher)
     publisher->config.telemetry->push = &publisher->push;
 }
 
-/* --- Life --- */
+/* --- Start and end --- */
 
 void publisher_start(struct publisher *publisher, const struct publisher_config *config)
 {
@@ -248,7 +247,10 @@ void publisher_close(struct publisher *publisher, publisher_close_fn on_close, v
     publisher->config.telemetry->push = NULL;
     push_close(&publisher->push, on_push_closed);
     if (publisher->push_gather) {
-        /* The push waits for what it has asked for, and does not call it a failure now. */
+        /*
+         * The push is waiting for this gather. NULL tells it that there is nothing to send, which is not a
+         * failure while closing.
+         */
         gather_release(publisher->push_gather);
         push_deliver(&publisher->push, NULL);
     }

@@ -1,6 +1,4 @@
-/*
- * Runs the scrapes that no HTTP request asks for: the textfile, the push, and --once.
- */
+/* Runs the scrapes that no HTTP request asks for: textfile, push, and --once. */
 #ifndef GATHER_PUBLISHER_H
 #define GATHER_PUBLISHER_H
 
@@ -14,48 +12,51 @@
 
 struct publisher;
 
-/* With --once: all is done, and this is the exit code. The owner closes the publisher then. */
+/*
+ * Only with --once: called when everything is done. `code` is the exit code. The owner then closes the
+ * publisher.
+ */
 typedef void (*publisher_once_fn)(void *context, int code);
 
 typedef void (*publisher_close_fn)(void *context);
 
-/* Exit codes of --once, beside 0 for success and 1 for a failure to write. */
+/* Exit codes of --once, in addition to 0 for success and 1 if writing failed. */
 #define DELIVERY_SOME_DOWN 3
 #define DELIVERY_ALL_DOWN  4
 
 struct publisher_config {
     uv_loop_t *loop;
-    struct generation *generation;                   /* held by the publisher as long as it lives */
-    struct target_set *(*target_set)(void *context); /* the one in force */
+    struct generation *generation;                   /* the publisher takes a reference */
+    struct target_set *(*target_set)(void *context); /* returns the active target set */
     struct fleet *fleet;
     struct telemetry *telemetry;
     publisher_once_fn on_once;
     void *context;
 };
 
-/* Embedded in its owner; the fields are for publisher.c alone. */
+/* Embedded in its owner. Only publisher.c uses the fields. */
 struct publisher {
     struct publisher_config config;
-    struct gather *file_gather, *push_gather; /* that are not ready yet */
+    struct gather *file_gather, *push_gather; /* gathers that are still running, or NULL */
     struct textfile textfile;
-    bool writing;      /* the textfile has a producer */
-    bool file_failing; /* what the log said last */
+    bool writing;      /* true while the textfile is being written */
+    bool file_failing; /* true if the last result in the log was a failure */
     uv_timer_t timer;
     struct push push;
-    bool pushes; /* the push is started */
+    bool pushes; /* true if the push is started */
     int once_code;
-    unsigned open; /* parts that are not closed: timer, textfile, push */
+    unsigned open; /* number of parts that are still open: timer, textfile, push */
     publisher_close_fn on_close;
     void *close_context;
 };
 
 /*
- * Starts the outputs that the options of the generation ask for, if any. Cannot fail: an output that does not
- * work is logged, counted and tried again at its next interval.
+ * Starts the outputs in the options of the generation, if there are any. Never fails: an output that does not
+ * work is logged, counted, and tried again after its interval.
  */
 void publisher_start(struct publisher *publisher, const struct publisher_config *config);
 
-/* Ends what is under way; on_close runs once, from the loop. */
+/* Stops all outputs. on_close runs once, from the loop. */
 void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context);
 
 #endif
