@@ -104,7 +104,7 @@ struct client {
     bool judged;                     /* the poll's verdict is passed */
     bool given_up;                   /* the poll has been, by one of those who waited for it */
     bool restarted;                  /* the poll has been, at least once, for one who asked later */
-    bool reported_down;              /* what the log said last */
+    uint64_t reported;               /* why it is down, as far as the log has said */
     struct snapshot_remark remark;   /* what the log said last of an answer */
     struct history *history;         /* of its polls; owned; NULL before the first, or without memory */
     struct link link;                /* of the fleet */

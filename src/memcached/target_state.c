@@ -1,6 +1,7 @@
 #include "memcached/target_state.h"
 
 #include "base/container.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -145,13 +146,23 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
     return reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }
 
-void target_state_log(const struct snapshot *snapshot, const char *target, bool *down)
+/* A bit for the state, and one behind all states for the words, as far as a hash tells them apart. */
+static uint64_t reason_bits(const struct snapshot *snapshot)
 {
-    if (*down == (snapshot->state != TARGET_UP)) return;
-    *down = !*down;
-    if (*down) {
-        log_line(LOG_WARN, "target is down", LOG_FIELD("target", target),
-                 LOG_FIELD("state", target_state_name(snapshot->state)), LOG_FIELD("err", snapshot->error));
+    uint64_t words = hash_fnv1a(slice_of(snapshot->error)) % (64 - TARGET_STATE_COUNT);
+    return UINT64_C(1) << snapshot->state | UINT64_C(1) << (TARGET_STATE_COUNT + words);
+}
+
+void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons)
+{
+    uint64_t bits = snapshot->state == TARGET_UP ? 0 : reason_bits(snapshot);
+    bool was_down = *reasons != 0;
+    if (bits ? (bits & ~*reasons) == 0 : !was_down) return;
+    *reasons = bits ? *reasons | bits : 0;
+    if (bits) {
+        log_line(LOG_WARN, was_down ? "target is still down, for another reason" : "target is down",
+                 LOG_FIELD("target", target), LOG_FIELD("state", target_state_name(snapshot->state)),
+                 LOG_FIELD("err", snapshot->error));
     } else {
         log_line(LOG_INFO, "target is up again", LOG_FIELD("target", target));
     }

@@ -36,8 +36,11 @@ enum target_state target_state_of_stranger(struct slice bytes, const char **erro
 enum target_state target_state_of_end(int status, const char *why, size_t received,
                                       char error[TARGET_ERROR_MAX]);
 
-/* Logs it if it is another one than before: `down` is what the log said last. */
-void target_state_log(const struct snapshot *snapshot, const char *target, bool *down);
+/*
+ * Logs that the target is down, for each reason once, and that it is up again. `reasons` is what the log has
+ * said since the target was up last; 0 at first.
+ */
+void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons);
 
 /* Logs what is remarkable in the answer, unless `said` has been said of this target last. */
 void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said);

@@ -13,8 +13,16 @@ static struct {
     size_t count;
 } own;
 
+/* No URL can name what is none of these. */
+static bool is_of_a_target(const union endpoint *endpoint)
+{
+    sa_family_t family = endpoint->any.sa_family;
+    return family == AF_INET || family == AF_INET6 || family == AF_UNIX;
+}
+
 bool own_listeners_add(const union endpoint *endpoint)
 {
+    if (!is_of_a_target(endpoint)) return true;
     union endpoint *items = realloc(own.items, (own.count + 1) * sizeof(*items));
     if (!items) return false;
     own.items = items;

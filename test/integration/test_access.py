@@ -103,7 +103,7 @@ def state_of(program, path="/metrics"):
 
 def hint_of(program):
     """What the log said last of a target that is down."""
-    return [line["err"] for line in program.log() if line["msg"] == "target is down"][-1]
+    return [line["err"] for line in program.log() if line["msg"].startswith(("target is down", "target is still down"))][-1]
 
 
 def module(authority, *, tls=True, login=None, identity=None, more=""):
@@ -223,6 +223,7 @@ def test_files_are_mended(authority, tmp_path):
             assert state_of(program) == "tls_error"
             ca.write_text(authority.pem.read_text())
             wait_until(lambda: state_of(program) == "auth_failed", "the new CA in use")
+            assert "check user name and password" in hint_of(program)
             password.write_text("")
             wait_until(lambda: [line for line in program.log() if "stay in use" in line["msg"]], "a line about it")
             assert state_of(program) == "auth_failed"
@@ -231,7 +232,9 @@ def test_files_are_mended(authority, tmp_path):
             password.unlink()
             assert program.get("/-/reload", method="POST").status in (403, 404, 405)
             assert state_of(program) == "up"
-            assert len([line for line in program.log() if line["msg"] == "target is up again"]) == 1
+            said = [(line["msg"], line.get("state")) for line in program.log() if line["msg"].startswith("target is")]
+            assert said == [("target is down", "tls_error"), ("target is still down, for another reason", "auth_failed"),
+                            ("target is up again", None)]
 
 
 class Recorder:

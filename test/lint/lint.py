@@ -73,7 +73,6 @@ UNTESTED = {
     "src/config/web_config_tls.c": "config/test_web_config.c",
     "src/config/values.c": "config/test_config.c and config/test_errors.c",
     "src/memcached/snapshot_builder.c": "memcached/test_snapshot.c",
-    "src/memcached/target_state.c": "memcached/test_client.c, integration/test_faults.py",
     "src/memcached/value.c": "memcached/test_snapshot.c, with every value of data/stat-values.tsv",
     "src/net/curl_loop.c": "outputs/test_push.c and discovery/test_http_sd.c",
     "src/net/dns_channel.c": "net/test_dns.c and net/test_resolver.c",
