@@ -17,6 +17,12 @@ void buffer_deinit(struct buffer *buffer)
     *buffer = (struct buffer){.cap = buffer->cap};
 }
 
+void buffer_wipe(struct buffer *buffer)
+{
+    if (buffer->data) explicit_bzero(buffer->data, buffer->size);
+    buffer_deinit(buffer);
+}
+
 void buffer_clear(struct buffer *buffer)
 {
     buffer->len = 0;

@@ -28,6 +28,12 @@ void buffer_init(struct buffer *buffer, size_t cap);
 /* Frees the bytes. The buffer keeps its cap and is empty. */
 void buffer_deinit(struct buffer *buffer);
 
+/*
+ * Overwrites the bytes before it frees them. For a buffer that held a secret. Reserve all room before the
+ * secret is written: a buffer that grows leaves a copy behind.
+ */
+void buffer_wipe(struct buffer *buffer);
+
 /* Empties the buffer and clears `failed`. Keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 

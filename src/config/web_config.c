@@ -343,8 +343,7 @@ int web_config_load(struct web_config *config, const char *file, struct buffer *
     *config = (struct web_config){0};
     int result = web_config_read_file(file, &text, error);
     if (result == 0) result = web_config_read(config, file, buffer_slice(&text), error);
-    if (text.data) explicit_bzero(text.data, text.len);
-    buffer_deinit(&text);
+    buffer_wipe(&text);
     return result;
 }
 

@@ -134,9 +134,8 @@ int web_tls_load(struct web_tls *tls, const struct web_config *config, struct bu
     buffer_clear(error);
     int result = read_pair(tls, config, &material, error);
     if (result == 0) result = make_context(tls, config, &material, error);
-    if (material.key.data) explicit_bzero(material.key.data, material.key.len);
     buffer_deinit(&material.cert);
-    buffer_deinit(&material.key);
+    buffer_wipe(&material.key);
     buffer_deinit(&material.client_ca);
     return result;
 }

@@ -68,12 +68,6 @@ static uint64_t take_fingerprint(const struct access_settings *settings)
     return hash_fnv1a((struct slice){(const char *) marks, sizeof(marks)});
 }
 
-static void wipe_buffer(struct buffer *buffer)
-{
-    if (buffer->data) explicit_bzero(buffer->data, buffer->len);
-    buffer_deinit(buffer);
-}
-
 /* With room for all of it from the start, so that no copy is left behind when the buffer grows. */
 static int read_whole(const char *path, size_t most, struct buffer *text, struct buffer *error)
 {
@@ -140,7 +134,7 @@ static int read_tls(const struct access_settings *settings, struct tls_context *
     }
     buffer_deinit(&ca);
     buffer_deinit(&certificate);
-    wipe_buffer(&key);
+    buffer_wipe(&key);
     return result;
 }
 
@@ -171,7 +165,7 @@ static int read_password(const struct access_settings *settings, char **password
     }
     if (result == 0) *password = strndup(secret.data, secret.len);
     if (result == 0 && !*password) result = UV_ENOMEM;
-    wipe_buffer(&text);
+    buffer_wipe(&text);
     return result;
 }
 

@@ -44,12 +44,6 @@ static int send_requests(struct channel *channel)
     return send_bytes(channel, channel->request, session_ask(&channel->session, channel->request));
 }
 
-static void wipe_login(struct channel *channel)
-{
-    if (channel->login.data) explicit_bzero(channel->login.data, channel->login.size);
-    buffer_deinit(&channel->login);
-}
-
 static int send_login(struct channel *channel)
 {
     struct buffer *login = &channel->login;
@@ -57,7 +51,7 @@ static int send_login(struct channel *channel)
     if (login->failed) return UV_ENOMEM;
     session_await_login(&channel->session);
     int result = send_bytes(channel, login->data, login->len);
-    if (!channel->stream->writing) wipe_login(channel);
+    if (!channel->stream->writing) buffer_wipe(&channel->login);
     return result;
 }
 
@@ -193,7 +187,7 @@ static void on_written(struct stream *stream, int status)
 {
     struct channel *channel = client_channel(stream->context, stream);
     if (!channel) return;
-    wipe_login(channel);
+    buffer_wipe(&channel->login);
     if (status < 0)
         client_lost(channel->client, channel, status);
     else if (session_status(&channel->session) == SESSION_PAUSES)
@@ -237,6 +231,6 @@ void channel_free(struct channel *channel)
     stream_dispose(channel->stream);
     snapshot_release(channel->snapshot);
     buffer_deinit(&channel->rest);
-    wipe_login(channel);
+    buffer_wipe(&channel->login);
     free(channel);
 }

@@ -147,8 +147,7 @@ static void check_login(struct guard *guard, const struct web_config *config, st
         answer_unauthorized(exchange);
     else
         compare(guard, exchange, request, user, find_hash(config, user), password);
-    if (storage.data) explicit_bzero(storage.data, storage.len);
-    buffer_deinit(&storage);
+    buffer_wipe(&storage);
 }
 
 /* --- Requests --- */

@@ -153,6 +153,43 @@ static void fails_without_memory(void **state)
     buffer_deinit(&buffer);
 }
 
+/* --- Secrets --- */
+
+static const char *watched;
+static bool was_clean;
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+/* Looks at the bytes that are given back. */
+void __wrap_free(void *memory)
+{
+    if (memory && memory == watched) {
+        was_clean = true;
+        for (size_t n = 0; n < 64; n++) was_clean = was_clean && watched[n] == '\0';
+        watched = NULL;
+    }
+    __real_free(memory);
+}
+
+/* Also what was written before the buffer was emptied. */
+static void wipes_all_bytes(void **state)
+{
+    struct buffer buffer;
+    (void) state;
+    buffer_init(&buffer, 1000);
+    memset(buffer_reserve(&buffer, 64), 0, 64);
+    buffer_append_string(&buffer, "a secret");
+    buffer_clear(&buffer);
+    buffer_append_char(&buffer, 'b');
+    watched = buffer.data;
+    buffer_wipe(&buffer);
+    assert_true(was_clean);
+    assert_null(buffer.data);
+    assert_int_equal(buffer.len, 0);
+    buffer_wipe(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +201,7 @@ int main(void)
         cmocka_unit_test(reserves_room_that_is_written_by_hand),
         cmocka_unit_test(a_huge_request_wraps_nowhere),
         cmocka_unit_test(fails_without_memory),
+        cmocka_unit_test(wipes_all_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

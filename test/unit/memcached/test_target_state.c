@@ -1,4 +1,4 @@
-/* What the log says of a target, and when. What each end of a poll means is in test_client.c and test_session.c. */
+/* What the log says of a target. What each end of a poll means is tested in test_client.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
