@@ -190,7 +190,6 @@ static void explain(struct tls *tls)
     } else {
         snprintf(why, sizeof(why), "TLS failed: %s", ERR_reason_error_string(code));
     }
-    tls->met_http = reason == SSL_R_HTTP_REQUEST && ERR_GET_LIB(code) == ERR_LIB_SSL;
     set_why(tls, why);
     ERR_clear_error();
 }
@@ -290,11 +289,21 @@ static enum tls_status fail_session(struct tls *tls, int result)
     }
 }
 
+/* Whether the bytes begin with a method of HTTP and a blank. No record of TLS does. */
+static bool is_request(struct slice bytes)
+{
+    size_t len = 0;
+    while (len < bytes.len && bytes.data[len] >= 'A' && bytes.data[len] <= 'Z') len++;
+    return len >= strlen("GET") && len <= strlen("OPTIONS") && len < bytes.len && bytes.data[len] == ' ';
+}
+
 enum tls_status tls_handshake(struct tls *tls, struct slice *input)
 {
+    bool meets_http = !tls_context_is_client(tls->context) && is_request(*input);
     tls->input = *input;
     int result = SSL_do_handshake(tls->ssl);
     enum tls_status status = result == 1 ? TLS_DONE : fail_session(tls, result);
+    tls->met_http = meets_http && status == TLS_FAILED;
     *input = tls->input;
     tls->input = (struct slice){NULL, 0};
     return status;

@@ -146,10 +146,18 @@ def test_versions_and_ciphers(world, guarded, tls, words, expected):
 
 def test_plain_http_where_tls_is_spoken(world, guarded):
     started = guarded(world.write())
-    with socket.create_connection(started.where, timeout=10) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        answer = b"".join(iter(lambda: client.recv(4096), b""))
-    assert answer == b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+    def said(request):
+        with socket.create_connection(started.where, timeout=10) as client:
+            client.sendall(request)
+            return b"".join(iter(lambda: client.recv(4096), b""))
+
+    for method in (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE", b"PATCH", b"CONNECT", b"TRACE"):
+        answer = said(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer == b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", method
+    for other in (b"stats\r\n", b"SSH-2.0-x\r\n", b"HELLO\r\n", b"get /", b"\0" * 64):
+        assert not said(other).startswith(b"HTTP"), other
+    assert started.secure().status == 200
 
 
 def test_tls_where_plain_http_is_spoken(world, guarded):
