@@ -41,7 +41,8 @@ struct config_module {
     unsigned collectors;          /* set of commands, see memcached/stats.h. It always contains `stats` and
                                      may also contain SLABS_TOTALS_ONLY */
     struct access_settings wants; /* protocol, TLS and login for the servers; strings are in the arena */
-    bool url_targets;             /* true if targets that a URL names get the login, too */
+    bool url_targets;             /* true if targets that a URL names get the login and see our
+                                     certificate, too */
     struct config_place place;    /* where the module begins in the file; line 0: it is not in the file */
     struct access *access;        /* made from `wants` by config_open_accesses; owned reference, or NULL */
 };

@@ -106,11 +106,9 @@ static const char *empty_part(const struct access_settings *settings,
 static int make_context(const struct access_settings *settings, const struct tls_client_settings *client,
                         struct tls_context **tls, struct buffer *error)
 {
-    const char *empty = empty_part(settings, client);
     struct buffer what;
     buffer_init(&what, 4096);
-    if (empty) buffer_append_string(&what, empty);
-    int result = empty ? UV_EINVAL : tls_context_new_client(tls, client, &what);
+    int result = tls_context_new_client(tls, client, &what);
     /* Where one of two files has been replaced, the watch sees the other one change too. */
     if (result == UV_EAGAIN) result = UV_EINVAL;
     if (what.len) name_file(settings, buffer_slice(&what), error);
@@ -118,7 +116,23 @@ static int make_context(const struct access_settings *settings, const struct tls
     return result;
 }
 
-static int read_tls(const struct access_settings *settings, struct tls_context **tls, struct buffer *error)
+/* Two contexts where there is a certificate of ours: with it, and without. */
+static int make_contexts(const struct access_settings *settings, struct tls_client_settings client,
+                         struct access_contents *contents, struct buffer *error)
+{
+    const char *empty = empty_part(settings, &client);
+    if (empty) {
+        name_file(settings, slice_of(empty), error);
+        return UV_EINVAL;
+    }
+    int result = make_context(settings, &client, &contents->tls, error);
+    if (result < 0 || client.identity.certificates.len == 0) return result;
+    client.identity = (struct tls_identity){.key = {0}};
+    return make_context(settings, &client, &contents->anonymous, error);
+}
+
+static int read_tls(const struct access_settings *settings, struct access_contents *contents,
+                    struct buffer *error)
 {
     struct buffer ca, certificate = {0}, key = {0};
     int result = read_whole(settings->ca_file, ACCESS_FILE_MAX, &ca, error);
@@ -130,7 +144,7 @@ static int read_tls(const struct access_settings *settings, struct tls_context *
             .identity = {buffer_slice(&certificate), buffer_slice(&key)},
             .skip_verify = settings->skip_verify,
         };
-        result = make_context(settings, &client, tls, error);
+        result = make_contexts(settings, client, contents, error);
     }
     buffer_deinit(&ca);
     buffer_deinit(&certificate);
@@ -176,7 +190,7 @@ static int read_contents(const struct access_settings *settings, struct access_c
 {
     *contents = (struct access_contents){.fingerprint = take_fingerprint(settings)};
     if (settings->tls || is_given(settings->username)) dumps_forbid(); /* a key, or a password */
-    int result = settings->tls ? read_tls(settings, &contents->tls, error) : 0;
+    int result = settings->tls ? read_tls(settings, contents, error) : 0;
     if (result < 0 || !is_given(settings->username)) return result;
     if (is_given(settings->password_file)) return read_password(settings, &contents->password, error);
     contents->password = strdup(settings->password);
@@ -257,9 +271,10 @@ void access_release(struct access *access)
 
 /* --- Using it --- */
 
-struct tls_context *access_tls(const struct access *access)
+struct tls_context *access_tls(const struct access *access, bool anonymous)
 {
-    return access->contents.tls;
+    const struct access_contents *contents = &access->contents;
+    return anonymous && contents->anonymous ? contents->anonymous : contents->tls;
 }
 
 const char *access_server_name(const struct access *access)
@@ -270,6 +285,11 @@ const char *access_server_name(const struct access *access)
 bool access_has_login(const struct access *access)
 {
     return access->contents.password != NULL;
+}
+
+bool access_has_certificate(const struct access *access)
+{
+    return access->contents.anonymous != NULL;
 }
 
 enum protocol_choice access_protocol(const struct access *access)
@@ -320,6 +340,7 @@ void access_take(struct access *access, struct access_contents *contents)
 void access_contents_deinit(struct access_contents *contents)
 {
     tls_context_release(contents->tls);
+    tls_context_release(contents->anonymous);
     wipe(contents->password);
     *contents = (struct access_contents){0};
 }

@@ -37,8 +37,10 @@ struct access_settings {
 /* What was read. All zero holds nothing. */
 struct access_contents {
     struct tls_context *tls; /* held; NULL without TLS */
-    char *password;          /* owned, NUL-terminated; NULL without a login */
-    uint64_t fingerprint;    /* of the files, as they were before they were read */
+    struct tls_context
+        *anonymous;       /* the same without a certificate of ours; held; NULL where there is none */
+    char *password;       /* owned, NUL-terminated; NULL without a login */
+    uint64_t fingerprint; /* of the files, as they were before they were read */
 };
 
 struct access;
@@ -54,13 +56,19 @@ int access_new(struct access **access, const struct access_settings *settings, s
 struct access *access_hold(struct access *access);
 void access_release(struct access *access);
 
-/* What is to be used now: NULL without TLS. Borrowed; hold it to keep it. */
-struct tls_context *access_tls(const struct access *access);
+/*
+ * The TLS context to use now: NULL without TLS. Borrowed; hold it to keep it. An `anonymous` one shows no
+ * certificate of ours, for servers that may not know who asks.
+ */
+struct tls_context *access_tls(const struct access *access, bool anonymous);
 
 /* "" for the host as it was configured. */
 const char *access_server_name(const struct access *access);
 
 bool access_has_login(const struct access *access);
+
+/* Whether a certificate of ours is shown to servers that ask for one. */
+bool access_has_certificate(const struct access *access);
 
 /* Which protocol the servers are asked in. PROTOCOL_AUTO for NULL. */
 enum protocol_choice access_protocol(const struct access *access);

@@ -98,8 +98,10 @@ static int secure(struct channel *channel, struct tls_context *context)
 
 int channel_ask(struct channel *channel, const struct protocol *protocol, unsigned commands)
 {
-    const struct access *access = channel->client->key.profile->access;
-    struct tls_context *context = access && !channel->snapshot->reused ? access_tls(access) : NULL;
+    const struct profile *profile = channel->client->key.profile;
+    bool is_new = !channel->snapshot->reused;
+    struct tls_context *context =
+        is_new && profile->access ? access_tls(profile->access, profile->is_anonymous) : NULL;
     session_init(&channel->session, protocol, channel->snapshot, commands);
     return context ? secure(channel, context) : open_session(channel);
 }

@@ -116,12 +116,13 @@ static struct client *find_client(struct fleet *fleet, const struct client_key *
     return found ? container_of(*found, struct client, key) : NULL;
 }
 
-/* The client of that name which configured targets hold. They may see the login. */
+/* The client of that name which configured targets hold. They may see the login and our certificate. */
 static struct client *find_configured(struct fleet *fleet, const struct client_key *key)
 {
     struct profile open = *key->profile;
     open.policy = NULL;
     open.logs_in = open.access && access_has_login(open.access);
+    open.is_anonymous = false;
     struct client *client = find_client(fleet, &(struct client_key){key->name, &open});
     return client && client->configured ? client : NULL;
 }

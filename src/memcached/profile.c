@@ -13,10 +13,11 @@ struct profile *profile_new(unsigned commands, uint64_t timeout_ms, struct polic
     return profile;
 }
 
-void profile_set_access(struct profile *profile, struct access *access, bool may_log_in)
+void profile_set_access(struct profile *profile, struct access *access, struct profile_trust trust)
 {
     profile->access = access_hold(access);
-    profile->logs_in = access && may_log_in && access_has_login(access);
+    profile->logs_in = access && trust.login && access_has_login(access);
+    profile->is_anonymous = access && !trust.certificate && access_has_certificate(access);
 }
 
 struct profile *profile_hold(struct profile *profile)
@@ -37,6 +38,7 @@ int profile_compare(const struct profile *a, const struct profile *b)
 {
     if (a->access != b->access) return (uintptr_t) a->access < (uintptr_t) b->access ? -1 : 1;
     if (a->logs_in != b->logs_in) return a->logs_in - b->logs_in;
+    if (a->is_anonymous != b->is_anonymous) return a->is_anonymous - b->is_anonymous;
     if (!a->policy || !b->policy) return (a->policy != NULL) - (b->policy != NULL);
     return policy_compare(a->policy, b->policy);
 }

@@ -21,13 +21,19 @@ struct profile {
     struct policy *policy; /* of what a name may be resolved to; held; NULL allows everything */
     struct access *access; /* held; NULL: neither TLS nor a login */
     bool logs_in;          /* the access has a login, and these servers may see it */
+    bool is_anonymous;     /* the access has a certificate of ours, and these servers may not see it */
 };
 
 /* With one reference; holds the policy, which may be NULL. NULL when out of memory. */
 struct profile *profile_new(unsigned commands, uint64_t timeout_ms, struct policy *policy);
 
+/* What of an access servers may see. */
+struct profile_trust {
+    bool login, certificate;
+};
+
 /* For its maker, before anybody else holds it: holds the access, which may be NULL. */
-void profile_set_access(struct profile *profile, struct access *access, bool may_log_in);
+void profile_set_access(struct profile *profile, struct access *access, struct profile_trust trust);
 
 struct profile *profile_hold(struct profile *profile);
 

@@ -123,7 +123,8 @@ static struct profile *profile_of(struct target_set_builder *builder, const stru
     if (builder->module == module && builder->profile->policy == policy) return builder->profile;
     profile_release(builder->profile);
     builder->profile = profile_new(module->collectors, config_timeout_ms(module), policy);
-    if (builder->profile) profile_set_access(builder->profile, module->access, true);
+    if (builder->profile)
+        profile_set_access(builder->profile, module->access, (struct profile_trust){true, true});
     builder->module = builder->profile ? module : NULL;
     return builder->profile;
 }

@@ -187,8 +187,11 @@ static bool find_profile(struct parameter_reader *reader, struct slice query, st
     buffer_clear(storage);
     reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
                                   generation_policy(reader->generation));
-    if (reader->profile)
-        profile_set_access(reader->profile, reader->module->access, reader->module->url_targets);
+    /* Flags alone show a certificate to any target, as the official exporter does. */
+    bool is_of_flags = reader->module->place.line == 0;
+    struct profile_trust trust = {.login = reader->module->url_targets,
+                                  .certificate = reader->module->url_targets || is_of_flags};
+    if (reader->profile) profile_set_access(reader->profile, reader->module->access, trust);
     return reader->profile;
 }
 

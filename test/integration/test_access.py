@@ -301,6 +301,25 @@ def test_logins_and_url_targets(tmp_path):
             assert state_of(program) == "up"
 
 
+def test_certificates_and_url_targets(authority, tmp_path):
+    """A server that only a URL names does not learn who asks, unless the module or the flags say so."""
+    certificate, identity = authority.sign("server"), authority.sign("client")
+    flags = tls_flags(certificate, "ssl_verify_mode=2", f"ssl_ca_cert={authority.pem}")
+    with memcached(*flags) as stranger, memcached(*flags) as own:
+        kind = module(authority, identity=identity)
+        config = write_config(tmp_path, kind, local(own), more=f"  open: {kind[:-1]}, url_targets: true}}\n")
+        with exporter(f"--config.file={config}") as program:
+            for _ in range(2):
+                assert state_of(program, f"/scrape?target={local(stranger)}") == "tls_error"
+                assert state_of(program, f"/scrape?target={local(stranger)}&module=open") == "up"
+                assert state_of(program, f"/scrape?target={local(own)}") == "up"
+                assert state_of(program) == "up"
+        with exporter("--memcached.tls.enable", f"--memcached.tls.ca-file={authority.pem}",
+                      f"--memcached.tls.cert-file={identity[0]}", f"--memcached.tls.key-file={identity[1]}",
+                      targets=[local(own)]) as program:
+            assert state_of(program, f"/scrape?target={local(stranger)}") == "up"
+
+
 def test_only_stats_is_answered(authority, tmp_path):
     """As ElastiCache Serverless does."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -59,13 +59,25 @@ static void test_tls(void **state)
                                                                   .cert_file = path_of("cert"),
                                                                   .key_file = path_of("key"),
                                                                   .server_name = "a.example"});
-    assert_non_null(access_tls(access));
+    assert_non_null(access_tls(access, false));
+    assert_non_null(access_tls(access, true));
+    assert_ptr_not_equal(access_tls(access, false), access_tls(access, true));
+    assert_true(access_has_certificate(access));
     assert_false(access_has_login(access));
+    struct profile *trusted = profile_new(1, 1, NULL), *other_one = profile_new(1, 1, NULL);
+    profile_set_access(trusted, access, (struct profile_trust){.certificate = true});
+    profile_set_access(other_one, access, (struct profile_trust){.login = true});
+    assert_true(!trusted->is_anonymous && other_one->is_anonymous);
+    assert_int_not_equal(profile_compare(trusted, other_one), 0);
+    profile_release(trusted);
+    profile_release(other_one);
     assert_string_equal(access_server_name(access), "a.example");
     assert_ptr_equal(access_hold(access), access);
     access_release(access);
     access_release(access);
     access = make_access(&(struct access_settings){.tls = true});
+    assert_ptr_equal(access_tls(access, false), access_tls(access, true));
+    assert_false(access_has_certificate(access));
     assert_string_equal(access_server_name(access), "");
     access_release(access);
 }
@@ -131,7 +143,7 @@ static void test_login(void **state)
     write_file("password", "pass word %s\r\n");
     struct access_settings settings = {.username = "user", .password_file = path_of("password")};
     struct access *access = make_access(&settings);
-    assert_null(access_tls(access));
+    assert_null(access_tls(access, false));
     assert_true(access_has_login(access));
     expect_login(access, "set auth 0 -1 17\r\nuser pass word %s\r\n");
     access_release(access);
@@ -178,9 +190,9 @@ static void test_profiles_tell_accesses_apart(void **state)
     struct access *plain = make_access(&(struct access_settings){.tls = true});
     struct profile *profiles[] = {profile_new(1, 1, NULL), profile_new(1, 1, NULL), profile_new(1, 1, NULL),
                                   profile_new(1, 1, NULL)};
-    profile_set_access(profiles[1], access, true);
-    profile_set_access(profiles[2], access, false);
-    profile_set_access(profiles[3], plain, true);
+    profile_set_access(profiles[1], access, (struct profile_trust){true, true});
+    profile_set_access(profiles[2], access, (struct profile_trust){false, false});
+    profile_set_access(profiles[3], plain, (struct profile_trust){true, true});
     assert_true(profiles[1]->logs_in);
     assert_false(profiles[2]->logs_in || profiles[3]->logs_in || profiles[0]->logs_in);
     for (size_t a = 0; a < ARRAY_LEN(profiles); a++) {
