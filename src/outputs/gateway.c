@@ -2,9 +2,14 @@
  * The happy path: gateway_push -> libcurl connects -> on_body, for each piece that the socket has room for ->
  * on_answer -> on_transfer -> on_done.
  *
- * What can go wrong: the password cannot be read (nothing starts); the producer breaks (on_body aborts); the
- * name, the connection, TLS or the time-out fail (libcurl says which); the gateway refuses (its status, and
- * its answer, where Pushgateway explains a 400, or where it redirects to). Each ends in on_transfer.
+ * What can go wrong:
+ * - The password cannot be read. Then nothing starts.
+ * - The producer fails. on_body aborts the transfer.
+ * - The name, the connection, TLS or the time limit fails. libcurl says which.
+ * - The gateway refuses. The error has its status and its answer, where Pushgateway explains a 400. For a
+ *   redirect, the error has the new address.
+ *
+ * Each of these, except the first, ends in on_transfer.
  */
 #include "outputs/gateway.h"
 
@@ -27,17 +32,17 @@
 #define PIECE     (64 * 1024)
 #define PIECE_CAP (16 * PIECE)
 
-/* A producer makes this format alone. */
+/* The only format that producers make. */
 #define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
 
-/* How much of the gateway's answer is kept for the error message. */
+/* Most bytes of the gateway's answer that are kept for the error message. */
 #define ANSWER_MAX   960
 #define PASSWORD_MAX 1024
 
 struct gateway {
     struct curl_loop *curl;
     CURL *easy;
-    struct curl_slist *headers;       /* of a push */
+    struct curl_slist *headers;       /* headers of a push */
     const struct push_config *config; /* borrowed */
     bool busy;
     gateway_done_fn on_done;
@@ -45,13 +50,13 @@ struct gateway {
     gateway_close_fn on_close;
     void *close_context;
 
-    /* The body; nothing of it is there between two requests. */
+    /* The body of the current push; released between two requests. */
     struct producer *producer;
-    bool more;           /* the producer has not ended */
-    struct buffer piece; /* as the producer gave it */
-    size_t taken;        /* bytes of it that libcurl has */
+    bool more;           /* the producer has more bytes */
+    struct buffer piece; /* current piece from the producer */
+    size_t taken;        /* bytes of the piece that were passed to libcurl */
 
-    char answer[ANSWER_MAX]; /* as one line, cut */
+    char answer[ANSWER_MAX]; /* one line, cut to fit */
     size_t answer_len;
     char curl_error[CURL_ERROR_SIZE];
     char error[CURL_ERROR_SIZE + ANSWER_MAX];
@@ -67,7 +72,7 @@ static void release_producer(struct gateway *gateway)
 
 /* --- A request's callbacks --- */
 
-/* Keeps the one byte that was held back, if there is one. */
+/* Gets the next piece. If one byte of the last piece was held back, it comes first. */
 static void refill(struct gateway *gateway)
 {
     struct buffer *piece = &gateway->piece;
@@ -80,9 +85,9 @@ static void refill(struct gateway *gateway)
 }
 
 /*
- * Never ends a piece with a line end, so that a body that breaks off ends within a line. Pushgateway up to
- * version 1.5 would accept a body that ends between two lines, despite the chunked framing, and replace the
- * group by a part of it.
+ * Passes bytes to libcurl. Never ends with a line end before the end of the body, so that an aborted body
+ * ends within a line. Otherwise Pushgateway up to version 1.5 would accept a body that breaks off between two
+ * lines, despite the chunked framing, and replace the group by a part of the metrics.
  */
 static size_t on_body(char *to, size_t size, size_t count, void *context)
 {
@@ -91,7 +96,7 @@ static size_t on_body(char *to, size_t size, size_t count, void *context)
     if (gateway->more && piece->len - gateway->taken <= 1) refill(gateway);
     if (piece->failed) return CURL_READFUNC_ABORT;
     size_t left = piece->len - gateway->taken;
-    /* Nothing would be an end to libcurl. */
+    /* Returning 0 would tell libcurl that the body has ended. */
     assert(left > 0 || !gateway->more);
     if (left == 0) return 0;
     const char *from = piece->data + gateway->taken;
@@ -103,7 +108,7 @@ static size_t on_body(char *to, size_t size, size_t count, void *context)
     return len;
 }
 
-/* Keeps the beginning, with a blank for each end of a line and each character that does not print. */
+/* Keeps the beginning of the answer. Replaces line ends and other control characters by blanks. */
 static size_t on_answer(char *data, size_t size, size_t count, void *context)
 {
     struct gateway *gateway = context;
@@ -112,7 +117,7 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
-/* Returns NULL when the gateway has accepted. */
+/* Returns NULL if the gateway has accepted the request, otherwise the error. */
 static const char *judge(struct gateway *gateway, CURLcode result)
 {
     long status = 0;
@@ -146,7 +151,10 @@ static void on_transfer(void *context, CURL *easy, CURLcode result)
 
 /* --- A request's start --- */
 
-/* The length of the file's text without its end of line, or negative with errno. A FIFO would block. */
+/*
+ * Reads the password without its line end. Returns its length, or -1 with errno. Refuses all but regular
+ * files: a FIFO would block.
+ */
 static ssize_t read_password(const char *path, char *text, size_t size)
 {
     struct stat status;
@@ -164,7 +172,10 @@ static ssize_t read_password(const char *path, char *text, size_t size)
     return len;
 }
 
-/* Read each time, since secrets are renewed while we run. */
+/*
+ * Reads the password and sets it. Reads it for each request, since secrets may be renewed while the exporter
+ * runs. Returns NULL or the error.
+ */
 static const char *set_password(struct gateway *gateway)
 {
     char text[PASSWORD_MAX];
@@ -223,7 +234,7 @@ const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
 
 static bool set_headers(struct gateway *gateway)
 {
-    /* No waiting for "100 Continue". */
+    /* Do not wait for "100 Continue". */
     struct curl_slist *first = libcurl.slist_append(NULL, "Expect:");
     gateway->headers = first;
     return first && libcurl.slist_append(first, CONTENT_TYPE);
@@ -282,7 +293,9 @@ static void gateway_free(struct gateway *gateway)
     free(gateway);
 }
 
-/* The loop comes last, since it alone needs a turn to go away. */
+/*
+ * Makes the transfer and its loop. The loop comes last, since closing it would take a turn of the event loop.
+ */
 int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_config *config,
                 gateway_done_fn on_done, void *context)
 {

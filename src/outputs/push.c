@@ -1,13 +1,14 @@
 /*
- * The happy path: on_tick -> the owner's collect -> push_deliver -> on_done -> schedule -> on_tick, on the
- * grid of the interval.
+ * The happy path: on_tick -> the owner's collect -> push_deliver -> on_done -> schedule -> on_tick, at fixed
+ * multiples of the interval.
  *
- * What can go wrong: libcurl cannot be set up, there is nothing to push, or the gateway cannot be reached, is
- * silent or refuses: each is a failed push, counted by record(), and the next tick comes after a back-off.
+ * What can go wrong: libcurl cannot be set up, there is nothing to push, or the gateway cannot be reached,
+ * does not answer or refuses. Each is a failed push. record() counts it, and the next tick comes after a
+ * back-off.
  *
- * push_close ends it from any phase: collecting waits for push_deliver; sending is cancelled, or may end
- * within PUSH_EXIT_MS if a DELETE has to come behind it (on_patience_over); then leave() sends that DELETE,
- * or shut() closes at once.
+ * push_close ends the push in any phase. While collecting, it waits for push_deliver. While sending, it
+ * cancels the request. But if a DELETE must follow, the request may first take up to PUSH_EXIT_MS
+ * (on_patience_over). Then leave() sends the DELETE, or shut() closes at once.
  */
 #include "outputs/push.h"
 
@@ -21,7 +22,7 @@
 
 #define RETRY_LONGEST_MS (UINT64_C(5) * 60 * 1000)
 #define RETRY_SPREAD                                                                                         \
-    25 /* per cent more, so that exporters do not come back together to a restarted gateway */
+    25 /* per cent that a delay may grow, so that exporters do not all return to a gateway at once */
 
 /* --- The end --- */
 
@@ -59,7 +60,7 @@ static void end_delete(struct push *push, const char *error)
     shut(push);
 }
 
-/* Nothing is under way. */
+/* Sends the DELETE if there is anything to delete, otherwise closes. No request may be in progress. */
 static void leave(struct push *push)
 {
     uv_timer_stop(&push->timer);
@@ -93,7 +94,7 @@ static void on_tick(uv_timer_t *timer)
         push->collect(push);
 }
 
-/* Ten intervals or five minutes, whichever is less, but never less than the interval. */
+/* Returns ten intervals or five minutes, whichever is less, but never less than the interval. */
 static uint64_t longest_retry_ms(uint64_t interval_ms)
 {
     uint64_t longest_ms = interval_ms > RETRY_LONGEST_MS / 10 ? RETRY_LONGEST_MS : interval_ms * 10;
@@ -101,8 +102,8 @@ static uint64_t longest_retry_ms(uint64_t interval_ms)
 }
 
 /*
- * Schedules the next tick: on the grid of the interval, skipping ticks that fell into the last push, or after
- * a back-off.
+ * Schedules the next tick: at the next multiple of the interval, skipping ticks during the last push; or
+ * after a back-off.
  */
 static void schedule(struct push *push)
 {
@@ -110,7 +111,7 @@ static void schedule(struct push *push)
     uint64_t delay_ms, taken_ms = uv_now(push->timer.loop) - push->started_ms;
     uint32_t random = 0;
     if (push->failing) {
-        /* Without random bytes there is no jitter, which harms nobody. */
+        /* Without random bytes there is no jitter, which is harmless. */
         uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
         delay_ms = retry_delay_ms(interval_ms, longest_retry_ms(interval_ms), push->failing);
         delay_ms = retry_spread_ms(delay_ms, 0, RETRY_SPREAD, random);
@@ -137,7 +138,7 @@ static void record_success(struct push *push)
     push->failing = 0;
 }
 
-/* One push is over, with NULL for well. */
+/* Ends one push. `error` is NULL after a success. */
 static void record(struct push *push, const char *error)
 {
     push->phase = PUSH_WAITING;

@@ -2,12 +2,12 @@
  * Pushes expositions to a Pushgateway at a fixed interval.
  *
  * At every tick of the interval, a push asks its owner to collect and streams the result. At most one push is
- * under way; ticks during a push are skipped. After failures the delay grows (up to ten intervals or five
- * minutes). The first failure and the first success after failures are logged; the failures in between only
- * at level debug.
+ * in progress; ticks during a push are skipped. After failures the delay grows (up to ten intervals or five
+ * minutes). The first failure and the first success after failures are logged. The failures in between are
+ * logged only at level debug.
  *
- * Uses only base/, libuv and net/'s way to libcurl, which must have been built with its threaded resolver or
- * c-ares. SIGPIPE must be ignored.
+ * Uses only base/, libuv and the libcurl wrapper in net/. libcurl must have been built with its threaded
+ * resolver or with c-ares. The process must ignore SIGPIPE.
  */
 #ifndef OUTPUTS_PUSH_H
 #define OUTPUTS_PUSH_H
@@ -19,65 +19,65 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* How long a push under way, and then the DELETE, may each take when the group is deleted on exit. */
+/* If the group is deleted on exit: time limit of a push in progress, and then of the DELETE. */
 #define PUSH_EXIT_MS 2000
 
 struct push;
 struct gateway;
 
-/* Answers with push_deliver, once, from inside this call or later. */
+/* Asks the owner for an exposition. The owner calls push_deliver once, inside this call or later. */
 typedef void (*push_collect_fn)(struct push *push);
 
 typedef void (*push_close_fn)(struct push *push);
 
-/* For the exporter's own metrics. A push that was cancelled by push_close counts nowhere. */
+/* Counts for the exporter's own metrics. A push that push_close cancels is not counted. */
 struct push_counts {
-    uint64_t attempts; /* pushes that have ended, well or not */
+    uint64_t attempts; /* finished pushes, including failures */
     uint64_t failures;
 };
 
 enum push_phase {
-    PUSH_WAITING, /* for a tick */
+    PUSH_WAITING, /* waiting for a tick */
     PUSH_COLLECTING,
     PUSH_SENDING,
     PUSH_DELETING,
 };
 
-/* Embedded in its owner, which reads only the counts. */
+/* Embedded in its owner, which may read only the counts. */
 struct push {
     struct push_counts counts;
     const struct push_config *config; /* borrowed */
     uv_timer_t timer;
-    struct gateway *gateway; /* NULL until a tick could make it */
+    struct gateway *gateway; /* NULL until a tick has made it */
     push_collect_fn collect;
     enum push_phase phase;
-    uint64_t started_ms; /* the last tick, in loop time */
+    uint64_t started_ms; /* loop time of the last tick */
     unsigned failing;    /* failures in a row */
-    bool sent;           /* the gateway may have got something */
+    bool sent;           /* the gateway may have received something */
     bool closing;
-    unsigned parts; /* timer and gateway, until they are closed */
+    unsigned parts; /* timer and gateway that are not closed yet */
     push_close_fn on_close;
 };
 
 /*
- * The first tick comes at the loop's next turn. Cannot fail: a push that cannot be set up is a failed push,
- * and is tried again. The config has been checked and is borrowed until on_close.
+ * Starts pushing; the first tick comes in the next turn of the loop. Cannot fail: if the set-up fails, that
+ * is a failed push, and it is tried again. `config` must have been checked. It is borrowed until on_close.
  */
 void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config,
                 push_collect_fn collect);
 
 /*
- * The exposition that was asked for, or NULL if there is none, which is a failed push. The producer is taken
- * over and released once: when it is sent, has failed or is not wanted any more. It may not call back into
- * the push while it fills.
+ * Delivers the exposition that `collect` asked for. NULL means that there is none, which is a failed push.
+ * Takes ownership of the producer and releases it once: when it is sent, has failed or is not needed any
+ * more. While it fills, the producer must not call back into the push.
  */
 void push_deliver(struct push *push, struct producer *producer);
 
 /*
- * Ends it; on_close runs once, from the loop. It collects no more, but an exposition that is still due is
- * waited for. What is being sent is cancelled; if the group is to be deleted on exit and anything has ever
- * been sent, it first gets PUSH_EXIT_MS to end, since a gateway could otherwise work it off after the DELETE,
- * which then gets as long.
+ * Ends pushing; on_close runs once, from the loop. `collect` is not called any more. If push_deliver is still
+ * due, push_close waits for it. A push in progress is cancelled. But if the group is deleted on exit, the
+ * push first gets PUSH_EXIT_MS to finish, because a gateway could otherwise process the push after the
+ * DELETE. If anything was ever sent, the DELETE then gets the same time.
  */
 void push_close(struct push *push, push_close_fn on_close);
 

@@ -24,7 +24,7 @@ const struct push_setting_names push_settings[PUSH_CHECKED] = {
 
 /* --- The rules --- */
 
-/* Which setting is at fault, and what was expected instead. */
+/* Receives the setting that is wrong, and what was expected. */
 struct fault {
     enum push_setting *setting;
     struct buffer *reason;
@@ -37,7 +37,10 @@ static int reject_setting(const struct fault *fault, enum push_setting setting, 
     return UV_EINVAL;
 }
 
-/* "http://gateway:9091/metrics", and what people copy from the address of a group: ".../metrics/job/x". */
+/*
+ * Returns true if the URL ends with /metrics, or contains a group ("/metrics/job/x"). People copy the address
+ * of a group.
+ */
 static bool names_metrics(const char *url)
 {
     static const char metrics[] = "/metrics";
@@ -56,7 +59,7 @@ static int check_url(const char *url, const struct fault *fault)
     return expected ? reject_setting(fault, PUSH_URL, expected) : 0;
 }
 
-/* The n-th label after those before it; NULL, or what was expected. */
+/* Checks label n, and that no earlier label has the same name. Returns NULL, or what was expected. */
 static const char *label_fault(const struct push_labels *labels, size_t n)
 {
     const struct push_label *label = &labels->items[n];
@@ -130,7 +133,10 @@ int push_config_check(const struct push_config *config, enum push_setting *setti
 
 /* --- The URL --- */
 
-/* RFC 4648, section 5; Pushgateway takes it without padding, but wants a '=' for an empty value. */
+/*
+ * Appends base64url (RFC 4648, section 5). Pushgateway accepts it without padding, but requires a '=' for an
+ * empty value.
+ */
 static void append_base64url(struct buffer *out, struct slice bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -149,7 +155,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* RFC 3986, section 2.3: all but the unreserved characters. */
+/* Percent-encodes all but the unreserved characters (RFC 3986, section 2.3). */
 static void append_percent_encoded(struct buffer *out, struct slice bytes)
 {
     for (size_t n = 0; n < bytes.len; n++) {
@@ -161,7 +167,10 @@ static void append_percent_encoded(struct buffer *out, struct slice bytes)
     }
 }
 
-/* HTTP libraries remove empty segments and those of dots, and '/' would make two segments. */
+/*
+ * Returns true if the value cannot be one segment of a path. HTTP libraries remove empty segments, "." and
+ * ".."; a '/' would make two segments.
+ */
 static bool needs_base64(const char *value)
 {
     return !value[0] || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strchr(value, '/');

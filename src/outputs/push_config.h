@@ -1,5 +1,6 @@
 /*
- * The settings of a push: the struct, its validation, and the URL of the group. Pure but for checking files.
+ * The settings of a push: the struct, its validation, and the URL of the group. Pure except for checking
+ * files.
  */
 #ifndef OUTPUTS_PUSH_CONFIG_H
 #define OUTPUTS_PUSH_CONFIG_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The cap that a buffer for a URL needs at most. */
+/* The largest cap that a buffer for a URL can need. */
 #define PUSH_URL_MAX (64 * 1024)
 
 struct push_label {
@@ -24,24 +25,24 @@ struct push_labels {
 
 /* Strings and labels are borrowed. NULL and "" both mean that a string is not given. */
 struct push_config {
-    const char *url;                  /* of the Pushgateway, without /metrics; not given: nothing is pushed */
-    const char *job;                  /* must be given */
-    struct push_labels grouping;      /* the labels of the group beside job */
-    uint64_t interval_ns, timeout_ns; /* above 0; the time-out covers one whole request */
-    bool post;           /* POST, which replaces families by name, and not PUT, which replaces the group */
+    const char *url;             /* Pushgateway's URL without /metrics; if not given, nothing is pushed */
+    const char *job;             /* must be given */
+    struct push_labels grouping; /* labels of the group in addition to job */
+    uint64_t interval_ns, timeout_ns; /* above 0; timeout_ns limits one whole request */
+    bool post;           /* true: POST, replaces families by name; false: PUT, replaces the group */
     bool delete_on_exit; /* push_close deletes the group */
-    const char *username, *password_file; /* basic auth: both or neither. The file is read at each push. */
-    const char *ca_file;                  /* not given: the authorities that the system trusts */
-    const char *cert_file, *key_file;     /* of the client, in PEM: both or neither */
+    const char *username, *password_file; /* basic auth: both or neither; the file is read at each push */
+    const char *ca_file;                  /* if not given, the authorities that the system trusts */
+    const char *cert_file, *key_file;     /* client's certificate and key in PEM; give both or neither */
 };
 
-/* Whether a string of the config is given. */
+/* Returns true if a string of the config is given. */
 static inline bool push_is_given(const char *text)
 {
     return text && text[0];
 }
 
-/* The settings that push_config_check may find at fault, and what they are called. */
+/* The settings that push_config_check checks. */
 enum push_setting {
     PUSH_URL,
     PUSH_JOB,
@@ -51,27 +52,27 @@ enum push_setting {
     PUSH_CA_FILE,
     PUSH_CERT_FILE,
     PUSH_KEY_FILE,
-    PUSH_CHECKED, /* how many there are */
+    PUSH_CHECKED, /* number of settings */
 };
 
 struct push_setting_names {
-    const char *flag, *key; /* of the command line, and of the file's mapping outputs.push */
+    const char *flag, *key; /* flag of the command line, and key in outputs.push of the file */
 };
 
 extern const struct push_setting_names push_settings[PUSH_CHECKED];
 
 /*
- * The rules of a push that has a URL: the form of the URL and the labels, and whether the files can be read.
- * 0; UV_EINVAL for a setting that is wrong in itself; or the libuv code of a file that cannot be read. If it
- * is negative, `setting` is the one at fault, and `reason` gets "expected ..." without an end of line and
- * without any part of the URL.
+ * Checks the config of a push that has a URL: the form of the URL and the labels, and whether the files can
+ * be read. Returns 0; UV_EINVAL if a setting is wrong in itself; or the libuv code of a file that cannot be
+ * read. After an error, `setting` is the wrong setting, and `reason` gets "expected ...", without a line end
+ * and without any part of the URL.
  */
 int push_config_check(const struct push_config *config, enum push_setting *setting, struct buffer *reason);
 
 /*
- * Appends <url>/metrics/job/<job>{/<label>/<value>}, as Pushgateway's README has it. A value that would not
- * come through as one segment of a path ("", ".", "..", and all with a '/') goes as base64url under
- * <label>@base64; other bytes are percent-encoded. The config must have been checked.
+ * Appends <url>/metrics/job/<job>{/<label>/<value>}, as in Pushgateway's README. Some values cannot be one
+ * segment of a path: "", ".", "..", and all with a '/'. They are written as base64url under <label>@base64.
+ * In all other values, special bytes are percent-encoded. The config must have been checked.
  */
 void push_config_url(const struct push_config *config, struct buffer *out);
 

@@ -1,14 +1,14 @@
 /*
- * The happy path, one step after the other on the thread pool, since a disk may take its time:
+ * The happy path. Each step runs on the thread pool, since a disk may be slow:
  *
  *     textfile_write -> on_folder_opened -> on_leftover_removed -> on_file_opened -> write_on -> on_written
  *     -> ... -> on_mode_set -> on_file_synced -> on_file_closed -> on_renamed -> on_folder_synced -> clean_up
  *     -> finish_write
  *
- * What can go wrong: any step fails, the producer's piece failed, or the owner closes. Each of them ends in
- * give_up: nothing further is asked of the producer, and clean_up closes and removes what there is, one thing
- * at a time, before the owner hears of it. A step on the thread pool is not cancelled: a running one cannot
- * be stopped, and a queued one will not wait long.
+ * What can go wrong: a step fails, the producer fails, or the owner closes. Each of these ends in give_up,
+ * which releases the producer. Then clean_up closes and removes what is left, one thing at a time, and
+ * finish_write tells the owner. A step on the thread pool is not cancelled: a running step cannot be stopped,
+ * and a queued step will not wait long.
  *
  * The folder is opened first, so that an unusable folder is found before anything is changed.
  */
@@ -24,10 +24,10 @@
 /* Large enough that the cost of the thread pool does not matter, small enough for one turn of the loop. */
 #define PIECE (64 * 1024)
 
-/* A producer may overshoot a piece by what it cannot divide. */
+/* A producer may exceed a piece by a part that it cannot split. */
 #define PIECE_CAP (16 * PIECE)
 
-/* What the temporary file's name keeps of the target's, so that it is a valid name (255 bytes) too. */
+/* Most bytes of the target's name in the temporary name, so that this stays a valid name (255 bytes). */
 #define NAME_KEPT 230
 
 /* In the order in which they run. */
@@ -72,8 +72,8 @@ static void finish_write(struct textfile *textfile)
 }
 
 /*
- * Called again by on_cleaned until nothing is left. Failures are not reported: they do not affect the target
- * file, and the next write removes a temporary file that was left.
+ * Closes and removes the next thing that is left; on_cleaned calls this again until nothing is left. Failures
+ * are not reported: they do not affect the target file, and the next write removes a leftover temporary file.
  */
 static void clean_up(struct textfile *textfile)
 {
@@ -108,14 +108,14 @@ static void give_up(struct textfile *textfile, int status)
 
 /* --- The steps --- */
 
-/* Names the step that was just handed to libuv; it may have been refused for want of memory. */
+/* Stores the name of the step that was just passed to libuv. Gives up if libuv refused the step. */
 static void enter(struct textfile *textfile, const char *step, int armed)
 {
     textfile->step = step;
     if (armed < 0) give_up(textfile, armed);
 }
 
-/* Ends a step: true when the next one may follow. */
+/* Ends a step. Returns true if the next step may follow. */
 static bool passed(uv_fs_t *request)
 {
     struct textfile *textfile = textfile_of(request);
@@ -127,8 +127,9 @@ static bool passed(uv_fs_t *request)
 }
 
 /*
- * A dot in front and .tmp behind: node_exporter takes *.prom, and a shell's * leaves it out too. The process
- * id keeps two exporters that were given the same path from writing into each other's file.
+ * Makes the name of the temporary file: a leading dot and the suffix .tmp. node_exporter reads only *.prom,
+ * and a shell's * skips hidden files. The process id keeps two exporters with the same path from writing into
+ * each other's file.
  */
 static int name_temporary(struct textfile *textfile)
 {
@@ -139,7 +140,7 @@ static int name_temporary(struct textfile *textfile)
     return len < 0 || (size_t) len >= sizeof(textfile->temporary) ? UV_ENAMETOOLONG : 0;
 }
 
-/* libuv copies the name. With "." appended, a path without a folder needs no case of its own. */
+/* Opens the folder of the path. Appending "." also covers a path without a folder. libuv copies the name. */
 static int open_folder(struct textfile *textfile)
 {
     char folder[PATH_MAX];
@@ -176,7 +177,10 @@ static void on_folder_opened(uv_fs_t *request)
     if (request->result >= 0) textfile->folder = (uv_file) request->result;
     if (!passed(request)) return;
 
-    /* An earlier run with our process id, which is the rule in a container, may have been killed. */
+    /*
+     * An earlier run with our process id may have been killed and left its temporary file. In a container,
+     * every run usually has the same process id.
+     */
     enter(textfile, "remove old temporary file",
           uv_fs_unlink(textfile->loop, request, textfile->temporary, on_leftover_removed));
 }
@@ -203,7 +207,7 @@ static void on_file_opened(uv_fs_t *request)
     if (passed(request)) write_on(textfile);
 }
 
-/* The next piece; an empty one only when nothing was left. */
+/* Gets the next piece. An empty piece means that nothing was left. */
 static void fetch(struct textfile *textfile)
 {
     struct producer *producer = textfile->producer;
@@ -215,8 +219,8 @@ static void fetch(struct textfile *textfile)
 }
 
 /*
- * The rest of the piece at hand, else the next one, else the end of the file. A write is short when the disk
- * fills up in it; the next one tells the reason.
+ * Writes the rest of the current piece, or the next piece; at the end, continues with the permissions. A full
+ * disk makes a write short; the next write then reports the reason.
  */
 static void write_on(struct textfile *textfile)
 {
@@ -251,7 +255,10 @@ static void on_mode_set(uv_fs_t *request)
     struct textfile *textfile = textfile_of(request);
     if (!passed(request)) return;
 
-    /* Else the new name could reach the disk before the bytes, and a power cut would leave an empty file. */
+    /*
+     * Without this, the new name could reach the disk before the bytes. A power cut would then leave an empty
+     * file.
+     */
     enter(textfile, "sync", uv_fs_fsync(textfile->loop, request, textfile->file, on_file_synced));
 }
 
@@ -260,7 +267,7 @@ static void on_file_synced(uv_fs_t *request)
     struct textfile *textfile = textfile_of(request);
     if (!passed(request)) return;
     uv_file file = textfile->file;
-    textfile->file = -1; /* it is gone even when its close reports an error */
+    textfile->file = -1; /* closed even if close reports an error */
     enter(textfile, "close", uv_fs_close(textfile->loop, request, file, on_file_closed));
 }
 
@@ -299,7 +306,7 @@ void textfile_close(struct textfile *textfile, textfile_close_fn on_close)
     textfile->closing = true;
     textfile->on_close = on_close;
     release_producer(textfile);
-    if (textfile->busy) return; /* the step at work comes back and finds the flag */
+    if (textfile->busy) return; /* the current step ends first and then sees `closing` */
     uv_idle_init(textfile->loop, &textfile->farewell);
     uv_close((uv_handle_t *) &textfile->farewell, on_farewell);
 }

@@ -2,12 +2,12 @@
  * Writes an exposition to a file for the textfile collector of node_exporter.
  *
  * Readers see the old content or the new content, never a part of it, even if the disk is full or the process
- * is killed. The bytes go to a hidden file in the same folder, which is renamed to the final name when it is
- * complete and on the disk. Interval, retries and logging belong to the owner.
+ * is killed. The bytes go to a hidden file in the same folder. When that file is complete and on the disk, it
+ * is renamed to the final name. Interval, retries and logging belong to the owner.
  *
  *     init -> write -> [on_done] -> write -> ... -> close -> [on_close]
  *
- * The memory belongs to the owner, who embeds it and may release it only from or after on_close.
+ * The owner embeds the struct. It may release the memory only inside or after on_close.
  */
 #ifndef OUTPUTS_TEXTFILE_H
 #define OUTPUTS_TEXTFILE_H
@@ -23,10 +23,10 @@
 struct textfile;
 
 /*
- * status 0: the file is in place and on the disk, and `step` is NULL. A negative libuv code: `step` says what
- * failed, in words for a log, and lives for ever. The target is then as it was, and no temporary file is
- * left; only when the last step, "sync folder", failed, the new content is in place but may not outlive a
- * power cut.
+ * Reports the end of a write. Status 0: the file is in place and on the disk, and `step` is NULL. A negative
+ * libuv code: `step` names the step that failed, a constant string for logs. The target is then unchanged,
+ * and the temporary file is removed. The one exception is the last step, "sync folder": if it fails, the new
+ * content is in place but may not survive a power cut.
  */
 typedef void (*textfile_fn)(struct textfile *textfile, int status, const char *step);
 
@@ -36,15 +36,15 @@ struct textfile {
     uv_loop_t *loop;
     const char *path;          /* borrowed */
     struct producer *producer; /* owned; NULL once it is released */
-    struct buffer piece;       /* what is being written */
-    size_t written;            /* so much of the piece */
+    struct buffer piece;       /* bytes being written */
+    size_t written;            /* how many bytes of the piece are written */
     bool last;                 /* no other piece follows */
     char temporary[PATH_MAX];
     bool temporary_exists;
     uv_file folder, file; /* -1: not open */
-    uv_fs_t request;      /* of the step at work; there is one at a time */
-    uv_idle_t farewell;   /* takes the report of an idle textfile's close to the loop */
-    const char *step;     /* at work, or the one that failed */
+    uv_fs_t request;      /* request of the current step; one at a time */
+    uv_idle_t farewell;   /* defers on_close of an idle textfile to the loop */
+    const char *step;     /* the step in progress, or the step that failed */
     int status;
     bool busy;
     bool closing; /* textfile_close was called; stays set until textfile_init */
@@ -53,23 +53,26 @@ struct textfile {
 };
 
 /*
- * Sets the fields; touches no loop. `path` is borrowed until on_close. A symbolic link there is replaced, not
- * followed.
+ * Sets the fields; does not use the loop. `path` is borrowed until on_close. If `path` is a symbolic link,
+ * the write replaces the link and does not follow it.
  */
 void textfile_init(struct textfile *textfile, uv_loop_t *loop, const char *path);
 
 /*
- * Writes what the producer gives. The producer is taken over, and released exactly once whatever comes of it;
- * its functions run on the loop and must not close this textfile. At most one write at a time (asserted). 0:
- * on_done runs exactly once, from the loop, never inside this call, unless the textfile is closed before;
- * then never. A negative libuv code (the path is too long, no memory): never, and the producer is released.
+ * Writes the bytes of the producer. Takes ownership of the producer and releases it exactly once in all
+ * cases. The producer's functions run on the loop and must not close this textfile. At most one write at a
+ * time (asserted).
+ *
+ * Returns 0: on_done runs exactly once, from the loop, never inside this call. But if the textfile is closed
+ * before, on_done never runs. Returns a negative libuv code (the path is too long, no memory): on_done never
+ * runs, and the producer is released.
  */
 int textfile_write(struct textfile *textfile, struct producer *producer, textfile_fn on_done);
 
 /*
- * Gives up what is under way, removes its temporary file, and then calls on_close once, from the loop, never
- * inside this call. The producer is released at once. Closing twice is harmless: the first call's callback
- * counts.
+ * Gives up the current write, removes its temporary file, and then calls on_close once, from the loop, never
+ * inside this call. Releases the producer at once. Closing twice is harmless: only the first callback is
+ * called.
  */
 void textfile_close(struct textfile *textfile, textfile_close_fn on_close);
 
