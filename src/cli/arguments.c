@@ -9,7 +9,7 @@
 #include <string.h>
 #include <uv.h>
 
-/* A file may name another one, but not for ever: one that names itself would. */
+/* Limits. DEEPEST is how many files may refer to each other; it stops a file that names itself. */
 #define DEEPEST      8
 #define MOST         10000
 #define LONGEST_LINE ((ssize_t) 64 * 1024)
@@ -22,7 +22,7 @@ static int reject_file(const char *file, const char *why, int result, struct buf
     return result;
 }
 
-/* One more argument, and the NULL behind it. */
+/* Appends an argument, and the NULL after it. */
 static int add_argument(struct arguments *arguments, const char *text)
 {
     char **items = realloc(arguments->items, (arguments->count + 2) * sizeof(*items));

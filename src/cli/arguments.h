@@ -1,7 +1,7 @@
 /*
- * The command line with its @FILE arguments expanded, as kingpin does for the official exporter: each line of
- * the file stands for one argument, lines that begin with '#' and empty ones for none. Behind "--" nothing is
- * expanded.
+ * Expands @FILE arguments on the command line, as kingpin does for the official exporter. Each line of the
+ * file becomes one argument. Empty lines and lines that begin with '#' are skipped. Arguments after "--" are
+ * not expanded.
  */
 #ifndef CLI_ARGUMENTS_H
 #define CLI_ARGUMENTS_H
@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 struct arguments {
-    char **items; /* owned, as are the strings; NULL behind the last */
+    char **items; /* owned array of owned strings, ends with NULL */
     size_t count;
 };
 
 /*
- * `argv` ends with NULL and has no program's name. 0; or a negative libuv code, and `error` gets "@FILE: "
- * and the reason, without a line end, but for UV_ENOMEM. arguments_deinit follows in any case.
+ * Expands `argv`, which ends with NULL and does not contain the program's name. Returns 0 or a negative libuv
+ * code. Unless that code is UV_ENOMEM, "@FILE: " and the reason are appended to `error`, without a line end.
+ * Call arguments_deinit in every case.
  */
 int arguments_expand(struct arguments *arguments, char *const *argv, struct buffer *error);
 

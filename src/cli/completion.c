@@ -1,10 +1,10 @@
-/* Scripts that complete the flags in a shell, for both names under which the program is run. */
+/* Prints scripts that complete flags in a shell, for both names of the program. */
 #include "base/version.h"
 #include "cli/flags.h"
 
 #define COMMANDS PROGRAM_NAME " memcached_exporter"
 
-/* "--once --no-once ...", all that --help names. */
+/* Appends every flag that --help lists, on one line: "--once --no-once ...". */
 static void append_spellings(struct buffer *text)
 {
     for (size_t i = 0; i < flags_count; i++) {
@@ -33,7 +33,10 @@ void options_print_zsh_completion(struct buffer *text)
                                "    if [[ $PREFIX == -* ]]; then\n"
                                "        compadd -- ");
     append_spellings(text);
-    /* Loaded from a folder of $fpath, the file is the function, and is called; after eval it is not. */
+    /*
+     * When zsh loads the file from a folder of $fpath, the file is the function and must run it. After eval,
+     * the file must register the function instead.
+     */
     buffer_append_string(text, "\n"
                                "    else\n"
                                "        _files\n"
@@ -46,7 +49,7 @@ void options_print_zsh_completion(struct buffer *text)
                                "fi\n");
 }
 
-/* A word of fish in single quotes. */
+/* Appends the words as a single-quoted word of fish. */
 static void append_fish_quoted(struct buffer *text, struct slice words)
 {
     buffer_append_char(text, '\'');
@@ -57,7 +60,7 @@ static void append_fish_quoted(struct buffer *text, struct slice words)
     buffer_append_char(text, '\'');
 }
 
-/* The help up to its first pause: fish shows it in the rest of the line. */
+/* Returns the help up to its first stop, because fish shows it in the rest of the line. */
 static struct slice shorten(const char *help)
 {
     size_t len = 0;

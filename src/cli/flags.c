@@ -4,7 +4,7 @@
 #include "base/nearest.h"
 #include "memcached/stats.h"
 
-/* As it is spelled, with what it begins with. */
+/* Longest spelling of a flag, including "--" or the prefix of variables. */
 #define LONGEST_NAME 128
 
 #define FLAG(flag_name, type_name, member, default)                                                          \
@@ -12,7 +12,7 @@
     .fallback = default
 #define COLLECTOR(name) .bit = COMMAND_BIT(name)
 
-/* In the order of --help: the file, asking memcached, collectors, serving, scraping, outputs, logging. */
+/* In the order of --help: file, asking memcached, collectors, serving, scraping, outputs, logging. */
 const struct flag flags[] = {
     {.name = "help",
      .type = &flag_action,
@@ -305,7 +305,7 @@ void flag_append_help(const struct flag *flag, struct buffer *text)
     buffer_append_char(text, ')');
 }
 
-/* Variables are compared without their common prefix, which matched already. */
+/* Names of variables are compared without their common prefix, which matches already. */
 const struct flag *flag_nearest(struct slice written, bool variable)
 {
     const struct flag *flag = NULL;

@@ -1,6 +1,4 @@
-/*
- * The table of flags, shared by the parser (cli/options.c) and the help texts (cli/help.c). Private to cli/.
- */
+/* The table of flags, used by the parser (cli/options.c) and the help texts (cli/help.c). Only for cli/. */
 #ifndef CLI_FLAGS_H
 #define CLI_FLAGS_H
 
@@ -9,26 +7,27 @@
 
 struct flag;
 
-/* How a flag is written, on the command line and in --help. */
+/* How a flag is written on the command line and in --help. */
 enum flag_shape {
     FLAG_VALUE,  /* --name=value */
-    FLAG_STRING, /* the same; the default is shown in quotes */
+    FLAG_STRING, /* --name=value; the default is shown in quotes */
     FLAG_LIST,   /* --name=value,value; may be repeated */
     FLAG_SWITCH, /* --name, --no-name */
-    FLAG_ACTION, /* --name: prints something and ends */
+    FLAG_ACTION, /* --name: prints something and exits */
 };
 
-/* What values a flag takes, and how they get into the options. */
+/* The values that a flag accepts, and how they are stored in the options. */
 struct flag_type {
     enum flag_shape shape;
     /*
-     * Reads `text` into the flag's place, once per flag but for lists, which append. Returns NULL, or what
-     * was expected instead ("a duration such as ..."), or flag_out_of_memory. Not for FLAG_ACTION.
+     * Reads `text` into `place`. Called once per flag, except that lists are called repeatedly and append.
+     * Returns NULL, or what was expected ("a duration such as ..."), or flag_out_of_memory. Not used for
+     * FLAG_ACTION.
      */
     const char *(*read)(const struct flag *flag, void *place, struct slice text);
-    /* Frees what `read` allocated; NULL where it allocates nothing. */
+    /* Frees what `read` allocated; NULL if it allocates nothing. */
     void (*release)(void *place);
-    /* Whether two places have the same value; NULL: if their first `size` bytes are the same. */
+    /* Returns true if both places have the same value. If NULL, the first `size` bytes are compared. */
     bool (*same)(const struct flag *flag, const void *a, const void *b);
     size_t size;
 };
@@ -36,7 +35,7 @@ struct flag_type {
 extern const char flag_out_of_memory[];
 
 /* cli/values.c */
-extern const char *const flag_taken_labels[]; /* of the samples of a server; NULL behind the last */
+extern const char *const flag_taken_labels[]; /* labels that samples of a server may have; ends with NULL */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_path_or_root;
 extern const struct flag_type flag_list, flag_filled_list, flag_labels, flag_rules, flag_shard;
@@ -47,40 +46,41 @@ extern const struct flag_type flag_protocol;
 struct flag {
     const char *name;
     const struct flag_type *type;
-    size_t place;         /* offset in struct options */
-    const char *fallback; /* the default, as a user would write it */
+    size_t place;         /* offset of the value in struct options */
+    const char *fallback; /* default value, as a user would write it */
     const char *help;     /* one sentence */
-    const char *group;    /* the heading of this flag and those below it; NULL where none begins */
+    const char *group;    /* heading above this flag and the flags after it; NULL if no heading begins here */
 
-    unsigned bit;                       /* flag_collector: the command's bit */
-    void (*print)(struct buffer *text); /* FLAG_ACTION */
+    unsigned bit;                       /* for flag_collector: bit of the command */
+    void (*print)(struct buffer *text); /* for FLAG_ACTION */
     char letter;                        /* 'h' for -h; 0 for none */
-    bool hidden;                        /* not in --help */
+    bool hidden;                        /* true if --help does not list it */
 };
 
 #define FLAGS_MAX 96
 extern const struct flag flags[];
 extern const size_t flags_count;
 
-/* Every flag but those of FLAG_ACTION has an environment variable: its name in capitals behind this. */
+/* Every flag except FLAG_ACTION has an environment variable: this prefix and the flag's name in capitals. */
 #define FLAG_VARIABLE_PREFIX "MEMCACHED_FLEET_EXPORTER_"
 
 /*
- * "memcached.timeout" and MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT; NULL when there is none of that name.
+ * Finds a flag by its name ("memcached.timeout") or by its variable
+ * (MEMCACHED_FLEET_EXPORTER_MEMCACHED_TIMEOUT). Returns NULL if there is none.
  */
 const struct flag *flag_find(struct slice name);
 const struct flag *flag_find_variable(struct slice name);
 
-/* The flag that was probably meant by a name that is none ("--memcached.adress", or a variable), or NULL. */
+/* Returns the known flag nearest to an unknown name ("--memcached.adress", or a variable), or NULL. */
 const struct flag *flag_nearest(struct slice written, bool variable);
 
-/* Appends "--memcached.timeout" or the variable. */
+/* Appends the flag as "--memcached.timeout", or the name of its variable. */
 void flag_append_spelling(const struct flag *flag, bool variable, struct buffer *text);
 
 /* Appends how the flag is written: "--memcached.timeout=1s", "--[no-]web", "--memcached.pid-file=\"\"". */
 void flag_append_usage(const struct flag *flag, struct buffer *text);
 
-/* Appends the help, whether a switch is on by default, and the variable: "... (default: enabled) ($NAME)". */
+/* Appends the help, the default of a switch, and the variable: "... (default: enabled) ($NAME)". */
 void flag_append_help(const struct flag *flag, struct buffer *text);
 
 /* cli/help.c */

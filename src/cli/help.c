@@ -2,7 +2,7 @@
 #include "base/version.h"
 #include "cli/flags.h"
 
-/* The page that users of Prometheus tools know: flags on the left, their help from this column on. */
+/* Layout of --help, as in other Prometheus tools: flags on the left, help from this column on. */
 #define HELP_COLUMN 33
 #define HELP_WIDTH  80
 
@@ -11,7 +11,7 @@ static void append_blanks(struct buffer *text, size_t count)
     while (count--) buffer_append_char(text, ' ');
 }
 
-/* Breaks between words only; a word that is wider than the column stands alone. */
+/* Appends words and breaks lines only between them. A word wider than the column gets its own line. */
 static void append_wrapped(struct buffer *text, struct slice words)
 {
     size_t column = HELP_COLUMN;

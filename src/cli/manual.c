@@ -1,17 +1,22 @@
-/* The manual page, in roff's man macros. Its flags come from the table; the other sections are below. */
+/*
+ * Prints the manual page in roff's man macros. The flags come from the table; the other sections are below.
+ */
 #include "base/container.h"
 #include "base/version.h"
 #include "cli/flags.h"
 
-/* When the text of this file was last changed. It stands at the foot of the page. */
+/* Date of the last change to the text in this file; printed at the foot of the page. */
 #define MANUAL_DATE "2026-11-28"
 
-/* Lines of the source; mandoc -Tlint finds longer ones hard to read. */
+/* Longest line of the source. mandoc -Tlint warns about longer lines. */
 #define SOURCE_WIDTH 78
 
 /* --- Text --- */
 
-/* A hyphen would be printed as a typographic one, which nobody can paste into a shell. */
+/*
+ * Escapes text for roff. A plain hyphen would be printed as a typographic hyphen, which does not work when
+ * pasted into a shell.
+ */
 static void append_roff(struct buffer *text, struct slice words)
 {
     for (size_t i = 0; i < words.len; i++) {
@@ -24,7 +29,10 @@ static void append_roff(struct buffer *text, struct slice words)
     }
 }
 
-/* Ends with a line feed. A dot or a quote at the beginning of a line would be read as a request of roff. */
+/*
+ * Appends wrapped text that ends with a line feed. A dot or a quote at the beginning of a line is escaped,
+ * because roff would read it as a request.
+ */
 static void append_paragraph(struct buffer *text, struct slice words)
 {
     size_t start = text->len;
@@ -53,7 +61,7 @@ static void append_term(struct buffer *text, struct slice term)
 
 /* --- Sections --- */
 
-/* What is printed in bold, and the text that is indented below it. */
+/* A term in bold, and the indented text below it. */
 struct entry {
     const char *term, *about;
 };
@@ -91,7 +99,7 @@ static const struct entry codes[] = {
     {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once."},
 };
 
-/* Here, the term is a sentence and the text a command. */
+/* In the examples, `term` is a sentence and `about` is a command. */
 static const struct entry examples[] = {
     {"One server on this machine:", PROGRAM_NAME},
     {"A fleet in one scrape:", PROGRAM_NAME " --memcached.address=cache-1:11211,cache-2:11211"},
@@ -153,7 +161,7 @@ static void append_flags(struct buffer *text)
 
 void options_print_manual(struct buffer *text)
 {
-    /* .nh: a variable's name that was hyphenated could not be copied. */
+    /* .nh turns off hyphenation, so that names of variables can be copied. */
     buffer_printf(text, ".TH MEMCACHED_FLEET_EXPORTER 1 %s \"%s\" \"User Commands\"\n.nh\n", MANUAL_DATE,
                   build_info.version);
     buffer_append_string(text, ".SH NAME\n" PROGRAM_NAME " \\- Prometheus exporter for fleets of memcached\n"

@@ -1,10 +1,10 @@
 /*
- * From argv and the environment to the struct, in three passes, each of which sets only the flags that the
- * passes before left alone: the command line, the environment, the defaults. That is all there is to
- * precedence, and it is why a list on the command line replaces the one of the environment.
+ * Reads argv and the environment in three passes: the command line, the environment, the defaults. Each pass
+ * sets only the flags that earlier passes did not set. So the command line has precedence, and its lists
+ * replace those of the environment.
  *
- * The first error ends the reading; its line is in `text`. --help and its like end it too, before the
- * environment is looked at: they work where the environment is what is wrong.
+ * The first error ends the reading; its line is in `text`. Flags such as --help also end it, before the
+ * environment is read. So they work even if the environment has errors.
  */
 #include "cli/options.h"
 
@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-/* No more than this of a value is quoted in an error. */
+/* Most bytes of a value that an error quotes. */
 #define LONGEST_QUOTE 200
 
 enum source { FROM_NOWHERE, FROM_ARGUMENT, FROM_ENVIRONMENT, FROM_DEFAULT };
@@ -24,7 +24,7 @@ enum source { FROM_NOWHERE, FROM_ARGUMENT, FROM_ENVIRONMENT, FROM_DEFAULT };
 struct parser {
     struct options *options;
     struct buffer *text;
-    enum source sources[FLAGS_MAX]; /* where each flag's value came from */
+    enum source sources[FLAGS_MAX]; /* where the value of each flag came from */
 };
 
 static enum source *source_of(struct parser *parser, const struct flag *flag)
@@ -38,7 +38,8 @@ static void *place_of(const struct parser *parser, const struct flag *flag)
 }
 
 /*
- * Escapes line ends and control characters, so that an error stays one line and cannot control the terminal.
+ * Appends a value. Escapes line ends and control characters, so that an error stays one line and cannot
+ * control the terminal.
  */
 static void append_visible(struct buffer *text, struct slice value)
 {
@@ -60,7 +61,7 @@ static void append_visible(struct buffer *text, struct slice value)
     if (cut) buffer_append_string(text, "...");
 }
 
-/* Starts the line of an error with what the user wrote: a flag, a variable, an argument. */
+/* Begins an error with what the user wrote: a flag, a variable or another argument. */
 static void begin_error(struct parser *parser, struct slice name)
 {
     buffer_clear(parser->text);
@@ -69,7 +70,7 @@ static void begin_error(struct parser *parser, struct slice name)
     buffer_append_string(parser->text, ": ");
 }
 
-/* The same for a flag that was found, named by where its value came from. */
+/* Begins an error about a known flag. Names the flag or its variable, whichever the user set. */
 static void begin_flag_error(struct parser *parser, const struct flag *flag)
 {
     buffer_clear(parser->text);
@@ -108,7 +109,7 @@ static enum options_outcome set_flag(struct parser *parser, const struct flag *f
     return expected ? reject_value(parser, flag, value, expected) : OPTIONS_RUN;
 }
 
-/* Ends the line about an unknown flag or variable with the one that was probably meant. */
+/* Ends an error about an unknown flag or variable. Suggests the one that was probably meant. */
 static enum options_outcome end_unknown(struct parser *parser, struct slice written, bool variable)
 {
     const struct flag *nearest = flag_nearest(written, variable);
@@ -119,13 +120,13 @@ static enum options_outcome end_unknown(struct parser *parser, struct slice writ
     return end_usage(parser, "?)");
 }
 
-/* One flag as it was written: "--name=value", "--no-name", "-h". */
+/* One flag as the user wrote it: "--name=value", "--no-name", "-h". */
 struct argument {
-    struct slice written; /* without the value */
+    struct slice written; /* the flag without its value */
     struct slice value;
     bool has_value;
     bool negated;
-    const struct flag *flag; /* NULL when unknown */
+    const struct flag *flag; /* NULL if the flag is unknown */
 };
 
 static struct argument take_apart(const char *text)
@@ -147,7 +148,7 @@ static struct argument take_apart(const char *text)
     return argument;
 }
 
-/* `next` is the argument behind, or NULL; sets `used` when it was the value. */
+/* Reads one flag. `next` is the argument after it, or NULL. Sets `used` if `next` was the flag's value. */
 static enum options_outcome read_flag(struct parser *parser, struct argument argument, const char *next,
                                       bool *used)
 {
@@ -214,7 +215,7 @@ static enum options_outcome read_command_line(struct parser *parser, char *const
     return outcome;
 }
 
-/* What stands behind the first `word`; data is NULL when it is not there. */
+/* Returns the text after the first `word`; data is NULL if `word` is not in the text. */
 static struct slice behind(struct slice text, const char *word)
 {
     size_t len = strlen(word);
@@ -229,7 +230,7 @@ static bool ends_with(struct slice text, const char *word)
     return text.len >= len && slice_is(slice_from(text, text.len - len), word);
 }
 
-/* Whether the container runtime made this variable for a service, in the forms that cli/options.h lists. */
+/* Returns true if the container runtime made this variable for a service. cli/options.h lists the forms. */
 static bool is_service_link(struct slice name, struct slice value)
 {
     /* Includes the last underscore of our prefix, because the name of the service ends before it. */
@@ -249,7 +250,7 @@ static bool is_service_link(struct slice name, struct slice value)
     return false;
 }
 
-/* A variable without a flag: the command line is for all to read. */
+/* The password has only a variable and no flag, because all users can see the command line of a process. */
 static enum options_outcome read_password(struct parser *parser, struct slice value)
 {
     struct options *options = parser->options;
@@ -282,18 +283,21 @@ static enum options_outcome read_environment(struct parser *parser, char *const 
 }
 
 /*
- * The defaults of two flags depend on other flags, which stand before them in the table and are set already.
+ * Returns the default of a flag. Two defaults depend on other flags. These come earlier in the table, so they
+ * are already set.
  */
 static const char *default_of(const struct parser *parser, const struct flag *flag)
 {
     const struct options *options = parser->options;
     bool addresses = flag->place == offsetof(struct options, addresses);
-    if (addresses && options->config_file[0]) return ""; /* the file says itself what is scraped */
+    if (addresses && options->config_file[0]) return ""; /* the file itself says what is scraped */
     return flag->bit == COMMAND_BIT(COMMAND_ITEMS) && !options->collect_slab ? "false" : flag->fallback;
 }
 
-/* Without --collector.slab, `stats slabs` is asked all the same, for memcached_malloced_bytes, which the
- * official exporter keeps. */
+/*
+ * Sends `stats slabs` even without --collector.slab, to show memcached_malloced_bytes, as the official
+ * exporter does.
+ */
 static void narrow_slabs(struct parser *parser)
 {
     struct options *options = parser->options;
@@ -311,14 +315,14 @@ static enum options_outcome read_defaults(struct parser *parser)
     return outcome;
 }
 
-/* What no flag can tell on its own. */
+/* Checks flags that depend on each other. */
 static enum options_outcome check_paths(struct parser *parser)
 {
     const struct flag *telemetry = flag_find(SLICE("web.telemetry-path"));
     const struct flag *scrape = flag_find(SLICE("web.scrape-path"));
     const struct options *options = parser->options;
     if (strcmp(options->telemetry_path, options->scrape_path) != 0) return OPTIONS_RUN;
-    /* Blame one that the user set. */
+    /* The error names a flag that the user set. */
     if (*source_of(parser, telemetry) == FROM_DEFAULT)
         return reject_value(parser, scrape, slice_of(options->scrape_path),
                             "a path other than that of --web.telemetry-path");
@@ -326,7 +330,7 @@ static enum options_outcome check_paths(struct parser *parser)
                         "a path other than that of --web.scrape-path");
 }
 
-/* Checks the flags that say how to reach servers. */
+/* Checks the flags about TLS and login. */
 static enum options_outcome check_access(struct parser *parser)
 {
     const struct options *options = parser->options;

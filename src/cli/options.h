@@ -1,17 +1,17 @@
 /*
- * The command line and the environment to one struct. Pure but for reading argv, with its @FILE arguments
- * (cli/arguments.h), and environ.
+ * Reads the command line and the environment into one struct. Pure, except that it reads argv with its @FILE
+ * arguments (cli/arguments.h), and environ.
  *
- * One table (cli/flags.c) names every flag, its default, its place in the struct and its help; it parses,
- * prints --help and the man page, and gives each flag its environment variable. A flag on the command line
- * wins over the environment, the environment over the default. Lists given on the command line replace the
- * list from the environment.
+ * The table in cli/flags.c has every flag with its default, its place in the struct and its help. The table
+ * is used for parsing, for --help and the man page, and for the names of environment variables. The command
+ * line overrides the environment, and the environment overrides the default. A list on the command line
+ * replaces the list from the environment.
  *
- * A variable that is set counts, also when it is empty. One that begins with MEMCACHED_FLEET_EXPORTER_ and
- * belongs to no flag is refused: a misspelt one would otherwise do nothing and say nothing. The exception are
- * those that Kubernetes and Docker put into every container beside a service of that name, told by their
- * form: *_SERVICE_HOST, *_SERVICE_PORT*, *_PORT_<number>_TCP* (UDP, SCTP), and *_PORT with a value that holds
- * "://".
+ * A variable counts as set even if it is empty. A variable that begins with MEMCACHED_FLEET_EXPORTER_ but
+ * belongs to no flag is an error, because a misspelt variable would otherwise be ignored silently. Exceptions
+ * are the variables that Kubernetes and Docker add to containers next to a service of that name. They are
+ * recognised by their form: *_SERVICE_HOST, *_SERVICE_PORT*, *_PORT_<number>_TCP* (UDP, SCTP), and *_PORT
+ * with a value that contains "://".
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -27,63 +27,66 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings in the order in which they were given. */
+/* Strings in the order given by the user. */
 struct string_list {
     char **items; /* owned */
     size_t count;
 };
 
 struct options {
-    const char *config_file; /* "" for none; strings are owned and never NULL */
-    bool config_check;       /* show what the file means, then exit */
+    const char *config_file; /* "" for none; all strings are owned and never NULL */
+    bool config_check;       /* print what the file means, then exit */
 
-    /* What is scraped. Each address is one item, comma lists are split; not yet parsed as addresses. With a
-     * file there are none unless they were given. */
+    /*
+     * What is scraped. Comma lists are split; the addresses are not parsed yet. If there is a file, the
+     * default is no address.
+     */
     struct string_list addresses;
-    struct shard shard;       /* which of them this process scrapes */
+    struct shard shard;       /* shard of the targets that this process scrapes */
     uint64_t timeout_ns;      /* above 0 */
     const char *pid_file;     /* "" for none */
-    uint64_t idle_timeout_ns; /* 0: a fresh connection for every scrape */
+    uint64_t idle_timeout_ns; /* 0: a new connection for every scrape */
     unsigned max_connecting;
     uint64_t max_reply;  /* bytes */
-    uint64_t max_memory; /* bytes of all answers; 0: what the system's limit of memory allows */
+    uint64_t max_memory; /* most bytes of all replies together; 0: derived from the system's memory limit */
     unsigned max_prefixes;
-    bool collect_slab; /* off: no metric of slab classes, unless the collectors items and slabs are given */
-    unsigned
-        collectors; /* set of commands, see memcached/stats.h; `stats` always in it. And SLABS_TOTALS_ONLY */
+    bool collect_slab;   /* false: no metrics of slab classes, unless the collectors items and slabs are
+                          given */
+    unsigned collectors; /* set of commands, see memcached/stats.h. Always contains `stats`, and may contain
+                       SLABS_TOTALS_ONLY */
 
-    /* How it is served. */
-    struct string_list listen_addresses; /* at least one; not yet parsed */
+    /* The web server. */
+    struct string_list listen_addresses; /* at least one; not parsed yet */
     const char *telemetry_path,
-        *scrape_path;         /* begin with '/', differ from each other and from the fixed routes */
-    const char *target_label; /* a label name that no sample of a server has of itself */
+        *scrape_path;         /* both begin with '/', and differ from each other and from the fixed routes */
+    const char *target_label; /* label name that samples do not use otherwise */
     unsigned max_connections, max_requests, max_targets;
     uint64_t timeout_offset_ns;
     bool scrape_endpoint;
     struct string_list scrape_allow, scrape_deny; /* each is a valid rule, see net/policy_rule.h */
-    bool enable_lifecycle;                        /* POST /-/reload works */
+    bool enable_lifecycle;                        /* allow POST /-/reload */
     bool systemd_socket;
     bool disable_exporter_metrics;
-    bool collect_build, collect_telemetry, collect_process; /* of the exporter itself */
+    bool collect_build, collect_telemetry, collect_process; /* metrics of the exporter itself */
 
-    /* What is given out beside HTTP. */
+    /* Outputs. */
     bool web;                      /* serve HTTP */
-    bool once;                     /* collect once, then exit */
+    bool once;                     /* scrape once, then exit */
     const char *textfile;          /* "" for none */
     uint64_t textfile_interval_ns; /* above 0 */
-    struct push_config push;       /* not yet checked; all that it borrows is owned here */
+    struct push_config push;       /* not checked yet; its strings are owned here */
 
-    bool sandbox; /* gives up rights after the start */
+    bool sandbox; /* drop rights after the start */
     enum log_level log_level;
     enum log_format log_format;
 
-    /* What servers of the module `default` want before they answer. */
+    /* Protocol, TLS and login for servers of the module `default`. */
     bool tls_enable, tls_insecure_skip_verify;
     const char *tls_cert_file, *tls_key_file, *tls_ca_file, *tls_server_name;
     const char *username, *password_file;
     enum protocol_choice protocol;
-    char *password; /* of the environment; owned, wiped at the end; NULL for none. No flag, since the command
-                       line of a process is for all to read */
+    char *password; /* from the environment; owned, wiped at the end; NULL for none. There is no flag,
+                       because all users can see the command line of a process */
 
     const char *web_config_file; /* "" for none */
 };
@@ -95,31 +98,34 @@ enum options_outcome {
     OPTIONS_FAILED, /* `text` is one line for stderr, exit 1 */
 };
 
-/* The longest text stays below this; the cap for the caller's buffer. */
+/* Every text is shorter than this; a limit for the caller's buffer. */
 #define OPTIONS_TEXT_MAX (64 * 1024)
 
 /*
- * Reads argv (argv[0] is skipped) and environment (as environ: "NAME=value", NULL at the end). The options
- * need no initialisation, may be used only after OPTIONS_RUN, and are released with options_deinit in any
- * case. `text` is initialised by the caller and gets what has to be printed, with its final newline.
+ * Reads `argv` (argv[0] is skipped) and `environment` (like environ: "NAME=value", ends with NULL). `options`
+ * need not be initialised and may be used only after OPTIONS_RUN. Call options_deinit in every case. `text`
+ * is initialised by the caller. It gets the text to print, including the final newline.
  */
 enum options_outcome options_parse(struct options *options, char *const *argv, char *const *environment,
                                    struct buffer *text);
 
 void options_deinit(struct options *options);
 
-/* Whether all flags whose names begin so ("push.") have the same values. */
+/* Returns true if every flag whose name begins with `prefix` (such as "push.") has the same value in both. */
 bool options_same(const struct options *a, const struct options *b, const char *prefix);
 
 /*
- * Appends a line for each flag that was given, which shows in its value not being the default, and has
- * another value in force: "--memcached.address". Without memory, `out` fails.
+ * Appends a line such as "--memcached.address" for each flag that was given but has another value in
+ * `in_force`. A flag counts as given if its value is not the default. If memory runs out, `out` fails.
  */
 void options_append_overruled(const struct options *given, const struct options *in_force,
                               struct buffer *out);
 
-/* The rules of two flags, for those who take the same from elsewhere. Whether samples of a server have a
- * label of that name of themselves; and of textfiles' names: NULL, or what was expected. */
+/*
+ * Rules of two flags, also used for the same settings in the configuration file. options_label_reserved
+ * returns true if samples of a server may have a label of this name. options_check_textfile returns NULL if
+ * the path is valid, else what was expected.
+ */
 bool options_label_reserved(struct slice name);
 const char *options_check_textfile(struct slice path);
 

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* Larger counts are probably typos, and their sums could overflow. */
+/* Limits of values. Larger values are probably typos, and their sums could overflow. */
 #define LARGEST_COUNT  1000000
 #define LARGEST_REPLY  (UINT64_C(1) << 30)
 #define LARGEST_MEMORY (UINT64_C(1) << 50)
@@ -75,7 +75,7 @@ static bool same_string(const struct flag *flag, const void *a, const void *b)
     return strcmp(*string_a, *string_b) == 0;
 }
 
-/* Fixed routes. A configurable path must not hide them. */
+/* Fixed routes. A configured path must not hide them. */
 static const char *const fixed_paths[] = {"/", "/probe", "/sd", "/-/healthy", "/-/ready", "/-/reload"};
 
 static const char *read_path(const struct flag *flag, void *place, struct slice text)
@@ -90,7 +90,7 @@ static const char *read_path(const struct flag *flag, void *place, struct slice 
     return read_string(flag, place, text);
 }
 
-/* A test compares them with the families that have them. */
+/* Labels that metric families already use. A test compares this list with the families. */
 const char *const flag_taken_labels[] = {
     "backend", "collector", "command", "le",      "listener", "lru",  "memcached_target_state",
     "name",    "page",      "prefix",  "queue",   "setting",  "slab", "stat",
@@ -127,7 +127,9 @@ static const char *add_item(void *place, struct slice item)
     return NULL;
 }
 
-/* Items with commas between them, or none at all. `add` returns what was expected, or NULL. */
+/*
+ * Reads items separated by commas, or no items. `add` returns what was expected, or NULL. Returns likewise.
+ */
 static const char *read_items(void *place, struct slice text, const char *expected,
                               const char *(*add)(void *place, struct slice item))
 {
@@ -181,7 +183,7 @@ static bool same_list(const struct flag *flag, const void *a, const void *b)
     return same;
 }
 
-/* The name owns the text of both. */
+/* Adds a label. One allocation holds name and value; `name` owns it. */
 static const char *add_label(void *place, struct slice item)
 {
     struct push_labels *labels = place;
@@ -247,7 +249,7 @@ static const char *read_count(const struct flag *flag, void *place, struct slice
     return NULL;
 }
 
-/* As with the sizes that Prometheus itself takes, KB is 1,024 bytes and another way to write KiB. */
+/* As in Prometheus, KB is 1,024 bytes, the same as KiB. */
 static bool read_size(struct slice text, uint64_t largest, uint64_t *bytes)
 {
     static const struct {
@@ -332,7 +334,7 @@ static const char *read_push_method(const struct flag *flag, void *place, struct
     return NULL;
 }
 
-/* node_exporter reads no other files, and none that are hidden. */
+/* node_exporter reads only files with this ending, and no hidden files. */
 const char *options_check_textfile(struct slice path)
 {
     const char *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;

@@ -43,12 +43,8 @@ struct scrape_request {
     /* What the answer shows. */
     bool with_labels;        /* true if samples have their target's labels */
     unsigned own_collectors; /* set of enum own_collector */
-    const char
-        *pid_file; /* pid file of a memcached on this machine, for its process metrics; NULL or "" for none;
-                     borrowed */
-    struct buffer
-        names; /* names of samples, each ended by NUL. Only families with such a sample are shown. Empty:
-                  all families */
+    const char *pid_file;    /* pid file of a memcached on this machine; NULL or "" for none; borrowed */
+    struct buffer names; /* only families with one of these sample names; each ends with NUL. Empty: all */
     enum format format;
     char content_type[SCRAPE_CONTENT_TYPE_MAX]; /* HTTP content type of the format */
     bool fail;                                  /* true if the answer is 502 when no target is up */
