@@ -12,7 +12,7 @@
 
 static const char expected_head[] = "expected a configuration endpoint's \"CONFIG cluster 0 LENGTH\"";
 
-/* Writes what is wrong, and quotes the part of the reply. */
+/* Writes what is wrong, and quotes `found`, the wrong part of the reply. */
 static enum cluster_outcome bad(struct buffer *error, const char *wrong, struct slice found)
 {
     if (found.len > EXCERPT_MAX) found.len = EXCERPT_MAX;

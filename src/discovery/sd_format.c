@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* The parameters of one reading. */
+/* The parameters of sd_format_read. */
 struct sd_reading {
     struct results *found;
     enum sd_syntax syntax;

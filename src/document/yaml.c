@@ -216,8 +216,8 @@ static bool is_merge(const struct node *value)
 }
 
 /*
- * Copies the keys of `value` that `mapping` does not have. Its own keys, and those of earlier merges, take
- * precedence.
+ * Copies the keys of `value` that `mapping` does not have. Keys of the mapping itself, or of earlier merges,
+ * take precedence.
  */
 static int merge_mapping(struct yaml_reader *reader, struct node *mapping, const struct node *value)
 {

@@ -37,9 +37,10 @@ int gateway_new(struct gateway **gateway, uv_loop_t *loop, const struct push_con
                 gateway_done_fn on_done, void *context);
 
 /*
- * Start a request; no other may be in progress. Return NULL: on_done runs once, from the loop, unless the
- * request is cancelled. Return an error for people, valid until the next call: on_done never runs.
- * gateway_push takes ownership of the producer in either case, and releases it before on_done.
+ * Both functions start a request; no other may be in progress. They return NULL: on_done runs once, from the
+ * loop, unless the request is cancelled. Or they return an error for people, valid until the next call:
+ * on_done never runs. gateway_push takes ownership of the producer in either case, and releases it before
+ * on_done.
  */
 const char *gateway_push(struct gateway *gateway, struct producer *producer);
 const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms);

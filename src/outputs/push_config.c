@@ -38,7 +38,7 @@ static int reject_setting(const struct fault *fault, enum push_setting setting, 
 }
 
 /*
- * Returns true if the URL ends with /metrics, or contains a group ("/metrics/job/x"). People copy the address
+ * Returns true if the URL ends with /metrics or contains "/metrics/job", which people copy from the address
  * of a group.
  */
 static bool names_metrics(const char *url)

@@ -30,7 +30,7 @@
 /* Most bytes of the target's name in the temporary name, so that this stays a valid name (255 bytes). */
 #define NAME_KEPT 230
 
-/* In the order in which they run. */
+/* Callbacks of the steps, in the order in which they run. */
 static void on_folder_opened(uv_fs_t *request);
 static void on_leftover_removed(uv_fs_t *request);
 static void on_file_opened(uv_fs_t *request);
