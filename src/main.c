@@ -20,11 +20,11 @@
  *     gather/      Polls the targets of a scrape, keeps their snapshots, and writes the exposition.
  *     web/         The pages: who may see them, which path shows what, and which parameters a URL may have.
  *
- * Above all rooms, exporter starts and stops everything in order. It uses signals, reserve and the sandbox.
+ * exporter.c starts and stops all rooms in order. signals, reserve and the sandbox are parts of the start.
  *
- * Two words need care. A scrape reads many targets once, for a request for /metrics, a write of the textfile
- * or a push. A poll asks one target once: its stats commands, over one connection. Scrapes that overlap share
- * the polls of their common targets.
+ * Two words need care. A scrape asks many targets once: for a request for /metrics, a write of the textfile,
+ * or a push. A poll asks one target once: it sends stats commands over one connection. Scrapes that overlap
+ * share the polls of their common targets.
  *
  * A scrape, from socket to socket:
  *

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <uv.h>
 
-/* Limits. DEEPEST is how many files may refer to each other; it stops a file that names itself. */
+/*
+ * Limits. DEEPEST is the nesting depth of files: a file may name another file, but a file that names itself
+ * is an error.
+ */
 #define DEEPEST      8
 #define MOST         10000
 #define LONGEST_LINE ((ssize_t) 64 * 1024)

@@ -51,8 +51,8 @@ struct flag {
     const char *help;     /* one sentence */
     const char *group;    /* heading above this flag and the flags after it; NULL if no heading begins here */
 
-    unsigned bit;                       /* for flag_collector: bit of the command */
-    void (*print)(struct buffer *text); /* for FLAG_ACTION */
+    unsigned bit;                       /* bit of the command; for flag_collector */
+    void (*print)(struct buffer *text); /* prints the text and ends the program; for FLAG_ACTION */
     char letter;                        /* 'h' for -h; 0 for none */
     bool hidden;                        /* true if --help does not list it */
 };

@@ -24,7 +24,7 @@ enum source { FROM_NOWHERE, FROM_ARGUMENT, FROM_ENVIRONMENT, FROM_DEFAULT };
 struct parser {
     struct options *options;
     struct buffer *text;
-    enum source sources[FLAGS_MAX]; /* where the value of each flag came from */
+    enum source sources[FLAGS_MAX]; /* origin of each flag's value */
 };
 
 static enum source *source_of(struct parser *parser, const struct flag *flag)

@@ -38,7 +38,7 @@ struct options {
     bool config_check;       /* print what the file means, then exit */
 
     /*
-     * What is scraped. Comma lists are split; the addresses are not parsed yet. If there is a file, the
+     * Targets. Comma lists are split; the addresses are not parsed yet. With a configuration file, the
      * default is no address.
      */
     struct string_list addresses;

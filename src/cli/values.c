@@ -128,7 +128,8 @@ static const char *add_item(void *place, struct slice item)
 }
 
 /*
- * Reads items separated by commas, or no items. `add` returns what was expected, or NULL. Returns likewise.
+ * Reads items separated by commas, or no items. `add` adds one item. Both functions return NULL, or what was
+ * expected.
  */
 static const char *read_items(void *place, struct slice text, const char *expected,
                               const char *(*add)(void *place, struct slice item))

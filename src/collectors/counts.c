@@ -113,7 +113,10 @@ static bool write_udp(const struct counts_place *place, size_t *part)
     return write_bare(place, connections ? connections->udp_sockets : 0);
 }
 
-/* Writes the number only if it is not 0. Servers send this stat only then, and old versions never send it. */
+/*
+ * Writes the number only if it is not 0. Servers omit this stat when it is 0, and some versions never send
+ * it.
+ */
 static bool write_responses(const struct counts_place *place, size_t *part)
 {
     const struct conn_stats *connections = place->snapshot->connections;

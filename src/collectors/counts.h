@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What is needed to write samples of one target. */
+/* Everything needed to write samples of one target. */
 struct counts_place {
     struct encoder *encoder;
     struct slice target_labels;

@@ -25,7 +25,7 @@
  */
 #define SCRATCH_MAX (16 * 1024)
 
-/* What is needed to write samples of one target. */
+/* Everything needed to write samples of one target. */
 struct place {
     struct encoder *encoder;
     struct slice target_labels;
@@ -248,7 +248,7 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
 #define TARGETS_A_STEP 64
 #define BYTES_A_STEP   (16 * 1024)
 
-/* Skips to the last family, memcached_target_truncated, which is written even when time has run out. */
+/* Skips to the last family, memcached_target_truncated. This family is written even when time has run out. */
 static void leave_out_rest(struct fleet_walk *fleet)
 {
     fleet->late = true;

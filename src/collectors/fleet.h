@@ -37,7 +37,7 @@ struct fleet_walk {
     bool announced;                /* true if the encoder has been given the current family */
     struct fleet_cursor *cursors;  /* one for each target that sent data; owned array */
     size_t heard;                  /* number of cursors */
-    bool *cut;                     /* for each target of the fan-out, whether its records are left out;
+    bool *cut;                     /* one flag per target of the fan-out: true if its records are left out;
                                       owned array, or NULL */
     uint64_t end_ns;               /* time (uv_hrtime) at which the rest is left out, for all targets; 0
                                       for never */

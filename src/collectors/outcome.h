@@ -8,7 +8,7 @@
 #include "memcached/snapshot.h"
 #include "metrics/encoder.h"
 
-/* What is needed to write samples of one target. */
+/* Everything needed to write samples of one target. */
 struct outcome_place {
     struct encoder *encoder;
     struct slice target_labels;

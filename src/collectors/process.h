@@ -12,8 +12,8 @@
 struct process_walk {
     struct walk walk;
     pid_t pid;            /* 0 for this process */
-    const char *pid_file; /* if not NULL, read in each walk, because the server may have been restarted;
-                             borrowed */
+    const char *pid_file; /* NULL, or a file that is read in each walk, because the server may have been
+                             restarted; borrowed */
 };
 
 /* Collector of process_*: this process. */

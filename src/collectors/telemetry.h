@@ -44,7 +44,7 @@ struct telemetry {
     uint64_t refused[POLICY_GROUNDS];          /* forbidden targets in URLs, counted by the rule that
                                                   forbids them */
     uint64_t kubelet_probes;
-    struct answer_pace pace; /* for answers to scrapes */
+    struct answer_pace pace; /* estimates for answers to scrapes */
 
     struct histogram scrapes, polls, turns;
     struct native native_scrapes, native_polls, native_turns; /* native histograms of the same values */
@@ -65,7 +65,7 @@ struct telemetry {
 int telemetry_init(struct telemetry *telemetry);
 void telemetry_deinit(struct telemetry *telemetry);
 
-/* Counts one scrape of all its targets. */
+/* Records one finished scrape of `targets` targets; `up` of them are up. */
 void telemetry_observe_scrape(struct telemetry *telemetry, uint64_t duration_ns, size_t up, size_t targets);
 
 /* Counts one poll of one server. A poll that several scrapes share counts once. */

@@ -43,7 +43,7 @@ struct config_module {
     struct access_settings wants; /* protocol, TLS and login for the servers; strings are in the arena */
     bool url_targets;             /* true if targets that a URL names get the login and see our
                                      certificate, too */
-    struct config_place place;    /* where the module begins in the file; line 0: it is not in the file */
+    struct config_place place;    /* place of the module in the file; line 0: the module is not in the file */
     struct access *access;        /* made from `wants` by config_open_accesses; owned reference, or NULL */
 };
 
@@ -118,14 +118,13 @@ struct config {
 };
 
 /*
- * What reading a file needs to know: the flags, for settings that are missing in the file, and checks from
- * other parts of the program. Constant, because other threads read it. Borrowed while the configuration
- * exists.
+ * Inputs of reading a file: the flags, for settings that are missing in the file, and checks from other parts
+ * of the program. Constant, because other threads read it. Borrowed while the configuration exists.
  */
 struct config_rules {
     uint64_t timeout_ns;
     unsigned collectors;
-    struct access_settings wants; /* for the module `default` only */
+    struct access_settings wants; /* used for the module `default` only */
     const char *target_label;
     struct shard shard;
     const char *textfile;
@@ -183,8 +182,8 @@ const struct config_module *config_module(const struct config *config, struct sl
 void config_print(const struct config *config, struct buffer *out);
 
 /*
- * Returns true if a target is to be resolved by DNS: dns+host[:port] for all A and AAAA records, dnssrv+name
- * for all SRV records.
+ * Returns true if DNS must resolve the target: dns+host[:port] for all A and AAAA records, dnssrv+name for
+ * all SRV records.
  */
 bool config_is_dns_target(struct slice text);
 

@@ -13,7 +13,7 @@
 #include "document/document.h"
 
 struct reading {
-    struct arena *arena;   /* holds all values that are kept */
+    struct arena *arena;   /* memory for all values that are kept */
     const char *directory; /* folder of the file; relative paths begin here */
     struct config *config; /* NULL if the file is not the configuration file */
     const struct config_rules *rules;

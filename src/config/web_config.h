@@ -39,21 +39,20 @@ struct web_config_tls {
     size_t client_allowed_san_count;
     bool has_client_allowed_sans;
     enum tls_version min_version, max_version;
-    const char
-        *ciphers; /* OpenSSL's names, separated by ':'. "": the file names only suites of TLS 1.3. NULL: it
-                    names none */
-    const char *groups; /* OpenSSL's names, separated by ':'. NULL: the file names none */
+    const char *ciphers; /* OpenSSL's names, joined by ':'. NULL: none named; "": only TLS 1.3 suites named */
+    const char *groups;  /* OpenSSL's names, separated by ':'. NULL: the file names none */
 };
 
 struct web_config {
-    struct arena arena; /* holds all strings and arrays */
+    struct arena arena; /* memory for all strings and arrays */
     const char *file, *directory;
     bool has_tls; /* true if a certificate, key, client CA or type of client authentication is given */
     struct web_config_tls tls;
     bool http2;
     const struct web_config_header *headers;
     size_t header_count;
-    const struct web_config_user *users; /* if there are none, no password is needed */
+    const struct web_config_user *users; /* users with their password hashes; if there are none, no
+                                            password is needed */
     size_t user_count;
     bool has_rate_limit;
     uint64_t rate_interval_ns; /* above 0 */

@@ -69,7 +69,7 @@ static void write_client_rules(struct buffer *rules, const struct tls_server_set
 }
 
 /*
- * Checks the pair of certificate and key in a context without rules for clients, because exporter-toolkit
+ * Checks the pair of certificate and key, in a context without rules for clients. exporter-toolkit, too,
  * checks the pair before the type of client authentication.
  */
 static int check_pair(const struct tls_server_settings *settings, struct buffer *error)

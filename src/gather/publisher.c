@@ -248,8 +248,8 @@ void publisher_close(struct publisher *publisher, publisher_close_fn on_close, v
     push_close(&publisher->push, on_push_closed);
     if (publisher->push_gather) {
         /*
-         * The push is waiting for this gather. NULL tells it that there is nothing to send, which is not a
-         * failure while closing.
+         * The push is waiting for this gather. NULL tells it that there is nothing to send. While closing,
+         * that is not a failure.
          */
         gather_release(publisher->push_gather);
         push_deliver(&publisher->push, NULL);

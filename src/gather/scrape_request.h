@@ -14,10 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * In `timeout_ms`: use each target's own timeout. In `commands`, COMMANDS_ALL likewise means each target's
- * own commands.
- */
+/* Value of `timeout_ms`: each target uses its own timeout. COMMANDS_ALL does the same for `commands`. */
 #define SCRAPE_NO_TIMEOUT UINT64_MAX
 
 #define SCRAPE_CONTENT_TYPE_MAX 160
@@ -30,9 +27,9 @@ struct scrape_request {
     struct target_set *target_set;  /* configured targets, owned reference; NULL if `url_targets` are
                                        polled */
     struct target_list url_targets; /* owned */
-    struct shard shard;             /* only targets of this shard are polled */
+    struct shard shard;             /* shard whose targets are polled; others are skipped */
 
-    /* What to ask the targets. */
+    /* Questions to the targets. */
     unsigned commands;   /* set of commands; a target is sent only those that its module allows */
     uint64_t timeout_ms; /* time for all polls together; a target may have less */
 
@@ -40,7 +37,7 @@ struct scrape_request {
     uint64_t deadline_ns;
     bool packed; /* true if the answer is compressed, which takes longer */
 
-    /* What the answer shows. */
+    /* Content of the answer. */
     bool with_labels;        /* true if samples have their target's labels */
     unsigned own_collectors; /* set of enum own_collector */
     const char *pid_file;    /* pid file of a memcached on this machine; NULL or "" for none; borrowed */

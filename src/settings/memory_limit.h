@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /*
- * Returns a number of bytes. This is the lowest limit of the cgroup and the cgroups above it (version 2 or
- * 1), or the memory of the machine if that is lower or there is no limit. Returns 0 if neither is known.
+ * Returns the memory limit in bytes: the lowest limit of the cgroup and of the cgroups above it (version 2 or
+ * 1). If there is none, or the machine has less memory, returns the memory of the machine. Returns 0 if
+ * nothing is known.
  */
 uint64_t memory_limit(void);
 

@@ -2,7 +2,7 @@
  * Watches the certificate and password files that the active modules name. Checks the files every few seconds
  * on the thread pool. When a file has changed, reads all files of its module again.
  *
- * If the files cannot be read or are not valid, the old contents stay in use, and the log gets one line with
+ * If the files cannot be read or are not valid, the old contents stay in use. The log then gets one line with
  * the reason. The files are read again after their next change.
  */
 #ifndef TARGETS_ACCESS_WATCH_H

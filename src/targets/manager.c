@@ -39,12 +39,10 @@
 struct manager {
     struct manager_context context;
     struct providers providers;
-    struct generation
-        *current; /* active generation; before the first manager_set, one made from the flags, without
-                    targets */
-    struct generation *next;   /* pending generation, or NULL */
-    unsigned long generations; /* number of generations made so far */
-    manager_set_fn on_set;     /* callback for `next`; NULL if there is none */
+    struct generation *current; /* active generation; before manager_set, made from the flags */
+    struct generation *next;    /* pending generation, or NULL */
+    unsigned long generations;  /* number of generations made so far */
+    manager_set_fn on_set;      /* callback for `next`; NULL if there is none */
     void *set_context;
     bool ready;                    /* true if `current` comes from manager_set */
     struct target_set *target_set; /* active target set; owned reference */

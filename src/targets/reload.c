@@ -184,7 +184,7 @@ static void close_part(struct reload *reload)
 static void on_read(uv_work_t *work, int status)
 {
     struct reload *reload = container_of(work, struct reload, work);
-    (void) status; /* only closing cancels the work */
+    (void) status; /* ignored: only closing cancels the work */
     if (reload->closing) {
         close_part(reload);
         return;

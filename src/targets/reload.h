@@ -59,7 +59,7 @@ int reload_start(struct reload *reload, reload_done_fn on_done, void *context, s
  */
 int reload_request(struct reload *reload, reload_done_fn on_done, void *context);
 
-/* Returns the state, which is valid until on_close. */
+/* Returns the state. It is valid until on_close. */
 const struct reload_state *reload_state(const struct reload *reload);
 
 /*

@@ -17,7 +17,7 @@ struct target_list {
                          targets */
 };
 
-/* Releases the targets and the array. The list is then empty, which is all zero. */
+/* Releases the targets and the array. The list is then empty: all its fields are zero. */
 void target_list_clear(struct target_list *list);
 
 /*
@@ -28,7 +28,7 @@ int target_list_add(struct target_list *list, struct fleet *fleet, const struct 
                     struct profile *profile, const char *label, struct slice name);
 
 /*
- * Appends a target; the list takes over the caller's reference. Returns 0, or UV_ENOMEM; the caller then
+ * Appends a target. On success the list owns the caller's reference. Returns 0, or UV_ENOMEM; the caller then
  * keeps the reference.
  */
 int target_list_append(struct target_list *list, struct target *target);

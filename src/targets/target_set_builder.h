@@ -75,7 +75,7 @@ int target_set_builder_step(struct target_set_builder *builder, size_t count);
  */
 bool target_set_builder_reads(const struct target_set_builder *builder, const struct results *found);
 
-/* Returns the target set; the caller takes over its reference. */
+/* Returns the target set; the caller owns its reference. */
 struct target_set *target_set_builder_take(struct target_set_builder *builder);
 
 /* Frees the builder, and the target set unless it was taken. */
