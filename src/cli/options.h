@@ -51,9 +51,9 @@ struct options {
     uint64_t max_memory; /* most bytes of all replies together; 0: derived from the system's memory limit */
     unsigned max_prefixes;
     bool collect_slab;   /* false: no metrics of slab classes, unless the collectors items and slabs are
-                          given */
-    unsigned collectors; /* set of commands, see memcached/stats.h. Always contains `stats`, and may contain
-                       SLABS_TOTALS_ONLY */
+                            given */
+    unsigned collectors; /* set of commands, see memcached/stats.h. Always contains `stats`, and may
+                            contain SLABS_TOTALS_ONLY */
 
     /* The web server. */
     struct string_list listen_addresses; /* at least one; not parsed yet */

@@ -22,8 +22,8 @@ struct generation {
     unsigned long number;               /* unique; the manager's first generation is 1 */
     struct config *config;              /* owned; its `file` is NULL if there is no configuration file */
     struct settings settings;           /* effective options */
-    struct provider **providers;        /* providers of all groups, in the order of the file; owned array. The
-                                    generation is a user of each */
+    struct provider **providers;        /* providers of all groups, in the order of the file; owned array.
+                                           The generation is a user of each */
     const struct config_group **owners; /* group of each provider; owned array */
     const struct results **found;       /* results of each provider, see generation_found; owned array */
     size_t provider_count;              /* number of providers; 0 after the generation is retired */
