@@ -12,7 +12,7 @@
 /* Initialise with zeros. */
 struct answer_pace {
     double ns_per_byte[2];   /* time per byte of snapshot records. [0]: plain answers; [1]: compressed
-                              answers. 0: not known */
+                                answers. 0: not known */
     double bytes_per_target; /* record bytes per target in the last gather; 0: not known */
 };
 
