@@ -77,7 +77,7 @@ void sandbox_finish(struct sandbox *sandbox, const struct options *flags, struct
     /* --once is for cron, which mails all output. */
     log_line(flags->once ? LOG_DEBUG : LOG_INFO,
              flags->sandbox ? "the exporter has given up rights that it does not need"
-                            : "the exporter runs without its sandbox, as --no-sandbox says",
+                            : "the exporter runs without its sandbox because of --no-sandbox",
              LOG_FIELD("no_new_privileges", yes_or_no(sandbox->no_new_privileges)),
              LOG_FIELD("landlock", yes_or_no(sandbox->files)),
              LOG_FIELD("seccomp", yes_or_no(sandbox->calls)));

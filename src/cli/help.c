@@ -63,8 +63,7 @@ void options_print_help(struct buffer *text)
         if (flags[i].group) buffer_printf(text, "\n%s:\n", flags[i].group);
         if (!flags[i].hidden) append_flag(text, &flags[i]);
     }
-    buffer_append_string(text,
-                         "\nA flag on the command line wins over the variable that stands behind it.\n");
+    buffer_append_string(text, "\nA flag overrides the environment variable that is listed after it.\n");
 }
 
 void options_print_version(struct buffer *text)

@@ -150,7 +150,7 @@ static void append_flags(struct buffer *text)
 {
     buffer_append_string(text, ".SH FLAGS\n");
     append_paragraph(text,
-                     SLICE("Each flag can be set by the environment variable that stands behind its help; "
+                     SLICE("Each flag can be set by the environment variable that is listed after its help; "
                            "the command line wins. @FILE stands for the arguments in a file, one a line. "
                            "Durations are written as 250ms, 1s or 1m30s."));
     for (size_t i = 0; i < flags_count; i++) {

@@ -101,6 +101,13 @@ static enum options_outcome reject_value(struct parser *parser, const struct fla
     return end_usage(parser, expected);
 }
 
+/* For a switch that does not go together with the other flags; its value says nothing to the user. */
+static enum options_outcome reject_switch(struct parser *parser, const char *name, const char *why)
+{
+    begin_flag_error(parser, flag_find(slice_of(name)));
+    return end_usage(parser, why);
+}
+
 static enum options_outcome set_flag(struct parser *parser, const struct flag *flag, enum source source,
                                      struct slice value)
 {
@@ -341,7 +348,7 @@ static enum options_outcome check_access(struct parser *parser)
                             "a certificate and --memcached.tls.key-file, or neither");
     if (options->username[0] && !has_password)
         return reject_value(parser, flag_find(SLICE("memcached.username")), slice_of(options->username),
-                            "a --memcached.password-file beside it");
+                            "--memcached.password-file as well");
     if (has_password && !options->username[0])
         return reject_value(parser, flag_find(SLICE("memcached.username")), slice_of(options->username),
                             "the user whom the password belongs to");
@@ -353,17 +360,13 @@ static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;
     bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
-    if (options->config_check && !has_file && !options->web_config_file[0]) {
-        return reject_value(parser, flag_find(SLICE("config.check")), SLICE("true"),
-                            "a --config.file or --web.config.file beside it");
-    }
-    if (options->once && pushes) {
-        return reject_value(parser, flag_find(SLICE("once")), SLICE("true"), "no --push.url beside it");
-    }
-    if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file) {
-        return reject_value(parser, flag_find(SLICE("web")), SLICE("false"),
-                            "one of --once, --output.textfile and --push.url");
-    }
+    if (options->config_check && !has_file && !options->web_config_file[0])
+        return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
+    if (options->once && pushes) return reject_switch(parser, "once", "expected no --push.url as well");
+    if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
+        return reject_switch(
+            parser, "web",
+            "without the web server, expected one of --once, --output.textfile and --push.url");
     return OPTIONS_RUN;
 }
 

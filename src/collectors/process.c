@@ -287,7 +287,8 @@ static void log_pid_file(const char *file, const char *fault)
     logged = fault;
     if (fault)
         log_line(LOG_WARN,
-                 "cannot find the process of the pid file, memcached_process_* is left out until it exists",
+                 "cannot find the process named in the pid file, the memcached_process_* metrics are left "
+                 "out until that process exists",
                  LOG_FIELD("file", file), LOG_FIELD("err", fault));
     else
         log_line(LOG_INFO, "found the process of the pid file again", LOG_FIELD("file", file));

@@ -34,7 +34,7 @@ static int read_label(struct reading *reading, const struct node *node, struct c
     if (reading->rules->label_reserved(name))
         return reading_reject_key(reading, node, "a label name that no metric uses already");
     if (slice_is(name, reading->config->target_label))
-        return reading_reject_key(reading, node, "a label name other than that of the target label");
+        return reading_reject_key(reading, node, "a label name that differs from the target label");
     if (!node_is_text(node)) return reading_reject(reading, node, "a text");
 
     int result = copy_text(reading, name, &label->name);

@@ -67,7 +67,8 @@ static int check_dns(struct reading *reading, const struct node *node, const str
 {
     const struct node *port = node_get(node, "port");
     bool is_srv = source->dns.type == DNS_SRV;
-    if (is_srv && port) return reading_reject(reading, port, "no port beside SRV, whose records name it");
+    if (is_srv && port)
+        return reading_reject(reading, port, "no port, because SRV records already contain the port");
     return is_srv || port ? 0 : reading_reject_missing(reading, node, "port");
 }
 

@@ -124,7 +124,7 @@ static void report_file(struct publisher *publisher, int status, const char *ste
                      : "the textfile cannot be written",
                  LOG_FIELD("path", path), LOG_FIELD("step", step), LOG_FIELD("err", uv_strerror(status)));
     } else if (!failed && publisher->file_failing) {
-        log_line(LOG_INFO, "the textfile is written again", LOG_FIELD("path", path));
+        log_line(LOG_INFO, "writing the textfile works again", LOG_FIELD("path", path));
     }
     publisher->file_failing = failed;
     if (options_of(publisher)->once) finish_once(publisher, failed ? EXIT_FAILURE : publisher->once_code);

@@ -311,7 +311,7 @@ static void log_insecure(struct connection *connection, int status, const char *
         log_line_limited(LOG_WARN, "a TLS handshake failed, the connection is closed",
                          (struct log_field){"client", buffer_slice(&client)}, LOG_FIELD("err", why));
     else
-        log_line_limited(LOG_DEBUG, "a TLS handshake did not end",
+        log_line_limited(LOG_DEBUG, "a TLS handshake did not finish in time",
                          (struct log_field){"client", buffer_slice(&client)}, LOG_FIELD("err", why));
     buffer_deinit(&client);
 }

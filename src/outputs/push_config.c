@@ -115,7 +115,7 @@ static int check_files(const struct push_config *config, const struct fault *fau
         if (!push_is_given(files[n].path) || access(files[n].path, R_OK) == 0) continue;
         int result = uv_translate_sys_error(errno);
         *fault->setting = files[n].setting;
-        buffer_printf(fault->reason, "expected a file that can be read, but %s: %s", files[n].path,
+        buffer_printf(fault->reason, "expected a readable file, but cannot read %s: %s", files[n].path,
                       strerror(errno));
         return result;
     }

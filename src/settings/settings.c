@@ -90,7 +90,8 @@ static int check_grouping(const struct config *config, enum push_setting *settin
     for (size_t n = 0; n < grouping->count; n++) {
         if (!samples_have(config, grouping->items[n].name)) continue;
         *setting = PUSH_GROUPING;
-        buffer_printf(reason, "expected labels that the samples do not have themselves, as they have %s",
+        buffer_printf(reason,
+                      "expected only labels that the samples do not already have, but they already have %s",
                       grouping->items[n].name);
         return UV_EINVAL;
     }
@@ -119,11 +120,12 @@ static int check_together(const struct options *options, const struct config *co
     bool pushes = push_is_given(options->push.url);
     if (options->once && pushes) {
         append_push_setting(error, config, PUSH_URL);
-        buffer_append_string(error, "expected none beside --once");
+        buffer_append_string(error, "not allowed together with --once");
         return UV_EINVAL;
     }
     if (!options->web && !options->once && !options->textfile[0] && !pushes) {
-        buffer_append_string(error, "--web: \"false\": expected --once, or a textfile or push as an output");
+        buffer_append_string(
+            error, "--web: without the web server, expected --once, or a textfile or push as an output");
         return UV_EINVAL;
     }
     return 0;

@@ -195,7 +195,7 @@ void guard_log(const struct guard *guard)
     char burst[24], interval[32];
     if (!guard) return;
     if (guard->secured && guard->files.config.http2)
-        log_line(LOG_INFO, "http2 is accepted in the web configuration, but HTTP/1.1 is spoken",
+        log_line(LOG_INFO, "the web configuration enables http2, but the exporter speaks only HTTP/1.1",
                  LOG_FIELD("file", guard->files.file));
     if (!guard->has_rate_limit) return;
     snprintf(burst, sizeof(burst), "%llu", (unsigned long long) guard->rate_burst);

@@ -232,7 +232,7 @@ def test_a_bad_folder_is_told_once_and_counted(written):
     away.rename(path.parent)
     path.unlink()
     wait_until(path.exists, "the file to come back")
-    wait_until(lambda: "the textfile is written again" in running.process.stderr, "the log to say so")
+    wait_until(lambda: "writing the textfile works again" in running.process.stderr, "the log to say so")
     failed = failures(running.exposition())
     time.sleep(0.5)
     assert failures(running.exposition()) == failed

@@ -148,7 +148,7 @@ static const struct {
     {BAD("--memcached.tls.cert-file: \"c\": expected a certificate and --memcached.tls.key-file, or neither, "
          "try --help\n",
          "--memcached.tls.enable", "--memcached.tls.cert-file=c")},
-    {BAD("--memcached.username: \"u\": expected a --memcached.password-file beside it, try --help\n",
+    {BAD("--memcached.username: \"u\": expected --memcached.password-file as well, try --help\n",
          "--memcached.username=u")},
     {BAD("--memcached.username: \"\": expected the user whom the password belongs to, try --help\n",
          "--memcached.password-file=p")},

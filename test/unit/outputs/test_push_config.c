@@ -183,7 +183,7 @@ static void test_bad_settings(void **state)
     assert_refused(&config, PUSH_USERNAME, "a user name and a password file, or neither");
     config.password_file = "/nowhere/password";
     assert_refused(&config, PUSH_PASSWORD_FILE,
-                   "a file that can be read, but /nowhere/password: No such file or directory");
+                   "a readable file, but cannot read /nowhere/password: No such file or directory");
     config.username = "u:v";
     assert_refused(&config, PUSH_USERNAME, "a user name without a colon");
     config = usual;
@@ -192,7 +192,7 @@ static void test_bad_settings(void **state)
     config = usual;
     config.ca_file = "/nowhere/ca";
     assert_refused(&config, PUSH_CA_FILE,
-                   "a file that can be read, but /nowhere/ca: No such file or directory");
+                   "a readable file, but cannot read /nowhere/ca: No such file or directory");
 }
 
 int main(void)

@@ -108,7 +108,7 @@ static void test_bad(void **unused)
     expect_bad(NULL, NULL, "/e.yml: No such file or directory");
     expect_bad("gruops: []", NULL, "/e.yml:1:1: gruops: unknown key");
     expect_bad("outputs: {push: {url: 'http://g', ca_file: nowhere}}", NULL,
-               "/e.yml:1:44: outputs.push.ca_file: expected a file that can be read");
+               "/e.yml:1:44: outputs.push.ca_file: expected a readable file");
 }
 
 int main(void)

@@ -255,7 +255,7 @@ static void test_empty_and_off(void **unused)
 
 /* --- What cannot be --- */
 
-#define SAMPLES_HAVE "expected labels that the samples do not have themselves, as they have "
+#define SAMPLES_HAVE "expected only labels that the samples do not already have, but they already have "
 
 static const struct {
     const char *arguments[ARGS_MAX + 1];
@@ -274,15 +274,16 @@ static const struct {
     {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
      "{}",
      UV_ENOENT,
-     "--push.tls.ca-file: expected a file that can be read, but /nowhere: No such file or directory"},
+     "--push.tls.ca-file: expected a readable file, but cannot read /nowhere: No such file or directory"},
     {{"--push.url=http://g", "--push.tls.ca-file=/nowhere"},
      "outputs:\n  push: {job: j}",
      UV_ENOENT,
-     "--push.tls.ca-file: expected a file that can be read, but /nowhere: No such file or directory"},
+     "--push.tls.ca-file: expected a readable file, but cannot read /nowhere: No such file or directory"},
     {{NULL},
      "outputs:\n  push: {url: 'http://g', ca_file: /nowhere}",
      UV_ENOENT,
-     "/etc/e.yml:2:36: outputs.push.ca_file: expected a file that can be read, but /nowhere: No such file or "
+     "/etc/e.yml:2:36: outputs.push.ca_file: expected a readable file, but cannot read /nowhere: No such "
+     "file or "
      "directory"},
     {{NULL},
      "outputs:\n  push: {url: 'http://g', password_file: /dev/null}",
@@ -311,11 +312,11 @@ static const struct {
     {{"--once", "--config.file=e"},
      "outputs: {push: {url: 'http://g'}}",
      UV_EINVAL,
-     "/etc/e.yml:1:23: outputs.push.url: expected none beside --once"},
+     "/etc/e.yml:1:23: outputs.push.url: not allowed together with --once"},
     {{"--no-web", "--config.file=e"},
      "{}",
      UV_EINVAL,
-     "--web: \"false\": expected --once, or a textfile or push as an output"},
+     "--web: without the web server, expected --once, or a textfile or push as an output"},
 };
 
 static void test_faults(void **unused)
