@@ -82,6 +82,15 @@ static inline char *slice_put_few(char *at, struct slice a)
     return at + a.len;
 }
 
+/* The same for some tens of bytes, without a call: words of sixteen, of which the last two may overlap. */
+static inline char *slice_put_short(char *at, struct slice a)
+{
+    if (a.len < 16) return slice_put_few(at, a);
+    for (size_t n = 0; n + 16 < a.len; n += 16) memcpy(at + n, a.data + n, 16);
+    memcpy(at + a.len - 16, a.data + a.len - 16, 16);
+    return at + a.len;
+}
+
 /*
  * Splits `rest` at the first `separator`. Returns the part before the separator; `rest` becomes the part
  * after it. Without a separator, returns all of `rest` and sets `rest->data` to NULL, so that a loop can end.

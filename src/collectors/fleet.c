@@ -76,17 +76,15 @@ static struct slice record_labels(struct fleet_walk *fleet, const struct record 
     return buffer_slice(&fleet->labels);
 }
 
-/* Returns true if another row, of a command that is also shown, already has this value. */
+/* Returns true if the row that is preferred is of a command that is also shown. For a superseded record. */
 static bool is_said(const struct place *place, const struct record *record)
 {
-    if (!record->superseded) return false;
     return place->commands & fleet_table.shapes[stats_preferred(record->row)].shown_by;
 }
 
 static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
 {
     const struct stat_row *row = stats_row(record->row);
-    if (!(place->commands & fleet_table.shapes[record->row].shown_by) || is_said(place, record)) return;
     encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
                    row->form == FORM_TEXT ? SLICE("1") : record->value);
 }
@@ -98,16 +96,30 @@ static void write_record(struct fleet_walk *fleet, const struct place *place, co
 #define RECORDS_A_STEP 32
 #define CACHE_LINE     64
 
+/* Whether the record is shown. */
+static inline bool is_shown(const struct place *place, const struct record *record)
+{
+    if (!(place->commands & fleet_table.shapes[record->row].shown_by)) return false;
+    return !record->superseded || !is_said(place, record);
+}
+
 static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
                                const struct table_family *family)
 {
     struct fleet_cursor *cursor = place->cursor;
+    struct buffer *lines = NULL; /* known once there is a sample */
     for (unsigned n = 0; cursor->row < family->end; n++) {
         struct record record;
         if (n == RECORDS_A_STEP) return false;
         cursor->at = record_read(cursor->at, &record);
         cursor->row = record_row(cursor->at, cursor->end);
-        if (record.row >= family->first) write_record(fleet, place, &record);
+        if (record.row < family->first || !is_shown(place, &record)) continue;
+        const struct row_shape *shape = &fleet_table.shapes[record.row];
+        if (!lines && shape->has_line) lines = encoder_lines(place->encoder);
+        if (lines && shape->has_line)
+            line_template_append(&shape->line, lines, place->target_labels, record.number, record.value);
+        else
+            write_record(fleet, place, &record);
     }
     /*
      * Prefetches the records of the next families. They are in the cache after all other targets are written.

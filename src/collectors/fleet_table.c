@@ -129,6 +129,32 @@ static void make_families(void)
     }
 }
 
+static struct line_parts parts_of(uint16_t row)
+{
+    const struct row_shape *shape = &fleet_table.shapes[row];
+    return (struct line_parts){stats_row(row)->family, shape->before, shape->number, shape->after};
+}
+
+/* The lines of all rows whose labels are known. Samples of the others are made of their parts each time. */
+static void make_lines(void)
+{
+    struct buffer *texts = &fleet_table.line_texts;
+    size_t size = 0;
+    for (uint16_t row = 0; row < stats_count(); row++) {
+        if (!stats_row(row)->family || stats_row(row)->label) continue;
+        struct line_parts parts = parts_of(row);
+        size += line_template_size(&parts);
+    }
+    buffer_init(texts, size);
+    if (!buffer_reserve(texts, size)) return;
+    for (uint16_t row = 0; row < stats_count(); row++) {
+        if (!stats_row(row)->family || stats_row(row)->label) continue;
+        struct line_parts parts = parts_of(row);
+        fleet_table.shapes[row].line = line_template_make(&parts, texts);
+        fleet_table.shapes[row].has_line = true;
+    }
+}
+
 /* Makes the heads of all families in advance. They are half of the answer for a single server. */
 static void make_heads(size_t count)
 {
@@ -163,5 +189,6 @@ const struct collector *fleet_collector(void)
     fleet_table.pointers[count++] = &truncated;
     fleet_table.collector = (struct collector){"fleet", fleet_table.pointers, count, ""};
     make_heads(count);
+    make_lines();
     return &fleet_table.collector;
 }

@@ -37,6 +37,8 @@ struct row_shape {
     struct slice before; /* constant labels; all of them if there is no number */
     struct slice number; /* name of the number's label; empty if there is none */
     struct slice after;  /* constant labels */
+    struct line_template line; /* of any sample of the row, where has_line */
+    bool has_line;             /* no text of the server is among its labels, and there was memory for it */
 };
 
 /* In a set of commands: their metrics of single slab classes. */
@@ -53,7 +55,7 @@ struct fleet_table {
     struct collector collector;
     const struct family *pointers[FAMILIES_MAX];
     struct family_head heads[FAMILIES_MAX];
-    struct buffer head_texts;
+    struct buffer head_texts, line_texts;
 };
 
 extern struct fleet_table fleet_table;

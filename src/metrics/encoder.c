@@ -59,6 +59,13 @@ void encoder_sample(struct encoder *encoder, struct slice target_labels, struct 
     if (!encoder->muted) encoder->operations->write_line(encoder, target_labels, labels, value);
 }
 
+struct buffer *encoder_lines(struct encoder *encoder)
+{
+    if (encoder->muted || encoder->constant_labels.len || !encoder->operations->begin_lines) return NULL;
+    encoder->operations->begin_lines(encoder);
+    return encoder->out;
+}
+
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value)
 {

@@ -13,6 +13,7 @@
 #include "metrics/family.h"
 #include "metrics/histogram.h"
 #include "metrics/labels.h"
+#include "metrics/line_template.h"
 #include "metrics/protobuf.h"
 #include "metrics/summary.h"
 
@@ -77,6 +78,12 @@ void family_append_head(const struct family *family, enum format format, struct 
  */
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value);
+
+/*
+ * Where samples of the announced family may be written as lines, by templates of its name; for a caller that
+ * has at least one, since the family's head is written. NULL where the format has no lines of this kind.
+ */
+struct buffer *encoder_lines(struct encoder *encoder);
 
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value);

@@ -15,6 +15,9 @@ struct format_operations {
     /* What goes before the first sample of a family, as far as it can be written ahead. */
     void (*append_head)(const struct family *family, enum format format, struct buffer *out);
 
+    /* Before lines are written by templates; NULL in a format that has none. */
+    void (*begin_lines)(struct encoder *encoder);
+
     /* One sample, whose value is given as text, as a counter, or as a number. */
     void (*write_line)(struct encoder *encoder, struct slice target_labels, struct slice labels,
                        struct slice value);

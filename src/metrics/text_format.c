@@ -146,7 +146,7 @@ static char *put_set(char *at, char *mark, struct slice set)
     if (set.len == 0) return at;
     *at++ = *mark;
     *mark = ',';
-    return slice_put(at, set);
+    return slice_put_short(at, set);
 }
 
 /* One line. An exposition is hundreds of these for each target: the room is taken once, and the parts are
@@ -159,13 +159,13 @@ static void text_line(struct encoder *encoder, struct slice target_labels, struc
         encoder->name.len + encoder->constant_labels.len + target_labels.len + labels.len + value.len;
     char *start = buffer_reserve(encoder->out, len + strlen("{,,} \n"));
     if (!start) return;
-    char mark = '{', *at = slice_put(start, encoder->name);
+    char mark = '{', *at = slice_put_short(start, encoder->name);
     at = put_set(at, &mark, encoder->constant_labels);
     at = put_set(at, &mark, target_labels);
     at = put_set(at, &mark, labels);
     if (mark == ',') *at++ = '}';
     *at++ = ' ';
-    at = slice_put(at, value);
+    at = slice_put_short(at, value);
     *at++ = '\n';
     encoder->out->len += (size_t) (at - start);
 }
@@ -283,6 +283,7 @@ static void end_exposition(struct encoder *encoder)
 
 const struct format_operations text_operations = {
     .append_head = append_head,
+    .begin_lines = announce,
     .write_line = text_line,
     .write_u64 = text_u64,
     .write_double = text_double,
