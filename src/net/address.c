@@ -26,7 +26,7 @@ static const char expected_short_path[] = "a socket path of at most 107 bytes";
 static const char expected_port[] = "a port from 1 to 65535";
 static const char expected_listen_port[] = "a port from 0 to 65535";
 
-/* What is being read: the rules of the two public functions, and where the outcome goes. */
+/* State of the parser: its options and its result. */
 struct address_reader {
     struct address *address;
     uint16_t default_port;
@@ -43,7 +43,9 @@ static bool is_alphanumeric(char c)
     return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
 }
 
-/* Addresses appear in logs and labels, so characters that cannot be shown there are refused. */
+/*
+ * Returns false if the text has characters that cannot be shown in logs and labels, where addresses appear.
+ */
 static bool is_clean(struct slice text)
 {
     for (size_t at = 0; at < text.len; at++) {
@@ -57,7 +59,7 @@ static bool has_scheme(struct slice text)
     return memmem(text.data, text.len, "://", 3) != NULL;
 }
 
-/* Copies what has been found to fit. */
+/* The caller has checked that `host` fits. */
 static void set_host(struct address *address, enum address_kind kind, struct slice host)
 {
     address->kind = kind;
@@ -75,7 +77,8 @@ static const char *read_path(struct address_reader *reader, struct slice path)
 }
 
 /*
- * The port of a service in /etc/services; a container has none, hence the one that is asked for. 0: unknown.
+ * Returns the port of a service in /etc/services, or 0 if it is unknown. Containers often lack that file, so
+ * "memcache" is built in.
  */
 static uint64_t find_service(struct slice name)
 {
@@ -108,7 +111,7 @@ static const char *read_port(struct address_reader *reader, struct slice text)
     return NULL;
 }
 
-/* Letters, digits, '-' and '_', with no '-' at the ends. */
+/* Returns true if the label consists of letters, digits, '_' and '-', with no '-' at either end. */
 static bool is_label(struct slice label)
 {
     if (label.len == 0 || label.len > 63) return false;
@@ -147,13 +150,13 @@ bool address_is_localhost(struct slice host)
     return slice_equal(slice_from(host, before), suffix) && (before == 0 || host.data[before - 1] == '.');
 }
 
-/* A name or an IPv4 address. */
+/* Parses a host name or an IPv4 address. */
 static const char *read_name(struct address_reader *reader, struct slice name)
 {
     struct address *address = reader->address;
     struct in_addr ignored;
     if (name.len == 0) {
-        /* As Go has it: ":11211" is this machine, and to listen, every interface. */
+        /* As in Go, ":11211" means this machine for a client and every interface for a listener. */
         set_host(address, ADDRESS_NAME, reader->listen ? name : SLICE("localhost"));
         return NULL;
     }
@@ -164,7 +167,7 @@ static const char *read_name(struct address_reader *reader, struct slice name)
         address->host[name.len - 1] = '\0';
     if (!is_digits_and_dots(name)) return NULL;
 
-    /* No top-level domain is a number, so this must be an IPv4 address or a typo. */
+    /* No top-level domain is a number, so this host must be an IPv4 address or a typing error. */
     if (inet_pton(AF_INET, address->host, &ignored) != 1) return expected_v4;
     address->kind = ADDRESS_IP;
     return NULL;
@@ -179,7 +182,7 @@ static bool is_zone(struct slice zone)
     return true;
 }
 
-/* Splits "fe80::1%eth0"; a zone whose data is NULL is none. */
+/* Splits "fe80::1%eth0" into address and zone. Without a zone, zone->data is NULL. */
 static bool parse_v6(struct slice text, struct in6_addr *bytes, struct slice *zone)
 {
     char number[INET6_ADDRSTRLEN];
@@ -209,7 +212,7 @@ static const char *read_v6(struct address_reader *reader, struct slice text)
     return NULL;
 }
 
-/* What stands behind '['. */
+/* Parses the text after '['. */
 static const char *read_bracketed(struct address_reader *reader, struct slice text)
 {
     struct slice rest = text;
@@ -231,14 +234,17 @@ static const char *read_host_and_port(struct address_reader *reader, struct slic
     return expected ? expected : read_port(reader, port);
 }
 
-/* "unix:11211" is how the address of a host of that name is printed, so it is read as that. */
+/* Returns true for "unix:11211", which is the printed address of a host named "unix". */
 static bool is_port_of_unix(struct slice text)
 {
     uint64_t port;
     return number_parse_u64(slice_from(text, strlen("unix:")), &port);
 }
 
-/* Accepts "run/memcached.sock", but not "host:1/", "host/" and "10.0.0.0/8", which are probably mistakes. */
+/*
+ * Returns true for "run/memcached.sock". Returns false for "host:1/", "host/" and "10.0.0.0/8", which are
+ * probably mistakes.
+ */
 static bool is_relative_path(struct slice text)
 {
     struct slice rest = text;
@@ -296,7 +302,9 @@ char *address_text(const struct address *address)
     return copy;
 }
 
-/* Interfaces go by name or, as RFC 4007 allows, by number. 0 for one that is not there. */
+/*
+ * Returns the index of an interface, given its name or its number (RFC 4007). Returns 0 for an unknown name.
+ */
 static uint32_t scope_of(struct slice zone)
 {
     char name[IF_NAMESIZE];

@@ -11,18 +11,22 @@
 #define SCOPE_SITE   5
 #define SCOPE_GLOBAL 14
 
-/* An address as the rules see it: IPv4 as a mapped IPv6 one. */
+/* An address with the properties that the rules compare. IPv4 addresses are in IPv6-mapped form. */
 struct ranked {
     union endpoint endpoint;
     struct in6_addr bytes;
-    bool reachable; /* there is a route to it */
+    bool reachable; /* this host has a route to the address */
     bool same_scope, same_label;
     int scope, precedence;
-    int common_bits; /* with the source; 0 for IPv4, whose order is the name server's to choose */
-    size_t place;    /* before the sort */
+    /*
+     * Number of leading bits that the address has in common with its source address. 0 for IPv4, so that IPv4
+     * addresses keep the order of the name server.
+     */
+    int common_bits;
+    size_t place; /* position before the sort */
 };
 
-/* RFC 6724, 2.1; the longest prefix comes first. */
+/* Default policy table (RFC 6724, 2.1), longest prefix first. */
 static const struct {
     struct in6_addr prefix;
     int bits, precedence, label;
@@ -82,7 +86,7 @@ static void rank(struct ranked *ranked, const union endpoint *endpoint, size_t p
     if (endpoint->any.sa_family == AF_INET6) ranked->common_bits = common_bits(&from, &ranked->bytes);
 }
 
-/* Rules 1, 2, 5, 6, 8, 9 and 10. */
+/* Compares by rules 1, 2, 5, 6, 8, 9 and 10 of RFC 6724. */
 static int compare(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;

@@ -1,11 +1,10 @@
 /*
- * The end of an object that has several parts on the loop: counts what is still open, and calls back once
- * when the last part is closed.
+ * Closes an object that has several parts on the loop (handles or other closable objects). Counts the parts
+ * that are open, and calls back once when the last part has closed.
  *
- * An object counts each part when it opens it (closing_count), closes its parts, and says that it has begun
- * to (closing_begin). `on_closed` runs when both have happened: closing has begun and no part is open. It
- * runs inside the last closing_done or closing_begin, so an object that has no part of its own on the loop
- * must not rely on a later turn.
+ * The object calls closing_count for each part that it opens. To close itself, it closes its parts and calls
+ * closing_begin. `on_closed` runs once closing has begun and no part is open. `on_closed` runs inside the
+ * last call of closing_done or closing_begin. If no part is open, it runs inside closing_begin.
  */
 #ifndef NET_CLOSING_H
 #define NET_CLOSING_H
@@ -19,11 +18,11 @@ typedef void (*closing_fn)(void *context);
 
 struct closing {
     unsigned open;
-    closing_fn on_closed; /* NULL until closing_begin */
-    void *context;        /* of on_closed */
+    closing_fn on_closed; /* NULL before closing_begin */
+    void *context;        /* argument of on_closed */
 };
 
-/* One more part is open. */
+/* Counts a part that has been opened. */
 static inline void closing_count(struct closing *closing)
 {
     closing->open++;
@@ -37,7 +36,7 @@ static inline void closing_end_if_done(struct closing *closing)
     on_closed(closing->context);
 }
 
-/* One part is closed. The object may be gone when this returns. */
+/* Counts a part that has closed. May run on_closed, which may free the object. */
 static inline void closing_done(struct closing *closing)
 {
     assert(closing->open > 0);
@@ -50,14 +49,14 @@ static inline void closing_on_handle(uv_handle_t *handle)
     closing_done(handle->data);
 }
 
-/* Closes a handle that was counted. Takes its `data`. */
+/* Closes a handle that was counted with closing_count. Overwrites handle->data. */
 static inline void closing_close(struct closing *closing, uv_handle_t *handle)
 {
     handle->data = closing;
     uv_close(handle, closing_on_handle);
 }
 
-/* Once. The object may be gone when this returns. */
+/* Begins closing. Call it only once. May run on_closed, which may free the object. */
 static inline void closing_begin(struct closing *closing, closing_fn on_closed, void *context)
 {
     assert(!closing->on_closed);

@@ -1,14 +1,15 @@
 /*
- * The happy path: curl_loop_add makes libcurl ask for a time-out at once -> on_timer -> libcurl opens a
- * socket and asks for it to be watched (on_socket) -> on_ready, again and again, on_timer in between -> the
- * transfer is over: report_ended -> on_done. libcurl keeps the connection, unwatched, for the next one.
+ * The happy path: curl_loop_add makes libcurl set its timer to expire at once -> on_timer -> libcurl opens a
+ * socket and asks the loop to watch it (on_socket) -> on_ready and on_timer run until the transfer ends ->
+ * report_ended -> on_done. libcurl keeps the connection for the next transfer; nobody watches its socket
+ * meanwhile.
  *
- * What can go wrong: a failed transfer reports its result, and libcurl's own time-out ends one that hangs. A
- * socket that cannot be watched for lack of memory is left to that time-out, too; reporting it to libcurl
- * would make all later transfers fail.
+ * What can go wrong: a failed transfer reports its result. A transfer that hangs ends by libcurl's own
+ * time-out. If there is no memory to watch a socket, the transfer also ends by that time-out. Reporting the
+ * lack of memory to libcurl would make all later transfers fail.
  *
- * libcurl does not like to be called from its own callbacks: on_socket and on_wanted_timeout touch only
- * libuv, and on_done runs when libcurl has returned.
+ * libcurl must not be called from its own callbacks. So on_socket and on_wanted_timeout only use libuv and
+ * multi_assign, and on_done runs after libcurl has returned.
  */
 #include "net/curl_loop.h"
 
@@ -24,7 +25,7 @@ struct curl_loop {
     CURLM *multi;
     uv_timer_t timer;
     struct list watches;
-    unsigned handles; /* that are not closed */
+    unsigned handles; /* number of handles not yet closed */
     bool closing;
     curl_loop_done_fn on_done;
     void *context;
@@ -33,7 +34,8 @@ struct curl_loop {
 };
 
 /*
- * A socket that libcurl waits for. It lives until its handle is closed, the socket only until then at most.
+ * A socket that libcurl waits for. The watch lives until its handle has closed; libcurl may close the socket
+ * earlier.
  */
 struct socket_watch {
     uv_poll_t poll;
@@ -53,7 +55,10 @@ static void handle_closed(struct curl_loop *curl)
 
 /* --- Events --- */
 
-/* Transfers that have ended. The message dies with the removal, hence the copies. */
+/*
+ * Reports the transfers that have ended. multi_remove_handle frees the message, so its fields are copied
+ * first.
+ */
 static void report_ended(struct curl_loop *curl)
 {
     CURLMsg *message;
@@ -85,7 +90,10 @@ static int on_wanted_timeout(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
-/* The watch may be closed while libcurl works, but its memory stays until the loop's next turn. */
+/*
+ * libcurl may close the watch inside multi_socket_action. The memory of the watch stays valid until the
+ * loop's next turn.
+ */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct socket_watch *watch = container_of(poll, struct socket_watch, poll);
@@ -108,7 +116,9 @@ static void on_watch_closed(uv_handle_t *handle)
     handle_closed(curl);
 }
 
-/* uv_close takes the socket out of epoll before it returns, so that libcurl may close it right then. */
+/*
+ * uv_close removes the socket from epoll before it returns, so libcurl may close the socket right afterwards.
+ */
 static void watch_close(struct socket_watch *watch)
 {
     link_remove(&watch->link);
@@ -193,7 +203,7 @@ void curl_loop_close(struct curl_loop *curl, curl_loop_close_fn on_close, void *
     curl->on_close = on_close;
     curl->close_context = context;
     libcurl.multi_cleanup(curl->multi);
-    /* libcurl reports the sockets that it closes. If it forgets one, the watch is still closed here. */
+    /* libcurl reports each socket that it closes. If it misses one, the watch is closed here. */
     for (struct link *link; (link = list_first(&curl->watches));)
         watch_close(container_of(link, struct socket_watch, link));
     uv_close((uv_handle_t *) &curl->timer, on_timer_closed);

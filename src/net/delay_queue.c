@@ -4,7 +4,7 @@
 
 static void on_timer(uv_timer_t *timer);
 
-/* Sets the timer to the oldest ticket. */
+/* Sets the timer to the time at which the oldest ticket is due. */
 static void arm(struct delay_queue *queue)
 {
     struct link *first = list_first(&queue->waiting);
@@ -13,7 +13,7 @@ static void arm(struct delay_queue *queue)
     uv_timer_start(&queue->timer, on_timer, due > now ? due - now : 0, 0);
 }
 
-/* Tickets that are added by a callback are due later, so the walk has an end. */
+/* A ticket that a callback adds is due later, so the loop ends. */
 static void on_timer(uv_timer_t *timer)
 {
     struct delay_queue *queue = container_of(timer, struct delay_queue, timer);

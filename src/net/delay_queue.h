@@ -1,6 +1,6 @@
 /*
- * A queue whose members are called back the same time after each was added: one timer for all of them, and no
- * sorting, since the oldest is always the next.
+ * A queue that calls each member back a fixed time after the member was added. One timer serves all members.
+ * No sorting is needed, since the oldest member is always due next.
  */
 #ifndef NET_DELAY_QUEUE_H
 #define NET_DELAY_QUEUE_H
@@ -13,13 +13,13 @@
 
 struct delay_ticket;
 
-/* From the loop. The ticket has left the queue and may be added again. */
+/* Runs from the loop. The ticket is no longer in the queue and may be added again. */
 typedef void (*delay_fn)(struct delay_ticket *ticket);
 
-/* A member of the queue. Embedded in its owner, which cancels it before it is freed. */
+/* A member of the queue. Embedded in its owner, which must cancel the ticket before freeing it. */
 struct delay_ticket {
     struct link link;
-    uint64_t due_ms; /* on the loop's clock */
+    uint64_t due_ms; /* time on the loop's clock */
 };
 
 struct delay_queue {
@@ -31,15 +31,15 @@ struct delay_queue {
 
 void delay_queue_init(struct delay_queue *queue, uv_loop_t *loop, uint64_t delay_ms, delay_fn on_due);
 
-/* Closes the timer as a part of its owner. Members that still wait are not called back. */
+/* Closes the timer as a part of `closing`. Drops all waiting members without calling them back. */
 void delay_queue_close(struct delay_queue *queue, struct closing *closing);
 
 void delay_ticket_init(struct delay_ticket *ticket);
 
-/* Harmless for a ticket that waits already: its time stays. */
+/* Adds a ticket. A ticket that already waits keeps its time. */
 void delay_queue_add(struct delay_queue *queue, struct delay_ticket *ticket);
 
-/* Harmless for a ticket that does not wait. */
+/* Removes a ticket from its queue. Does nothing if the ticket does not wait. */
 void delay_ticket_cancel(struct delay_ticket *ticket);
 
 static inline bool delay_ticket_waits(const struct delay_ticket *ticket)

@@ -10,7 +10,7 @@ bool route_source(const union endpoint *endpoint, union endpoint *source)
     union endpoint probe = *endpoint;
     int fd = socket(probe.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return false;
-    endpoint_set_port(&probe, 9); /* of no matter */
+    endpoint_set_port(&probe, 9); /* any port will do */
     bool found =
         connect(fd, &probe.any, probe.any.sa_family == AF_INET ? sizeof(probe.v4) : sizeof(probe.v6)) == 0 &&
         getsockname(fd, &source->any, &len) == 0;
@@ -18,7 +18,10 @@ bool route_source(const union endpoint *endpoint, union endpoint *source)
     return found;
 }
 
-/* The kernel talks to an address of its own from that address; only the loopback has more than one. */
+/*
+ * For each of this machine's addresses outside the loopback network, the kernel uses the same address as
+ * source.
+ */
 bool route_is_local(const union endpoint *endpoint)
 {
     union endpoint source = {0};

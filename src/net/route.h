@@ -1,4 +1,4 @@
-/* What the kernel would do to reach an address, asked by a datagram socket, which sends nothing. */
+/* Asks the kernel how it would reach an address. Uses a datagram socket and sends no packet. */
 #ifndef NET_ROUTE_H
 #define NET_ROUTE_H
 
@@ -6,10 +6,13 @@
 
 #include <stdbool.h>
 
-/* The address from which the kernel would connect to an IPv4 or IPv6 endpoint; false if there is no route. */
+/*
+ * Finds the source address that the kernel would use to connect to an IPv4 or IPv6 endpoint. Returns false if
+ * there is no route.
+ */
 bool route_source(const union endpoint *endpoint, union endpoint *source);
 
-/* Whether the endpoint is an address of this machine. */
+/* Returns true if the endpoint is an address of this machine. */
 bool route_is_local(const union endpoint *endpoint);
 
 #endif

@@ -9,7 +9,7 @@
 static const char expected_shard[] =
     "a shard I/N such as 0/4, with N from 1 to 4096 and I below N; I may be a pod's name that ends in -I";
 
-/* "2" of "2" and of "exporter-2". */
+/* Returns "2" for "2" and for "exporter-2". */
 static struct slice number_of(struct slice name)
 {
     const char *dash = name.len ? memrchr(name.data, '-', name.len) : NULL;
@@ -28,8 +28,9 @@ const char *shard_parse(struct shard *shard, struct slice text)
     return NULL;
 }
 
-/* Spreads each bit over all others (the finaliser of splitmix64), as FNV's highest bits hardly know the end
- * of the text. */
+/*
+ * Mixes all bits (the finaliser of splitmix64). The high bits of FNV-1a depend little on the end of the text.
+ */
 static uint64_t mix(uint64_t value)
 {
     value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
@@ -37,7 +38,9 @@ static uint64_t mix(uint64_t value)
     return value ^ value >> 31;
 }
 
-/* The number of a shard for an address; the golden ratio separates the numbers of neighbouring shards. */
+/*
+ * Returns the number of a shard for an address. The golden ratio spreads the numbers of neighbouring shards.
+ */
 static uint64_t draw(uint64_t address, unsigned index)
 {
     return mix(address + (index + 1) * UINT64_C(0x9e3779b97f4a7c15));
@@ -56,7 +59,7 @@ bool shard_owns(struct shard shard, struct slice address)
     return true;
 }
 
-/* The name is written to the stack: it always fits, so that no server is lost for lack of memory. */
+/* Formats the address on the stack, where it always fits. So a lack of memory cannot lose a server. */
 bool shard_owns_address(struct shard shard, const struct address *address)
 {
     char bytes[sizeof(address->host) + sizeof("unix:[]:65535")];
