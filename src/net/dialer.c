@@ -1,13 +1,13 @@
 /*
  * The happy path: dialer_start -> on_resolved -> begin_attempt -> on_admitted -> on_connected -> finish_dial
  *
- * on_pace runs when the newest attempt is not answered in time: the attempt gives its place at the limiter
- * back, and the next address is tried beside it. When an attempt fails, the next address is tried at once.
- * When no address and no attempt is left, the dial has failed. Failures inside dialer_start are reported by
- * on_pace too, so that on_done never runs inside the call.
+ * on_pace runs when the newest attempt has no answer in time: the attempt gives back its place at the
+ * limiter, and the next address is tried in parallel. When an attempt fails, the next address is tried at
+ * once. The dial fails when no address and no attempt is left. on_pace also reports failures that occur
+ * inside dialer_start, so that on_done never runs inside that call.
  *
- * A finished dialer has no attempt, look-up or ticket left; it is freed when its timer is closed. The streams
- * of abandoned attempts close by themselves.
+ * When a dial ends, its attempts, look-up and tickets are released. The dialer is freed when its timer has
+ * closed. The streams of abandoned attempts close by themselves.
  */
 #include "net/dialer.h"
 
@@ -21,7 +21,7 @@ struct attempt {
     struct link link;
     struct dialer *dialer;
     struct limiter_ticket ticket;
-    struct stream *stream; /* owned; NULL before it is admitted */
+    struct stream *stream; /* owned; NULL until the limiter admits the attempt */
     size_t endpoint;
 };
 
@@ -31,12 +31,12 @@ struct dialer {
     void *context;
     enum dialer_phase phase;
     struct lookup lookup;
-    union endpoint *endpoints; /* of the last look-up; owned */
-    size_t count, next;        /* how many there are, and the first that was not tried */
+    union endpoint *endpoints; /* addresses from the last look-up; owned */
+    size_t count, next;        /* number of endpoints; index of the first untried endpoint */
     struct list attempts;
-    uint64_t admitted_ns; /* the first of them */
-    uint64_t newest_ms;   /* loop time at which the newest one was admitted */
-    int status;           /* of the attempt that failed last */
+    uint64_t admitted_ns; /* uv_hrtime() at which the first attempt was admitted */
+    uint64_t newest_ms;   /* loop time at which the newest attempt was admitted */
+    int status;           /* code of the last failed attempt */
     bool again;           /* the name was looked up a second time */
     uv_timer_t pace;
 };
@@ -88,7 +88,7 @@ void dialer_cancel(struct dialer *dialer, bool late)
 static void on_admitted(struct limiter_ticket *ticket);
 static void on_pace(uv_timer_t *pace);
 
-/* The rest is done from the loop. */
+/* Lets on_pace handle the failure in a later turn of the loop. */
 static void fail_later(struct dialer *dialer, int status)
 {
     dialer->status = status;
@@ -116,7 +116,10 @@ static void begin_attempt(struct dialer *dialer)
 static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, size_t count,
                         const char *error);
 
-/* Looks the name up once more if its addresses came from the cache and all failed. False if not. */
+/*
+ * Resolves the name once more if its addresses came from the cache. Returns false if no second look-up was
+ * started.
+ */
 static bool look_up_again(struct dialer *dialer)
 {
     const struct dial_plan *plan = &dialer->plan;
@@ -177,14 +180,14 @@ static void connect_attempt(struct attempt *attempt)
     fail_later(dialer, status);
 }
 
-/* Only a path is tried again, and a path has one address. */
+/* Only dials to a path retry. A path has a single address, so there is a single attempt. */
 static void on_retry(uv_timer_t *pace)
 {
     struct dialer *dialer = container_of(pace, struct dialer, pace);
     connect_attempt(container_of(list_first(&dialer->attempts), struct attempt, link));
 }
 
-/* How long an address is tried before the next one is tried beside it. */
+/* Returns how long an address is tried before the next one is tried in parallel. */
 static uint64_t pace_ms(const struct dialer *dialer)
 {
     uint64_t share_ms = dialer->plan.time_ms / (dialer->count + 1);
@@ -204,7 +207,7 @@ static void on_admitted(struct limiter_ticket *ticket)
     connect_attempt(attempt);
 }
 
-/* Older attempts have lent their places before. */
+/* Only the newest attempt may still hold a place; older attempts gave theirs back before. */
 static void on_pace(uv_timer_t *pace)
 {
     struct dialer *dialer = container_of(pace, struct dialer, pace);
@@ -221,7 +224,10 @@ static void on_pace(uv_timer_t *pace)
 
 /* --- Addresses --- */
 
-/* Reorders the endpoints after the first one so that IPv6 and IPv4 alternate, as long as there are both. */
+/*
+ * Reorders the endpoints after the first one so that IPv6 and IPv4 alternate. When one family runs out, the
+ * rest keeps its order.
+ */
 static void interleave(union endpoint *endpoints, size_t count)
 {
     for (size_t n = 1; n < count; n++) {
@@ -241,7 +247,7 @@ static void put_first(union endpoint *endpoints, size_t n)
     endpoints[0] = moved;
 }
 
-/* Whether the endpoint is one of those that the first look-up led to. */
+/* Returns true if the endpoint was among the addresses of the first look-up, all of which have failed. */
 static bool has_failed(const struct dialer *dialer, const union endpoint *endpoint)
 {
     struct endpoint_host host = endpoint_host(endpoint);
@@ -252,8 +258,9 @@ static bool has_failed(const struct dialer *dialer, const union endpoint *endpoi
 }
 
 /*
- * Takes the endpoints that the policy permits and that have not failed, the favourite first. Returns how many
- * it permits; `refusal` is of the last one that it forbids.
+ * Stores the endpoints that the policy permits and that have not failed, with the favourite first. Returns
+ * the number of endpoints that the policy permits. Sets `refusal` for the last endpoint that the policy
+ * forbids.
  */
 static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const union endpoint *endpoints,
                              size_t count, struct policy_refusal *refusal)
@@ -329,7 +336,7 @@ bool dialer_has_moved(const struct resolver *resolver, const struct address *add
 
 /* --- The beginning --- */
 
-/* The address of a literal or a path; false when out of memory. */
+/* Stores the endpoint of an IP address or a path. Returns false when out of memory. */
 static bool take_literal(struct dialer *dialer)
 {
     dialer->endpoints = malloc(sizeof(*dialer->endpoints));

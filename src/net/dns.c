@@ -4,13 +4,13 @@
  *     dns_ask -> go_on -> ask_candidate -> (dns_channel: A and AAAA) -> on_message, on_message ->
  *     finish_request -> the asker's on_answer
  *
- * A name in /etc/hosts is answered within dns_ask. A candidate of the search list that no server knows leads
- * back to go_on, which asks for the next one.
+ * A name in /etc/hosts is answered within dns_ask. If no server knows a candidate of the search list, go_on
+ * asks for the next candidate.
  *
- * What can go wrong: one family is answered and the other is not (on_patience_over reports a partial answer;
- * the request goes on); the servers refuse, do not answer, or send a malformed message (reported in the
- * answer); resolv.conf changes (the channel aborts its questions). The channel cannot take a question back: a
- * request outlives its cancelled query.
+ * What can go wrong: one family is answered and the other is not (on_patience_over reports a partial answer,
+ * and the request continues). The servers refuse, do not answer, or send a malformed message (the answer
+ * reports this). resolv.conf changes (the channel aborts its queries). The channel cannot cancel a query, so
+ * a request outlives a cancelled dns_query.
  */
 #include "net/dns.h"
 
@@ -34,20 +34,20 @@
 /* The resolution delay of RFC 8305. */
 #define PATIENCE_MS 50
 
-#define HOSTS_MAX     64          /* addresses of a name in /etc/hosts, of each family */
-#define CONF_SIZE_MAX (64 * 1024) /* bytes of resolv.conf */
+#define HOSTS_MAX     64          /* addresses per family of a name in /etc/hosts */
+#define CONF_SIZE_MAX (64 * 1024) /* most bytes of resolv.conf */
 
-/* What is known about a name so far, and what is still to be asked. */
+/* State of one query: the records found so far, and the sources not yet asked. */
 struct dns_request {
     struct dns *dns;
-    struct dns_query *query; /* NULL: cancelled */
+    struct dns_query *query; /* NULL if cancelled */
     enum dns_type type;
-    const char *sources; /* those still to be asked, see dns_channel_sources */
-    size_t step;         /* of the search list: the next candidate */
-    unsigned awaited;    /* messages */
+    const char *sources; /* sources not yet asked, see dns_channel_sources */
+    size_t step;         /* index of the next candidate of the search list */
+    unsigned awaited;    /* number of messages still expected */
     enum dns_outcome outcome;
     bool no_service;
-    union endpoint *endpoints; /* owned, as the services are */
+    union endpoint *endpoints; /* endpoints and services are owned */
     struct dns_service *services;
     size_t count;
     uint64_t ttl_ms;
@@ -55,7 +55,7 @@ struct dns_request {
     char name[];
 };
 
-/* What tells one state of a file from another. */
+/* Identifies a version of a file. */
 struct version {
     ino_t inode;
     off_t size;
@@ -63,12 +63,12 @@ struct version {
 };
 
 struct dns {
-    char *path; /* owned: the resolv.conf to watch, or NULL when a list of servers was given */
+    char *path; /* owned: resolv.conf to watch; NULL if a list of servers was given */
     struct version version;
     struct resolv_conf conf;
     struct dns_channel *channel; /* owned */
-    struct delay_queue patience; /* requests with half of an answer */
-    struct closing parts;        /* the channel, the queue */
+    struct delay_queue patience; /* requests that wait for the other family */
+    struct closing parts;        /* the channel and the queue */
     dns_close_fn on_close;
     void *close_context;
 };
@@ -99,7 +99,7 @@ static const char *describe(enum dns_outcome outcome, enum dns_type type)
     return type == DNS_SRV ? "the name has no SRV record" : "the name has no address";
 }
 
-/* Passes the records to the asker; without records, the reason. */
+/* Passes the records, or the reason why there are none, to the asker. */
 static void tell_asker(struct dns_request *request, bool partial)
 {
     struct dns_query *query = request->query;
@@ -153,7 +153,7 @@ static void on_patience_over(struct delay_ticket *ticket)
 
 /* --- /etc/hosts --- */
 
-/* Adds addresses to those that are known. False without memory. */
+/* Appends addresses to the request. Returns false when out of memory. */
 static bool add_endpoints(struct dns_request *request, const union endpoint *endpoints, size_t count)
 {
     if (count == 0) return true;
@@ -165,7 +165,7 @@ static bool add_endpoints(struct dns_request *request, const union endpoint *end
     return true;
 }
 
-/* Whether the name is there. */
+/* Adds the addresses of the name in /etc/hosts. Returns true if there is at least one. */
 static bool look_into_hosts(struct dns_request *request)
 {
     static const int families[] = {AF_INET, AF_INET6};
@@ -198,7 +198,10 @@ static void add_records(struct dns_request *request, struct dns_records *records
     free(records->endpoints);
 }
 
-/* Keeps the worst outcome, so that a name counts as absent only if all answers say so. */
+/*
+ * Adds the records of a message. Keeps the worst outcome, so that a name counts as absent only if all answers
+ * say so.
+ */
 static void take_message(struct dns_request *request, enum dns_type type, enum dns_outcome outcome,
                          const uint8_t *message, size_t len)
 {
@@ -237,7 +240,10 @@ static void on_srv(void *context, enum dns_outcome outcome, const uint8_t *messa
     take_message(context, DNS_SRV, outcome, message, len);
 }
 
-/* Asks for the next name of the search list; false when there is none. The request may be gone afterwards. */
+/*
+ * Asks the name servers for the next candidate of the search list. Returns false if there is none. May free
+ * the request.
+ */
 static bool ask_candidate(struct dns_request *request)
 {
     struct dns_channel *channel = request->dns->channel;
@@ -255,7 +261,10 @@ static bool ask_candidate(struct dns_request *request)
     return true;
 }
 
-/* Asks the next source. A message that comes within the question goes on from there. */
+/*
+ * Asks the next source. If a message arrives inside dns_channel_ask, take_message continues the request. May
+ * free the request.
+ */
 static void go_on(struct dns_request *request)
 {
     for (; *request->sources; request->sources++) {
@@ -293,7 +302,7 @@ void dns_cancel(struct dns_query *query)
 
 /* --- resolv.conf --- */
 
-/* The stamp of a file; all zeros if it does not exist or is not watched. */
+/* Returns the version of a file. All zero if the file does not exist or `path` is NULL. */
 static struct version version_of(const char *path)
 {
     struct stat status;
@@ -307,7 +316,7 @@ static bool same_version(const struct version *a, const struct version *b)
            a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
-/* A file that cannot be read is as good as empty, as libc has it. */
+/* Reads resolv.conf. As in libc, an unreadable file counts as empty. */
 static void read_conf(const char *path, struct resolv_conf *conf)
 {
     char host[256] = "";
@@ -322,7 +331,7 @@ static void read_conf(const char *path, struct resolv_conf *conf)
     buffer_deinit(&error);
 }
 
-/* Without memory for the new servers, the old ones serve on until the next attempt. */
+/* If there is no memory for the new servers, the old servers stay in use until the next call. */
 void dns_refresh(struct dns *dns)
 {
     struct version version = version_of(dns->path);

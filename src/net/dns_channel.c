@@ -2,10 +2,10 @@
  * The happy path: dns_channel_ask -> (c-ares opens its sockets: on_socket_state) -> on_socket, on_tick ->
  * on_message -> the asker's callback.
  *
- * What can go wrong: the servers say no, or nothing in all tries (the outcome says so); a socket cannot be
- * watched (it looks like a silent server). c-ares must not be destroyed from within, hence what the header
- * forbids an asker. It cannot take a question back either: a caller that no longer needs the answer ignores
- * it.
+ * What can go wrong: the servers report an error or never answer (the outcome says so). A socket cannot be
+ * watched (this looks like a silent server). c-ares must not be destroyed from within its callbacks, so the
+ * header forbids that to callbacks. c-ares cannot cancel a single question: a caller that no longer needs the
+ * answer ignores it.
  */
 #include "net/dns_channel.h"
 
@@ -18,13 +18,16 @@
 #include <unistd.h>
 
 /*
- * The first repetition comes early, so that a lost packet is repeated within the usual scrape time-out of a
- * second. c-ares doubles the wait each time.
+ * The first repetition comes early, so that a lost packet is repeated within the usual scrape time-out of 1
+ * s. c-ares doubles the wait with each try.
  */
 #define TRY_MS 300
 #define TRIES  4
 
-/* c-ares looks for tries that are over this often; its own ares_timeout is linear in the queries. */
+/*
+ * How often c-ares checks for expired tries. ares_timeout is not used, since its time is linear in the number
+ * of queries.
+ */
 #define TICK_MS 50
 
 #define CLASS_IN 1
@@ -32,16 +35,16 @@
 struct dns_channel {
     uv_loop_t *loop;
     ares_channel ares;
-    char *sources;           /* owned by c-ares' allocator */
-    struct resolv_conf conf; /* for the zones of its servers, which c-ares does not know */
-    unsigned pending;        /* questions */
-    uv_timer_t tick;         /* runs while there are any */
+    char *sources;           /* to be freed with ares_free_string */
+    struct resolv_conf conf; /* has the zones of the servers, which c-ares does not store */
+    unsigned pending;        /* number of questions under way */
+    uv_timer_t tick;         /* active while questions are under way */
     struct list watchers;
-    struct closing parts; /* the tick and the watchers */
+    struct closing parts; /* `tick` and the watchers */
     struct closing *owner;
 };
 
-/* One socket of c-ares. */
+/* Watches one socket of c-ares. */
 struct watcher {
     uv_poll_t poll;
     struct link link;
@@ -49,7 +52,7 @@ struct watcher {
     ares_socket_t socket;
 };
 
-/* One question in c-ares. */
+/* Context of one question. */
 struct question {
     struct dns_channel *channel;
     dns_channel_fn on_message;
@@ -66,7 +69,7 @@ static void on_watcher_closed(uv_handle_t *handle)
     closing_done(&channel->parts);
 }
 
-/* An error wakes c-ares as either event would: it finds the error at the socket itself. */
+/* An error counts as both events: c-ares then finds the error on the socket itself. */
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct watcher *watcher = container_of(poll, struct watcher, poll);
@@ -101,8 +104,9 @@ static struct watcher *watcher_new(struct dns_channel *channel, ares_socket_t so
 }
 
 /*
- * c-ares wants other events of a socket, or none: then it closes the descriptor right after this call, so the
- * loop must have let go of it before the return.
+ * c-ares calls this function when it wants different events of a socket, or none. If it wants none, it closes
+ * the descriptor right after this call. So the loop must stop watching the descriptor before this function
+ * returns.
  */
 static void on_socket_state(void *context, ares_socket_t socket, int readable, int writable)
 {
@@ -119,7 +123,7 @@ static void on_socket_state(void *context, ares_socket_t socket, int readable, i
     }
 }
 
-/* --- Link-local servers: c-ares before 1.20 has no place for a zone, so it is put in at the connect. --- */
+/* --- Link-local servers: c-ares before 1.20 cannot store a zone, so zone_connect adds it --- */
 
 static ares_socket_t zone_socket(int domain, int type, int protocol, void *context)
 {
@@ -195,7 +199,10 @@ static int set_servers(ares_channel ares, const struct resolv_conf *conf)
     return ares_set_servers(ares, nodes);
 }
 
-/* c-ares reads no resolv.conf itself, since it does not take every form of it. */
+/*
+ * Opens a channel of c-ares. c-ares must not read resolv.conf itself, since it does not understand every form
+ * of it.
+ */
 static int open_ares(struct dns_channel *channel, ares_channel *ares, const struct resolv_conf *conf,
                      const char *servers)
 {
@@ -264,7 +271,7 @@ static enum dns_outcome outcome_of(int status)
     case ARES_ECANCELLED:
         return DNS_ABORTED;
     default:
-        /* A server that fails or refuses is passed over; when none is left c-ares says ARES_ECONNREFUSED. */
+        /* c-ares skips servers that fail or refuse. If none is left, it reports ARES_ECONNREFUSED. */
         return DNS_NO_SERVER;
     }
 }

@@ -1,4 +1,4 @@
-/* libc parses the message: ns_initparse checks all bounds before a record is read. */
+/* libc parses the message. ns_initparse checks all bounds before a record is read. */
 #include "net/dns_message.h"
 
 #include <arpa/nameser.h>
@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SRV_LEN 6 /* priority, weight and port, before the target */
+#define SRV_LEN 6 /* bytes of priority, weight and port, which precede the target */
 
 static unsigned type_of(enum dns_type type)
 {
     return type == DNS_A ? ns_t_a : type == DNS_AAAA ? ns_t_aaaa : ns_t_srv;
 }
 
-/* False if the record does not have the length of an address. */
+/* Reads an A or AAAA record. Returns false if its length is not that of an address. */
 static bool read_address(const ns_rr *record, struct dns_records *records)
 {
     union endpoint *endpoint = &records->endpoints[records->count++];
@@ -25,7 +25,7 @@ static bool read_address(const ns_rr *record, struct dns_records *records)
     return true;
 }
 
-/* False if it is malformed: the target must end where the record does. */
+/* Reads an SRV record. Returns false if it is malformed. The target must end where the record ends. */
 static bool read_service(const ns_msg *message, const ns_rr *record, struct dns_records *records)
 {
     struct dns_service *service = &records->services[records->count];
@@ -45,7 +45,7 @@ static bool read_service(const ns_msg *message, const ns_rr *record, struct dns_
     return true;
 }
 
-/* RFC 2181, 8: a TTL with the highest bit set is none. */
+/* Lowers *ttl to `other`. A TTL with the highest bit set counts as 0 (RFC 2181, 8). */
 static void shorten(uint32_t *ttl, uint32_t other)
 {
     if (other > INT32_MAX) other = 0;
@@ -75,7 +75,8 @@ int dns_message_read(const uint8_t *bytes, size_t len, enum dns_type type, struc
     if (len > INT_MAX || ns_initparse(bytes, (int) len, &message) < 0) return UV_EPROTO;
 
     /*
-     * The message has been walked, so a false number of records cannot cost more memory than it sent bytes.
+     * ns_initparse has checked the number of records against the length of the message, so a false number
+     * cannot allocate much memory.
      */
     size_t count = ns_msg_count(message, ns_s_an);
     void *array =

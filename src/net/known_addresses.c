@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TTL_MIN_MS     1000 /* so that an answer with a TTL of 0 does not cost each scrape a look-up */
+#define TTL_MIN_MS     1000 /* so that a TTL of 0 does not cost a look-up per scrape */
 #define TTL_MAX_MS     10000
 #define TTL_FAILURE_MS 1000
-#define DISTRUST_MS    10 /* a younger answer is not asked for again */
+#define DISTRUST_MS    10 /* a younger answer is not refreshed */
 #define GRACE_MS       (3600 * 1000)
-#define KNOWN_MAX      128 /* addresses of a name */
+#define KNOWN_MAX      128 /* most addresses kept per name */
 
 static bool set_endpoints(struct known_addresses *known, const union endpoint *endpoints, size_t count)
 {
