@@ -100,7 +100,7 @@ static int print(struct producer *producer)
     buffer_init(&piece, 16 * PIECE);
     while (more && result == 0) {
         buffer_clear(&piece);
-        more = producer->fill(producer, &piece, PIECE);
+        more = producer_fill_some(producer, &piece, PIECE);
         result = piece.failed ? UV_ENOMEM : write_all(buffer_slice(&piece));
     }
     buffer_deinit(&piece);

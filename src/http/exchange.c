@@ -245,17 +245,20 @@ static const struct buffer *body_piece(const struct exchange *exchange)
     return is_packed(exchange) ? &exchange->packed : &exchange->piece;
 }
 
-/* The next piece of the body, compressed if it is to be. 0 or UV_ENOMEM. */
+/*
+ * Goes on with the next piece of the body, and compresses it when it is whole if it is to be. 0, UV_ENOMEM or
+ * UV_EAGAIN: it is not whole yet.
+ */
 static int make_piece(struct exchange *exchange)
 {
     struct buffer *piece = &exchange->piece;
     bool packed = is_packed(exchange);
-    buffer_clear(piece);
-    buffer_clear(&exchange->packed);
-    exchange->last = !exchange->body->fill(exchange->body, piece, packed ? PIECE_PACKED : PIECE);
-    assert(exchange->last || piece->len || piece->failed);
+    size_t want = packed ? PIECE_PACKED : PIECE;
+    exchange->last = !exchange->body->fill(exchange->body, piece, want);
     if (piece->failed) return UV_ENOMEM;
+    if (!exchange->last && piece->len < want) return UV_EAGAIN;
     if (!packed) return 0;
+    buffer_clear(&exchange->packed);
     int result =
         compressor_write(&exchange->compressor, buffer_slice(piece), exchange->last, &exchange->packed);
     /*
@@ -360,10 +363,12 @@ static void append_body_head(struct exchange *exchange)
     append_head(exchange, &exchange->response, framing, body_piece(exchange)->len);
 }
 
-static void send_next(struct exchange *exchange)
+/* False when the piece needs more time. */
+static bool send_next(struct exchange *exchange)
 {
     bool first = exchange->answer.status == 0;
     int result = make_piece(exchange);
+    if (result == UV_EAGAIN) return false;
     if (result == 0) {
         if (first) append_body_head(exchange);
         write_piece(exchange);
@@ -374,23 +379,32 @@ static void send_next(struct exchange *exchange)
                          LOG_FIELD("err", uv_strerror(result)));
         end_answer(exchange, result);
     }
+    return true;
+}
+
+static void on_turn(struct work_budget_ticket *ticket);
+
+static void wait_for_turn(struct exchange *exchange)
+{
+    work_budget_wait(&exchange->shared->work, &exchange->ticket, peer_is_regular(exchange->peer), on_turn);
 }
 
 static void on_turn(struct work_budget_ticket *ticket)
 {
-    send_next(container_of(ticket, struct exchange, ticket));
+    struct exchange *exchange = container_of(ticket, struct exchange, ticket);
+    if (!send_next(exchange)) wait_for_turn(exchange);
 }
 
-/* At once, or in a later turn of the loop when many others are answered. */
+/* At once, or in later turns of the loop when it takes long or many others are answered. */
 static void send_in_turn(struct exchange *exchange)
 {
     struct work_budget *work = &exchange->shared->work;
-    if (!work_budget_begin(work)) {
-        work_budget_wait(work, &exchange->ticket, peer_is_regular(exchange->peer), on_turn);
-        return;
+    while (work_budget_begin(work)) {
+        bool sent = send_next(exchange);
+        work_budget_end(work);
+        if (sent) return;
     }
-    send_next(exchange);
-    work_budget_end(work);
+    wait_for_turn(exchange);
 }
 
 static void on_written(struct stream *stream, int status)
@@ -401,6 +415,7 @@ static void on_written(struct stream *stream, int status)
         end_answer(exchange, status);
     } else {
         buffer_clear(&exchange->head);
+        buffer_clear(&exchange->piece);
         send_in_turn(exchange);
     }
 }

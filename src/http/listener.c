@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Connections that the kernel holds for us; it cuts this at its own limit. */
-#define BACKLOG 511
+#define BACKLOG 4096
 
 void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budget *work,
                    listener_fn on_connection, listener_failed_fn on_failed, void *context)

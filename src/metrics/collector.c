@@ -19,12 +19,18 @@ void exposition_add(struct exposition *exposition, struct walk *walk)
     exposition->walks[exposition->count++] = walk;
 }
 
+/*
+ * A piece of some hundred KiB takes some dozen steps. In a large fleet there are families that few targets
+ * have: so many steps that find little take a millisecond or two.
+ */
+#define STEPS_MAX 512
+
 bool exposition_fill(struct exposition *exposition, struct buffer *out, size_t want)
 {
     encoder_set_out(&exposition->encoder, out);
-    while (exposition->current < exposition->count) {
+    for (unsigned steps = 0; exposition->current < exposition->count; steps++) {
         struct walk *walk = exposition->walks[exposition->current];
-        if (out->len >= want || out->failed) return true;
+        if (out->len >= want || out->failed || steps == STEPS_MAX) return true;
         exposition->encoder.constant_labels = slice_of(walk->collector->labels);
         if (!walk->step(walk, &exposition->encoder)) exposition->current++;
     }

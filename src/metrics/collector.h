@@ -50,7 +50,10 @@ void exposition_deinit(struct exposition *exposition);
 /* At most EXPOSITION_WALKS_MAX (asserted), in the order of the registry. */
 void exposition_add(struct exposition *exposition, struct walk *walk);
 
-/* Appends steps until `out` holds `want` bytes or more; false when the exposition is whole. */
+/*
+ * Appends steps until `out` holds `want` bytes or more, or some hundred steps are done; false when the
+ * exposition is whole.
+ */
 bool exposition_fill(struct exposition *exposition, struct buffer *out, size_t want);
 
 #endif

@@ -81,7 +81,7 @@ static void refill(struct gateway *gateway)
     buffer_clear(piece);
     gateway->taken = 0;
     if (holds) buffer_append_char(piece, held);
-    gateway->more = gateway->producer->fill(gateway->producer, piece, PIECE);
+    gateway->more = producer_fill_some(gateway->producer, piece, PIECE);
 }
 
 /*

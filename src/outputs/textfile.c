@@ -213,7 +213,7 @@ static void fetch(struct textfile *textfile)
     struct producer *producer = textfile->producer;
     textfile->written = 0;
     buffer_clear(&textfile->piece);
-    textfile->last = !producer->fill(producer, &textfile->piece, PIECE);
+    textfile->last = !producer_fill_some(producer, &textfile->piece, PIECE);
     assert(textfile->last || textfile->piece.len || textfile->piece.failed);
     if (textfile->last) release_producer(textfile);
 }

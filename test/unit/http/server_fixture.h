@@ -5,7 +5,8 @@
  *     /short        "hello\n" at once             /noise/N   a body of N bytes that is hard to compress
  *     /later        when the test says so         /same/N    N times the same byte
  *     /forgetful    the same, without on_abort    /broken    a body that runs out of memory in its 2nd piece
- *     /broken/at/once    in its first          anything else: 404 with the target as the body
+ *     /broken/at/once    in its first          /halting/N the noise, often little of it or nothing
+ *     anything else: 404 with the target as the body
  *
  * The requests of a test that sets `places` need one of them, else the answer is 503.
  */
@@ -63,7 +64,7 @@ static const struct server_limits lenient_limits = {.max_connections = 16,
 struct test_body {
     struct producer body;
     size_t at, size;
-    bool noise, broken;
+    bool noise, broken, halts;
 };
 
 /* The byte at a place of the body: a letter. */
@@ -79,6 +80,7 @@ static inline bool fill_test_body(struct producer *base, struct buffer *out, siz
     while (thread_time_ns() < end_ns) continue;
     fixture.fills++;
     if (body->broken && body->at) out->failed = true;
+    if (body->halts && fixture.fills % 3) want = fixture.fills % 3 == 1 ? 0 : 100;
     for (size_t n = 0; n < want && body->at < body->size; n++, body->at++) {
         buffer_append_char(out, body->noise ? noise_at(body->at) : 's');
         fixture.filled++;
@@ -96,7 +98,7 @@ static inline struct producer *test_body_new(size_t size, bool noise, bool broke
 {
     struct test_body *body = malloc(sizeof(*body));
     assert_non_null(body);
-    *body = (struct test_body){{fill_test_body, release_test_body}, 0, size, noise, broken};
+    *body = (struct test_body){{fill_test_body, release_test_body}, 0, size, noise, broken, false};
     return &body->body;
 }
 
@@ -139,6 +141,10 @@ static inline void handle(void *context, struct exchange *exchange, const struct
         exchange_stream(exchange, &response, test_body_new(size, true, false));
     } else if (slice_starts(request->path, "/same/")) {
         exchange_stream(exchange, &response, test_body_new(size, false, false));
+    } else if (slice_starts(request->path, "/halting/")) {
+        struct producer *producer = test_body_new(size, true, false);
+        container_of(producer, struct test_body, body)->halts = true;
+        exchange_stream(exchange, &response, producer);
     } else if (slice_is(request->path, "/broken")) {
         exchange_stream(exchange, &response, test_body_new(1024 * 1024, true, true));
     } else if (slice_is(request->path, "/broken/at/once")) {

@@ -316,6 +316,26 @@ static void test_a_pool_that_hangs_holds_up_nothing(void **state)
 
 /* --- The end in the middle --- */
 
+/* A body that often gives less than a piece, or nothing, is whole all the same. */
+static void test_body_that_halts(void **state)
+{
+    (void) state;
+    struct client client;
+    client_open(&client);
+    for (unsigned n = 0; n < 2; n++) {
+        static const char *const targets[] = {"/halting/1000", "/halting/1000000"};
+        struct answer answer = ask(&client, targets[n], "");
+        expect_bytes(&answer.body, n ? 1000000 : 1000, true);
+        assert_int_equal(answer_says(&answer, "\r\nTransfer-Encoding: chunked\r\n"), n);
+        answer_deinit(&answer);
+        answer = ask(&client, targets[n], "Accept-Encoding: gzip\r\n");
+        inflate_body(&answer.body);
+        expect_bytes(&answer.body, n ? 1000000 : 1000, true);
+        answer_deinit(&answer);
+    }
+    client_close(&client);
+}
+
 /* Bodies that are due at once are made over several turns; those that still wait at the end are released. */
 static void test_bodies_share_the_turns(void **state)
 {
@@ -380,6 +400,7 @@ int main(void)
         TEST(test_body_that_fails),
         TEST(test_body_that_fails_at_once),
         TEST(test_a_pool_that_hangs_holds_up_nothing),
+        TEST(test_body_that_halts),
         TEST(test_bodies_share_the_turns),
         cmocka_unit_test(test_stopped_at_every_turn),
     };

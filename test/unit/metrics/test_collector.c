@@ -75,6 +75,31 @@ static void test_pieces_of_every_size(void **unused)
     }
 }
 
+static bool step_silently(struct walk *walk, struct encoder *encoder)
+{
+    struct countdown *countdown = container_of(walk, struct countdown, walk);
+    return countdown->left-- > 1 ? true : step(walk, encoder);
+}
+
+/* What has little to say for long gives the reader time in between, and loses nothing. */
+static void test_long_silence(void **unused)
+{
+    struct countdown silent = {{&first_collector, step_silently}, &first, 5000};
+    struct exposition exposition;
+    struct buffer out;
+    unsigned pieces = 0;
+    (void) unused;
+    buffer_init(&out, 4096);
+    exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
+    exposition_add(&exposition, &silent.walk);
+    while (exposition_fill(&exposition, &out, 4096)) {
+        assert_int_equal(out.len, 0);
+        assert_in_range(++pieces, 1, 100);
+    }
+    assert_in_range(pieces, 5, 100);
+    buffer_deinit(&out);
+}
+
 static void test_nothing_to_collect(void **unused)
 {
     struct exposition exposition;
@@ -156,11 +181,9 @@ static void test_full_buffer(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_of_every_size),
-        cmocka_unit_test(test_nothing_to_collect),
-        cmocka_unit_test(test_ends_once),
-        cmocka_unit_test(test_constant_labels),
-        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_pieces_of_every_size), cmocka_unit_test(test_long_silence),
+        cmocka_unit_test(test_nothing_to_collect),   cmocka_unit_test(test_ends_once),
+        cmocka_unit_test(test_constant_labels),      cmocka_unit_test(test_filter),
         cmocka_unit_test(test_full_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
