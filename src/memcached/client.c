@@ -216,13 +216,6 @@ static void begin_anew(struct client *client)
     if (result < 0) fail(client, TARGET_UNREACHABLE, uv_strerror(result));
 }
 
-/* How long a kept connection may say nothing. */
-static uint64_t patience_ms(const struct client *client)
-{
-    uint64_t third_ms = client->key.profile->timeout_ms / 3;
-    return third_ms < CLIENT_STALL_MS ? third_ms : CLIENT_STALL_MS;
-}
-
 /*
  * Asks on the kept connection, if that is still good: bytes that wait in it belong to nothing that was asked.
  */
@@ -236,7 +229,8 @@ static bool ask_kept(struct client *client)
     client->shared->counts.reused++;
     dialer_refresh(client->shared->resolver, &client->address);
     if (ask(client, stream, client->snapshot) < 0) return false;
-    stall_watch(&client->shared->stall, client->channels[0], patience_ms(client));
+    stall_watch(&client->shared->stall, client->channels[0],
+                stall_patience_ms(&client->patience, client->key.profile->timeout_ms));
     return true;
 }
 
@@ -244,7 +238,7 @@ int client_begin(struct client *client)
 {
     client->started_ns = uv_hrtime();
     client->admitted_ns = 0;
-    client->given_up = client->restarted = false;
+    client->given_up = client->restarted = client->patience.doubted = false;
     if (ask_kept(client)) return 0;
     client->snapshot->reused = false;
     return dial(client);
@@ -256,7 +250,9 @@ int client_begin(struct client *client)
 static void on_stall(struct channel *channel)
 {
     struct client *client = channel->client;
-    if (stream_is_quiet(channel->stream) && dial(client) == 0) client->shared->counts.stalled++;
+    if (!stream_is_quiet(channel->stream) || dial(client) < 0) return;
+    client->shared->counts.stalled++;
+    client->patience.doubted = true;
 }
 
 void client_heard(struct client *client, struct channel *channel)
@@ -302,6 +298,7 @@ void client_answered(struct client *client, struct channel *channel, bool clean)
         ask_elsewhere(client, channel);
         return;
     }
+    stall_learn(&client->patience, channel->snapshot->reused, client->asked_ns);
     use_snapshot(client, channel);
     client_judge(client, TARGET_PROTOCOL_ERROR, "");
     bool moved = dialer_has_moved(client->shared->resolver, &client->address, &client->record);

@@ -29,12 +29,6 @@
  * over. */
 #define CLIENT_READ_SIZE (64 * 1024)
 
-/*
- * A kept connection may say nothing for a third of the poll's time, and at most for so long, before a fresh
- * one is dialled beside it.
- */
-#define CLIENT_STALL_MS 200
-
 /* What the clients of a fleet have done since the start. */
 struct client_counts {
     uint64_t opened;    /* connections that were made */
@@ -104,6 +98,7 @@ struct client {
     bool judged;                     /* the poll's verdict is passed */
     bool given_up;                   /* the poll has been, by one of those who waited for it */
     bool restarted;                  /* the poll has been, at least once, for one who asked later */
+    struct stall_patience patience;  /* with a kept connection */
     uint64_t reported;               /* why it is down, as far as the log has said */
     struct snapshot_remark remark;   /* what the log said last of an answer */
     struct history *history;         /* of its polls; owned; NULL before the first, or without memory */

@@ -4,6 +4,9 @@
 
 #include <assert.h>
 
+/* The longest patience is STALL_MS times two to the power of this. */
+#define NEEDLESS_MAX 6
+
 void stall_init(struct stall *stall, uv_loop_t *loop, stall_fn on_stall)
 {
     stall->on_stall = on_stall;
@@ -37,6 +40,21 @@ void stall_watch(struct stall *stall, struct channel *channel, uint64_t ms)
     link_insert(before, &channel->link);
     if (before == &stall->silent.head || !uv_is_active((uv_handle_t *) &stall->timer))
         uv_timer_start(&stall->timer, on_due, ms, 0);
+}
+
+uint64_t stall_patience_ms(const struct stall_patience *patience, uint64_t timeout_ms)
+{
+    uint64_t third_ms = timeout_ms / 3, longest_ms = (uint64_t) STALL_MS << patience->needless;
+    return third_ms < longest_ms ? third_ms : longest_ms;
+}
+
+void stall_learn(struct stall_patience *patience, bool kept, uint64_t asked_ns)
+{
+    bool quick = !patience->doubted && uv_hrtime() - asked_ns < STALL_MS * 1000000ull;
+    if (quick || !kept)
+        patience->needless = 0;
+    else if (patience->doubted && patience->needless < NEEDLESS_MAX)
+        patience->needless++;
 }
 
 static void on_timer_closed(uv_handle_t *handle)

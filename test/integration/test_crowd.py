@@ -154,6 +154,23 @@ def test_who_does_not_read_holds_no_place(exporter, fake, crowd, scraper):
     assert int(exposition.value("memcached_exporter_http_requests_in_flight")) <= 65
 
 
+@pytest.mark.parametrize("known, addresses", [(True, 200), (False, 10)], ids=["one that was there before", "a newcomer"])
+def test_places_are_shared_while_scrapes_last(exporter, memcached, deaf, crowd, scraper, known, addresses):
+    """
+    A silent server makes each scrape last, so that the crowd holds all places, and wants them again. Whoever scraped
+    before loses none to it, from however many addresses it comes; a newcomer has as much as any address of it.
+    """
+    started = exporter("--memcached.timeout=500ms", targets=[memcached().address, deaf().address])
+    prometheus = scraper(started)
+    for _ in range(2 if known else 0):
+        prometheus.scrape()
+    for _ in range(5):
+        crowd.join(started.where, 200, GREEDY, lambda n: f"127.0.3.{1 + n % addresses}")
+        exposition = prometheus.scrape()
+        assert [value for _, value in exposition.find("memcached_up")].count("1") == 1
+    assert counted(exposition, "max_requests") > 0
+
+
 def unread_bytes(port):
     """What the kernel holds in the send buffers of the exporter's connections."""
     with open("/proc/net/tcp", encoding="ascii") as table:

@@ -113,6 +113,25 @@ static void test_servers_that_are_slow(void **state)
     assert_int_equal(fleet_counts(world->fleet).open, SERVERS);
 }
 
+/* A server that is always slow is soon asked once; one that was lost after that is asked beside again. */
+static void test_needless_dials_are_learnt_from(void **state)
+{
+    struct world *world = *state;
+    expect_all_up(world, false);
+    script(world, "delay 600");
+    for (unsigned n = 0; n < 4; n++) {
+        expect_all_up(world, true);
+        assert_int_equal(fleet_counts(world->fleet).stalled, n == 0 ? SERVERS : 2 * SERVERS);
+    }
+    script(world, "answer");
+    script(world, "lose");
+    expect_all_up(world, false);
+    assert_int_equal(fleet_counts(world->fleet).stalled, 3 * SERVERS);
+    script(world, "delay 300");
+    expect_all_up(world, true);
+    assert_int_equal(fleet_counts(world->fleet).stalled, 4 * SERVERS);
+}
+
 /* Nobody takes new connections, so that the silent one is all there is. */
 static void test_second_connection_cannot_be_made(void **state)
 {
@@ -136,7 +155,7 @@ static void test_answers_that_were_not_read_yet(void **state)
     loop_turn(&world->loop, 1);
     assert_int_equal(world->servers[SERVERS - 1].requests, 2);
     assert_false(world->done);
-    uv_sleep(CLIENT_STALL_MS + 100);
+    uv_sleep(STALL_MS + 100);
     loop_run_until(&world->loop, &world->done);
     assert_int_equal(fleet_counts(world->fleet).stalled, 0);
     fan_out_free(world->fan_out);
@@ -146,9 +165,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_connections_that_died_without_a_word),
-        TEST(test_servers_that_are_slow),
-        TEST(test_second_connection_cannot_be_made),
+        TEST(test_connections_that_died_without_a_word), TEST(test_servers_that_are_slow),
+        TEST(test_needless_dials_are_learnt_from),       TEST(test_second_connection_cannot_be_made),
         TEST(test_answers_that_were_not_read_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
