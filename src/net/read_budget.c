@@ -4,12 +4,15 @@
 
 #include <assert.h>
 
-/* Waking more readers than this would exceed the budget and put them straight back in line. One that is in
- * its first share reads some kilobytes, any other a whole share. */
+/*
+ * Most readers to wake in one turn. More readers would exceed the budget and queue again at once. A reader
+ * with its first share usually reads some kilobytes and counts as 1. Any other reader reads a full share and
+ * counts as LOUD_WEIGHT.
+ */
 #define READERS_A_TURN 64
 #define LOUD_WEIGHT    4
 
-/* Runs in each turn before the loop looks at what is ready. */
+/* Runs in each turn before the loop polls for events. */
 static void on_turn(uv_prepare_t *turn)
 {
     struct read_budget *budget = container_of(turn, struct read_budget, turn);

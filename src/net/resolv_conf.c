@@ -12,7 +12,10 @@
 
 static const char blanks[] = " \t\r\f\v";
 
-/* Takes the next word off the text; an empty one when there are no more, or the rest is a comment. */
+/*
+ * Removes and returns the next word of the text. Returns an empty word at the end of the text and before a
+ * comment.
+ */
 static struct slice cut_word(struct slice *text)
 {
     while (text->len && strchr(blanks, text->data[0])) *text = slice_from(*text, 1);
@@ -55,7 +58,7 @@ static void add_domain(struct resolv_conf *conf, struct slice word)
     if (copy_word(conf->search[conf->search_count], sizeof(conf->search[0]), word)) conf->search_count++;
 }
 
-/* Replaces the search list by at most so many words, unless there is none. */
+/* Replaces the search list by at most `most` of the words. Does nothing if there is no word. */
 static void set_search(struct resolv_conf *conf, struct slice words, size_t most)
 {
     struct slice word = cut_word(&words);
@@ -116,8 +119,9 @@ static void join(char *candidate, const char *name, const char *domain)
 }
 
 /*
- * As res_search of glibc: a name with ndots dots is first asked for as it stands, then below each domain; a
- * shorter one the other way round. The root among the domains is the name as it stands.
+ * Uses the order of glibc's res_search. A name with at least ndots dots is first tried without a domain, then
+ * with each domain. A name with fewer dots is tried without a domain last. The root domain in the search list
+ * means the name without a domain.
  */
 bool resolv_conf_candidate(const struct resolv_conf *conf, const char *name, size_t step, char *candidate)
 {

@@ -1,11 +1,11 @@
 /*
- * resolv.conf(5), read as glibc reads it: which name servers to ask, and under which names. Pure.
+ * Parses resolv.conf(5) as glibc does: finds the name servers to ask and the names to ask for. Pure.
  *
- * Understood are `nameserver` (IPv4 in any form of inet_aton; IPv6, also with a zone), `domain` and `search`
- * (the later one wins; "." stands for the name alone), and of `options`: ndots, rotate, use-vc and
- * no-tld-query. `timeout`, `attempts` and whatever else is written there change nothing. A line that is not
- * understood is passed over. Blanks before a keyword, CR at the end of a line and comments behind a value,
- * which glibc refuses or takes for a part of the value, are tolerated.
+ * Supports `nameserver` (IPv4 in any form of inet_aton; IPv6, also with a zone), `domain` and `search` (the
+ * later line wins; "." means the name without a domain), and of `options`: ndots, rotate, use-vc and
+ * no-tld-query. All other options, such as `timeout` and `attempts`, and all other keywords are ignored. A
+ * malformed line is skipped. Unlike glibc, accepts blanks before a keyword, CR at the end of a line and
+ * comments after a value.
  */
 #ifndef NET_RESOLV_CONF_H
 #define NET_RESOLV_CONF_H
@@ -20,33 +20,33 @@
 #define RESOLV_CONF_NDOTS_MAX   15
 
 struct resolv_conf {
-    union endpoint servers[RESOLV_CONF_SERVERS_MAX]; /* with port 53; 127.0.0.1 if the file names none */
+    union endpoint servers[RESOLV_CONF_SERVERS_MAX]; /* port is 53; 127.0.0.1 if the file names no server */
     size_t server_count;
-    char search[RESOLV_CONF_SEARCH_MAX][ADDRESS_HOST_MAX + 1]; /* without final dots; "" is the root */
+    char search[RESOLV_CONF_SEARCH_MAX][ADDRESS_HOST_MAX + 1]; /* without final dots; "" is the root domain */
     size_t search_count;
     unsigned ndots;
     bool rotate, use_tcp, no_tld_query;
 };
 
 /*
- * What else decides, each NULL if it is not set: the environment's LOCALDOMAIN and RES_OPTIONS, and the name
- * of this host, whose domain is searched when nothing else is.
+ * Inputs besides the file. Each is NULL if it is not set: the environment variables LOCALDOMAIN and
+ * RES_OPTIONS, and the name of this host. The domain of that name is searched if no search list is set.
  */
 struct resolv_conf_surroundings {
     const char *localdomain, *res_options, *host;
 };
 
-/* Reads the file's text; a missing file reads as an empty one. */
+/* Parses the text of the file. For a missing file, pass an empty text. */
 void resolv_conf_read(struct resolv_conf *conf, struct slice text,
                       const struct resolv_conf_surroundings *surroundings);
 
-/* No search domain and no server: what dns_new makes of a list of servers. */
+/* Sets no search domain and no server, for dns_new with a list of servers. */
 void resolv_conf_init(struct resolv_conf *conf);
 
 /*
- * The full name to ask for in the given step (0, 1, ...) of the search for `name`, without a final dot:
- * `candidate` has room for ADDRESS_HOST_MAX + 1 bytes. False when there are no more steps. A candidate that
- * would be too long for a name is "".
+ * Writes the full name to ask for in step `step` (0, 1, ...) of the search for `name`, without a final dot.
+ * `candidate` has room for ADDRESS_HOST_MAX + 1 bytes. Returns false if there is no such step. A candidate
+ * that would be too long for a name is "".
  */
 bool resolv_conf_candidate(const struct resolv_conf *conf, const char *name, size_t step, char *candidate);
 

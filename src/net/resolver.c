@@ -1,20 +1,20 @@
 /*
- * The happy path of a name that is not known yet:
+ * The happy path of a name that is not cached:
  *
  *     resolver_lookup -> on_turn: ask -> (dns) -> on_answer -> on_turn: deliver -> the caller's on_done
  *
- * Each name has one record, and callers join the record of their name in any phase. on_turn, the callback of
- * an idle handle that runs only when there is work, sends the questions of queued records and calls back the
- * callers of answered ones. So no caller's code runs inside resolver_lookup, and neither that code nor a new
- * query runs inside an answer.
+ * Each name has one record. Look-ups join the record of their name in any phase. on_turn is the callback of
+ * an idle handle that is active only when there is work. on_turn sends the queries of queued records and
+ * calls back the callers of answered records. So no caller's code runs inside resolver_lookup, and neither
+ * that code nor a new query runs inside an answer.
  *
- * What can go wrong: the name servers say no (a short text, kept for a second) or nothing (on_place_over
- * lends the place of the query to another name, and on_grace_over lets the callers have the last answer); the
- * callers lose patience (a queued name that nobody wants any more is not asked for, the answer to an asked
- * one is kept); a caller comes when a query has been out for long (a second one is sent beside it, since the
- * first may be lost and is repeated ever more seldom); resolv.conf changes under running queries (they come
- * back aborted and are queued again); the resolver is closed under queries without callers (likewise, and
- * nobody is told).
+ * What can go wrong: the name servers report a failure (it is kept for a second) or do not answer
+ * (on_place_over gives the place of the query to another name, and on_grace_over gives the callers the last
+ * answer). The callers cancel (a queued name without callers is not asked for; the answer to a sent query is
+ * kept). A look-up joins a query that has been under way for long (a second query is sent in parallel, since
+ * the first may be lost and is repeated ever more rarely). resolv.conf changes during queries (dns aborts
+ * them, and they are queued again). The resolver is closed during queries without callers (dns aborts them,
+ * and nobody is called back).
  */
 #include "net/resolver.h"
 
@@ -27,46 +27,49 @@
 #include <search.h>
 #include <stdlib.h>
 
-/* Enough for a fleet of 10,000. Beyond it, the least recently used names are dropped from the cache. */
+/* Most names in the cache, enough for 10,000 servers. A new name then evicts the least recently used name. */
 #define NAMES_MAX 16384
 
-/* A name makes two packets: so many fit into a socket's buffer on either side. A server takes them in well
- * before PLACE_MS; a name that has no answer by then is not a matter of the buffers any more. */
+/*
+ * Most queries under way. A query sends two packets, and the packets of this many queries fit into the socket
+ * buffers of both sides. A server reads them well within PLACE_MS, so a query without an answer by then no
+ * longer occupies a buffer.
+ */
 #define PLACES_MAX 100
 #define PLACE_MS   25
 
-/* Longer than the delay of the first repetition, which replaces a lost packet. */
+/* Both are longer than the delay of the first repetition, which replaces a lost packet. */
 #define GRACE_MS  400
 #define REPEAT_MS 500
 
 enum record_phase {
-    PHASE_KEPT,     /* nothing is under way; in the order of use */
-    PHASE_WANTED,   /* to be asked for, since somebody waits */
-    PHASE_DOUBTFUL, /* to be asked for after those: nobody waits, or the last question failed */
+    PHASE_KEPT,     /* no query is queued or sent; the list is in order of use */
+    PHASE_WANTED,   /* queued, since a look-up waits */
+    PHASE_DOUBTFUL, /* queued behind PHASE_WANTED: no look-up waits, or the last query failed */
     PHASE_ASKED,
     PHASE_COUNT
 };
 
-/* One question to the name servers. */
+/* One query to the name servers. */
 struct inquiry {
     struct dns_query query;
     struct record *record;
 };
 
-/* All about one name. */
+/* State and cache entry of one name. */
 struct record {
     struct resolver *resolver;
-    struct link link; /* in the list of its phase; in none while it is PHASE_KEPT and due */
-    struct link due;  /* in the list of those whose callers are to be told */
+    struct link link; /* in the list of its phase; in no list while PHASE_KEPT and due */
+    struct link due;  /* in the list of records whose callers will be called back */
     enum record_phase phase;
-    bool failed;                 /* the last question did */
-    bool refresh;                /* to be asked for although nobody waits */
+    bool failed;                 /* the last query failed */
+    bool refresh;                /* the name will be asked for even if no look-up waits */
     struct list waiting;         /* look-ups */
-    struct inquiry inquiries[2]; /* the second one when the first has been out for long */
-    unsigned out;                /* how many of them are under way */
-    struct delay_ticket place;   /* waits while the record has a place */
-    struct delay_ticket grace;   /* waits while somebody may be given the last answer soon */
-    uint64_t asked_ms;           /* on the loop's clock */
+    struct inquiry inquiries[2]; /* the second is sent when the first has been under way for long */
+    unsigned out;                /* number of inquiries under way */
+    struct delay_ticket place;   /* in resolver->places while the query counts towards PLACES_MAX */
+    struct delay_ticket grace;   /* in resolver->graces until the callers get the last answer */
+    uint64_t asked_ms;           /* time of the newest query on the loop's clock */
     struct known_addresses known;
     char name[];
 };
@@ -75,10 +78,10 @@ struct resolver {
     uv_loop_t *loop;
     struct dns *dns; /* owned */
     uv_idle_t turn;
-    struct delay_queue places; /* records that have one */
+    struct delay_queue places; /* records whose queries count towards PLACES_MAX */
     struct delay_queue graces;
-    struct closing parts; /* the dns, the turn and the queues */
-    void *names;          /* tsearch: the `name` of each record */
+    struct closing parts; /* `dns`, `turn` and both queues */
+    void *names;          /* tree of tsearch with the `name` of each record */
     size_t name_count;
     struct list records[PHASE_COUNT];
     struct list due;
@@ -119,7 +122,7 @@ static void free_name(void *name)
     record_free(container_of(name, struct record, name));
 }
 
-/* Forgets the name that was used the longest ago. False when all are in use. */
+/* Evicts the least recently used name. Returns false if all names are in use. */
 static bool forget_oldest(struct resolver *resolver)
 {
     struct link *link = list_pop(&resolver->records[PHASE_KEPT]);
@@ -180,7 +183,7 @@ static void make_due(struct record *record)
     list_append(&record->resolver->due, &record->due);
 }
 
-/* Lets on_turn ask for the name, unless a question is under way that may still be answered soon. */
+/* Queues a query for the name, unless the current query may still be answered soon. */
 static void enqueue(struct record *record)
 {
     struct resolver *resolver = record->resolver;
@@ -293,7 +296,8 @@ static void on_answer(struct dns_query *query, const struct dns_answer *answer)
 }
 
 /*
- * The callbacks may look up this name or others. The record is not freed meanwhile, because it is in no list.
+ * Calls back the callers of a record. The callbacks may look up this name or others. The record cannot be
+ * evicted meanwhile, because it is not in the list of PHASE_KEPT.
  */
 static void deliver(struct record *record)
 {
@@ -312,7 +316,10 @@ static void deliver(struct record *record)
     if (record->phase == PHASE_KEPT && !link_is_linked(&record->due)) move_to(record, PHASE_KEPT);
 }
 
-/* A name that becomes due by one of the callbacks waits for the next turn. */
+/*
+ * Sends queued queries and calls back callers. If a callback makes a name due, that name waits for the next
+ * turn.
+ */
 static void on_turn(uv_idle_t *turn)
 {
     struct resolver *resolver = container_of(turn, struct resolver, turn);

@@ -49,7 +49,7 @@ static struct link *pop(struct work_budget *budget)
     return link ? link : list_pop(&budget->others);
 }
 
-/* The loop does not wait for events while this is active. */
+/* Runs in each turn while the idle handle is active. The loop does not wait for events meanwhile. */
 static void on_turn(uv_idle_t *turn)
 {
     struct work_budget *budget = container_of(turn, struct work_budget, turn);

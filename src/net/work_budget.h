@@ -1,10 +1,10 @@
 /*
- * Limits the processor time that work takes in one turn of the loop, so that many clients that want
- * something at once delay everything else by a few milliseconds at most. Work that finds the budget spent
- * waits in line for a later turn, and the loop does not sleep until the line is empty.
+ * Limits the processor time that work takes in one turn of the loop, so that many concurrent requests delay
+ * everything else by at most a few milliseconds. Work that finds the budget spent waits in a queue for a
+ * later turn. The loop does not sleep until the queue is empty.
  *
- * The work is measured by its processor time, so that a busy machine changes nothing. In each turn some
- * work is done, however long it takes.
+ * The budget counts processor time, so that a busy machine changes nothing. Each turn runs at least one piece
+ * of work, however long it takes.
  */
 #ifndef NET_WORK_BUDGET_H
 #define NET_WORK_BUDGET_H
@@ -19,16 +19,16 @@ struct work_budget_ticket;
 
 typedef void (*work_budget_fn)(struct work_budget_ticket *ticket);
 
-/* One who works. Embedded in its owner, which keeps it until it has left. */
+/* A piece of work. Embedded in its owner, which must call work_budget_leave before freeing it. */
 struct work_budget_ticket {
-    struct link link; /* in line */
+    struct link link; /* in a queue */
     work_budget_fn on_turn;
 };
 
 struct work_budget {
-    uv_idle_t turn; /* active while somebody waits */
+    uv_idle_t turn; /* active while tickets wait */
     uint64_t size_ns, used_ns, began_ns;
-    uint64_t turn_ms; /* the loop's time in which `used_ns` was used */
+    uint64_t turn_ms; /* loop time of the turn that `used_ns` belongs to */
     struct list first, others;
 };
 
@@ -37,23 +37,25 @@ void work_budget_init(struct work_budget *budget, uv_loop_t *loop, uint64_t size
 void work_budget_ticket_init(struct work_budget_ticket *ticket);
 
 /*
- * Begins some work. False when the budget of this turn is spent or others wait: then wait. Every work that is
- * begun ends, before another one begins.
+ * Begins a piece of work. Returns false if the budget of this turn is spent or other tickets wait; the caller
+ * must then call work_budget_wait. After true, the caller must call work_budget_end before any other work
+ * begins.
  */
 bool work_budget_begin(struct work_budget *budget);
 void work_budget_end(struct work_budget *budget);
 
 /*
- * Calls on_turn once, in a later turn, unless the ticket leaves before; the work is begun then, and is ended
- * when on_turn returns. `first`: before all that are not.
+ * Queues a ticket. on_turn runs once, in a later turn, unless the ticket is removed first. The budget
+ * measures on_turn itself, without work_budget_begin and work_budget_end. Tickets with `first` go before all
+ * others.
  */
 void work_budget_wait(struct work_budget *budget, struct work_budget_ticket *ticket, bool first,
                       work_budget_fn on_turn);
 
-/* Harmless for one who does not wait. */
+/* Removes a ticket from its queue. Does nothing if the ticket does not wait. */
 void work_budget_leave(struct work_budget_ticket *ticket);
 
-/* Nobody may be waiting (asserted). The memory must stay until on_closed. */
+/* Closes the budget. No ticket may be waiting (asserted). The memory must stay valid until on_closed. */
 void work_budget_close(struct work_budget *budget, uv_close_cb on_closed);
 
 #endif
