@@ -27,7 +27,9 @@ static bool is_one_of(struct slice text, const char *const *words, size_t count)
 
 static bool parse_switch(struct slice text, bool *on)
 {
-    static const char *const yes[] = {"true", "1", "yes"}, *const no[] = {"false", "0", "no"};
+    /* As Go reads them, since templates write True or t, and what people type. */
+    static const char *const yes[] = {"true", "1", "True", "TRUE", "t", "T", "yes"};
+    static const char *const no[] = {"false", "0", "False", "FALSE", "f", "F", "no"};
     *on = is_one_of(text, yes, ARRAY_LEN(yes));
     return *on || is_one_of(text, no, ARRAY_LEN(no));
 }

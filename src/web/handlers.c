@@ -197,6 +197,14 @@ struct route {
 static const struct route metrics = {"metrics", handle_metrics, false};
 static const struct route scrape = {"scrape", handle_scrape, false};
 
+/* As in Go, a path that ends in a slash stands for all below it, and for itself without the slash. */
+static bool is_below(struct slice path, const char *tree)
+{
+    size_t len = strlen(tree);
+    if (tree[len - 1] != '/') return false;
+    return slice_starts(path, tree) || (path.len == len - 1 && memcmp(path.data, tree, path.len) == 0);
+}
+
 static const struct route *find_route(const struct options *options, struct slice path)
 {
     static const struct {
@@ -215,7 +223,8 @@ static const struct route *find_route(const struct options *options, struct slic
     for (size_t n = 0; n < ARRAY_LEN(fixed); n++) {
         if (slice_is(path, fixed[n].path)) return &fixed[n].route;
     }
-    return NULL;
+    if (options->scrape_endpoint && is_below(path, options->scrape_path)) return &scrape;
+    return is_below(path, options->telemetry_path) ? &metrics : NULL;
 }
 
 void handlers_handle(void *context, struct exchange *exchange, const struct request *request)

@@ -105,9 +105,18 @@ def test_socket_below_the_working_directory(exporter, tmp_path):
 
 def test_metrics_at_the_root(exporter, memcached):
     started = exporter("--web.telemetry-path=/", targets=[memcached().address])
-    assert started.exposition("/").value("memcached_up") == "1"
-    assert started.get("/metrics").status == 404
+    for path in ("/", "/metrics", "/any/other"):
+        assert started.exposition(path).value("memcached_up") == "1"
     assert started.get("/-/ready").status == 200
+    assert started.get("/scrape").status == 400
+
+
+def test_a_path_that_ends_in_a_slash_stands_for_all_below(exporter, memcached):
+    started = exporter("--web.telemetry-path=/m/", "--web.scrape-path=/s/", targets=[memcached().address])
+    for path in ("/m", "/m/", "/m/etrics"):
+        assert started.exposition(path).value("memcached_up") == "1"
+    assert {started.get(path).status for path in ("/s", "/s/", "/s/crape")} == {400}
+    assert {started.get(path).status for path in ("/metrics", "/mm", "/ms/")} == {404}
 
 
 @pytest.mark.parametrize("flag", ["--version", "--help", "--help-man", "--completion-script-bash"])
