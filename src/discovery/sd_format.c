@@ -44,12 +44,13 @@ static bool is_label_name(struct slice name)
     return metric_name_is_valid(name) && !memchr(name.data, ':', name.len);
 }
 
+/* The value is NULL for null, which is no label in Prometheus either. */
 static int read_label(const struct sd_reading *reading, const struct node *value, struct results_label *label)
 {
     if (!is_label_name(value->key->text))
         return refuse_node(reading, value, "a label name of letters, digits and '_', no digit first");
-    if (!is_string(reading, value)) return refuse_node(reading, value, "a string");
-    *label = (struct results_label){value->key->text.data, value->text.data};
+    if (!is_null(value) && !is_string(reading, value)) return refuse_node(reading, value, "a string");
+    *label = (struct results_label){value->key->text.data, is_null(value) ? NULL : value->text.data};
     return 0;
 }
 
@@ -64,7 +65,7 @@ static int read_labels(const struct sd_reading *reading, const struct node *node
     for (const struct node *value = node ? node->first : NULL; value; value = value->next) {
         int result = read_label(reading, value, &labels[*count]);
         if (result < 0) return result;
-        if (strcmp(labels[*count].name, reading->origin.name) != 0) (*count)++;
+        if (labels[*count].value && strcmp(labels[*count].name, reading->origin.name) != 0) (*count)++;
     }
     labels[(*count)++] = reading->origin;
     return 0;
@@ -88,7 +89,7 @@ static int read_target(const struct sd_reading *reading, const struct node *node
                        const struct results_label *labels, size_t count)
 {
     struct address ignored;
-    if (!is_string(reading, node)) return refuse_node(reading, node, "a string");
+    if (!is_string(reading, node)) return drop_target(reading, node, "a string");
     const char *expected = address_parse(&ignored, node->text, MEMCACHED_PORT);
     if (expected) return drop_target(reading, node, expected);
     if (results_add(reading->found, node->text, labels, count)) return 0;
