@@ -68,8 +68,8 @@ static void take_number(struct conn_stats *connections, struct slice what, struc
     if (!number_parse_u64(value, &number)) {
         ++*wrong;
     } else if (idle) {
+        if (!connections->current.has_idle) connections->current.idle_s = number;
         connections->current.has_idle = true;
-        connections->current.idle_s = number;
     } else {
         *sum += number;
     }
@@ -83,6 +83,7 @@ void conn_stats_add(struct conn_stats *connections, struct slice key, struct sli
     if (!number_parse_u64(slice_cut(&what, ':'), &number) || !what.data) return;
     turn_to(connections, number);
     if (slice_is(what, "state")) {
+        if (current->has_state) return;
         current->has_state = true;
         current->state = name_set_place(&connections->states, value);
         current->listening = slice_is(value, "conn_listening");

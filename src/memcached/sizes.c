@@ -34,6 +34,12 @@ bool sizes_takes(struct slice key)
     return read_key(key, &ignored);
 }
 
+bool sizes_repeats(const struct sizes *sizes, struct slice key)
+{
+    uint32_t size;
+    return sizes->count > 0 && read_key(key, &size) && size == sizes->last;
+}
+
 static bool resize(struct sizes *sizes, size_t size)
 {
     double *bounds = realloc(sizes->bounds, size * sizeof(bounds[0]));

@@ -33,6 +33,9 @@ void sizes_deinit(struct sizes *sizes);
 /* Whether a key is one of a bucket; others are the caller's. */
 bool sizes_takes(struct slice key);
 
+/* Whether the last bucket is given once more. */
+bool sizes_repeats(const struct sizes *sizes, struct slice key);
+
 /*
  * Adds a bucket. One that is not above the one before, or whose value is no number, counts in `wrong`. False
  * when out of memory.

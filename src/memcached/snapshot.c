@@ -117,6 +117,9 @@ bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice 
         slice_cut(&key, ':'); /* the number says nothing, and is another one tomorrow */
     } else if (command == COMMAND_DETAIL) {
         added = prefixes_add(&snapshot->prefixes, key, value, &wrong);
+    } else if (command == COMMAND_SIZES && sizes_repeats(&snapshot->sizes, key)) {
+        added = true;
+        snapshot_builder_remark(&snapshot->builder, REMARK_REPEATED, command, key);
     } else if (command == COMMAND_SIZES && sizes_takes(key)) {
         added = sizes_add(&snapshot->sizes, key, value, &wrong);
     } else {

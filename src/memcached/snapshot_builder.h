@@ -96,6 +96,10 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
 void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
                              struct slice key);
 
+/* Notes what is worth a line of the log, unless something greater or earlier is noted. */
+void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
+                             struct slice key);
+
 /* Counts a value that cannot be read, and remarks its key. */
 void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
 

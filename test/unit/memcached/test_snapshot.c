@@ -245,6 +245,29 @@ static void test_a_stat_given_twice_is_remarked(void **state)
     snapshot_release(snapshot);
 }
 
+/* The first one counts where lines are counted as they are read, too. */
+static void test_counts_given_twice(void **state)
+{
+    struct snapshot *snapshot = new_snapshot();
+    (void) state;
+    add(snapshot, COMMAND_SIZES, "96", "4");
+    add(snapshot, COMMAND_SIZES, "96", "7");
+    add(snapshot, COMMAND_SIZES, "128", "5");
+    add(snapshot, COMMAND_CONNS, "9:state", "conn_read");
+    add(snapshot, COMMAND_CONNS, "9:state", "conn_listening");
+    add(snapshot, COMMAND_CONNS, "9:secs_since_last_cmd", "1");
+    add(snapshot, COMMAND_CONNS, "9:secs_since_last_cmd", "100000");
+    snapshot_finish(snapshot);
+    assert_remark(snapshot, REMARK_REPEATED, COMMAND_SIZES, "96");
+    assert_int_equal(snapshot->parse_errors, 0);
+    assert_int_equal(snapshot->sizes.count, 2);
+    assert_int_equal(snapshot->sizes.counts[0], 4);
+    assert_int_equal(snapshot->sizes.counts[1], 5);
+    assert_int_equal(snapshot->connections->idle[0], 1);
+    assert_int_equal(snapshot->connections->idle_sum_s, 1);
+    snapshot_release(snapshot);
+}
+
 /* Names that users gave are added up, which is nothing to remark. */
 static void test_nothing_to_remark(void **state)
 {
@@ -792,6 +815,7 @@ int main(void)
         cmocka_unit_test(test_the_first_unreadable_value_is_remarked),
         cmocka_unit_test(test_unreadable_counts_are_remarked),
         cmocka_unit_test(test_a_stat_given_twice_is_remarked),
+        cmocka_unit_test(test_counts_given_twice),
         cmocka_unit_test(test_nothing_to_remark),
         cmocka_unit_test(test_a_long_key_is_cut_in_a_remark),
         cmocka_unit_test(test_entries_are_sorted),
