@@ -179,7 +179,7 @@ def test_globs_that_match_nothing_yet(tmp_path, followed):
 
 
 @pytest.mark.parametrize("text", [
-    "{}", "[1]", '[{"targets": "127.0.0.1:1"}]', '[{"targets": [1]}]',
+    "{}", "[1]", '[{"targets": "127.0.0.1:1"}]', '[{"targets": 1}]',
     '[{"targets": [], "labels": {"0": ""}}]', '[{"targets": []}] x', '[{"targets": []}', "[" * 100000, "\0",
 ])
 def test_a_file_that_is_bad_from_the_start(tmp_path, followed, text):

@@ -176,11 +176,11 @@ static void test_broken_and_the_same_again(void **state)
 static void test_broken_from_the_start(void **state)
 {
     (void) state;
-    write_file("a.json", "[{\"targets\": [1]}]");
-    assert_read("same !1 a.json: [0].targets[0]: \"1\": expected a string");
+    write_file("a.json", "[{\"targets\": 1}]");
+    assert_read("same !1 a.json: [0].targets: \"1\": expected a list");
     write_file("b.yml", "- targets: [x\n");
     write_file("c.json", ONE);
-    assert_read("one !2 a.json: [0].targets[0]: \"1\": expected a string");
+    assert_read("one !2 a.json: [0].targets: \"1\": expected a list");
     remove_file("a.json");
     remove_file("b.yml");
     remove_file("c.json");

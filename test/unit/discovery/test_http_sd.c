@@ -151,7 +151,7 @@ static void test_no_json(void **state)
     assert_reply(HEAD(4) "[] x", "!1:4: expected JSON: end of file expected near 'x'");
     assert_reply(HEAD(0), "!1:1: expected JSON: unexpected token near end of file");
     assert_reply(HEAD(2) "{}", "!a mapping: expected a list");
-    assert_reply(HEAD(18) "[{\"targets\": [1]}]", "![0].targets[0]: \"1\": expected a string");
+    assert_reply(HEAD(16) "[{\"targets\": 1}]", "![0].targets: \"1\": expected a list");
 }
 
 /* A failure is not mistaken for the last answer, and an answer after it not for the failure. */
