@@ -29,9 +29,8 @@ enum dns_type {
  * server and callers want all servers.
  */
 struct dns_service {
-    char
-        /* Without a final dot. Copied from the record unchecked, so it may not be a valid host name. */
-        host[ADDRESS_HOST_MAX + 1];
+    /* Without a final dot. Copied from the record unchecked, so it may not be a valid host name. */
+    char host[ADDRESS_HOST_MAX + 1];
     uint16_t port;
 };
 

@@ -33,7 +33,7 @@ static const struct network unspecified_networks[] = {MAPPED(0, 0, 0, 0, 8), {IN
         name, of, list, ARRAY_LEN(list)                                                                      \
     }
 
-/* The most specific list first, since the metadata addresses of most clouds are link-local, too. */
+/* All lists. A more specific list precedes a general one: most metadata addresses are also link-local. */
 static const struct network_list lists[] = {
     WORD("metadata", "a metadata address of a cloud", metadata_networks),
     WORD("link-local", "a link-local address", link_local_networks),
@@ -44,7 +44,7 @@ static const struct network_list lists[] = {
     WORD("loopback", NULL, loopback_networks),
 };
 
-/* Networks that mean the same in both families. */
+/* Pairs of IPv4 and IPv6 networks with the same meaning. */
 static const struct network pairs[][2] = {
     {MAPPED(0, 0, 0, 0, 0), {IN6ADDR_ANY_INIT, 0}},
     {MAPPED(127, 0, 0, 0, 8), {IN6ADDR_LOOPBACK_INIT, 128}},
@@ -96,7 +96,7 @@ bool network_equal(const struct network *a, const struct network *b)
     return a->bits == b->bits && network_has(a, &b->prefix);
 }
 
-/* --- What an address stands for --- */
+/* --- Other addresses that an address leads to --- */
 
 static bool begins(const struct in6_addr *bytes, const char *prefix, size_t len)
 {
@@ -104,7 +104,8 @@ static bool begins(const struct in6_addr *bytes, const char *prefix, size_t len)
 }
 
 /*
- * The IPv4 address inside of one of the forms that translators and tunnels take apart; whether there is one.
+ * Extracts the IPv4 address from an IPv6 address of a form that translators and tunnels use. Returns false if
+ * there is none.
  */
 static bool embedded_v4(const struct in6_addr *bytes, struct in_addr *v4)
 {
@@ -119,13 +120,18 @@ static bool embedded_v4(const struct in6_addr *bytes, struct in_addr *v4)
     if (at) memcpy(v4, at, sizeof(*v4));
     if (at) return true;
     if (!begins(bytes, "\x20\x01\0\0", 4)) return false;
-    /* Teredo turns the client's address around, so that nothing on the way may translate it. */
+    /*
+     * Teredo inverts the bits of the client's address, so that no router on the way translates the address.
+     */
     memcpy(v4, bytes->s6_addr + 12, sizeof(*v4));
     v4->s_addr = ~v4->s_addr;
     return true;
 }
 
-/* The address that the unspecified one leads to; any other is itself. */
+/*
+ * Returns the loopback address for an unspecified address (0.0.0.0 or ::). Returns any other address
+ * unchanged.
+ */
 static struct in6_addr this_machine(struct in6_addr bytes)
 {
     static const struct in6_addr nowhere = {.s6_addr = {[10] = 0xff, 0xff}};

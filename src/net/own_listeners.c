@@ -13,7 +13,7 @@ static struct {
     size_t count;
 } own;
 
-/* No URL can name what is none of these. */
+/* Returns true for the families that a URL can name. Other listeners need no entry. */
 static bool is_of_a_target(const union endpoint *endpoint)
 {
     sa_family_t family = endpoint->any.sa_family;
@@ -61,7 +61,7 @@ static bool is_same_file(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
-/* 0.0.0.0, ::, and both of them as IPv6 addresses that stand for IPv4 ones. */
+/* Returns true if the listener accepts on all addresses: 0.0.0.0, :: or ::ffff:0.0.0.0. */
 static bool is_everywhere(const union endpoint *listener)
 {
     static const uint8_t nowhere[4];
@@ -84,7 +84,7 @@ static union endpoint endpoint_of(const struct in6_addr *bytes)
     return endpoint;
 }
 
-/* Whether one of the addresses that the endpoint stands for is one at which the listener is. */
+/* Returns true if one of the addresses leads to the listener. */
 static bool leads_to(const struct meanings *meanings, const union endpoint *listener)
 {
     struct meanings own_meanings = meanings_of(listener);

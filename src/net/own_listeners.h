@@ -1,8 +1,8 @@
 /*
- * Where this process listens itself, so that no URL makes it connect there: a request could ask for itself
- * without end.
+ * The sockets on which this process listens. URLs must not make it connect to them, because a request could
+ * then request itself without end.
  *
- * A socket belongs to the process, and so does this list. Whoever opens a listening socket adds it, from the
+ * There is one list per process. Code that opens a listening socket adds the socket to the list, on the
  * loop's thread.
  */
 #ifndef NET_OWN_LISTENERS_H
@@ -12,15 +12,16 @@
 
 #include <stdbool.h>
 
-/* False when out of memory. An endpoint may be added several times. */
+/* Adds an endpoint. The same endpoint may be added several times. Returns false when out of memory. */
 bool own_listeners_add(const union endpoint *endpoint);
 
-/* Takes one of that endpoint away; harmless where there is none. */
+/* Removes one entry for the endpoint. Does nothing if there is none. */
 void own_listeners_remove(const union endpoint *endpoint);
 
 /*
- * Whether a connection to the endpoint would come out at one of them: by its address, by any address of this
- * machine where one listens at all of them, or by the file of a unix socket, whatever its path.
+ * Returns true if a connection to the endpoint would reach one of the listeners: by its address; by any
+ * address of this machine if the listener accepts on all of them; or by the file of a unix socket, under any
+ * path.
  */
 bool own_listeners_have(const union endpoint *endpoint);
 

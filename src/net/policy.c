@@ -64,7 +64,10 @@ int policy_compare(const struct policy *a, const struct policy *b)
 
 /* --- Judging --- */
 
-/* The best of all rules: one that matches, else that one of them may later. */
+/*
+ * Returns POLICY_MATCH if a rule matches, else POLICY_MATCH_LATER if a rule may match once the name is
+ * resolved. Sets `which` to the first rule that matches.
+ */
 static enum policy_match match_any(const struct policy_rules *rules, const struct address *address,
                                    const union endpoint *endpoint, const struct policy_rule **which)
 {
@@ -80,7 +83,7 @@ static enum policy_match match_any(const struct policy_rules *rules, const struc
     return best;
 }
 
-/* "cache-1:11211", and what the name was resolved to. */
+/* Appends "cache-1:11211", or "cache-1:11211 (10.0.0.1:11211)" for a resolved name. */
 static void append_subject(const struct address *address, const union endpoint *endpoint, struct buffer *out)
 {
     address_format(address, out);
@@ -101,7 +104,7 @@ const char *policy_ground_name(enum policy_ground ground)
     return names[ground];
 }
 
-/* `reason` begins the line: "scrape_policy denies private, and this is ". */
+/* Sets `refusal`. `reason` is the beginning of the line: "scrape_policy denies private, and this is ". */
 static enum policy_verdict forbid(enum policy_ground ground, const char *reason,
                                   const struct address *address, const union endpoint *endpoint,
                                   struct policy_refusal *refusal)
@@ -136,7 +139,10 @@ static enum policy_verdict forbid_special(const struct network_list *special, co
     return forbid(ground, reason, address, endpoint, refusal);
 }
 
-/* Whether it is where the exporter listens; a name without its addresses is not. */
+/*
+ * Returns true if the address is one of the exporter's own listeners. Returns false for a name without an
+ * endpoint.
+ */
 static bool is_own(const struct address *address, const union endpoint *endpoint)
 {
     union endpoint literal;
@@ -151,7 +157,7 @@ static enum policy_verdict forbid_own(const struct address *address, const union
                   endpoint, refusal);
 }
 
-/* Whether a part of the path is "." or "..": such a path leads elsewhere than a pattern can tell. */
+/* Returns true if a part of the path is "." or "..". A pattern cannot tell where such a path leads. */
 static bool has_dots(struct slice path)
 {
     while (path.data) {
@@ -180,7 +186,7 @@ static enum policy_verdict check_path(const struct policy *policy, const struct 
     return POLICY_FORBIDDEN;
 }
 
-/* What is allowed where the policy does not say it. */
+/* Returns the rules that apply if the policy has no allow rules. */
 static const struct policy_rules *default_allow(void)
 {
     static struct policy_rule private;
@@ -189,7 +195,7 @@ static const struct policy_rules *default_allow(void)
     return &rules;
 }
 
-/* Whether a special address is meant by one of the rules. */
+/* Returns true if one of the rules is about exactly this special address. */
 static bool is_meant(const struct policy_rules *allow, const struct address *address,
                      const union endpoint *endpoint)
 {
@@ -217,7 +223,7 @@ enum policy_verdict policy_check(const struct policy *policy, const struct addre
                       policy->allow.count ? "no rule of scrape_policy allows "
                                           : "only private addresses may be scraped by URL, not ",
                       address, endpoint, refusal);
-    /* What a name leads to may be special, whatever allows the name. */
+    /* Even if a rule allows the name, its addresses may be special, so they must be checked, too. */
     bool later = address->kind == ADDRESS_NAME && !endpoint;
     return later || denied == POLICY_MATCH_LATER || allowed == POLICY_MATCH_LATER ? POLICY_UNRESOLVED
                                                                                   : POLICY_ALLOWED;

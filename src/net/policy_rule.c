@@ -19,7 +19,7 @@ static const char expected_host[] = "a host of letters, digits, '-', '_', '.' an
 
 /* --- Reading --- */
 
-/* The text fits, since no rule is longer than the longest host. */
+/* The text fits, since policy_rule_parse has limited its length. */
 static void set_pattern(struct policy_rule *rule, enum policy_rule_kind kind, struct slice text)
 {
     rule->kind = kind;
@@ -86,7 +86,7 @@ static const char *read_port(struct policy_rule *rule, struct slice text)
     return NULL;
 }
 
-/* What stands behind '['. */
+/* Parses the text after '['. */
 static const char *read_bracketed(struct policy_rule *rule, struct slice text)
 {
     struct slice rest = text;
@@ -124,8 +124,8 @@ const char *policy_rule_parse(struct policy_rule *rule, struct slice text)
 /* --- Matching --- */
 
 /*
- * Whether the pattern describes the whole text. At a difference the last '*' takes one byte more, which is
- * all that ever has to be tried again. No wildcard stands for `fence`, unless that is NUL.
+ * Returns true if the pattern matches the whole text. At a mismatch, the last '*' takes one more byte;
+ * earlier wildcards never need to be retried. If `fence` is not NUL, no wildcard matches that byte.
  */
 static bool matches_pattern(const char *pattern, struct slice text, char fence)
 {
@@ -210,7 +210,10 @@ enum policy_match policy_rule_match(const struct policy_rule *rule, const struct
 
 /* --- Special addresses --- */
 
-/* Of a name, what it was resolved to; of a literal, itself. NULL for all others. */
+/*
+ * Returns the resolved address of a name, or the endpoint of an IP address. Returns NULL for paths and
+ * unresolved names.
+ */
 static const union endpoint *place_of(const struct address *address, const union endpoint *endpoint,
                                       union endpoint *literal)
 {

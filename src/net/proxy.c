@@ -11,7 +11,8 @@ static bool equals_nocase(struct slice a, struct slice b)
 }
 
 /*
- * "example.com" stands for itself and all below it, ".example.com" and "*.example.com" for those below alone.
+ * Returns true if the domain contains the host. "example.com" contains itself and all names below it;
+ * ".example.com" and "*.example.com" contain only the names below it.
  */
 static bool domain_has(struct slice domain, struct slice host)
 {
@@ -25,7 +26,10 @@ static bool domain_has(struct slice domain, struct slice host)
     return below_alone || host.data[host.len - len - 1] == '.';
 }
 
-/* Splits "host:port" and "[::1]:port"; an IPv6 address may also stand alone. */
+/*
+ * Splits "host:port" and "[::1]:port". Returns the port, or an empty text. `entry` keeps the host. An IPv6
+ * address without a port needs no brackets.
+ */
 static struct slice cut_port(struct slice *entry)
 {
     struct slice nothing = {"", 0}, host = *entry, port = *entry;
@@ -40,7 +44,10 @@ static struct slice cut_port(struct slice *entry)
     return port;
 }
 
-/* `ip` is that of a host that is an address; NULL for a name. */
+/*
+ * Returns true if an entry of NO_PROXY contains the host. `ip` is the address of the host, or NULL for a host
+ * name.
+ */
 static bool entry_has(struct slice entry, struct slice host, const struct in6_addr *ip, struct slice port)
 {
     struct network network;
@@ -52,7 +59,7 @@ static bool entry_has(struct slice entry, struct slice host, const struct in6_ad
     return network_parse(&network, entry) && network.bits == 128 && network_has(&network, ip);
 }
 
-/* The first that is set and not empty. */
+/* Returns the first variable that is set and not empty, or NULL. */
 static const char *variable(const char *upper, const char *lower)
 {
     const char *value = getenv(upper);

@@ -1,8 +1,9 @@
 /*
- * Chooses the proxy for a request, by the rules of Go's standard library, which Prometheus and the official
- * exporters follow: HTTP_PROXY for http and HTTPS_PROXY for https, or the same in lower case; NO_PROXY names
- * hosts that are reached directly, as host, .domain, address or network, each with a port or without; "*" is
- * all of them. The loopback is never reached through a proxy. Pure but for reading the environment.
+ * Chooses the proxy for a request by the rules of Go's standard library, which Prometheus and the official
+ * exporters also follow. HTTP_PROXY is for http and HTTPS_PROXY for https; the names may also be in lower
+ * case. NO_PROXY lists hosts that are connected to directly: host, .domain, address or network, optionally
+ * with a port; "*" means all hosts. Loopback addresses never use a proxy. Pure, except that it reads the
+ * environment.
  */
 #ifndef NET_PROXY_H
 #define NET_PROXY_H
@@ -12,8 +13,8 @@
 #include <stdbool.h>
 
 /*
- * NULL: none. `host` is a name or an address without brackets, `port` its digits. Borrowed from the
- * environment.
+ * Returns the proxy for a request, or NULL for none. `host` is a name or an address without brackets, and
+ * `port` is a number. The result points into the environment.
  */
 const char *proxy_for(bool https, struct slice host, struct slice port);
 
