@@ -1,12 +1,16 @@
 /*
  * The yardstick: what asking a fleet costs when nothing is done with the answers.
  *
- *     floor TARGETS SWEEPS WARMUP [--fresh]
+ *     floor TARGETS SWEEPS WARMUP [--fresh]    so many sweeps
+ *     floor TARGETS serve BYTES [--fresh]      one for each HTTP request, answered with BYTES for each target
  *
  * TARGETS is a file with one host:port in each line. A sweep sends the same four commands to all of them, in
  * one write each, and reads until the fourth END of each; bytes are counted, not parsed. Connections are kept
  * from sweep to sweep, or made anew with --fresh. Prints JSON: for each sweep its wall time and its CPU time
  * per target.
+ *
+ * As a server it does all that an exporter has to do, but parse and encode: it is what exporters are compared
+ * with. It prints its port, which the kernel chooses, and serves one connection after the other.
  *
  *     sweep -> begin (connects, or sends) -> on_connected -> send_request -> on_readable* -> finish
  *
@@ -16,6 +20,7 @@
  */
 #include "bench.h"
 
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -211,15 +216,87 @@ static void measure(struct sweeper *sweeper, size_t sweeps)
     free(cpu);
 }
 
+/* --- Serving --- */
+
+/* As the exporter sends its answer. */
+#define PIECE (256 * 1024)
+
+static int start_listening(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *) &address, len) < 0 || listen(listener, 16) < 0 ||
+        getsockname(listener, (struct sockaddr *) &address, &len) < 0)
+        die("cannot listen: %s", strerror(errno));
+    printf("port %d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return listener;
+}
+
+/* Reads one request, which nothing follows before it is answered; false when the client is gone. */
+static bool read_request(int client)
+{
+    static char request[8192];
+    size_t len = 0;
+    while (!memmem(request, len, "\r\n\r\n", 4)) {
+        ssize_t n = recv(client, request + len, sizeof(request) - len, 0);
+        if (n <= 0) return false;
+        len += (size_t) n;
+    }
+    return true;
+}
+
+static bool send_all(int client, const char *bytes, size_t len, int flags)
+{
+    while (len) {
+        ssize_t n = send(client, bytes, len, MSG_NOSIGNAL | flags);
+        if (n < 0) return false;
+        bytes += n;
+        len -= (size_t) n;
+    }
+    return true;
+}
+
+static bool send_answer(int client, size_t len)
+{
+    static char piece[PIECE];
+    char head[128];
+    int head_len = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", len);
+    if (!send_all(client, head, (size_t) head_len, MSG_MORE)) return false;
+    for (; len > PIECE; len -= PIECE)
+        if (!send_all(client, piece, PIECE, 0)) return false;
+    return send_all(client, piece, len, 0);
+}
+
+/* Until it is killed. */
+static void serve(struct sweeper *sweeper, size_t bytes)
+{
+    int listener = start_listening(), on = 1;
+    for (;;) {
+        int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (client < 0) die("accept: %s", strerror(errno));
+        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        do {
+            if (!read_request(client)) break;
+            sweep(sweeper);
+        } while (send_answer(client, bytes * sweeper->count));
+        close(client);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct sweeper sweeper;
-    if (argc < 4) die("usage: floor TARGETS SWEEPS WARMUP [--fresh]");
-    size_t sweeps = strtoul(argv[2], NULL, 10), warmup = strtoul(argv[3], NULL, 10);
+    if (argc < 4) die("usage: floor TARGETS SWEEPS WARMUP [--fresh] | floor TARGETS serve BYTES [--fresh]");
     read_targets(&sweeper, argv[1]);
     sweeper.fresh = argc > 4 && strcmp(argv[4], "--fresh") == 0;
     sweeper.epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (sweeper.epoll < 0 || sweeps == 0) die("nothing to do");
+    if (sweeper.epoll < 0) die("epoll: %s", strerror(errno));
+    if (strcmp(argv[2], "serve") == 0) serve(&sweeper, strtoul(argv[3], NULL, 10));
+
+    size_t sweeps = strtoul(argv[2], NULL, 10), warmup = strtoul(argv[3], NULL, 10);
+    if (sweeps == 0) die("nothing to do");
     for (size_t n = 0; n < warmup; n++) sweep(&sweeper);
     measure(&sweeper, sweeps);
     free(sweeper.connections);

@@ -36,7 +36,7 @@ def print_table(head, rows, texts=1):
 
 def ratios(work, floor):
     """The columns that both tables have."""
-    return [f"{work.wall_ms / floor.wall_ms:.2f}", f"{work.cpu:.1f}", f"{work.cpu / floor.cpu:.1f}",
+    return [f"{work.wall_ms / floor.wall_ms:.2f}", f"{work.cpu:.1f}", f"{work.cpu / floor.cpu:.2f}", f"{work.cpu_spread:.0%}",
             f"{work.bytes / 1000:.1f}", f"{work.peak_kib / 1024:.1f}"]
 
 
@@ -65,7 +65,7 @@ class Report:
 
     def print(self):
         print(f"\n{machine()}\n")
-        common = ["x floor", "CPU us/server", "x floor", "KB/server", "peak MB"]
+        common = ["x floor", "CPU us/server", "x floor", "spread", "KB/server", "peak MB"]
         print_table(["one server, one at a time", "p50 ms", "p99 ms", *common], self.single)
         print_table(["servers", "in one answer", "wall ms", *common], self.fleet, texts=2)
         print_table(["goal", "figure", "at most", ""], self.goals)

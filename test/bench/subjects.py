@@ -60,6 +60,27 @@ class Exporter:
         self.process.kill()
 
 
+class Floor:
+    """
+    The floor as a server (floor.c): what it answers has as many bytes for each of `targets` as those of an exporter.
+    It has what ScrapeWork asks of an exporter.
+    """
+
+    def __init__(self, programs, targets, bytes_each, fresh=False):
+        self.list = tempfile.NamedTemporaryFile("w", suffix=".targets")
+        self.list.write("".join(target + "\n" for target in targets))
+        self.list.flush()
+        words = [programs / "floor", self.list.name, "serve", str(round(bytes_each))] + ["--fresh"] * fresh
+        self.process = Process(words)
+        self.pid = self.process.pid
+        wait_until(lambda: "\n" in self.process.stdout or not self.process.running, "the floor")
+        assert self.process.running, self.process.stderr
+        self.port = int(self.process.stdout.split()[1])
+
+    memory_kib = Exporter.memory_kib
+    stop = Exporter.stop
+
+
 class Work:
     """
     Something that asks `targets` servers, in passes; each pass adds to the figures. `wall_s` has one number for each time
@@ -78,6 +99,14 @@ class Work:
     @property
     def cpu(self):
         return statistics.median(self.cpu_us)
+
+    @property
+    def cpu_spread(self):
+        """Between the quartiles of the rounds, as a part of the median."""
+        if len(self.cpu_us) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.cpu_us, n=4)
+        return (high - low) / self.cpu
 
 
 class FloorWork(Work):

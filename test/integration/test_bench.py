@@ -10,7 +10,7 @@ import pytest
 
 from bench import callgrind
 from bench.servers import Simulated
-from bench.subjects import Exporter, FloorWork, ScrapeWork
+from bench.subjects import Exporter, Floor, FloorWork, ScrapeWork
 from support.exporter import binary
 from support.fake import PLAIN
 
@@ -103,6 +103,23 @@ def test_floor_takes_no_word_for_an_end(programs, fake):
     work = FloorWork(programs, [server.address], 1)
     work.run()
     assert work.bytes == len(PLAIN_BYTES) - len(PLAIN["stats"]) + len(tricky)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_floor_answers_with_as_many_bytes(programs, fake, fresh):
+    servers = [fake() for _ in range(3)]
+    floor = Floor(programs, [server.address for server in servers], 100000.4, fresh)
+    try:
+        work = ScrapeWork(programs, "floor", floor, ["/"], len(servers), 3)
+        work.run()
+        work.run()
+    finally:
+        floor.stop()
+    assert work.bytes == 100000
+    assert work.cpu > 0 and work.cpu_spread >= 0 and len(work.wall_s) == 6
+    for server in servers:
+        assert server.count("stats slabs") == 8, "twice, one sweep for warming up and three that count"
+        assert server.connections == (8 if fresh else 1)
 
 
 def test_floor_says_when_a_server_hangs_up(programs, fake):
