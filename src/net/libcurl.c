@@ -26,7 +26,7 @@ struct libcurl libcurl;
 
 static bool load(void)
 {
-    /* Distributions build it with one TLS library or the other. */
+    /* Distributions build libcurl with OpenSSL or with GnuTLS. */
     static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
     bool found = true;
     void *library = library_open(names);
@@ -50,7 +50,10 @@ int libcurl_load(void)
 
 #endif
 
-/* Neither a log line nor a request is broken by such a text. */
+/*
+ * Returns true if the text consists of printable ASCII without blanks. Such a text cannot break a log line or
+ * a request.
+ */
 static bool is_printable(const char *text)
 {
     while (*text > ' ' && *text < 0x7f) text++;
@@ -60,7 +63,7 @@ static bool is_printable(const char *text)
 static CURLUcode parse_url(const char *url)
 {
     bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
-    /* libcurl would forgive a third slash and take the path for the host. */
+    /* libcurl would accept a third slash and use the path as the host. */
     if ((!http && !https) || url[https ? 8 : 7] == '/' || !is_printable(url)) return CURLUE_MALFORMED_INPUT;
     CURLU *parsed = libcurl.url();
     if (!parsed) return CURLUE_OUT_OF_MEMORY;
@@ -85,8 +88,8 @@ const char *libcurl_url_fault(const char *url)
 }
 
 /*
- * Without QUICK_EXIT libcurl would wait for the thread of its resolver, and the loop with it, when a time-out
- * or a cancelling comes in the middle of a look-up; so the thread is left to end by itself.
+ * Without QUICK_EXIT, a time-out or a cancellation during a look-up would block the loop until libcurl's
+ * resolver thread has ended. With QUICK_EXIT, that thread ends by itself.
  */
 static bool set_transport(CURL *easy)
 {
@@ -106,7 +109,7 @@ CURL *libcurl_transfer_new(void)
     return NULL;
 }
 
-/* A part of the URL; NULL without memory. Freed by libcurl. */
+/* Returns a part of the URL, to be freed with libcurl.free. Returns NULL when out of memory. */
 static char *url_part(CURLU *parsed, CURLUPart part)
 {
     char *text = NULL;
@@ -114,8 +117,8 @@ static char *url_part(CURLU *parsed, CURLUPart part)
 }
 
 /*
- * libcurl's own reading of the environment is switched off: it knows neither HTTP_PROXY nor Go's rules. A
- * redirect of a request that goes through a proxy may lead to the loopback, which is reached directly.
+ * Sets the proxy explicitly, so that libcurl does not read the environment: libcurl neither uses HTTP_PROXY
+ * nor follows Go's rules. Loopback addresses never use a proxy, since a redirect may lead to them.
  */
 static bool set_proxy(CURL *easy, const char *scheme, const char *host, const char *port)
 {

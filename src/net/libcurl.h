@@ -1,10 +1,9 @@
 /*
  * Loads libcurl when it is first needed: for a push, or for discovery from a URL.
  *
- * libcurl depends on some thirty libraries (TLS, LDAP, SSH, Kerberos ...), which would triple the memory of
- * every exporter, though few need them. So the program is compiled with libcurl's headers but not linked to
- * it; an exporter that neither pushes nor discovers from URLs runs without libcurl. With LIBCURL_LINKED, a
- * libcurl without those libraries is part of the program.
+ * libcurl depends on about thirty libraries (TLS, LDAP, SSH, Kerberos ...). They would triple the memory of
+ * every exporter, and few exporters need them. So the program is compiled with libcurl's headers but not
+ * linked to libcurl. With LIBCURL_LINKED, a libcurl without those libraries is part of the program.
  */
 #ifndef NET_LIBCURL_H
 #define NET_LIBCURL_H
@@ -26,30 +25,32 @@ struct libcurl {
 #undef LIBCURL_MEMBER
 };
 
-/* Good after libcurl_load has returned 0. */
+/* Usable after libcurl_load has returned 0. */
 extern struct libcurl libcurl;
 
 /*
- * Loads libcurl once and keeps it. 0, or UV_ENOENT if it is not installed or lacks a function. Takes some 20
- * ms, so it may be called on a thread beforehand.
+ * Loads libcurl; later calls return at once. Returns 0, or UV_ENOENT if libcurl is not installed or lacks a
+ * function. The first call takes about 20 ms. Thread-safe, so a thread can make that call in advance.
  */
 int libcurl_load(void);
 
 /*
- * The one check of URLs, for flags, files and sources: libcurl's own parser, so that a URL that passes is a
- * URL that can be used. Loads libcurl. NULL: it is http[s]://host[:port][/path][?query] in printable ASCII,
- * without credentials, which would end up in logs. Otherwise what was expected, a constant, without the URL
- * in it.
+ * Checks a URL from a flag, a file or a source with libcurl's own parser, so that libcurl can use each
+ * accepted URL. Loads libcurl. Returns NULL if the URL is http[s]://host[:port][/path][?query] in printable
+ * ASCII. Credentials are refused, since they would appear in logs. Otherwise returns a constant text that
+ * says what was expected and does not contain the URL.
  */
 const char *libcurl_url_fault(const char *url);
 
-/* A handle with what all transfers share: http and https alone, HTTP/1.1, certificates verified. The caller's
- * to clean up; NULL when out of memory. */
+/*
+ * Creates a handle with the options that all transfers share: only http and https, HTTP/1.1, certificates
+ * verified. The caller frees it with easy_cleanup. Returns NULL when out of memory.
+ */
 CURL *libcurl_transfer_new(void);
 
 /*
- * Sets the URL of a transfer, which has been checked, and the proxy that net/proxy.h has for it. False when
- * out of memory.
+ * Sets the URL of a transfer, and the proxy that net/proxy.h chooses for the URL. `url` must have passed
+ * libcurl_url_fault. Returns false when out of memory.
  */
 bool libcurl_set_url(CURL *easy, const char *url);
 

@@ -1,4 +1,4 @@
-#define OPENSSL_UNLOADED /* the names themselves, not what they stand for */
+#define OPENSSL_UNLOADED /* keeps the original names instead of the macros */
 #include "net/openssl.h"
 
 #include "base/library.h"

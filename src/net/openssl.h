@@ -1,10 +1,10 @@
 /*
- * OpenSSL, loaded by the first that speaks TLS or checks a password.
+ * Loads OpenSSL when it is first needed: for TLS, or to check a password.
  *
- * libcrypto costs every process that is linked to it 0.5 MB of memory of its own and another 1.2 MB that it
- * touches when it starts, half of what the whole exporter takes, and most exporters speak no TLS. So the
- * program is built with the system's headers and not linked to it. Callers include this header and write
- * SSL_new(...) as ever: the build makes a macro of each name in openssl_functions.inc.
+ * Each process that is linked to libcrypto uses 0.5 MB of memory of its own and touches another 1.2 MB when
+ * it starts. That is half of what the whole exporter uses, and most exporters do not use TLS. So the program
+ * is compiled with the system's headers but not linked to OpenSSL. Callers include this header and call
+ * SSL_new(...) and the others as usual: the build defines a macro for each name in openssl_functions.inc.
  */
 #ifndef NET_OPENSSL_H
 #define NET_OPENSSL_H
@@ -25,18 +25,19 @@ struct openssl {
 #undef FUNCTION
 };
 
-/* Good after openssl_load has returned 0. */
+/* Usable after openssl_load has returned 0. */
 extern struct openssl openssl;
 
 /*
- * Loads it, once; it stays. 0; or UV_ENOENT, with a line in `error`: it is not installed, or another version.
+ * Loads OpenSSL; later calls return at once. Returns 0, or UV_ENOENT with a line in `error` if OpenSSL is not
+ * installed or has another version.
  */
 int openssl_load(struct buffer *error);
 
 #ifndef OPENSSL_UNLOADED
 #include "openssl_names.h"
 
-/* OpenSSL's own inline functions for stacks would call what is not linked. */
+/* Replacements for OpenSSL's inline functions for stacks, which would call functions that are not linked. */
 static inline int general_names_count(const GENERAL_NAMES *names)
 {
     return OPENSSL_sk_num((const OPENSSL_STACK *) names);

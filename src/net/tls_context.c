@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-/* Certificates of one PEM text; more are an error, so that reading takes a bounded time. */
+/* Most certificates of one PEM text. More are an error, so that parsing takes a bounded time. */
 #define CERTIFICATES_MAX 4096
 
 struct tls_context {
@@ -23,7 +23,7 @@ static const int versions[TLS_VERSION_COUNT] = {TLS1_VERSION, TLS1_1_VERSION, TL
 
 /* --- Reading PEM --- */
 
-/* Never asks: a key that is locked by a passphrase is an error. */
+/* Provides no passphrase, so that a key with a passphrase is an error. */
 static int no_passphrase(char *text, int size, int writing, void *context)
 {
     (void) text, (void) size, (void) writing, (void) context;
@@ -35,7 +35,7 @@ static BIO *open_pem(struct slice text)
     return BIO_new_mem_buf(text.data ? text.data : "", (int) text.len);
 }
 
-/* OpenSSL's own word for the last fault, in one line; empties its queue. */
+/* Appends OpenSSL's text for the last error, in one line. Empties OpenSSL's error queue. */
 static void append_reason(struct buffer *error, const char *subject)
 {
     unsigned long code = ERR_peek_last_error();
@@ -44,7 +44,10 @@ static void append_reason(struct buffer *error, const char *subject)
     ERR_clear_error();
 }
 
-/* The end of a PEM text shows as this fault. */
+/*
+ * Returns true if the last error is the one by which OpenSSL reports the end of a PEM text. Then empties the
+ * error queue.
+ */
 static bool is_at_end(void)
 {
     unsigned long code = ERR_peek_last_error();
@@ -113,8 +116,8 @@ static int use_identity(SSL_CTX *ssl, const struct tls_identity *identity, struc
 }
 
 /*
- * Any certificate of the text is trusted by itself, also one that another has signed. How many there were, or
- * a negative code. A server shows clients whose signatures it takes.
+ * Trusts each certificate of the text, even if its issuer is not trusted. With `show`, a server also sends
+ * their names to clients as accepted CAs. Returns the number of certificates, or a negative code.
  */
 static int trust(SSL_CTX *ssl, struct slice text, bool show, struct buffer *error)
 {
@@ -151,7 +154,7 @@ static int make_context(struct tls_context **out, bool client, struct buffer *er
         tls_context_release(context);
         return UV_ENOMEM;
     }
-    /* Buffers of a connection that waits are let go of: 10,000 kept ones would hold 340 MB in them. */
+    /* Idle connections free their buffers. Otherwise 10,000 idle connections would use 340 MB for buffers. */
     SSL_CTX_set_mode(context->ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(context->ssl,
                         SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
@@ -178,7 +181,10 @@ int tls_context_new_client(struct tls_context **out, const struct tls_client_set
     context->skip_verify = settings->skip_verify;
     SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
 
-    /* The dialing side keeps the sessions, one for each server; tls.c hands them out. */
+    /*
+     * OpenSSL does not store the sessions: the code that dials stores one per server, and tls.c provides
+     * them.
+     */
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (settings->ca.len) {
         result = trust(context->ssl, settings->ca, false, error);
@@ -208,13 +214,16 @@ static int copy_sans(struct tls_context *context, const struct tls_server_settin
     return 0;
 }
 
-/* A maximum below the minimum is not an error here: every handshake then fails with a message of its own. */
+/*
+ * If the maximum is below the minimum, this function succeeds, but every handshake fails with its own
+ * message.
+ */
 static int set_versions_and_ciphers(SSL_CTX *ssl, const struct tls_server_settings *settings,
                                     struct buffer *error)
 {
     enum tls_version min = settings->min_version;
     if (settings->ciphers && !*settings->ciphers && min < TLS_1_3) min = TLS_1_3;
-    /* Versions before 1.2 sign with SHA-1, which OpenSSL takes at its lowest level alone. */
+    /* Versions before 1.2 sign with SHA-1, which OpenSSL only allows at security level 0. */
     if (min < TLS_1_2) SSL_CTX_set_security_level(ssl, 0);
     SSL_CTX_set_min_proto_version(ssl, versions[min]);
     SSL_CTX_set_max_proto_version(ssl, versions[settings->max_version]);
@@ -230,7 +239,10 @@ static int set_versions_and_ciphers(SSL_CTX *ssl, const struct tls_server_settin
     return 0;
 }
 
-/* The only protocol that the server speaks; a client that offers others alone is served all the same. */
+/*
+ * Chooses http/1.1, the only protocol of the server. A client that offers only other protocols is served all
+ * the same.
+ */
 static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                            const unsigned char *offered, unsigned offered_len, void *context)
 {
@@ -253,7 +265,7 @@ int tls_context_new_server(struct tls_context **out, const struct tls_server_set
     context->skip_verify = settings->client_auth == TLS_REQUEST_CLIENT_CERT ||
                            settings->client_auth == TLS_REQUIRE_ANY_CLIENT_CERT;
 
-    /* Tickets alone, one a handshake: the server remembers nothing of those who left. */
+    /* Sessions are only resumed by tickets, one per handshake, so that the server stores no sessions. */
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ssl, session_context, sizeof(session_context) - 1);
     SSL_CTX_set_num_tickets(ssl, 1);
@@ -268,7 +280,10 @@ int tls_context_new_server(struct tls_context **out, const struct tls_server_set
         if (SSL_CTX_set_default_verify_paths(ssl) != 1) result = UV_ENOMEM;
     }
     if (settings->client_auth != TLS_NO_CLIENT_CERT) {
-        /* Who shows no certificate has none of the allowed names either. */
+        /*
+         * A client without a certificate has none of the required names, so required names imply a required
+         * certificate.
+         */
         bool wanted = settings->client_auth == TLS_REQUIRE_ANY_CLIENT_CERT ||
                       settings->client_auth == TLS_REQUIRE_AND_VERIFY_CLIENT_CERT ||
                       settings->has_client_sans;
@@ -317,7 +332,10 @@ bool tls_context_skips_verify(const struct tls_context *context)
     return context->skip_verify;
 }
 
-/* The textual form of an address is that of inet_ntop, as a configuration has it. */
+/*
+ * Returns true if the name is one of the required names. Addresses are compared in the text form of
+ * inet_ntop.
+ */
 static bool has_san(const struct tls_context *context, const GENERAL_NAME *name)
 {
     char address[INET6_ADDRSTRLEN];

@@ -1,12 +1,12 @@
 /*
- * What all TLS sessions of one side share: its certificate and key, whom it trusts, versions, ciphers.
- * Counted, so that sessions under way keep the one they began with when files are read again.
+ * Settings that all TLS sessions of a client or a server share: certificate and key, trusted CAs, versions,
+ * ciphers. Reference-counted, so that sessions under way keep their context when the files are read again.
  *
- * Everything is passed as bytes, not as paths; the owner reads the files. The key's bytes are not kept; the
- * owner wipes its copy.
+ * All inputs are bytes, not paths; the owner reads the files. The key's bytes are not kept; the owner wipes
+ * its copy.
  *
- * OpenSSL, since it is what memcached and every distribution of it uses, has sessions over memory (no socket
- * of its own), and lets go of its buffers between records.
+ * Uses OpenSSL for three reasons: memcached and its packages in distributions use it, its sessions can work
+ * on memory instead of a socket, and it frees its buffers between records.
  */
 #ifndef NET_TLS_CONTEXT_H
 #define NET_TLS_CONTEXT_H
@@ -17,53 +17,65 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In the order of their age. */
+/* TLS versions, oldest first. */
 enum tls_version { TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, TLS_VERSION_COUNT };
 
-/* What a server wants of a client's certificate. */
+/* Whether a server asks for a client's certificate and verifies it. */
 enum tls_client_auth {
     TLS_NO_CLIENT_CERT,
-    TLS_REQUEST_CLIENT_CERT,     /* ask for one, take any or none */
-    TLS_REQUIRE_ANY_CLIENT_CERT, /* one must come, but is not verified */
+    TLS_REQUEST_CLIENT_CERT,     /* asks; accepts any certificate or none */
+    TLS_REQUIRE_ANY_CLIENT_CERT, /* required, but not verified */
     TLS_VERIFY_CLIENT_CERT_IF_GIVEN,
     TLS_REQUIRE_AND_VERIFY_CLIENT_CERT,
 };
 
-/* PEM; the leaf first, then the rest of its chain. Both empty for none. */
+/* A certificate chain in PEM, leaf first, and its key. Both empty: no certificate. */
 struct tls_identity {
     struct slice certificates, key;
 };
 
-/* Borrowed for the call that takes it. */
+/* Settings of a client. The slices only need to stay valid during tls_context_new_client. */
 struct tls_client_settings {
-    struct slice ca; /* PEM, one or more; empty: what the system trusts */
+    struct slice ca; /* trusted CAs in PEM; empty: the CAs that the system trusts */
     struct tls_identity identity;
-    bool skip_verify; /* take any certificate of the server */
+    bool skip_verify; /* accept any certificate of the server */
 };
 
-/* Borrowed for the call that takes it. */
+/* Settings of a server. The slices only need to stay valid during tls_context_new_server. */
 struct tls_server_settings {
-    struct tls_identity identity; /* wanted */
-    struct slice client_ca;       /* PEM; may hold no certificate at all: then no client's verifies */
-    bool has_client_ca;           /* else: what the system trusts */
+    struct tls_identity identity; /* required */
+    /* trusted CAs in PEM; if it has no certificate, verification of every client certificate fails */
+    struct slice client_ca;
+    bool has_client_ca; /* false: the CAs that the system trusts */
     enum tls_client_auth client_auth;
-    const struct slice *client_sans; /* a client's certificate must have one of these; compared exactly */
+    /* alternative names, compared exactly; a client's certificate must have one of them */
+    const struct slice *client_sans;
     size_t client_san_count;
-    bool has_client_sans; /* with an empty list nobody passes */
+    bool has_client_sans; /* true with an empty list: every client is refused */
     enum tls_version min_version, max_version;
-    const char *ciphers; /* of TLS 1.2 and before, by OpenSSL's names, ':' between; the first one that the
-                            client offers is taken. NULL: OpenSSL's; "": none, so that only TLS 1.3 is left */
-    const char *groups;  /* "X25519:P-256"; NULL: OpenSSL's */
+    /*
+     * Cipher suites of TLS 1.2 and older by OpenSSL's names, separated by ':'. The server chooses the first
+     * suite of this list that the client offers. NULL: OpenSSL's default. "": none, so that only TLS 1.3
+     * remains.
+     */
+    const char *ciphers;
+    const char *groups; /* key exchange groups: "X25519:P-256"; NULL: OpenSSL's default */
 };
 
 struct tls_context;
-struct ssl_ctx_st; /* OpenSSL's own */
+struct ssl_ctx_st; /* types of OpenSSL */
 struct x509_st;
 
 /*
- * One reference. 0; UV_EINVAL with a line in `error`, without a line end, that says which of the parts is no
- * good ("the certificate: no PEM block that begins with CERTIFICATE"); UV_EAGAIN, with a line too, if the key
- * does not belong to the certificate, maybe since only one of their files has been replaced yet; UV_ENOMEM.
+ * Creates a context with one reference. Returns 0 or a negative code:
+ *
+ * UV_EINVAL: one of the inputs is invalid. `error` gets a line, without a line end, that says which ("the
+ * certificate: expected a PEM block that begins with CERTIFICATE").
+ *
+ * UV_EAGAIN: the key does not belong to the certificate, maybe because only one of their files has been
+ * replaced so far. `error` gets a line.
+ *
+ * UV_ENOENT: see openssl_load. UV_ENOMEM: out of memory.
  */
 int tls_context_new_client(struct tls_context **context, const struct tls_client_settings *settings,
                            struct buffer *error);
@@ -71,14 +83,14 @@ int tls_context_new_server(struct tls_context **context, const struct tls_server
                            struct buffer *error);
 
 /*
- * Lets sessions that began under another server's context be resumed under this one. For a context whose
- * rules for client certificates are the same: a resumed session is not verified again.
+ * Lets sessions that began under the server context `with` be resumed under `context`. Both must have the
+ * same rules for client certificates, since a resumed session is not verified again.
  */
 void tls_context_share_tickets(struct tls_context *context, struct tls_context *with);
 
 struct tls_context *tls_context_hold(struct tls_context *context);
 
-/* NULL is taken. */
+/* Releases a reference. `context` may be NULL. */
 void tls_context_release(struct tls_context *context);
 
 /* --- For tls.c --- */
@@ -88,8 +100,8 @@ bool tls_context_is_client(const struct tls_context *context);
 bool tls_context_skips_verify(const struct tls_context *context);
 
 /*
- * Whether a certificate has one of the alternative names that clients must have; true where none is asked
- * for.
+ * Returns true if the certificate has one of the alternative names that clients must have, or if no names are
+ * required.
  */
 bool tls_context_allows(const struct tls_context *context, struct x509_st *certificate);
 
