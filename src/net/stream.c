@@ -1,14 +1,15 @@
 /*
  * The happy path: stream_connect -> on_connected -> stream_read -> on_alloc, on_received ... -> stream_close
- * -> on_closed, with stream_write -> on_written at any time between.
+ * -> on_closed, with stream_write -> on_written at any time in between.
  *
- * What can go wrong: the handle cannot be made or armed (the function says so and arms nothing); the peer
- * refuses, resets or ends (the callback says so); the owner closes while something is under way. libuv then
- * still runs the callbacks that were due, with UV_ECANCELED, before that of the close: they end here, so that
- * an owner sees nothing of a stream between stream_close and on_close.
+ * What can go wrong: a handle or request cannot be started (the function returns an error, and its callback
+ * never runs). The peer refuses, resets or ends the connection (the callback reports this). The owner closes
+ * the stream while requests are under way: libuv still runs their callbacks with UV_ECANCELED before the
+ * close callback. These callbacks return early, so that the owner gets no callback between stream_close and
+ * on_close.
  *
- * When a budget is spent: on_alloc -> on_received (nothing is lent) -> on_budget, in a later turn ->
- * on_alloc.
+ * When the budget is spent: on_alloc -> on_received (on_alloc has provided no memory) -> on_budget, in a
+ * later turn -> on_alloc.
  */
 #include "net/stream.h"
 
@@ -20,10 +21,10 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
-/* The libuv requests of a stream. Most streams are idle most of the time and then hold none. */
+/* The libuv requests of a stream. Idle streams have none, and most streams are idle most of the time. */
 struct stream_requests {
     union {
-        uv_connect_t connect; /* before there is anything to write */
+        uv_connect_t connect; /* only until the stream is connected */
         uv_write_t write;
     };
     uv_shutdown_t shutdown;
@@ -31,8 +32,8 @@ struct stream_requests {
 };
 
 /*
- * TCP keepalive: the idle time before the first probe, which is shorter than the memory of most firewalls,
- * and the number and distance of further probes.
+ * TCP keepalive: idle time before the first probe, and interval and number of further probes. Most firewalls
+ * keep an idle connection for longer than this idle time.
  */
 #define KEEP_ALIVE_S       30
 #define KEEP_ALIVE_RETRY_S 5
@@ -66,8 +67,8 @@ static void release_requests(struct stream *stream)
 }
 
 /*
- * From here on uv_close is the only way out. Neither call makes a socket yet, so that the flag for Nagle's
- * delay is only remembered, and set when the socket is there.
+ * Initialises the handle. Afterwards, only uv_close can release it. Neither uv_pipe_init nor uv_tcp_init
+ * creates a socket, so uv_tcp_nodelay only stores a flag, which libuv applies to the socket later.
  */
 static int open_handle(struct stream *stream, bool local)
 {
@@ -97,7 +98,7 @@ int stream_connect(struct stream *stream, const union endpoint *endpoint, stream
     stream->on_connect = on_connect;
     if (!local) return uv_tcp_connect(request, &stream->tcp, &endpoint->any, on_connected);
 
-    /* Tells of every failure in the callback. */
+    /* uv_pipe_connect reports every failure to the callback. */
     uv_pipe_connect(request, &stream->pipe, endpoint->local.sun_path, on_connected);
     return 0;
 }
@@ -109,7 +110,7 @@ int stream_accept(struct stream *stream, uv_stream_t *listener)
     return uv_accept(listener, &stream->stream);
 }
 
-/* Nothing is lent when the budget is spent: on_received hears of that at once. */
+/* Provides no memory if the budget is spent. libuv then calls on_received with UV_ENOBUFS at once. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, handle);
@@ -122,8 +123,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 
 static void on_budget(struct read_budget_ticket *ticket);
 
-/* Reading stops meanwhile: else the loop would ask again and again in the same turn, as long as a thousand
- * streams are ready. */
+/*
+ * Stops reading until the budget has room. Otherwise the loop would ask for memory again and again in the
+ * same turn while many streams are ready.
+ */
 static void wait_for_budget(struct stream *stream)
 {
     uv_read_stop(&stream->stream);
@@ -134,7 +137,7 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, stream);
     (void) buffer;
-    if (n == 0) return; /* nothing there after all: the memory is lent again for the next try */
+    if (n == 0) return; /* no data was there; on_lend runs again before the next read */
     if (n == UV_ENOBUFS) {
         wait_for_budget(stream);
         return;
@@ -283,7 +286,7 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
 {
     if (stream->closing) return;
 
-    /* A stream without a handle uses an unconnected pipe, so that on_close still comes from the loop. */
+    /* A stream without a handle gets an unconnected pipe, so that on_close still runs from the loop. */
     if (!stream->open) uv_pipe_init(stream->loop, &stream->pipe, 0);
     read_budget_leave(&stream->ticket);
     if (stream->tls) {

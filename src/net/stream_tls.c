@@ -1,11 +1,12 @@
 /*
- * Records arrive in stream_tls_receive. `flush` sends them: as much as the kernel takes at once, and the rest
- * by one write at a time. Records that are sealed meanwhile wait in the session's output.
+ * Records from the peer arrive in stream_tls_receive. `flush` sends records: it first sends as many bytes as
+ * the kernel accepts at once, and the rest by one write at a time. Records that are encrypted meanwhile wait
+ * in the output of the session.
  *
  *     start -> receive* (handshake) -> on_secure -> receive* (deliver) | write* -> part
  *
- * If the owner stops reading while decrypted bytes are left, the records are kept until it reads again. An
- * idle handle then delivers them in a later turn, since no callback runs inside the call that arms it.
+ * If the owner stops reading before all bytes are delivered, the records are kept until the owner reads
+ * again. An idle handle then delivers them in a later turn, since no callback may run inside stream_read.
  */
 #include "net/stream_tls.h"
 
@@ -16,26 +17,26 @@
 #include <stdlib.h>
 
 /*
- * Wakes a stream whose records are there already. Has a life of its own, since a handle is closed in a later
- * turn.
+ * Delivers kept records of a stream in a later turn. Allocated separately, since its handle closes in a later
+ * turn, when the stream may be gone.
  */
 struct waker {
     uv_idle_t idle;
-    struct stream *stream; /* NULL when it is gone */
+    struct stream *stream; /* the stream to wake */
 };
 
 struct stream_tls {
     struct tls tls;
     struct stream *stream;
-    stream_secure_fn on_secure; /* NULL when the handshake is over */
+    stream_secure_fn on_secure; /* NULL after the handshake */
     uv_write_t request;
-    struct buffer sending; /* records on their way */
-    struct buffer held;    /* records that the owner has not read yet */
-    struct waker *waker;   /* owned; NULL before it is needed */
+    struct buffer sending; /* records of the current write */
+    struct buffer held;    /* records whose content the owner has not read yet */
+    struct waker *waker;   /* owned; NULL until needed */
     bool flushing;         /* `request` is under way */
     bool reading;          /* the owner reads */
-    bool unread;           /* there may be more to read, in `held` or in the session */
-    bool ending;           /* the handle is to be shut down when all is sent */
+    bool unread;           /* there may be more to read in `held` or in the session */
+    bool ending;           /* shut the handle down once all records are sent */
 };
 
 static char records[4 * TLS_RECORD_MAX];
@@ -74,12 +75,15 @@ static void on_flushed(uv_write_t *request, int status)
     if (status == 0) status = flush(tls);
     if (status == 0 && tls->flushing) return;
     if (tls->ending) shut_down(stream);
-    if (!stream->writing) return; /* what fails shows when the stream is read */
+    if (!stream->writing) return; /* a failure shows at the next read */
     stream->writing = false;
     stream->on_write(stream, status);
 }
 
-/* Hands all records to a write. Nothing is tried at once: the answer of a write must come in a later turn. */
+/*
+ * Sends all records with uv_write. Does not try to send at once, since the callback of a write must run in a
+ * later turn.
+ */
 static int send_all(struct stream_tls *tls)
 {
     if (tls->flushing || tls->tls.output.len == 0) return 0;
@@ -94,7 +98,9 @@ static int send_all(struct stream_tls *tls)
     return result;
 }
 
-/* What the kernel takes at once, which is nearly always all; and then the rest. */
+/*
+ * Sends the records that the kernel accepts at once, nearly always all of them. Sends the rest with uv_write.
+ */
 static int flush(struct stream_tls *tls)
 {
     struct buffer *output = &tls->tls.output;
@@ -107,7 +113,7 @@ static int flush(struct stream_tls *tls)
         memmove(output->data, output->data + written, output->len);
     }
     if (output->len) return send_all(tls);
-    /* A connection that rests holds no memory. */
+    /* Frees the buffer, so that idle connections use no memory. */
     buffer_deinit(output);
     buffer_init(output, SIZE_MAX / 2);
     return 0;
@@ -152,7 +158,7 @@ void stream_tls_part(struct stream *stream)
 
 static void hold(struct stream_tls *tls, struct slice input)
 {
-    /* `input` may lie in what was held before. */
+    /* `input` may point into the old tls->held. */
     struct buffer rest;
     buffer_init(&rest, sizeof(records));
     buffer_append_slice(&rest, input);
@@ -166,7 +172,7 @@ static void end_reading(struct stream *stream)
     uv_read_stop(&stream->stream);
 }
 
-/* Plain bytes to the owner, as long as it reads. */
+/* Delivers decrypted bytes while the owner reads. */
 static void deliver(struct stream *stream, struct slice input)
 {
     struct stream_tls *tls = stream->tls;
@@ -177,7 +183,7 @@ static void deliver(struct stream *stream, struct slice input)
         if (n < 0) end_reading(stream);
         if (n != 0) stream->on_read(stream, n);
     }
-    /* The owner may have closed the stream in its callback, but its memory stays until it is closed. */
+    /* The owner may have closed the stream in on_read. The memory stays valid until on_close. */
     if (stream->closing) return;
     tls->unread = n > 0;
     hold(tls, n > 0 ? input : (struct slice){NULL, 0});
@@ -192,7 +198,7 @@ static void finish_handshake(struct stream *stream, int status, const char *why)
 {
     stream_secure_fn on_secure = stream->tls->on_secure;
     stream->tls->on_secure = NULL;
-    uv_read_stop(&stream->stream); /* the owner says when it goes on */
+    uv_read_stop(&stream->stream); /* the owner decides when to read again */
     on_secure(stream, status, why);
 }
 
@@ -227,7 +233,7 @@ void stream_tls_receive(struct stream *stream, ssize_t n)
     if (tls->on_secure) {
         go_on_shaking_hands(stream, input);
     } else if (tls->held.len) {
-        /* Reading stopped and began again before the waker came: in their order. */
+        /* The owner stopped and restarted reading before the waker ran. Keep the order of the bytes. */
         buffer_append_slice(&tls->held, input);
         if (tls->held.failed) {
             end_reading(stream);
@@ -293,7 +299,7 @@ int stream_tls_start(struct stream *stream, const struct stream_security *securi
     buffer_init(&tls->held, sizeof(records));
     stream->tls = tls;
     if (!security->server_name) return 0;
-    /* A client speaks first. */
+    /* The client sends the first message of the handshake. */
     if (security->session) tls_resume(&tls->tls, security->session);
     enum tls_status status = tls_handshake(&tls->tls, &nothing);
     return status == TLS_FAILED ? UV_ENOMEM : flush(tls);

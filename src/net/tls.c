@@ -1,7 +1,7 @@
 /*
- * OpenSSL reads and writes through a BIO of our own (peer_read, peer_write). The BIO reads directly from the
- * caller's buffer and keeps only an incomplete record in the session. So nothing is copied twice, and no
- * pointer to the caller's memory is kept between two calls.
+ * OpenSSL reads and writes through a custom BIO (peer_read, peer_write). The BIO reads directly from the
+ * caller's buffer, and OpenSSL only stores an incomplete record. So nothing is copied twice, and no pointer
+ * to the caller's memory is kept between two calls.
  *
  * The reason for rejecting a certificate is known only during its verification, so on_verify records it.
  */
@@ -42,14 +42,14 @@ static int peer_write(BIO *bio, const char *bytes, size_t len, size_t *written)
     return !tls->output.failed;
 }
 
-/* There is nothing to flush; everything else is unknown. */
+/* Flushing succeeds without any work. All other commands are unsupported. */
 static long peer_control(BIO *bio, int command, long number, void *pointer)
 {
     (void) bio, (void) number, (void) pointer;
     return command == BIO_CTRL_FLUSH;
 }
 
-/* Made once, and never freed: one for the whole program. NULL when out of memory. */
+/* Returns the BIO method, which is created once and never freed. Returns NULL when out of memory. */
 static const BIO_METHOD *peer_method(void)
 {
     static BIO_METHOD *method;
@@ -76,7 +76,10 @@ static void append_time(const ASN1_TIME *time, char *text, size_t size)
     if (ASN1_TIME_to_tm(time, &tm) == 1) strftime(text, size, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* The names that a certificate is for, as far as there is room; what is no plain text becomes '?'. */
+/*
+ * Writes the names that a certificate is for, as far as they fit. Bytes that are not printable ASCII become
+ * '?'.
+ */
 static void append_names(X509 *certificate, char *text, size_t size)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
@@ -159,7 +162,7 @@ static int on_verify(int good, X509_STORE_CTX *store)
     return good;
 }
 
-/* Of the fault that OpenSSL has met last, unless on_verify knows better. Empties its queue. */
+/* Sets the reason of a failure from OpenSSL's error queue, unless on_verify has set it. Empties the queue. */
 static void explain(struct tls *tls)
 {
     unsigned long code = ERR_peek_error();
@@ -206,7 +209,10 @@ bool tls_met_http(const struct tls *tls)
 
 /* --- Life --- */
 
-/* OpenSSL hands over its reference. TLS 1.3 servers send sessions after the handshake, maybe several. */
+/*
+ * Takes over OpenSSL's reference to the session. TLS 1.3 servers send sessions after the handshake, maybe
+ * several.
+ */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls *tls = SSL_get_app_data(ssl);
@@ -215,7 +221,10 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-/* The name is also what the client says at the start (SNI), unless it is an address (RFC 6066, 3). */
+/*
+ * Sets the name that the certificate must be for. The client also sends the name to the server (SNI), unless
+ * it is an address (RFC 6066, 3).
+ */
 static bool expect_name(struct tls *tls, const char *name)
 {
     unsigned char address[16];
@@ -261,8 +270,8 @@ void tls_deinit(struct tls *tls)
 {
     if (!tls->context) return; /* OpenSSL may not have been loaded */
     /*
-     * OpenSSL would spoil the session of a connection that ended without close_notify, as RFC 2246 asked;
-     * since RFC 4346 it may be resumed.
+     * OpenSSL would make the session of a connection without close_notify unusable, as RFC 2246 asked. Since
+     * RFC 4346, such a session may be resumed.
      */
     if (tls->ssl && SSL_is_init_finished(tls->ssl))
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -277,7 +286,10 @@ void tls_deinit(struct tls *tls)
 
 /* --- Bytes --- */
 
-/* What a call of OpenSSL has come to: TLS_MORE, or TLS_FAILED with the reason. */
+/*
+ * Interprets the failed result of an OpenSSL call. Returns TLS_MORE, or sets the reason and returns
+ * TLS_FAILED.
+ */
 static enum tls_status fail_session(struct tls *tls, int result)
 {
     switch (SSL_get_error(tls->ssl, result)) {
@@ -289,7 +301,7 @@ static enum tls_status fail_session(struct tls *tls, int result)
     }
 }
 
-/* Whether the bytes begin with a method of HTTP and a blank. No record of TLS does. */
+/* Returns true if the bytes begin with an HTTP method and a blank. No TLS record begins like that. */
 static bool is_request(struct slice bytes)
 {
     size_t len = 0;
@@ -358,7 +370,7 @@ SSL_SESSION *tls_take_session(struct tls *tls)
     return NULL;
 }
 
-/* OpenSSL takes NULL too, but may not have been loaded. */
+/* OpenSSL also accepts NULL, but may not be loaded then. */
 void tls_session_release(SSL_SESSION *session)
 {
     if (session) SSL_SESSION_free(session);
