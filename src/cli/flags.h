@@ -35,6 +35,7 @@ struct flag_type {
 extern const char flag_out_of_memory[];
 
 /* cli/values.c */
+extern const char *const flag_own_labels[];   /* labels of the exporter's own metrics; ends with NULL */
 extern const char *const flag_taken_labels[]; /* labels that samples of a server may have; ends with NULL */
 extern const struct flag_type flag_switch, flag_collector, flag_string, flag_path, flag_label;
 extern const struct flag_type flag_path_or_root;

@@ -123,10 +123,12 @@ void options_append_overruled(const struct options *given, const struct options 
 
 /*
  * Rules of two flags, also used for the same settings in the configuration file. options_label_reserved
- * returns true if samples of a server may have a label of this name. options_check_textfile returns NULL if
+ * returns true if samples of a server may have a label of this name, and options_label_of_exporter if samples
+ * of the exporter itself may and those of servers may not. options_check_textfile returns NULL if
  * the path is valid, else what was expected.
  */
 bool options_label_reserved(struct slice name);
+bool options_label_of_exporter(struct slice name);
 const char *options_check_textfile(struct slice path);
 
 #endif

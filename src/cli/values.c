@@ -99,6 +99,17 @@ const char *const flag_taken_labels[] = {
     "state",   "status",    "value",   "version", NULL,
 };
 
+/* Those of its own metrics, by which a push may not be grouped. The same test compares. */
+const char *const flag_own_labels[] = {
+    "branch", "code",   "compiler", "goarch", "goos",   "goversion", "group", "handler", "hash", "kind",
+    "layer",  "output", "quantile", "reason", "result", "revision",  "rule",  "source",  "tags", NULL,
+};
+
+bool options_label_of_exporter(struct slice name)
+{
+    return is_one_of(name, flag_own_labels, ARRAY_LEN(flag_own_labels) - 1);
+}
+
 bool options_label_reserved(struct slice name)
 {
     return is_one_of(name, flag_taken_labels, ARRAY_LEN(flag_taken_labels) - 1);

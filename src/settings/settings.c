@@ -68,9 +68,11 @@ static bool has_target_label(const struct config *config)
 }
 
 /* Returns true if samples of servers have a label with this name. */
-static bool samples_have(const struct config *config, const char *name)
+static bool samples_have(const struct options *options, const struct config *config, const char *name)
 {
+    bool own = !options->disable_exporter_metrics && (options->collect_build || options->collect_telemetry);
     if (options_label_reserved(slice_of(name))) return true;
+    if (own && options_label_of_exporter(slice_of(name))) return true;
     if (has_target_label(config) && strcmp(name, config->target_label) == 0) return true;
     for (size_t n = 0; n < config->group_count; n++) {
         for (size_t l = 0; l < config->groups[n].label_count; l++) {
@@ -84,11 +86,12 @@ static bool samples_have(const struct config *config, const char *name)
  * Rejects grouping labels that samples already have. Pushgateway would replace the value in the samples by
  * the value of the grouping.
  */
-static int check_grouping(const struct config *config, enum push_setting *setting, struct buffer *reason)
+static int check_grouping(const struct options *options, const struct config *config,
+                          enum push_setting *setting, struct buffer *reason)
 {
     const struct push_labels *grouping = &config->push.grouping;
     for (size_t n = 0; n < grouping->count; n++) {
-        if (!samples_have(config, grouping->items[n].name)) continue;
+        if (!samples_have(options, config, grouping->items[n].name)) continue;
         *setting = PUSH_GROUPING;
         buffer_printf(reason,
                       "expected only labels that the samples do not already have, but they already have %s",
@@ -98,14 +101,14 @@ static int check_grouping(const struct config *config, enum push_setting *settin
     return 0;
 }
 
-static int check_push(const struct config *config, struct buffer *error)
+static int check_push(const struct options *options, const struct config *config, struct buffer *error)
 {
     enum push_setting setting;
     struct buffer reason;
     if (!push_is_given(config->push.url)) return 0;
     buffer_init(&reason, OPTIONS_TEXT_MAX);
     int result = push_config_check(&config->push, &setting, &reason);
-    if (result == 0) result = check_grouping(config, &setting, &reason);
+    if (result == 0) result = check_grouping(options, config, &setting, &reason);
     if (result < 0) {
         append_push_setting(error, config, setting);
         buffer_append_slice(error, buffer_slice(&reason));
@@ -147,7 +150,7 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     options->textfile_interval_ns = config->textfile_interval_ns;
     options->push = config->push;
     int result = config->file ? check_together(options, config, error) : 0;
-    return result < 0 ? result : check_push(config, error);
+    return result < 0 ? result : check_push(options, config, error);
 }
 
 /* --- Comparing --- */

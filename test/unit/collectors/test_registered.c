@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "cli/options.h"
 #include "collectors/build.h"
 #include "collectors/fleet.h"
 #include "collectors/process.h"
@@ -30,6 +31,23 @@ static void add(struct registry *registry, const struct collector *collector)
     if (result != 0) fail_msg("%d: %.*s", result, SLICE_ARG(buffer_slice(&error)));
     assert_int_equal(error.len, 0);
     buffer_deinit(&error);
+}
+
+/* Those that a push may not be grouped by. */
+static void test_labels_of_the_exporter_are_known(void **unused)
+{
+    (void) unused;
+    for (size_t n = 2; collectors(n); n++) {
+        for (size_t f = 0; f < collectors(n)->count; f++) {
+            for (struct slice rest = slice_of(collectors(n)->families[f]->labels); rest.len;) {
+                struct slice label = slice_cut(&rest, ',');
+                if (!options_label_of_exporter(label) && !options_label_reserved(label))
+                    fail_msg("%.*s is not listed", SLICE_ARG(label));
+            }
+        }
+    }
+    assert_true(options_label_of_exporter(SLICE("quantile")));
+    assert_false(options_label_of_exporter(SLICE("instance")) || options_label_of_exporter(SLICE("team")));
 }
 
 static void test_no_name_is_taken_twice(void **unused)
@@ -98,6 +116,7 @@ static void test_names_begin_as_they_should(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_labels_of_the_exporter_are_known),
         cmocka_unit_test(test_no_name_is_taken_twice),
         cmocka_unit_test(test_no_name_is_taken_twice_backwards),
         cmocka_unit_test(test_official_names_are_there),

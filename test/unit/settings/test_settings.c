@@ -309,6 +309,14 @@ static const struct {
      "{}",
      UV_EINVAL,
      "--push.grouping: " SAMPLES_HAVE "slab"},
+    {{"--push.grouping=result=x", "--push.url=http://g"},
+     "{}",
+     UV_EINVAL,
+     "--push.grouping: " SAMPLES_HAVE "result"},
+    {{"--push.grouping=goos=x", "--push.url=http://g", "--no-collector.telemetry"},
+     "{}",
+     UV_EINVAL,
+     "--push.grouping: " SAMPLES_HAVE "goos"},
     {{"--once", "--config.file=e"},
      "outputs: {push: {url: 'http://g'}}",
      UV_EINVAL,
@@ -329,6 +337,24 @@ static void test_faults(void **unused)
         assert_int_equal(fixture.result, faults[n].result);
         drop(&fixture);
     }
+}
+
+/* Labels of metrics that are switched off are free. */
+static void test_grouping_without_own_metrics(void **unused)
+{
+    struct fixture fixture;
+    (void) unused;
+    make(&fixture,
+         ARGUMENTS("--push.url=http://g", "--push.grouping=result=x", "--web.disable-exporter-metrics"),
+         "{}");
+    assert_int_equal(fixture.result, 0);
+    drop(&fixture);
+    make(&fixture,
+         ARGUMENTS("--push.url=http://g", "--push.grouping=group=x", "--no-collector.telemetry",
+                   "--no-collector.build"),
+         "{}");
+    assert_int_equal(fixture.result, 0);
+    drop(&fixture);
 }
 
 /* The file may be what makes it work. */
@@ -405,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_flags_stay),
         cmocka_unit_test(test_empty_and_off),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_grouping_without_own_metrics),
         cmocka_unit_test(test_file_mends),
         cmocka_unit_test(test_same_outputs),
         cmocka_unit_test(test_rules),
