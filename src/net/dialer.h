@@ -2,18 +2,18 @@
  * Connects a stream to a server: resolves the name, waits for a place at the limiter, and tries the addresses
  * one after the other.
  *
- * If every address fails and the addresses came from the cache, the dialer resolves the name once more and
- * also tries addresses that are new in the second answer.
+ * If every address fails and the addresses came from the cache, the dialer resolves the name once more. It
+ * then tries the addresses that are new.
  *
  * Several addresses are tried as RFC 8305 describes. IPv6 and IPv4 alternate. After a refused connection, the
- * next address is tried at once. While a connection is neither accepted nor refused, the next address is
- * tried in parallel after DIALER_PACE_MS, or earlier if there is not enough time for all addresses. The first
- * accepted connection wins. Later dials try the address of that connection first, so that the counters of two
- * servers behind one name are not mixed. A dialer has no deadline of its own: its owner cancels it.
+ * next address is tried at once. If a connection is neither accepted nor refused within DIALER_PACE_MS, the
+ * next address is tried in parallel. The wait is shorter if there is not enough time for all addresses. The
+ * first accepted connection wins. Later dials try the address of that connection first, so that the counters
+ * of two servers behind one name are not mixed. A dialer has no deadline of its own: its owner cancels it.
  *
- * An attempt without an answer gives back its place at the limiter and continues without a place, so that
- * servers that drop packets do not delay other servers. A connection to a unix socket with a full backlog is
- * retried until the dial is cancelled.
+ * An attempt without an answer gives back its place at the limiter and continues without a place. So servers
+ * that drop packets do not delay other servers. A connection to a unix socket with a full backlog is retried
+ * until the dial is cancelled.
  *
  * A policy is applied to the resolved addresses. Forbidden addresses are skipped. The dialer connects to
  * exactly the addresses that were checked and does not resolve the name again. IP addresses and socket paths

@@ -2,9 +2,9 @@
  * The cache entry of one name: its addresses and their validity. Pure. All times are in milliseconds on the
  * caller's clock.
  *
- * An answer is valid for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
- * server moves. A failure is valid for 1 s. If a failure does not come from an answer ("the name servers do
- * not answer"), the last known addresses stay in use for up to an hour.
+ * An answer is valid for its TTL, but for at least 1 s and at most 10 s. The maximum is short so that a
+ * scraper notices when a server moves. A failure is valid for 1 s. If a failure does not come from an answer
+ * ("the name servers do not answer"), the last known addresses stay in use for up to an hour.
  */
 #ifndef NET_KNOWN_ADDRESSES_H
 #define NET_KNOWN_ADDRESSES_H

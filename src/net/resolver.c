@@ -64,7 +64,7 @@ struct record {
     enum record_phase phase;
     bool failed;                 /* the last query failed */
     bool refresh;                /* the name will be asked for even if no look-up waits */
-    struct list waiting;         /* look-ups */
+    struct list waiting;         /* look-ups that wait for the name */
     struct inquiry inquiries[2]; /* the second is sent when the first has been under way for long */
     unsigned out;                /* number of inquiries under way */
     struct delay_ticket place;   /* in resolver->places while the query counts towards PLACES_MAX */

@@ -5,10 +5,11 @@
  * net/dns, which asks /etc/hosts and the name servers as libc would. A changed resolv.conf is read again
  * before the next query.
  *
- * An answer is kept for its TTL, but for at least 1 s and at most 10 s, since a scraper has to notice when a
- * server moves. A failure is kept for 1 s, so that concurrent look-ups of a name share one query. When the
- * name servers fail or do not answer, the last answer stays in use for up to an hour; a waiting look-up gets
- * it after 0.4 s. If an answer says that the name does not exist, the last addresses are dropped at once.
+ * An answer is kept for its TTL, but for at least 1 s and at most 10 s. The maximum is short so that a
+ * scraper notices when a server moves. A failure is kept for 1 s, so that concurrent look-ups of a name share
+ * one query. When the name servers fail or do not answer, the last answer stays in use for up to an hour; a
+ * waiting look-up gets it after 0.4 s. If an answer says that the name does not exist, the last addresses are
+ * dropped at once.
  *
  * At most 100 queries are under way at once. A query without an answer within 25 ms no longer counts towards
  * this limit. A name whose last query failed waits behind all others.

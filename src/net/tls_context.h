@@ -20,7 +20,7 @@
 /* TLS versions, oldest first. */
 enum tls_version { TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, TLS_VERSION_COUNT };
 
-/* Whether a server asks for a client's certificate and verifies it. */
+/* How a server treats client certificates. */
 enum tls_client_auth {
     TLS_NO_CLIENT_CERT,
     TLS_REQUEST_CLIENT_CERT,     /* asks; accepts any certificate or none */
