@@ -28,3 +28,9 @@ def test_the_unit_stands_in_for_the_official_package():
     assert "EnvironmentFile=-/etc/default/prometheus-memcached-exporter\n" in unit
     assert re.search(r"^ExecStart=\S+/memcached_fleet_exporter \$ARGS$", unit, re.MULTILINE)
     assert "Alias=prometheus-memcached-exporter.service\n" in unit
+
+
+def test_the_service_runs_as_the_user_of_sysusers():
+    unit = (UNITS / "memcached_fleet_exporter.service").read_text(encoding="utf-8")
+    user = re.search(r"^u (\S+) - ", (UNITS / "sysusers.conf").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert f"\nUser={user}\nDynamicUser=yes\n" in unit, "systemd makes the user where nobody else has"

@@ -1,8 +1,8 @@
 """
 The pages of config/reference, made of what the program says: its flags of --help, its metrics of an exposition of a
-server that has every stat.
+server that has every stat. Also the alerting rules in the form of Prometheus' operator.
 
-    python3 test/support/reference.py PROGRAM       writes the pages
+    python3 test/support/reference.py PROGRAM       writes all of them
 """
 
 import collections
@@ -166,10 +166,34 @@ def pages(program):
     return {"flags.md": flags_page(program), "metrics.md": metrics_page(expose())}
 
 
+# --- Rules for Prometheus' operator ---
+
+RULES = ROOT / "config/prometheus/memcached.rules.yml"
+PROMETHEUS_RULE = ROOT / "config/kubernetes/prometheusrule.yaml"
+PROMETHEUS_RULE_HEAD = """\
+# For Prometheus' operator: the rules of config/prometheus/memcached.rules.yml. Written by `./dev reference`; do not change it
+# by hand. Your Prometheus may select rules by a label (often `release`): add it.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: memcached
+  labels:
+    app.kubernetes.io/name: memcached-fleet-exporter
+spec:
+"""
+
+
+def prometheus_rule():
+    text = RULES.read_text(encoding="utf-8")
+    lines = text[text.index("groups:\n"):].splitlines()
+    return PROMETHEUS_RULE_HEAD + "".join(f"  {line}\n" if line else "\n" for line in lines)
+
+
 def main(program):
     os.environ["EXPORTER"] = program
     for name, text in pages(program).items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    PROMETHEUS_RULE.write_text(prometheus_rule(), encoding="utf-8")
 
 
 if __name__ == "__main__":
