@@ -51,6 +51,12 @@ static inline bool slice_starts(struct slice a, const char *prefix)
     return a.len >= len && memcmp(a.data, prefix, len) == 0;
 }
 
+static inline bool slice_ends(struct slice a, const char *end)
+{
+    size_t len = strlen(end);
+    return a.len >= len && memcmp(a.data + a.len - len, end, len) == 0;
+}
+
 /* Returns the slice without its first `n` bytes. `n` must not exceed the length. */
 static inline struct slice slice_from(struct slice a, size_t n)
 {

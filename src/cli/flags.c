@@ -190,6 +190,8 @@ const struct flag flags[] = {
      .help =
          "Collect once, to --output.textfile or to standard output, and exit: 0 if every server was up, 3 if "
          "some were not, 4 if none was, 1 if nothing could be written."},
+    {FLAG("json", switch, json, "false"),
+     .help = "With the command check: report as a JSON array, with an object for each server."},
     {FLAG("output.textfile", prom_file, textfile, ""),
      .help = "File to write the metrics to, for the textfile collector of node_exporter; its name ends in "
              ".prom."},

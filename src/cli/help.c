@@ -58,7 +58,10 @@ const char options_about[] = "Scrapes a whole fleet of memcached servers in one 
 
 void options_print_help(struct buffer *text)
 {
-    buffer_printf(text, "usage: " PROGRAM_NAME " [<flags>]\n\n%s\n\nFlags:\n", options_about);
+    buffer_printf(text, "usage: " PROGRAM_NAME " [<flags>]\n\n%s\n\n", options_about);
+    buffer_append_string(text,
+                         "usage: " PROGRAM_NAME " check [<flags>] [<target>...]\n\n"
+                         "Asks the servers once and reports on each; exits as --once does.\n\nFlags:\n");
     for (size_t i = 0; i < flags_count; i++) {
         if (flags[i].group) buffer_printf(text, "\n%s:\n", flags[i].group);
         if (!flags[i].hidden) append_flag(text, &flags[i]);

@@ -165,7 +165,8 @@ void options_print_manual(struct buffer *text)
     buffer_printf(text, ".TH MEMCACHED_FLEET_EXPORTER 1 %s \"%s\" \"User Commands\"\n.nh\n", MANUAL_DATE,
                   build_info.version);
     buffer_append_string(text, ".SH NAME\n" PROGRAM_NAME " \\- Prometheus exporter for fleets of memcached\n"
-                               ".SH SYNOPSIS\n.B " PROGRAM_NAME "\n[\\fIflags\\fR]\n.SH DESCRIPTION\n");
+                               ".SH SYNOPSIS\n.B " PROGRAM_NAME "\n[\\fIflags\\fR]\n.PP\n.B " PROGRAM_NAME
+                               " check\n[\\fIflags\\fR] [\\fItarget\\fR ...]\n.SH DESCRIPTION\n");
     append_paragraph(text, slice_of(options_about));
     append_flags(text);
     append_section(text, "ENDPOINTS", endpoints, ARRAY_LEN(endpoints));

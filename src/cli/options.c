@@ -190,6 +190,11 @@ static enum options_outcome read_arguments(struct parser *parser, char *const *a
         }
         struct argument argument = take_apart(*argv);
         if (flags_ended || **argv != '-' || strcmp(*argv, "-") == 0) {
+            if (parser->options->check) {
+                outcome =
+                    set_flag(parser, flag_find(SLICE("memcached.address")), FROM_ARGUMENT, slice_of(*argv));
+                continue;
+            }
             begin_error(parser, slice_of(*argv));
             return end_usage(parser, "unexpected argument");
         }
@@ -231,12 +236,6 @@ static struct slice behind(struct slice text, const char *word)
     return slice_from(text, (size_t) (at - text.data) + len);
 }
 
-static bool ends_with(struct slice text, const char *word)
-{
-    size_t len = strlen(word);
-    return text.len >= len && slice_is(slice_from(text, text.len - len), word);
-}
-
 /* Returns true if the container runtime made this variable for a service. cli/options.h lists the forms. */
 static bool is_service_link(struct slice name, struct slice value)
 {
@@ -244,8 +243,8 @@ static bool is_service_link(struct slice name, struct slice value)
     struct slice rest = slice_from(name, strlen(FLAG_VARIABLE_PREFIX) - 1);
     struct slice port = behind(rest, "_SERVICE_PORT");
     if (port.data && (port.len == 0 || port.data[0] == '_')) return true;
-    if (ends_with(rest, "_SERVICE_HOST")) return true;
-    if (ends_with(rest, "_PORT") && behind(value, "://").data) return true;
+    if (slice_ends(rest, "_SERVICE_HOST")) return true;
+    if (slice_ends(rest, "_PORT") && behind(value, "://").data) return true;
     while ((rest = behind(rest, "_PORT_")).data) {
         size_t digits = 0;
         while (digits < rest.len && rest.data[digits] >= '0' && rest.data[digits] <= '9') digits++;
@@ -362,6 +361,11 @@ static enum options_outcome check_together(struct parser *parser)
     bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
     if (options->config_check && !has_file && !options->web_config_file[0])
         return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
+    if (options->check && has_file && options->addresses.count)
+        return reject_switch(parser, "config.file", "expected no targets as well");
+    if (options->check && options->textfile[0])
+        return reject_switch(parser, "output.textfile", "check writes to standard output");
+    if (options->json && !options->check) return reject_switch(parser, "json", "expected the command check");
     if (options->once && pushes) return reject_switch(parser, "once", "expected no --push.url as well");
     if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
         return reject_switch(
@@ -370,13 +374,25 @@ static enum options_outcome check_together(struct parser *parser)
     return OPTIONS_RUN;
 }
 
+/* The command check is --once with a report. The report says what is down; the log need not. */
+static enum options_outcome prepare_check(struct parser *parser)
+{
+    const struct flag *level = flag_find(SLICE("log.level"));
+    set_flag(parser, flag_find(SLICE("once")), FROM_ARGUMENT, SLICE("true"));
+    bool given = *source_of(parser, level) != FROM_NOWHERE;
+    return given ? OPTIONS_RUN : set_flag(parser, level, FROM_ARGUMENT, SLICE("error"));
+}
+
 enum options_outcome options_parse(struct options *options, char *const *argv, char *const *environment,
                                    struct buffer *text)
 {
     struct parser parser = {.options = options, .text = text};
     *options = (struct options){0};
-    enum options_outcome outcome = *argv ? read_command_line(&parser, argv + 1) : OPTIONS_RUN;
+    options->check = *argv && argv[1] && strcmp(argv[1], "check") == 0;
+    argv += (*argv != NULL) + options->check;
+    enum options_outcome outcome = read_command_line(&parser, argv);
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
+    if (outcome == OPTIONS_RUN && options->check) outcome = prepare_check(&parser);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) narrow_slabs(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);

@@ -71,7 +71,9 @@ struct options {
 
     /* Outputs. */
     bool web;                      /* serve HTTP */
-    bool once;                     /* scrape once, then exit */
+    bool once;                     /* scrape once, then exit; set by the command check, too */
+    bool check;                    /* the command check: report on the servers, then exit */
+    bool json;                     /* the report is JSON */
     const char *textfile;          /* "" for none */
     uint64_t textfile_interval_ns; /* above 0 */
     struct push_config push;       /* not checked yet; its strings are owned here */

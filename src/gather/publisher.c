@@ -14,6 +14,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "gather/expose.h"
+#include "gather/report.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -137,16 +138,26 @@ static void on_file_done(struct textfile *textfile, int status, const char *step
     report_file(publisher, status, step);
 }
 
+/* See no-color.org. */
+static bool wants_color(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
+}
+
 static void on_file_ready(void *context)
 {
     struct publisher *publisher = context;
     publisher->once_code = code_of(publisher);
-    struct producer *producer = expose_collected(&publisher->file_gather);
+    const struct options *options = options_of(publisher);
+    struct producer *producer = options->check
+                                    ? report_collected(&publisher->file_gather, options->json, wants_color())
+                                    : expose_collected(&publisher->file_gather);
     if (!producer) {
         report_file(publisher, UV_ENOMEM, "collect");
         return;
     }
-    if (!options_of(publisher)->textfile[0]) {
+    if (!options->textfile[0]) {
         int result = print(producer);
         if (result < 0)
             log_line(LOG_ERROR, "cannot write to standard output", LOG_FIELD("err", uv_strerror(result)));

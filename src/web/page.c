@@ -1,11 +1,11 @@
 #include "web/page.h"
 
 #include "base/container.h"
+#include "base/readable.h"
 #include "base/version.h"
 #include "memcached/history.h"
 #include "page_files.h"
 #include "web/html.h"
-#include "web/readable.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -368,7 +368,7 @@ static void write_end(const struct page *page, struct buffer *out)
 
 /* --- Life --- */
 
-static bool fill(struct producer *producer, struct buffer *out, size_t want)
+static bool fill_page(struct producer *producer, struct buffer *out, size_t want)
 {
     struct page *page = container_of(producer, struct page, producer);
     const struct target_list *targets = &page->target_set->targets;
@@ -389,7 +389,7 @@ static bool fill(struct producer *producer, struct buffer *out, size_t want)
     return false;
 }
 
-static void release(struct producer *producer)
+static void release_page(struct producer *producer)
 {
     struct page *page = container_of(producer, struct page, producer);
     target_set_release(page->target_set);
@@ -409,7 +409,7 @@ struct producer *page_producer(const struct page_request *request)
     size_t count = request->target_set->targets.count;
     struct page *page = calloc(1, sizeof(*page));
     if (!page) return NULL;
-    page->producer = (struct producer){fill, release};
+    page->producer = (struct producer){fill_page, release_page};
     page->target_set = target_set_hold(request->target_set);
     copy_path(&page->metrics_path, request->options->telemetry_path);
     copy_path(&page->scrape_path, request->options->scrape_path);
@@ -423,6 +423,6 @@ struct producer *page_producer(const struct page_request *request)
     page->end = count - page->first < PAGE_SERVERS ? count : page->first + PAGE_SERVERS;
     page->next = SIZE_MAX;
     if (!page->metrics_path.failed && !page->scrape_path.failed) return &page->producer;
-    release(&page->producer);
+    release_page(&page->producer);
     return NULL;
 }

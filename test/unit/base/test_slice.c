@@ -28,7 +28,7 @@ static void compares(void **state)
     assert_true(slice_is(slice_of("ab"), "ab"));
 }
 
-static void knows_its_beginning(void **state)
+static void knows_its_beginning_and_end(void **state)
 {
     struct slice none = {NULL, 0};
     (void) state;
@@ -38,6 +38,11 @@ static void knows_its_beginning(void **state)
     assert_false(slice_starts(SLICE("a"), "ab"));
     assert_false(slice_starts(SLICE("xb"), "ab"));
     assert_false(slice_starts(none, "a"));
+    assert_true(slice_ends(SLICE("abc"), "bc"));
+    assert_true(slice_ends(SLICE("bc"), "bc"));
+    assert_false(slice_ends(SLICE("c"), "bc"));
+    assert_false(slice_ends(SLICE("bcx"), "bc"));
+    assert_false(slice_ends(none, "a"));
     assert_true(slice_is(slice_from(SLICE("abc"), 1), "bc"));
     assert_true(slice_is(slice_from(SLICE("abc"), 3), ""));
 }
@@ -89,7 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
-        cmocka_unit_test(knows_its_beginning),
+        cmocka_unit_test(knows_its_beginning_and_end),
         cmocka_unit_test(cuts_at_each_separator),
         cmocka_unit_test(cutting_nothing_gives_nothing),
         cmocka_unit_test(trims_blanks_and_tabs),

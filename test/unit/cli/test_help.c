@@ -19,6 +19,8 @@ static void shows_help(void **state)
     static const char beginning[] =
         "usage: memcached_fleet_exporter [<flags>]\n\n"
         "Scrapes a whole fleet of memcached servers in one answer for Prometheus.\n\n"
+        "usage: memcached_fleet_exporter check [<flags>] [<target>...]\n\n"
+        "Asks the servers once and reports on each; exits as --once does.\n\n"
         "Flags:\n"
         "  -h, --help                     Show this help.\n\n"
         "Configuration file:\n"

@@ -1,4 +1,4 @@
-#include "web/readable.h"
+#include "base/readable.h"
 
 #include "base/container.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "web/readable.h"
+#include "base/readable.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Values as people read them: few digits, and a unit. */
-#ifndef WEB_READABLE_H
-#define WEB_READABLE_H
+#ifndef BASE_READABLE_H
+#define BASE_READABLE_H
 
 #include "base/buffer.h"
 
