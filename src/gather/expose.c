@@ -90,16 +90,6 @@ int expose_check(struct buffer *error)
 
 /* --- The exposition --- */
 
-static bool exposure_fill(struct producer *producer, struct buffer *out, size_t want)
-{
-    struct exposure *exposure = container_of(producer, struct exposure, producer);
-    uint64_t before_ns = uv_hrtime();
-    if (!exposure->started_ns) exposure->started_ns = before_ns;
-    bool more = exposition_fill(&exposure->exposition, out, want);
-    exposure->took.fill_ns += uv_hrtime() - before_ns;
-    return more;
-}
-
 static void exposure_free(struct exposure *exposure)
 {
     fleet_walk_deinit(&exposure->fleet);
@@ -140,6 +130,41 @@ static int limit_fleet(struct exposure *exposure)
     return 0;
 }
 
+/*
+ * Starts the walks when the first byte is asked for: that goes over all targets, and scrapes that have
+ * shared the last poll are told in one turn of the loop. 0 or UV_ENOMEM.
+ */
+static int exposure_begin(struct exposure *exposure)
+{
+    const struct scrape_request *request = exposure->request;
+    const struct fan_out *fan_out = exposure->gather->fan_out;
+    exposure->started_ns = uv_hrtime();
+    if (fan_out) {
+        if (fleet_walk_init(&exposure->fleet, fan_out, request->commands, request->with_labels) < 0 ||
+            limit_fleet(exposure) < 0)
+            return UV_ENOMEM;
+        exposition_add(&exposure->exposition, &exposure->fleet.walk);
+    }
+    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
+        struct walk *walk = request->own_collectors & OWN_BIT(own) ? start_own_walk(exposure, own) : NULL;
+        if (walk) exposition_add(&exposure->exposition, walk);
+    }
+    return 0;
+}
+
+static bool exposure_fill(struct producer *producer, struct buffer *out, size_t want)
+{
+    struct exposure *exposure = container_of(producer, struct exposure, producer);
+    uint64_t before_ns = uv_hrtime();
+    if (!exposure->started_ns && exposure_begin(exposure) < 0) {
+        out->failed = true;
+        return false;
+    }
+    bool more = exposition_fill(&exposure->exposition, out, want);
+    exposure->took.fill_ns += uv_hrtime() - before_ns;
+    return more;
+}
+
 struct producer *expose(struct gather *gather, struct scrape_request *request, gather_fn on_end,
                         void *context)
 {
@@ -151,17 +176,5 @@ struct producer *expose(struct gather *gather, struct scrape_request *request, g
     exposure->on_end = on_end;
     exposure->context = context;
     exposition_init(&exposure->exposition, request->format, buffer_slice(&request->names));
-    if (gather->fan_out) {
-        if (fleet_walk_init(&exposure->fleet, gather->fan_out, request->commands, request->with_labels) < 0 ||
-            limit_fleet(exposure) < 0) {
-            exposure_free(exposure);
-            return NULL;
-        }
-        exposition_add(&exposure->exposition, &exposure->fleet.walk);
-    }
-    for (enum own_collector own = 0; own < OWN_COUNT; own++) {
-        struct walk *walk = request->own_collectors & OWN_BIT(own) ? start_own_walk(exposure, own) : NULL;
-        if (walk) exposition_add(&exposure->exposition, walk);
-    }
     return &exposure->producer;
 }

@@ -88,10 +88,7 @@ static void stop_reading(struct connection *connection)
     connection->reading = false;
 }
 
-/*
- * The client goes on, or ends in order: it has read the body. A client that has not read it is reset when
- * it closes.
- */
+/* The client goes on or ends in order, so it has read the body: otherwise its end would be a reset. */
 static void note_reader(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;
@@ -147,6 +144,13 @@ static void refuse_request(struct connection *connection, int status, const char
     respond_line(connection, status, why);
 }
 
+static void on_turn(struct work_budget_ticket *ticket)
+{
+    struct exchange *exchange = container_of(ticket, struct exchange, ticket);
+    struct connection_pool *pool = container_of(exchange, struct connection, exchange)->pool;
+    pool->handler(pool->handler_context, exchange, &exchange->request);
+}
+
 static uv_buf_t on_lend(struct stream *stream);
 static void on_read(struct stream *stream, ssize_t n);
 
@@ -175,7 +179,7 @@ static void look_at_bytes(struct connection *connection)
         enter(connection, CONNECTION_ANSWERING);
         note_reader(connection);
         exchange_begin(exchange, &request, connection->peer);
-        pool->handler(pool->handler_context, exchange, &exchange->request);
+        work_budget_do(&pool->exchanges.work, &exchange->ticket, peer_is_regular(connection->peer), on_turn);
         break;
     case REQUEST_REFUSED:
         stop_reading(connection);

@@ -182,7 +182,8 @@ static void end_answer(struct exchange *exchange, int status)
 
 bool exchange_is_abortable(const struct exchange *exchange)
 {
-    return exchange->phase == EXCHANGE_OWED && exchange->on_abort;
+    bool waits = link_is_linked(&exchange->ticket.link); /* its handler has not seen it yet */
+    return exchange->phase == EXCHANGE_OWED && (exchange->on_abort || waits);
 }
 
 bool exchange_take_over(struct exchange *exchange)
@@ -191,7 +192,8 @@ bool exchange_take_over(struct exchange *exchange)
     if (!exchange_is_abortable(exchange)) return false;
     exchange->on_abort = NULL;
     leave_place(exchange);
-    on_abort(exchange->abort_context);
+    work_budget_leave(&exchange->ticket);
+    if (on_abort) on_abort(exchange->abort_context);
     return true;
 }
 

@@ -35,7 +35,7 @@ typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 struct exchange_shared {
     server_observer_fn observer; /* told of each answer; NULL for nobody */
     void *observer_context;
-    struct work_budget work; /* time of a turn for accepting clients and for making pieces of bodies */
+    struct work_budget work; /* time of a turn for clients that come, requests and pieces of bodies */
     struct list unread; /* exchanges whose client has not taken all that was written; the one that has made
                            no progress for longest is the first */
     unsigned unread_count;
@@ -76,7 +76,7 @@ struct exchange {
     /* The answer; nothing of it is there between two. */
     struct response response;
     struct producer *body;            /* taken over; NULL once it is released */
-    struct work_budget_ticket ticket; /* waits for a turn in which the next piece is made */
+    struct work_budget_ticket ticket; /* waits for a turn, for the handler or the next piece */
     bool last;                        /* no piece follows the one at hand */
     bool chunked;
     bool streamed;        /* it is a body that exchange_stream has sent, not a line */
@@ -99,12 +99,12 @@ void exchange_begin(struct exchange *exchange, const struct request *request, st
  */
 bool exchange_is_late(struct exchange *exchange, const struct server_limits *limits);
 
-/* Whether a handler works on it that can be told to drop it. */
+/* Whether its handler has not seen it yet, or works on it and can be told to drop it. */
 bool exchange_is_abortable(const struct exchange *exchange);
 
 /*
- * Takes the request away from a handler that has not answered and can be aborted; the caller then answers in
- * its place. False when there is no such handler.
+ * Takes the request away from its handler, if it is abortable; the caller then answers in the handler's
+ * place. False if it is not.
  */
 bool exchange_take_over(struct exchange *exchange);
 

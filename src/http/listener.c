@@ -101,14 +101,10 @@ static void on_turn(struct work_budget_ticket *ticket)
 static void on_waiting(uv_stream_t *stream, int status)
 {
     struct listener *listener = container_of(stream, struct listener, stream);
-    if (status < 0) {
+    if (status < 0)
         listener->on_failed(listener, status);
-    } else if (work_budget_begin(listener->work)) {
-        listener->on_connection(listener);
-        work_budget_end(listener->work);
-    } else {
-        work_budget_wait(listener->work, &listener->ticket, false, on_turn);
-    }
+    else
+        work_budget_do(listener->work, &listener->ticket, false, on_turn);
 }
 
 static int make_handle(struct listener *listener, bool as_pipe)

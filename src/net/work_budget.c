@@ -29,18 +29,28 @@ static void begin_turn(struct work_budget *budget)
     budget->used_ns = 0;
 }
 
+static void begin_work(struct work_budget *budget)
+{
+    budget->depth = 1;
+    budget->began_ns = thread_time_ns();
+}
+
 bool work_budget_begin(struct work_budget *budget)
 {
+    if (budget->depth > 0) {
+        budget->depth++;
+        return true;
+    }
     if (!is_empty(budget)) return false;
     if (budget->turn_ms != uv_now(budget->turn.loop)) begin_turn(budget);
     if (budget->used_ns >= budget->size_ns) return false;
-    budget->began_ns = thread_time_ns();
+    begin_work(budget);
     return true;
 }
 
 void work_budget_end(struct work_budget *budget)
 {
-    budget->used_ns += thread_time_ns() - budget->began_ns;
+    if (--budget->depth == 0) budget->used_ns += thread_time_ns() - budget->began_ns;
 }
 
 static struct link *pop(struct work_budget *budget)
@@ -56,7 +66,7 @@ static void on_turn(uv_idle_t *turn)
     begin_turn(budget);
     for (struct link *link; budget->used_ns < budget->size_ns && (link = pop(budget));) {
         struct work_budget_ticket *ticket = container_of(link, struct work_budget_ticket, link);
-        budget->began_ns = thread_time_ns();
+        begin_work(budget);
         ticket->on_turn(ticket);
         work_budget_end(budget);
     }
@@ -69,6 +79,17 @@ void work_budget_wait(struct work_budget *budget, struct work_budget_ticket *tic
     ticket->on_turn = on_turn_of_ticket;
     list_append(first ? &budget->first : &budget->others, &ticket->link);
     uv_idle_start(&budget->turn, on_turn);
+}
+
+void work_budget_do(struct work_budget *budget, struct work_budget_ticket *ticket, bool first,
+                    work_budget_fn work)
+{
+    if (work_budget_begin(budget)) {
+        work(ticket);
+        work_budget_end(budget);
+    } else {
+        work_budget_wait(budget, ticket, first, work);
+    }
 }
 
 void work_budget_leave(struct work_budget_ticket *ticket)

@@ -28,6 +28,7 @@ struct work_budget_ticket {
 struct work_budget {
     uv_idle_t turn; /* active while tickets wait */
     uint64_t size_ns, used_ns, began_ns;
+    unsigned depth;   /* of work inside work, which is a part of it */
     uint64_t turn_ms; /* loop time of the turn that `used_ns` belongs to */
     struct list first, others;
 };
@@ -38,8 +39,8 @@ void work_budget_ticket_init(struct work_budget_ticket *ticket);
 
 /*
  * Begins a piece of work. Returns false if the budget of this turn is spent or other tickets wait; the caller
- * must then call work_budget_wait. After true, the caller must call work_budget_end before any other work
- * begins.
+ * must then call work_budget_wait. After true, the caller must call work_budget_end. Work that begins inside
+ * other work is a part of it and never waits.
  */
 bool work_budget_begin(struct work_budget *budget);
 void work_budget_end(struct work_budget *budget);
@@ -51,6 +52,10 @@ void work_budget_end(struct work_budget *budget);
  */
 void work_budget_wait(struct work_budget *budget, struct work_budget_ticket *ticket, bool first,
                       work_budget_fn on_turn);
+
+/* Calls `work` at once if the budget allows it, and otherwise waits and calls it in a later turn. */
+void work_budget_do(struct work_budget *budget, struct work_budget_ticket *ticket, bool first,
+                    work_budget_fn work);
 
 /* Removes a ticket from its queue. Does nothing if the ticket does not wait. */
 void work_budget_leave(struct work_budget_ticket *ticket);

@@ -47,6 +47,7 @@ struct fixture {
     size_t filled;            /* bytes that bodies have given */
     unsigned fills;           /* pieces that they have given */
     uint64_t fill_ns;         /* processor time that each piece takes */
+    uint64_t handle_ns;       /* and the handler */
     struct exchange *waiting; /* of /later */
     unsigned places;          /* 0: without limit */
 };
@@ -126,6 +127,8 @@ static inline void handle(void *context, struct exchange *exchange, const struct
     struct response response = {.status = 200, .content_type = "text/plain", .varies = true};
     struct slice number = request->path;
     uint64_t size = 0;
+    uint64_t end_ns = fixture.handle_ns ? thread_time_ns() + fixture.handle_ns : 0;
+    while (thread_time_ns() < end_ns) continue;
     assert_ptr_equal(context, &fixture);
     fixture.handled++;
     while (number.len && (number.data[0] < '0' || number.data[0] > '9')) number = slice_from(number, 1);

@@ -348,7 +348,7 @@ static void test_bodies_share_the_turns(void **state)
         unsigned handled = fixture.handled, before = fixture.fills;
         for (unsigned n = 0; n < ARRAY_LEN(clients); n++)
             assert_true(send(clients[n].descriptor, REQUEST("/noise/9"), strlen(REQUEST("/noise/9")), 0) > 0);
-        while (fixture.handled < handled + ARRAY_LEN(clients)) loop_turn(&fixture.loop, 1);
+        while (fixture.handled == handled) loop_turn(&fixture.loop, 1);
         assert_in_range(fixture.fills - before, 1, 4);
         for (unsigned turn = 0; round == 0 && turn < 6; turn++) {
             before = fixture.fills;
@@ -358,8 +358,34 @@ static void test_bodies_share_the_turns(void **state)
         for (unsigned n = 0; round == 0 && n < ARRAY_LEN(clients); n++) client_expect(&clients[n], 200, NULL);
     }
     fixture_stop(0);
-    assert_int_equal(fixture.released, 2 * ARRAY_LEN(clients));
+    assert_int_equal(fixture.released, fixture.handled);
     assert_true(fixture.fills < 2 * ARRAY_LEN(clients));
+    for (unsigned n = 0; n < ARRAY_LEN(clients); n++) client_close(&clients[n]);
+    fixture_start(&lenient_limits);
+}
+
+/*
+ * Requests that come at once reach their handler over several turns; those that still wait at the end never
+ * do.
+ */
+static void test_requests_share_the_turns(void **state)
+{
+    (void) state;
+    struct client clients[8];
+    for (unsigned n = 0; n < ARRAY_LEN(clients); n++) client_open(&clients[n]);
+    client_wait(&clients[0], server_counts(fixture.server).open == ARRAY_LEN(clients));
+    fixture.handle_ns = 2000000;
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned handled = fixture.handled;
+        for (unsigned n = 0; n < ARRAY_LEN(clients); n++)
+            assert_true(send(clients[n].descriptor, REQUEST("/short"), strlen(REQUEST("/short")), 0) > 0);
+        while (fixture.handled == handled) loop_turn(&fixture.loop, 1);
+        assert_in_range(fixture.handled - handled, 1, 4);
+        for (unsigned n = 0; round == 0 && n < ARRAY_LEN(clients); n++)
+            client_expect(&clients[n], 200, "hello\n");
+    }
+    fixture_stop(0);
+    assert_in_range(fixture.handled, ARRAY_LEN(clients) + 1, ARRAY_LEN(clients) + 4);
     for (unsigned n = 0; n < ARRAY_LEN(clients); n++) client_close(&clients[n]);
     fixture_start(&lenient_limits);
 }
@@ -402,6 +428,7 @@ int main(void)
         TEST(test_a_pool_that_hangs_holds_up_nothing),
         TEST(test_body_that_halts),
         TEST(test_bodies_share_the_turns),
+        TEST(test_requests_share_the_turns),
         cmocka_unit_test(test_stopped_at_every_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,10 +127,31 @@ static void test_long_work(void **state)
     assert_false(uv_loop_alive(&loop));
 }
 
+static void on_nested(struct work_budget_ticket *ticket)
+{
+    assert_true(try_to_work());
+    assert_true(try_to_work());
+    on_turn(ticket);
+}
+
+/* Work inside work never waits, and all of it counts once. */
+static void test_work_inside_work(void **state)
+{
+    (void) state;
+    lasts_ns = 600000;
+    for (unsigned n = 0; n < 3; n++) work_budget_do(&budget, &workers[n].ticket, false, on_nested);
+    assert_string_equal(worked, "a");
+    loop_turn(&loop, 1);
+    assert_string_equal(worked, "ab");
+    loop_turn(&loop, 1);
+    assert_string_equal(worked, "abc");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_a_spent_budget), TEST(test_who_waits), TEST(test_long_work)};
+    const struct CMUnitTest tests[] = {TEST(test_a_spent_budget), TEST(test_who_waits), TEST(test_long_work),
+                                       TEST(test_work_inside_work)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
