@@ -1,4 +1,8 @@
 # syntax=docker/dockerfile:1
+#
+#   docker build --build-arg REVISION=$(git rev-parse HEAD) -t memcached-fleet-exporter .
+#
+# .git is not in the build's context, so the revision is said from outside.
 
 FROM debian:12 AS build
 RUN apt-get update \
@@ -10,7 +14,8 @@ RUN apt-get download -o APT::Sandbox::User=root node-llhttp && dpkg-deb -x node-
 COPY meson.build meson_options.txt ./
 COPY deps deps
 COPY src src
-RUN meson setup build --buildtype=release --prefix=/usr -Dtests=disabled -Dllhttp_source="$PWD/llhttp/usr/share" \
+ARG REVISION
+RUN meson setup build --buildtype=release --prefix=/usr -Dtests=disabled -Drevision="$REVISION" -Dllhttp_source="$PWD/llhttp/usr/share" \
  && ninja -C build \
  && DESTDIR=/installed meson install -C build --no-rebuild --strip
 
@@ -23,6 +28,11 @@ COPY --from=build /installed/usr/bin/memcached_fleet_exporter /usr/bin/memcached
 # Charts and roles execute /bin/memcached_exporter, the path in the official image; /bin is /usr/bin.
 RUN ln -s memcached_fleet_exporter /usr/bin/memcached_exporter
 COPY LICENSE /usr/share/doc/memcached_fleet_exporter/LICENSE
+ARG REVISION
+LABEL org.opencontainers.image.title="memcached_fleet_exporter" \
+      org.opencontainers.image.description="Prometheus exporter for fleets of memcached" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="$REVISION"
 # By number, so that Kubernetes can tell that it is not root. Any other user will do.
 USER 65534:65534
 EXPOSE 9150

@@ -17,6 +17,7 @@ from support.process import Process, accepts, free_port, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ALWAYS_THERE = {"libc6"}
+REVISION = "0123456789abcdef"
 
 
 def composed(name):
@@ -83,7 +84,8 @@ def installed():
         for step in steps:
             assert "/installed" in step
             run = subprocess.run(["sh", "-ec", step.replace("/installed", str(target))], cwd=source, text=True,
-                                 capture_output=True, stdin=subprocess.DEVNULL, check=False)
+                                 env=dict(os.environ, REVISION=REVISION), capture_output=True, stdin=subprocess.DEVNULL,
+                                 check=False)
             assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
         yield target
 
@@ -131,6 +133,15 @@ def test_the_image_runs_as_another_user_and_its_health_check_tells_life_from_dea
 
 def test_the_health_check_refuses_another_kind_of_server(memcached):
     assert health_check(memcached().port) != 0
+
+
+def test_the_image_and_its_program_say_the_revision_that_they_were_given(installed):
+    words = subprocess.run([entry_point(installed), "--version"], capture_output=True, text=True, check=True).stdout
+    assert f"revision: {REVISION})" in words
+    labels = " ".join(all_of(instructions()[1], "LABEL"))
+    assert 'org.opencontainers.image.revision="$REVISION"' in labels and "org.opencontainers.image.licenses" in labels
+    for stage in instructions():
+        assert "REVISION" in all_of(stage, "ARG"), "an argument holds for one stage"
 
 
 def test_the_image_exposes_the_port_that_is_the_default(installed):

@@ -227,3 +227,46 @@ def test_the_variables_of_a_dashboard_have_values(scraped, file):
             selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
             rows = scraped.query(re.sub(r"\$\w+", ".*", selector))
             assert rows and all(label in labels for labels, _ in rows), variable["name"]
+
+
+# The forms in which dashboards, mixins and alert collections for the official exporter ask for its series.
+OF_OTHERS = [
+    'memcached_up{job=~"$job", instance=~"$instance"}',
+    "count by (version) (memcached_version)",
+    'max by (instance) (memcached_uptime_seconds{job=~"$job"})',
+    "memcached_uptime_seconds < 3600",
+    'sum(memcached_current_bytes{job=~"$job"}) / sum(memcached_limit_bytes{job=~"$job"})',
+    "(memcached_current_bytes / memcached_limit_bytes) * 100",
+    'sum by (instance) (memcached_current_items{job=~"$job"})',
+    "sum(rate(memcached_items_total[5m])) by (instance)",
+    "sum(rate(memcached_items_evicted_total[5m])) / sum(rate(memcached_items_total[5m]))",
+    "rate(memcached_items_reclaimed_total[5m])",
+    "max by (job, instance) (memcached_current_connections / memcached_max_connections * 100)",
+    "sum(increase(memcached_connections_total[5m]))",
+    "rate(memcached_connections_yielded_total[5m]) * 60",
+    "rate(memcached_connections_listener_disabled_total[5m])",
+    "irate(memcached_read_bytes_total[5m])",
+    "irate(memcached_written_bytes_total[5m])",
+    'sum(rate(memcached_commands_total{command="get", status="hit"}[5m])) / sum(rate(memcached_commands_total{command="get"}[5m]))',
+    'sum(memcached_commands_total{instance=~"$instance", status="miss"}) / sum(memcached_commands_total{instance=~"$instance"})',
+    "sum by (command) (rate(memcached_commands_total[5m]))",
+    "sum without (job) (rate(memcached_commands_total[5m]))",
+    'rate(memcached_commands_total{command=~"cas|set|delete|incr|decr|touch|flush"}[5m])',
+    "sum by (slab) (memcached_slab_current_items)",
+    "memcached_slab_chunks_used / memcached_slab_current_chunks",
+    "sum by (slab) (memcached_slab_current_pages * memcached_slab_chunks_per_page * memcached_slab_chunk_size_bytes)",
+    'rate(memcached_slab_commands_total{command="set", status="hit"}[5m])',
+    "sum(rate(memcached_slab_lru_hits_total[5m])) by (lru)",
+    "max by (slab) (memcached_slab_items_age_seconds)",
+    "rate(memcached_slab_items_evicted_unfetched_total[5m])",
+    "memcached_malloced_bytes",
+    "memcached_exporter_build_info",
+    "process_resident_memory_bytes",
+    "rate(process_cpu_seconds_total[5m])",
+    "process_open_fds / process_max_fds",
+]
+
+
+@pytest.mark.parametrize("expression", OF_OTHERS)
+def test_what_others_ask_of_the_official_exporter_finds_data(scraped, expression):
+    assert scraped.query(re.sub(r"\$\w+", ".*", expression))
