@@ -1,9 +1,9 @@
 #include "http/accept.h"
 
 /*
- * "0", "0.5", "1.000" in thousandths. RFC 9110 allows three digits after the point and wants one before it,
- * but some clients write ".5" or "0.3333": their number is read too, cut to thousandths. 0 when it is no such
- * number or more than 1.
+ * Reads a quality such as "0", "0.5" or "1.000", in thousandths. RFC 9110 wants one digit before the point
+ * and at most three after it. Some clients write ".5" or "0.3333", so these are read, too, cut to
+ * thousandths. Returns 0 if the text is no such number or the number is more than 1.
  */
 static int parse_quality(struct slice text)
 {
@@ -20,7 +20,10 @@ static int parse_quality(struct slice text)
     return quality;
 }
 
-/* Of "gzip;q=0.5": the parameters behind the coding. Without a "q" the quality is 1. */
+/*
+ * Returns the quality in the parameters of an entry, such as "q=0.5" of "gzip;q=0.5". Without "q" the quality
+ * is 1.
+ */
 static int entry_quality(struct slice parameters)
 {
     while (parameters.len) {
@@ -52,7 +55,7 @@ int accept_encoding_quality(struct slice header, const char *coding)
 
 /* --- Media types --- */
 
-/* How exactly a range names an offer. */
+/* How exactly a range matches an offer, from worst to best. */
 enum exactness { MATCHES_NOT, MATCHES_ANY, MATCHES_KIND, MATCHES_TYPE, MATCHES_PARAMETERS };
 
 struct media_range {
@@ -60,7 +63,7 @@ struct media_range {
     int quality;
 };
 
-/* "text/plain;version=0.0.4;q=0.2". A value may stand in quotes. */
+/* Parses a range such as "text/plain;version=0.0.4;q=0.2". The value of a parameter may be quoted. */
 static struct media_range read_range(struct slice text)
 {
     struct media_range range = {.type = slice_trim(slice_cut(&text, ';')), .quality = 1000};
@@ -114,7 +117,9 @@ static enum exactness match(const struct media_range *range, const struct media_
     return asked ? MATCHES_PARAMETERS : MATCHES_TYPE;
 }
 
-/* The most exact range of the header for one offer; MATCHES_NOT if there is none. */
+/*
+ * Finds the range of the header that matches an offer most exactly. Returns MATCHES_NOT if no range matches.
+ */
 static enum exactness find_range(struct slice header, const struct media_offer *offer,
                                  struct media_range *found)
 {

@@ -1,6 +1,6 @@
 /*
- * What a client accepts: quality values of Accept-Encoding and Accept (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
- * Pure.
+ * Reads what a client accepts: the quality values of Accept-Encoding and Accept (RFC 9110, 12.4.2, 12.5.1 and
+ * 12.5.3). Pure.
  */
 #ifndef HTTP_ACCEPT_H
 #define HTTP_ACCEPT_H
@@ -8,34 +8,41 @@
 #include "base/slice.h"
 
 /*
- * The quality, in thousandths (0 to 1000), that an Accept-Encoding value gives to a content coding: its own
- * entry (the first of several), else that of "*", else 0. A malformed quality counts as 0. "identity" that is
- * neither named nor covered by "*" is acceptable, but liked least: 1. "x-gzip" is "gzip".
+ * Returns the quality, in thousandths (0 to 1000), that an Accept-Encoding value gives to a content coding.
+ * This is the quality of the coding's first entry, or else of "*", or else 0. A malformed quality counts as
+ * 0. "identity" without an entry and without "*" is acceptable as a last choice: 1. "x-gzip" means "gzip".
  */
 int accept_encoding_quality(struct slice header, const char *coding);
 
 /*
- * A media type that could be answered, with its parameters; NULL for those it has not. A range that asks for
- * another value of one of them does not match; one that does not name it does.
+ * A media type that the server offers, with its parameters. A parameter is NULL if the type has none. A range
+ * does not match if it asks for another value of a parameter. A range that does not name the parameter
+ * matches.
  */
 struct media_offer {
     const char *type;    /* "text/plain" */
     const char *version; /* "0.0.4" */
 
-    /* Of the message and of what delimits it: "io.prometheus.client.MetricFamily", "delimited". */
+    /*
+     * Protobuf only: the message's name, and how messages are delimited: "io.prometheus.client.MetricFamily",
+     * "delimited".
+     */
     const char *proto, *encoding;
 };
 
 struct media_choice {
-    size_t offer;          /* index of the chosen one */
-    struct slice escaping; /* the escaping parameter of the range that chose it, see Prometheus' content
-                              negotiation; may be empty */
+    size_t offer; /* index of the chosen offer */
+    /*
+     * The `escaping` parameter (see Prometheus' content negotiation) of the range that matched the offer.
+     * May be empty.
+     */
+    struct slice escaping;
 };
 
 /*
- * The offer that an Accept value likes best: by quality, then by how exactly it is named, then the earlier
- * one. The quality of an offer is that of the most exact range that matches it. Without a match, and without
- * a header, the first: a scraper that asks for something else still gets an answer that it may understand.
+ * Returns the offer that an Accept value prefers: the one with the highest quality, then the one that is
+ * named most exactly, then the first. The quality of an offer comes from the most exact range that matches
+ * it. Without a header or a match, returns the first offer, since a scraper may understand it anyway.
  */
 struct media_choice accept_choose(struct slice header, const struct media_offer *offers, size_t count);
 

@@ -7,14 +7,15 @@
 #include <uv.h>
 
 /*
- * Of two hundred servers level 1 makes 2.9 % in 18 us a server, level 3, the default, 3.1 % in 20: what
- * repeats is near and long, and looking further finds less. For the same reason a window of 128 KiB does as
- * well as one of 1 MiB, and there may be many answers.
+ * Measured with 200 servers: level 1 compresses to 2.9 % in 18 us per server, and level 3 (zstd's default) to
+ * 3.1 % in 20 us. Repetitions are long and close together, so a longer search gains nothing. For the same
+ * reason, a window of 128 KiB does as well as one of 1 MiB. The small window saves memory when many answers
+ * are sent at once.
  */
 #define ZSTD_LEVEL       1
 #define ZSTD_WINDOW_BITS 17
 
-/* Room for one step of output. */
+/* Bytes of output that one step reserves. */
 #define STEP (16 * 1024)
 
 const char *coding_name(enum coding coding)
@@ -29,7 +30,9 @@ enum coding coding_choose(struct slice accept_encoding)
     int identity = accept_encoding_quality(accept_encoding, "identity");
     int gzip = accept_encoding_quality(accept_encoding, "gzip");
     int zstd = accept_encoding_quality(accept_encoding, "zstd");
-    /* One who takes anything ("*") is given what everybody knows. */
+    /*
+     * Only a client that names zstd gets zstd. A client that accepts "*" gets gzip, which every client knows.
+     */
     bool named = accept_encoding.len && memmem(accept_encoding.data, accept_encoding.len, "zstd", 4);
     if (named && zstd > 0 && zstd >= gzip && zstd >= identity) return CODING_ZSTD;
     return gzip > 0 && gzip >= identity ? CODING_GZIP : CODING_IDENTITY;
@@ -68,7 +71,7 @@ static int write_zstd(ZSTD_CCtx *zstd, struct slice in, ZSTD_EndDirective end, s
         if (!at) return UV_ENOMEM;
         ZSTD_outBuffer output = {at, STEP, 0};
         left = ZSTD_compressStream2(zstd, &output, &input, end);
-        if (ZSTD_isError(left)) return UV_ENOMEM; /* all that can fail with valid parameters */
+        if (ZSTD_isError(left)) return UV_ENOMEM; /* no other failure is possible with valid parameters */
         out->len += output.pos;
     } while (end == ZSTD_e_continue ? input.pos < input.size : left > 0);
     return 0;

@@ -1,6 +1,6 @@
 /*
- * A compressed body, fed piece by piece: gzip (RFC 1952) or zstd (RFC 8878). Pure: may run on any thread, one
- * at a time.
+ * Compresses a body piece by piece with gzip (RFC 1952) or zstd (RFC 8878). Pure: may run on any thread, but
+ * only on one at a time.
  */
 #ifndef HTTP_COMPRESSOR_H
 #define HTTP_COMPRESSOR_H
@@ -15,27 +15,32 @@
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_ZSTD };
 
 struct compressor {
-    enum coding coding; /* CODING_IDENTITY: there is nothing to release */
-    struct gzip *gzip;  /* owned, as the next one is */
+    enum coding coding; /* CODING_IDENTITY: nothing to release */
+    struct gzip *gzip;  /* owned; NULL unless `coding` is CODING_GZIP */
     ZSTD_CCtx *zstd;
 };
 
-/* "gzip": the name in Accept-Encoding and Content-Encoding. */
+/* Returns the name for Accept-Encoding and Content-Encoding, such as "gzip". */
 const char *coding_name(enum coding coding);
 
-/* What an Accept-Encoding value likes best of what there is. */
+/* Returns the supported coding that an Accept-Encoding value prefers. */
 enum coding coding_choose(struct slice accept_encoding);
 
-/* Not for CODING_IDENTITY. 0, or UV_ENOMEM; then there is nothing to release. */
+/*
+ * `coding` must not be CODING_IDENTITY. Returns 0 or UV_ENOMEM. After UV_ENOMEM there is nothing to release.
+ */
 int compressor_init(struct compressor *compressor, enum coding coding);
 
 /*
- * Appends to `out` what these bytes give; `last` ends the stream. May keep what it has been fed until the
- * end. 0, or UV_ENOMEM when `out` has failed.
+ * Compresses `in` and appends the result to `out`. `last` ends the stream; until then the compressor may hold
+ * data back. Returns 0, or UV_ENOMEM if `out` has failed.
  */
 int compressor_write(struct compressor *compressor, struct slice in, bool last, struct buffer *out);
 
-/* Appends all that was kept so far, at some cost of the ratio. 0, or UV_ENOMEM when `out` has failed. */
+/*
+ * Appends all data that was held back, which makes the output a little larger. Returns 0, or UV_ENOMEM if
+ * `out` has failed.
+ */
 int compressor_flush(struct compressor *compressor, struct buffer *out);
 
 void compressor_deinit(struct compressor *compressor);

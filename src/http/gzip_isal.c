@@ -7,13 +7,13 @@
 #include <uv.h>
 
 /*
- * Level 1 finds as much as level 2, and level 3 takes four times as long. The small one of its buffers makes
- * shorter blocks, whose codes fit the text better than those of the default, and saves 190 KiB.
+ * Level 2 compresses no better than level 1, and level 3 takes four times as long. The small level buffer
+ * makes shorter blocks than the default one. Their codes fit the text better, and 190 KiB are saved.
  */
 #define LEVEL        1
 #define LEVEL_BUFFER ISAL_DEF_LVL1_SMALL
 
-/* Room for one step of output. */
+/* Bytes of output that one step reserves. */
 #define STEP (16 * 1024)
 
 struct gzip {
@@ -42,12 +42,12 @@ int gzip_write(struct gzip *gzip, struct slice in, enum gzip_end end, struct buf
 {
     struct isal_zstream *stream = &gzip->stream;
     assert(in.len <= UINT32_MAX);
-    stream->next_in = (uint8_t *) (uintptr_t) in.data; /* ISA-L only reads there, its type lacks the const */
+    stream->next_in = (uint8_t *) (uintptr_t) in.data; /* ISA-L only reads it; its type lacks the const */
     stream->avail_in = (uint32_t) in.len;
     stream->end_of_stream = end == GZIP_LAST;
     stream->flush = end == GZIP_FLUSH ? SYNC_FLUSH : NO_FLUSH;
 
-    /* Room that is left over means that ISA-L has given all it had to give. */
+    /* Free space in the output means that ISA-L has no more output. */
     do {
         char *at = buffer_reserve(out, STEP);
         if (!at) return UV_ENOMEM;

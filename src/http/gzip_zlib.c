@@ -8,18 +8,18 @@
 #include <zlib.h>
 
 /*
- * An exposition repeats the same names and labels line after line, so that little is left to find for the
- * higher levels: level 4 takes half as long again for a twelfth less, level 6 more than twice as long.
+ * An exposition repeats the same names and labels on every line, so higher levels gain little. Level 4 takes
+ * 1.5 times as long and makes the output one twelfth smaller. Level 6 takes more than twice as long.
  */
 #define LEVEL 3
 
-/* The largest window, with 16 added for gzip's frame in place of zlib's. */
+/* The largest window. Adding 16 selects gzip's frame instead of zlib's. */
 #define WINDOW_BITS (15 + 16)
 
 /* zlib's own default. */
 #define MEMORY_LEVEL 8
 
-/* Room for one step of output. */
+/* Bytes of output that one step reserves. */
 #define STEP (16 * 1024)
 
 struct gzip {
@@ -49,10 +49,10 @@ int gzip_write(struct gzip *gzip, struct slice in, enum gzip_end end, struct buf
     z_stream *stream = &gzip->stream;
     int result;
     assert(in.len <= UINT_MAX);
-    stream->next_in = (Bytef *) (uintptr_t) in.data; /* zlib only reads there, its type is older than const */
+    stream->next_in = (Bytef *) (uintptr_t) in.data; /* zlib does not write to it; its type lacks the const */
     stream->avail_in = (uInt) in.len;
 
-    /* Room that is left over means that deflate has given all it had to give. */
+    /* Free space in the output means that deflate has no more output. */
     do {
         char *at = buffer_reserve(out, STEP);
         if (!at) return UV_ENOMEM;

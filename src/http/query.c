@@ -10,7 +10,10 @@ static int hex_value(char c)
     return -1;
 }
 
-/* An escape for NUL is refused: no address, name or path holds one, and C would cut the text there. */
+/*
+ * Appends the decoded text to `out`. Returns false for a malformed escape or an escape for NUL. No address,
+ * name or path contains NUL, and C functions would cut the text there.
+ */
 static bool decode(struct slice text, bool plus_is_blank, struct buffer *out)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -29,7 +32,10 @@ static bool decode(struct slice text, bool plus_is_blank, struct buffer *out)
     return true;
 }
 
-/* Decodes to the end of `storage`, where there must be room: what stands there already is pointed at. */
+/*
+ * Decodes `text` to the end of `storage`. There must be enough free space: earlier slices point into
+ * `storage`, so it must not move.
+ */
 static bool decode_in_place(struct slice text, struct buffer *storage, struct slice *decoded)
 {
     size_t start = storage->len;

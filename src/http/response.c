@@ -36,7 +36,10 @@ const char *response_reason(int status)
     }
 }
 
-/* "Sat, 21 Nov 2026 13:17:10 GMT" (RFC 9110, 5.6.7). Not strftime's %a and %b: they follow the locale. */
+/*
+ * Appends a Date header such as "Sat, 21 Nov 2026 13:17:10 GMT" (RFC 9110, 5.6.7). strftime's %a and %b would
+ * follow the locale.
+ */
 static void append_date(struct buffer *out, time_t now)
 {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -64,7 +67,7 @@ static void append_framing(struct buffer *out, const struct response_transfer *t
     }
 }
 
-/* Whether one of the lines is that header. */
+/* Returns true if one of the lines is the header `name`. */
 static bool has_header(struct slice lines, const char *name)
 {
     while (lines.len) {
@@ -82,7 +85,7 @@ void response_append_head(struct buffer *out, const struct response *response,
     append_date(out, transfer->now);
     buffer_printf(out, "Content-Type: %s\r\n", response->content_type);
     if (transfer->coding) buffer_printf(out, "Content-Encoding: %s\r\n", transfer->coding);
-    /* Keeps browsers from interpreting an error text, which may quote the request, as HTML. */
+    /* Keeps browsers from interpreting an error text as HTML. The text may quote the request. */
     if (response->status >= 400 && !has_header(transfer->headers, "X-Content-Type-Options"))
         buffer_append_string(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");

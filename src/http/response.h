@@ -1,4 +1,4 @@
-/* One HTTP/1.1 answer head as bytes. Pure. */
+/* Writes the head of an HTTP/1.1 answer. Pure. */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
 
@@ -15,7 +15,7 @@ enum response_framing {
 };
 
 struct response {
-    int status;               /* 200 ... 505; its reason phrase is known to response_append_head */
+    int status;               /* 200 to 505, one that response_reason knows */
     const char *content_type; /* NUL-terminated */
     const char *allow;        /* value of Allow, or NULL */
     const char *authenticate; /* value of WWW-Authenticate, or NULL */
@@ -23,21 +23,24 @@ struct response {
     bool varies;              /* Vary: Accept, Accept-Encoding */
 };
 
-/* How this answer travels; the server knows, the handler does not. */
+/* How the answer is sent. The exchange sets this; the handler does not know it. */
 struct response_transfer {
     enum response_framing framing;
-    uint64_t length;    /* for FRAMING_LENGTH */
+    uint64_t length;    /* bytes of the body; for FRAMING_LENGTH only */
     const char *coding; /* Content-Encoding, or NULL for none */
-    bool keep_alive;    /* else Connection: close; a client of HTTP/1.0 is told keep-alive */
+    bool keep_alive; /* false: adds "Connection: close"; true: adds "Connection: keep-alive" for HTTP/1.0 */
     unsigned char minor;
-    time_t now;           /* for Date */
-    struct slice headers; /* more of them, each line with its end; maybe empty */
+    time_t now;           /* for the Date header */
+    struct slice headers; /* additional headers, each line with its line end; may be empty */
 };
 
 void response_append_head(struct buffer *out, const struct response *response,
                           const struct response_transfer *transfer);
 
-/* "Not Found" for 404; "Unknown" for one that this server never sends. */
+/*
+ * Returns the reason phrase, such as "Not Found" for 404. Returns "Unknown" for a status that this server
+ * never sends.
+ */
 const char *response_reason(int status);
 
 #endif
