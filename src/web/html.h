@@ -1,4 +1,4 @@
-/* Texts of others in a page: what a server, a client or a configuration said is escaped here. */
+/* Writes text from outside (servers, clients, configuration) into an HTML page, escaped. */
 #ifndef WEB_HTML_H
 #define WEB_HTML_H
 
@@ -6,15 +6,15 @@
 #include "base/slice.h"
 
 /*
- * For an element, or an attribute between double quotes. Bytes that are no UTF-8, and characters that a
- * terminal or a browser would act upon, become an escape that a person can read.
+ * Appends `text` for the content of an element, or for an attribute between double quotes. Invalid UTF-8 and
+ * characters that a terminal or a browser would interpret become readable escapes.
  */
 void html_append(struct buffer *page, struct slice text);
 
-/* A path of this server: what would end it, or begin an escape in a URL, is written as an escape. */
+/* Appends a path of this server. Characters that would end the path or the attribute are percent-encoded. */
 void html_append_path(struct buffer *page, const char *path);
 
-/* A value in the query of a URL; everything but letters, digits and a few marks is escaped. */
+/* Appends a value of a URL's query. All bytes except letters, digits and -._~:/ are percent-encoded. */
 void html_append_query_value(struct buffer *page, struct slice value);
 
 #endif

@@ -1,8 +1,8 @@
 #include "web/kubelet.h"
 
 /*
- * Probes come at least once a minute. After this time without one, the kubelet is assumed to have stopped
- * probing.
+ * Kubelets usually probe at least once a minute. After this time without a probe, probing is assumed to have
+ * ended.
  */
 #define PROBES_END_NS (300 * UINT64_C(1000000000))
 

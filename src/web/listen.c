@@ -10,10 +10,10 @@
 
 #define HTTP_PORT 9150
 
-/* The first descriptor that systemd passes, sd_listen_fds(3). */
+/* The first descriptor that systemd passes; see sd_listen_fds(3). */
 #define SYSTEMD_FIRST_DESCRIPTOR 3
 
-/* Sockets that systemd has opened for this process, as sd_listen_fds(3) tells them. */
+/* Listens on the sockets that systemd has opened for this process; see sd_listen_fds(3). */
 static int listen_systemd(struct server *server, struct buffer *error)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
@@ -28,7 +28,7 @@ static int listen_systemd(struct server *server, struct buffer *error)
     return result;
 }
 
-/* The value comes from the user and may hold anything. */
+/* Appends the flag and its value, escaped, as the start of an error line. */
 static void append_value(struct buffer *error, const char *value)
 {
     buffer_append_string(error, "--web.listen-address: \"");
@@ -37,8 +37,9 @@ static void append_value(struct buffer *error, const char *value)
 }
 
 /*
- * "vsock://:9150", between a virtual machine and its host. As in Prometheus' exporter-toolkit, what stands
- * before the port does not count, and port 0 is any free one. NULL, or what was expected.
+ * Parses an address like "vsock://:9150", for connections between a virtual machine and its host. As in
+ * Prometheus' exporter-toolkit, text before the port is ignored. Port 0 means any free port. Returns NULL, or
+ * a text that says what was expected.
  */
 static const char *parse_vsock(struct slice text, uint32_t *port)
 {
@@ -80,7 +81,7 @@ static int listen_address(struct server *server, const char *text, struct buffer
         return UV_EINVAL;
     }
     buffer_append_string(error, uv_strerror(result));
-    /* UV_EINVAL stands for a malformed address. This one is well-formed, but cannot be used. */
+    /* To the caller, UV_EINVAL means a malformed address. This address is well-formed, but unusable. */
     return result == UV_EINVAL ? UV_EADDRNOTAVAIL : result;
 }
 
@@ -93,7 +94,7 @@ int listen_all(struct server *server, const struct options *options, struct buff
     return result;
 }
 
-/* The official exporter logs these words, and people search for them. */
+/* Users search for these words, which the official exporter logs too. */
 void listen_log(const struct server *server, const struct guard *guard)
 {
     struct buffer name;

@@ -1,4 +1,4 @@
-/* Where the options have the server listen: addresses, or sockets that systemd has opened. */
+/* Opens the listeners that the options name: addresses, or sockets passed by systemd. */
 #ifndef WEB_LISTEN_H
 #define WEB_LISTEN_H
 
@@ -7,11 +7,13 @@
 #include "http/server.h"
 #include "web/guard.h"
 
-/* 0; or a negative libuv code with one line in `error`, without a line end: UV_EINVAL for a malformed
- * address. */
+/*
+ * Starts to listen. Returns 0, or a negative libuv code with one line in `error`, without a line end. The
+ * code is UV_EINVAL for a malformed address.
+ */
 int listen_all(struct server *server, const struct options *options, struct buffer *error);
 
-/* Lines of the log for each place: that it is listened to, and whether there is TLS. `guard` may be NULL. */
+/* Logs each address that the server listens on, and whether it uses TLS. `guard` may be NULL. */
 void listen_log(const struct server *server, const struct guard *guard);
 
 #endif

@@ -14,16 +14,16 @@
 
 struct page {
     struct producer producer;
-    struct target_set *target_set; /* held */
+    struct target_set *target_set; /* holds a reference */
     struct buffer metrics_path, scrape_path;
     bool has_scrape, has_reload, ready;
     struct reload_state reload;
     uint64_t now_ms;
     double now_s;
-    size_t first, end; /* servers on this page */
-    size_t next;       /* server to be written; SIZE_MAX before the head is */
-    bool open;         /* the body of a group is */
-    unsigned group;    /* that one */
+    size_t first, end; /* range of servers on this page; `end` is exclusive */
+    size_t next;       /* next server to write; SIZE_MAX before the head is written */
+    bool open;         /* the table body of a group is open */
+    unsigned group;    /* group of the open table body */
 };
 
 /* --- Totals --- */
@@ -39,7 +39,7 @@ static uint64_t vital_of(const struct history *history, enum vital vital)
     return history_knows(history, vital) ? history->vitals[vital] : 0;
 }
 
-/* Of all configured servers that are up. */
+/* Sums up all configured servers that are up. */
 static struct totals add_up(const struct target_set *target_set)
 {
     struct totals totals = {0};
@@ -161,7 +161,7 @@ static void open_table(struct buffer *out)
     buffer_append_string(out, "</tr></thead>\n");
 }
 
-/* The place of the column is counted along. */
+/* Opens the next cell of a row and increments `column`. `value` is the key for sorting. */
 static void open_cell(struct buffer *out, size_t *column, bool known, double value)
 {
     const struct column *is = &columns[++*column];
@@ -197,7 +197,7 @@ static void write_state(const struct page *page, const struct history *history, 
     buffer_append_string(out, "</span>");
 }
 
-/* The times of the last polls as a line; the slowest one reaches the top. */
+/* Draws the response times of the last polls as a line. The slowest poll reaches the top. */
 static void write_times(const struct history *history, struct buffer *out)
 {
     uint64_t most = 1, least = UINT64_MAX, last = history_time_us(history, history->count - 1U);
@@ -261,7 +261,7 @@ static void write_target_link(const struct page *page, const struct target *targ
     buffer_append_string(out, "</span></a> ");
 }
 
-/* The figures of a server that was up at least once; they are those of the last time. */
+/* Writes the figures from the last time that the server was up. */
 static void write_figures(const struct history *history, size_t *column, struct buffer *out)
 {
     static const struct history nothing;
@@ -323,7 +323,7 @@ static void write_server(const struct page *page, const struct target *target, s
     buffer_append_string(out, "</tr>\n");
 }
 
-/* Each group has a body of the table; the only group without a name needs no head. */
+/* Opens a table body for the group, if the group is a new one. A group without a name gets no heading. */
 static void open_group(struct page *page, unsigned group, struct buffer *out)
 {
     const struct target_set *target_set = page->target_set;

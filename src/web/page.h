@@ -1,8 +1,8 @@
 /*
- * The page at "/": the fleet at a glance, as the last polls saw it. No memcached is asked for it.
+ * The page at "/": an overview of the fleet, from the results of the last polls. It asks no memcached.
  *
- * The page is one HTML document with its style and its script inside. It works without the script, which adds
- * sorting and filtering. At most PAGE_SERVERS servers are on one page; links lead to the others.
+ * The page is one HTML document with style and script inside. The script only adds sorting and filtering. A
+ * page lists at most PAGE_SERVERS servers and links to the pages with the others.
  */
 #ifndef WEB_PAGE_H
 #define WEB_PAGE_H
@@ -18,18 +18,18 @@
 
 #define PAGE_SERVERS 1000
 
-/* What the page shows; copied, but for the target set, which is held. */
+/* What the page shows. The page copies it, and takes a reference to the target set. */
 struct page_request {
     struct target_set *target_set;
-    const struct options *options;     /* in force: paths; borrowed for the call */
+    const struct options *options;     /* active options; borrowed for the call */
     const struct reload_state *reload; /* NULL without a configuration file */
-    bool ready;                        /* discovery has found its targets */
-    size_t from;                       /* the first server, of the target set */
-    uint64_t now_ms;                   /* on the clock of histories */
-    double now_s;                      /* Unix time */
+    bool ready;                        /* true if discovery has found its targets */
+    size_t from;     /* index of a server in the target set; the page with this server is shown */
+    uint64_t now_ms; /* time on the clock of struct history */
+    double now_s;    /* Unix time */
 };
 
-/* Makes the page. NULL when out of memory. */
+/* Creates a producer of the page. Returns NULL when out of memory. */
 struct producer *page_producer(const struct page_request *request);
 
 #endif

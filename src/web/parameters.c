@@ -17,20 +17,21 @@ static const char *const unsupported[] = {"debug"};
 
 static const char not_enabled[] = "it is not enabled, see --collector.*";
 
-/* One reading of a request. */
+/* State of reading the parameters of one request. */
 struct parameter_reader {
     struct scrape_request *scrape;
     struct handlers *handlers;
-    const struct generation *generation; /* in force now, as are its options */
+    const struct generation *generation; /* the active generation */
     const struct options *options;
-    const struct config_module *module; /* the one that the query names, or the default one */
-    struct profile *profile; /* of targets that it names: the module, under the target policy; owned */
+    const struct config_module *module; /* module that the query names, or the default module */
+    struct profile
+        *profile; /* profile for targets from the query: the module's settings and the target policy; owned */
     bool takes_targets;
     struct query_refusal *refusal;
 
-    unsigned commands;       /* collect[]= of stats commands */
-    bool narrowed;           /* there was a collect[]= */
-    unsigned own_collectors; /* collect[]= that names a collector of the exporter itself */
+    unsigned commands;       /* commands that collect[]= names */
+    bool narrowed;           /* true if the query has a collect[]= */
+    unsigned own_collectors; /* the exporter's own collectors that collect[]= names */
 };
 
 static bool refuse_query(struct parameter_reader *reader, int status, const char *what, struct slice subject,
@@ -49,7 +50,7 @@ static bool refuse_query(struct parameter_reader *reader, int status, const char
     return false;
 }
 
-/* `expected` as a reason: "expected a port". */
+/* Refuses a value. `expected` completes the reason: "expected ..." */
 static bool refuse_value(struct parameter_reader *reader, const char *what, struct slice value,
                          const char *expected)
 {
@@ -77,7 +78,7 @@ static bool read_target(struct parameter_reader *reader, struct slice name)
     }
     if (target_list_add(targets, fleet, &address, reader->profile, reader->options->target_label, name) < 0)
         return refuse_query(reader, 503, "target", name, "out of memory");
-    /* Checks the count after adding, since a name that was given before does not count again. */
+    /* Checks the count after adding, since a name that is given twice counts once. */
     if (targets->count > reader->options->max_targets)
         return refuse_query(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
     return true;
@@ -149,7 +150,7 @@ static bool read_pair(struct parameter_reader *reader, struct slice name, struct
     return true;
 }
 
-/* The commands that some configured target may be asked. */
+/* Returns all commands that are enabled for at least one configured target. */
 static unsigned configured_commands(const struct parameter_reader *reader)
 {
     const struct config *config = reader->generation->config;
@@ -172,8 +173,9 @@ static bool choose_commands(struct parameter_reader *reader)
 }
 
 /*
- * Finds the module before everything else, since the parameter may come after the targets that use it. Errors
- * in the query are reported later, when it is read.
+ * Finds the module and creates the profile. This comes first, since the module parameter may follow the
+ * targets that use it. Errors in the query are reported later, when the query is read. Returns false when out
+ * of memory.
  */
 static bool find_profile(struct parameter_reader *reader, struct slice query, struct buffer *storage)
 {
@@ -187,7 +189,10 @@ static bool find_profile(struct parameter_reader *reader, struct slice query, st
     buffer_clear(storage);
     reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
                                   generation_policy(reader->generation));
-    /* Flags alone show a certificate to any target, as the official exporter does. */
+    /*
+     * Without a module in the file, the client certificate of the flags is presented to any target, as the
+     * official exporter does.
+     */
     bool is_of_flags = reader->module->place.line == 0;
     struct profile_trust trust = {.login = reader->module->url_targets,
                                   .certificate = reader->module->url_targets || is_of_flags};
@@ -216,8 +221,8 @@ static bool read_query(struct parameter_reader *reader, struct slice query, stru
 /* --- The headers --- */
 
 /*
- * What encoding, compressing and sending may take of so much time: half as much again as is expected, since
- * the machine may be busier now, but at most half of the time.
+ * Returns how much of `left_ms` to reserve for encoding, compressing and sending the answer. This is 1.5
+ * times the expected time, since the machine may be busier now, and at most half of `left_ms`.
  */
 static double answer_ms(const struct parameter_reader *reader, double left_ms)
 {
@@ -230,8 +235,9 @@ static double answer_ms(const struct parameter_reader *reader, double left_ms)
 }
 
 /*
- * The smaller of the time-out that there is and what Prometheus gives, less the offset in which the answer
- * travels back. A header that is too small for the offset is halved, so that there is always some time.
+ * Lowers the timeout to the time that Prometheus allows. The configured offset, for the way back of the
+ * answer, and the time for encoding are subtracted first. If the header's value is not above the offset, half
+ * of the value is used instead.
  */
 static void read_timeout(struct parameter_reader *reader, struct slice header)
 {
@@ -255,7 +261,7 @@ static void read_timeout(struct parameter_reader *reader, struct slice header)
 
 /*
  * Chooses the format that the client prefers. Prometheus 3 also sends a scheme for escaping unusual names.
- * All our names are plain, so every scheme is accepted.
+ * All names of the exporter are plain, so every scheme is accepted.
  */
 static void read_accept(struct scrape_request *scrape, struct slice accept)
 {

@@ -1,6 +1,6 @@
 /*
- * From an HTTP request to a scrape request: the query says which targets, stats commands and families, the
- * headers say the format and the time there is.
+ * Turns an HTTP request into a scrape request. The query selects targets, stats commands and metric families.
+ * The headers select the format and the timeout.
  */
 #ifndef WEB_PARAMETERS_H
 #define WEB_PARAMETERS_H
@@ -13,9 +13,9 @@
 #include <stdbool.h>
 
 /*
- * Fills an empty scrape request. With `takes_targets` the query names the targets, within the target policy;
- * else they are the configured ones, and `target` is passed over. False with a refusal; nothing has been
- * asked of a target then.
+ * Fills `scrape`, an empty scrape request. If `takes_targets`, the query names the targets, and the target
+ * policy applies. Otherwise the configured targets are used, and `target` in the query is ignored. Returns
+ * false and fills `refusal` if the request is refused. No target has been asked by then.
  */
 bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, const struct request *request,
                      bool takes_targets, struct query_refusal *refusal);

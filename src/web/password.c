@@ -1,6 +1,6 @@
 /*
- * Loop and thread share two lists under one lock: jobs to do, and finished jobs. The thread sleeps until
- * there is a job, and wakes the loop when one is finished.
+ * The loop and the thread share two lists under one lock: pending jobs and finished jobs. The thread sleeps
+ * until there is a job. It wakes the loop when it has finished one.
  */
 #include "web/password.h"
 
@@ -16,18 +16,18 @@
 #define DIGEST_LEN     32
 #define KEY_LEN        32
 
-/* bcrypt ignores all further bytes. */
+/* Longest password that is accepted. bcrypt uses only the first 72 bytes. */
 #define PASSWORD_MAX 1024
 
-/* A hash of a random password: the passwords of unknown users are compared with it. */
+/* Hash of a random password. The passwords of unknown users are compared with it, to take the same time. */
 static const char nobody[] = "$2b$10$abcdefghijklmnopqrstuu5LoO.5dPPkOBRZSPqiI.6VZoC0eeiUq";
 
 struct password_job {
-    struct link link; /* in one of the lists, unless it is being hashed */
+    struct link link; /* in one of the lists, unless the thread is hashing it */
     struct password_checker *checker;
-    struct password_query *query; /* NULL when it was cancelled */
+    struct password_query *query; /* NULL if cancelled */
     unsigned char digest[DIGEST_LEN];
-    bool unknown; /* no such user: never good */
+    bool unknown; /* the user does not exist, so the result is never good */
     bool good;
     char hash[BCRYPT_HASH_MAX + 1];
     char password[PASSWORD_MAX + 1];
@@ -39,7 +39,7 @@ struct remembered {
 };
 
 struct password_checker {
-    unsigned owners; /* loop and thread; under the lock */
+    unsigned owners; /* number of owners, the loop and the thread; under the lock */
     uv_mutex_t lock;
     uv_cond_t filled;
     uv_async_t wake;
@@ -61,8 +61,8 @@ static void free_job(struct password_job *job)
 }
 
 /*
- * Freed by the loop or by the thread, whichever is last: a hash may take longer than the exporter should wait
- * when it stops.
+ * Gives up the ownership of the loop or the thread. The last owner frees the checker. A hash may take longer
+ * than the exporter should wait when it stops, so the thread may be the last one.
  */
 static void leave(struct password_checker *checker)
 {
@@ -102,7 +102,10 @@ static void work(void *context)
 
 /* --- What is remembered --- */
 
-/* Each part with its length before it, so that no part can run into the next one. */
+/*
+ * Computes the digest of user, hash and password. Each part is preceded by its length, so different parts
+ * never give the same input.
+ */
 static bool digest_of(const struct password_checker *checker, unsigned char digest[DIGEST_LEN],
                       struct slice user, struct slice hash, struct slice password)
 {
@@ -133,9 +136,9 @@ static const struct remembered *recall(const struct password_checker *checker, c
 }
 
 /*
- * Drops a random entry, so that nobody can choose which, and a failed login rather than a successful one: a
- * client that tries many passwords must not push out the users with good ones, whose next login would wait
- * behind all the tries.
+ * Drops one entry of the cache. The entry is random, so that no client can choose it. Failed logins are
+ * dropped first: a client that tries many passwords must not evict users with good passwords, whose next
+ * login would then wait behind all those tries.
  */
 static void forget_one(struct password_checker *checker)
 {
@@ -147,7 +150,7 @@ static void forget_one(struct password_checker *checker)
     checker->remembered[at] = checker->remembered[--checker->count];
 }
 
-/* When the cache is full, a tenth and one more entries are dropped. */
+/* Adds a result to the cache. A full cache drops a tenth of its entries plus one. */
 static void remember(struct password_checker *checker, const unsigned char *digest, bool good)
 {
     if (recall(checker, digest)) return;
@@ -160,7 +163,7 @@ static void remember(struct password_checker *checker, const unsigned char *dige
 /* --- The loop --- */
 
 /*
- * Answers all queries for the same user and password at once: many clients may log in before the first result
+ * Answers all pending queries for the same user and password. Many clients may log in before the first result
  * is cached.
  */
 static void answer_alike(struct password_checker *checker, const unsigned char *digest, bool good)
@@ -229,7 +232,7 @@ enum password_result password_check(struct password_checker *checker, struct pas
     return PASSWORD_LATER;
 }
 
-/* Drops a query that is still queued, so that clients that have left do not delay the others. */
+/* Removes a job that is still queued. So clients that have disconnected do not delay other clients. */
 void password_cancel(struct password_query *query)
 {
     struct password_job *job = query->job;

@@ -13,12 +13,12 @@
 struct sd {
     struct producer producer;
     struct target_set *target_set; /* held */
-    bool all;                      /* of all groups */
-    unsigned group;                /* or of this one */
+    bool all;                      /* list all groups */
+    unsigned group;                /* index of the only group to list, unless `all` */
     bool with_modules;
-    struct buffer target_label; /* its name */
-    size_t next;                /* target */
-    const struct target *open;  /* the first of the entry that is being written; NULL before that */
+    struct buffer target_label; /* name of the label that holds the target's name */
+    size_t next;                /* index of the next target to write */
+    const struct target *open;  /* first target of the unfinished entry; NULL before the first entry */
 };
 
 static bool find_group(const struct target_set *target_set, struct slice name, unsigned *place)
@@ -45,7 +45,7 @@ static void append_string(struct buffer *out, struct slice text)
     buffer_append_char(out, '"');
 }
 
-/* `any`: it is not the first of its object. */
+/* Appends a member of an object. `any` is true if the object already has a member; it becomes true. */
 static void append_member(struct buffer *out, bool *any, struct slice name, struct slice value)
 {
     if (*any) buffer_append_char(out, ',');
@@ -64,7 +64,10 @@ static void append_group(const struct sd *sd, const struct target *target, struc
     append_member(out, any, SLICE("__param_module"), slice_of(group->module));
 }
 
-/* Without the one that names the target, which is the first. */
+/*
+ * Returns the labels of the target without the label that holds its name. That label, if present, comes
+ * first.
+ */
 static struct slice labels_of(const struct sd *sd, const struct target *target)
 {
     struct slice labels = slice_of(target->labels), rest = labels;
@@ -73,7 +76,7 @@ static struct slice labels_of(const struct sd *sd, const struct target *target)
     return named ? rest : labels;
 }
 
-/* The object of a target's labels. */
+/* Appends the JSON object with the labels of the target. */
 static void append_labels(const struct sd *sd, const struct target *target, struct buffer *out)
 {
     struct slice rest = labels_of(sd, target);
@@ -95,7 +98,10 @@ static void append_labels(const struct sd *sd, const struct target *target, stru
 
 /* --- Entries --- */
 
-/* Compares the rendered labels as text; a fleet has thousands of targets with a few different sets. */
+/*
+ * Compares the rendered labels as text. This is fast enough: a fleet has thousands of targets, but few
+ * different sets of labels.
+ */
 static bool same_labels(const struct sd *sd, const struct target *a, const struct target *b)
 {
     return a->group == b->group && slice_equal(labels_of(sd, a), labels_of(sd, b));

@@ -1,13 +1,13 @@
 /*
- * The configured targets for Prometheus' http_sd_configs, as JSON
+ * Lists the configured targets for Prometheus' http_sd_configs, as JSON
  * (https://prometheus.io/docs/prometheus/latest/http_sd/), written piece by piece.
  *
  *     [{"targets":["cache-1:11211","cache-2:11211"],"labels":{"team":"web","__meta_memcached_group":"web"}}]
  *
- * A target comes by its name as configured, with its labels but the one that names it, which Prometheus sets
- * itself. Behind them stand __meta_memcached_group, __meta_memcached_module and __param_module, so that a
- * scrape of /scrape only has to move __address__ to __param_target. Targets that follow each other with the
- * same labels share an entry.
+ * A target has its configured name and all its labels except the label that holds the name. Prometheus sets
+ * that label itself. The labels __meta_memcached_group, __meta_memcached_module and __param_module are added.
+ * So a scrape of /scrape only needs a rule that copies __address__ to __param_target. Neighbouring targets
+ * with the same labels share an entry.
  */
 #ifndef WEB_SD_H
 #define WEB_SD_H
@@ -20,15 +20,18 @@
 
 struct sd_request {
     struct target_set *target_set;
-    struct slice group;       /* only this one; data NULL for all. Borrowed for the call alone. */
-    const char *target_label; /* likewise */
-    bool with_modules;        /* the file says which module a group has */
+    struct slice group; /* name of the only group to list; data NULL for all groups; borrowed for the call */
+    const char *target_label; /* name of the label that holds the target's name; borrowed for the call */
+    bool with_modules;        /* add the labels with the module of the group */
 };
 
-/* Whether the target_set has a group of that name. */
+/* Returns true if the target set has a group of that name. */
 bool sd_has_group(const struct target_set *target_set, struct slice name);
 
-/* Holds the target_set until it is released. NULL when out of memory. */
+/*
+ * Creates a producer of the JSON text. It holds a reference to the target set until its release. Returns NULL
+ * when out of memory.
+ */
 struct producer *sd_producer(const struct sd_request *request);
 
 #endif

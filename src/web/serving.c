@@ -47,7 +47,7 @@ void serving_log(const struct serving *serving)
     guard_log(serving->guard);
 }
 
-/* --- The end: the server, and then the guard that its requests pass --- */
+/* --- The end: closes the server, then the guard that requests pass through --- */
 
 static void on_guard_closed(void *context)
 {

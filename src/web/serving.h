@@ -1,6 +1,6 @@
 /*
- * The HTTP side of the program, put together: the server, the guard before the handlers if there is a web
- * configuration, and where the options have it listen.
+ * Assembles the HTTP side of the program: the server, the guard if there is a web configuration, and the
+ * listeners that the options name.
  *
  *     serving_prepare -> serving_start -> serving_close -> [on_close]
  */
@@ -16,35 +16,37 @@
 
 typedef void (*serving_close_fn)(void *context);
 
-/* Zero at first. */
+/* Starts zeroed. */
 struct serving {
     uv_loop_t *loop;
-    struct handlers *handlers; /* borrowed, with its telemetry */
+    struct handlers *handlers; /* borrowed, as is its telemetry */
     struct guard *guard;       /* owned; NULL without a web configuration */
-    struct server *server;     /* owned; NULL before it is started */
+    struct server *server;     /* owned; NULL before serving_start */
     serving_close_fn on_close;
     void *on_close_context;
 };
 
 /*
- * Reads the web configuration, if the options name one. 0; or a negative libuv code with one line in `error`,
- * without a line end. What is borrowed is so until on_close.
+ * Reads the web configuration, if the options name one. Returns 0, or a negative libuv code with one line in
+ * `error`, without a line end. `handlers` and the file's name are borrowed until on_close.
  */
 int serving_prepare(struct serving *serving, uv_loop_t *loop, const struct options *options,
                     struct handlers *handlers, struct buffer *error);
 
-/* Listens. 0; or as above, UV_EINVAL for a malformed address. */
+/*
+ * Creates the server and starts to listen. Returns like serving_prepare; UV_EINVAL for a malformed address.
+ */
 int serving_start(struct serving *serving, const struct options *options, struct buffer *error);
 
-/* Allows as many connections as the number of targets leaves room for. Harmless before the start. */
+/* Adjusts the limit of connections to the number of configured targets. Does nothing before serving_start. */
 void serving_limit(struct serving *serving, const struct options *options);
 
-/* Lines of the log: where it listens, and what the guard has in force. */
+/* Logs the addresses that the server listens on, and the settings of the guard. */
 void serving_log(const struct serving *serving);
 
 /*
- * Closes what there is; see server_close for `grace_ms`. Calls on_close once, from the loop, or at once if
- * nothing was prepared.
+ * Closes the server and the guard. `grace_ms` is as in server_close. Calls on_close once, from the loop, or
+ * immediately if neither exists.
  */
 void serving_close(struct serving *serving, unsigned grace_ms, serving_close_fn on_close, void *context);
 

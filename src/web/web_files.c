@@ -6,10 +6,13 @@
 
 #define ERROR_MAX 4096
 
-/* See web_files.h: a configuration that is empty, but was not, may be one that is just being written. */
+/* How long an empty configuration counts as being written; see web_files.h. */
 #define WRITING_MS 1000
 
-/* Only what a file itself says wrong stays wrong until it changes. Lack of descriptors, say, does not. */
+/*
+ * Returns true if only a changed file can change the result. Other errors, such as a lack of descriptors, are
+ * retried.
+ */
 static bool is_final(int status)
 {
     return status == 0 || status == UV_EINVAL;
@@ -39,7 +42,10 @@ static int read_config(struct web_files *files, struct buffer *error)
     return files->headers.failed ? UV_ENOMEM : 0;
 }
 
-/* Sessions of clients go on under the new files, if those ask of clients what the old ones did. */
+/*
+ * Reads the certificates. Clients may resume their TLS sessions if the rules for client certificates are
+ * unchanged.
+ */
 static int read_tls(struct web_files *files, struct buffer *error)
 {
     struct web_tls tls;
@@ -71,7 +77,7 @@ int web_files_open(struct web_files *files, const char *file, struct buffer *err
     return result == 0 && files->headers.failed ? UV_ENOMEM : result;
 }
 
-/* Says what has come of reading again, if it is something new. */
+/* Logs the result of a read, unless it is the same as last time. */
 static void note_reading(struct web_reading *reading, int status, struct buffer *error, const char *failure)
 {
     reading->status = status;
@@ -85,7 +91,9 @@ static void note_reading(struct web_reading *reading, int status, struct buffer 
     buffer_append_slice(&reading->error, buffer_slice(error));
 }
 
-/* Whether the file may be just being written, so that what was before is to hold. */
+/*
+ * Returns true if the configuration may still be being written. The previous configuration then stays in use.
+ */
 static bool is_being_written(const struct web_files *files)
 {
     struct file_stamp now = file_stamp_take(files->file);
@@ -123,7 +131,7 @@ struct tls_context *web_files_tls(struct web_files *files)
                          "TLS handshakes fail until the web configuration or its files are mended");
         buffer_deinit(&error);
     }
-    /* UV_EAGAIN: the files are being replaced, and those before them hold a little longer. */
+    /* UV_EAGAIN: the files are being replaced. The previous ones stay in use for a moment. */
     return files->tls_reading.status == 0 || files->tls_reading.status == UV_EAGAIN ? files->tls.context
                                                                                     : NULL;
 }

@@ -1,15 +1,15 @@
 /*
- * The web configuration file and the certificates that it names, as they are now: read at the start, and
- * again whenever one of them has changed. Who asks gets what holds at that moment.
+ * Reads the web configuration file and the certificates that it names: at the start, and again when a file
+ * has changed. Callers always get the current contents.
  *
- * Each request looks at the configuration (users and headers), each TLS handshake at all of the files. A look
- * costs one stat(2) for each file. Only a file that has changed is read, on the loop: it is small (at most 1
- * MiB), and a request then sees the file as it is, with no state in between. On a mount that hangs the look
- * would hang too, so that reading elsewhere would gain nothing.
+ * Each request checks the configuration file for changes (users, headers). Each TLS handshake checks all
+ * files. A check costs one stat(2) per file. Changed files are read on the loop. They are at most 1 MiB, and
+ * no request sees a half-loaded state. On a mount that hangs, stat(2) would hang as well, so reading in a
+ * thread would not help.
  *
- * A file that cannot be read or is no good fails what asks for it, until it is mended. Two exceptions, for
- * files that are just being written: an empty configuration, and a certificate and key that do not fit, leave
- * what was before in force for a second.
+ * While a file is unreadable or invalid, requests or handshakes that need it fail. There are two exceptions,
+ * for files that are still being written: after the configuration becomes empty, or while certificate and key
+ * do not match, the previous contents stay in use for one second.
  */
 #ifndef WEB_WEB_FILES_H
 #define WEB_WEB_FILES_H
@@ -21,34 +21,38 @@
 
 #include <stdbool.h>
 
-/* What reading came to last time. */
+/* Result of the last read. */
 struct web_reading {
     int status;
-    struct buffer error; /* "" when it was good */
+    struct buffer error; /* message; "" after a success */
 };
 
 struct web_files {
     const char *file; /* borrowed */
     struct web_config config;
-    struct file_stamp stamp; /* of the configuration, when it was read last */
-    struct web_tls tls;      /* the last good one; its stamps are those of the last reading */
-    bool tls_is_read;        /* since the configuration was */
+    struct file_stamp stamp; /* stamp of the configuration file at its last read */
+    struct web_tls
+        tls; /* last valid certificates; the stamps are those of the last read, even if that failed */
+    bool tls_is_read; /* certificates were read since the configuration was last read */
     struct web_reading config_reading, tls_reading;
-    struct buffer headers; /* those of the configuration, each with its line end */
+    struct buffer headers; /* headers of the configuration, each with a line end */
 };
 
 /*
- * Reads and checks everything. 0; or a negative code with a line in `error`, without a line end.
- * web_files_deinit follows in any case. Blocks.
+ * Reads and checks all files. Returns 0, or a negative code with a line in `error`, without a line end. Call
+ * web_files_deinit in every case. Blocks.
  */
 int web_files_open(struct web_files *files, const char *file, struct buffer *error);
 
-/* What the file says now, good until the next call; NULL while it is no good, which is logged once. */
+/*
+ * Returns the current configuration, valid until the next call. Returns NULL while the file is invalid. An
+ * error is logged once.
+ */
 const struct web_config *web_files_config(struct web_files *files);
 
 /*
- * What a handshake that begins now is to use, borrowed; NULL while the files are no good, which is logged
- * once.
+ * Returns the TLS context for a new handshake, borrowed. Returns NULL while a file is invalid. An error is
+ * logged once.
  */
 struct tls_context *web_files_tls(struct web_files *files);
 
