@@ -13,11 +13,11 @@
 
 struct access {
     unsigned references;
-    struct access_settings settings; /* its texts are owned, and "" where nothing is said */
+    struct access_settings settings; /* strings are owned; unset ones are "" */
     struct access_contents contents;
 };
 
-/* The texts of the settings, to be treated alike. */
+/* Offsets of all strings in the settings. */
 static const size_t texts[] = {
     offsetof(struct access_settings, ca_file),  offsetof(struct access_settings, cert_file),
     offsetof(struct access_settings, key_file), offsetof(struct access_settings, server_name),
@@ -51,7 +51,7 @@ static void list_files(const struct access_settings *settings, const char *files
     files[3] = settings->password_file;
 }
 
-/* What a stat says of a file that was written, replaced or moved, and of one that cannot be read. */
+/* Returns a hash of inode, size and times of all files. An unreadable file counts as zeros. */
 static uint64_t take_fingerprint(const struct access_settings *settings)
 {
     const char *files[4];
@@ -68,7 +68,10 @@ static uint64_t take_fingerprint(const struct access_settings *settings)
     return hash_fnv1a((struct slice){(const char *) marks, sizeof(marks)});
 }
 
-/* With room for all of it from the start, so that no copy is left behind when the buffer grows. */
+/*
+ * Reads a whole file. Reserves memory for all of it first: a growing buffer would leave copies of secrets
+ * behind.
+ */
 static int read_whole(const char *path, size_t most, struct buffer *text, struct buffer *error)
 {
     buffer_init(text, most + 1);
@@ -79,7 +82,7 @@ static int read_whole(const char *path, size_t most, struct buffer *text, struct
 
 /* --- TLS --- */
 
-/* OpenSSL's words name the part; the operator knows it by its file. */
+/* Appends a message about TLS, with the file's path in front. OpenSSL's message only names the part. */
 static void name_file(const struct access_settings *settings, struct slice what, struct buffer *error)
 {
     const char *file = settings->cert_file;
@@ -92,7 +95,7 @@ static void name_file(const struct access_settings *settings, struct slice what,
     buffer_append_slice(error, what);
 }
 
-/* A file that is named and holds nothing is a mistake, not the absence of a file. */
+/* Returns a message if a configured file holds no certificate, else NULL. */
 static const char *empty_part(const struct access_settings *settings,
                               const struct tls_client_settings *client)
 {
@@ -109,14 +112,17 @@ static int make_context(const struct access_settings *settings, const struct tls
     struct buffer what;
     buffer_init(&what, 4096);
     int result = tls_context_new_client(tls, client, &what);
-    /* Where one of two files has been replaced, the watch sees the other one change too. */
+    /*
+     * UV_EAGAIN means that only one of two files was replaced. The next check of the files sees the other one
+     * change, so this does not retry.
+     */
     if (result == UV_EAGAIN) result = UV_EINVAL;
     if (what.len) name_file(settings, buffer_slice(&what), error);
     buffer_deinit(&what);
     return result;
 }
 
-/* Two contexts where there is a certificate of ours: with it, and without. */
+/* Creates the context with our certificate. If we have one, also creates the context without it. */
 static int make_contexts(const struct access_settings *settings, struct tls_client_settings client,
                          struct access_contents *contents, struct buffer *error)
 {
@@ -154,7 +160,7 @@ static int read_tls(const struct access_settings *settings, struct access_conten
 
 /* --- Login --- */
 
-/* The server takes the words of one line apart at blanks, and the line ends at its end. */
+/* Returns what is wrong with a password, or NULL. The text protocol sends the password on one line. */
 static const char *password_fault(struct slice password)
 {
     if (password.len == 0) return "expected a password, the file is empty";
@@ -189,7 +195,8 @@ static int read_contents(const struct access_settings *settings, struct access_c
                          struct buffer *error)
 {
     *contents = (struct access_contents){.fingerprint = take_fingerprint(settings)};
-    if (settings->tls || is_given(settings->username)) dumps_forbid(); /* a key, or a password */
+    if (settings->tls || is_given(settings->username))
+        dumps_forbid(); /* keeps a key or a password out of core dumps */
     int result = settings->tls ? read_tls(settings, contents, error) : 0;
     if (result < 0 || !is_given(settings->username)) return result;
     if (is_given(settings->password_file)) return read_password(settings, &contents->password, error);
@@ -205,7 +212,10 @@ static bool has_blank(const char *text)
     return false;
 }
 
-/* What the settings say together; the names of both the file's keys and the flags end so. */
+/*
+ * Returns what is wrong with the combination of settings, or NULL. The messages fit both the keys of the file
+ * and the flags.
+ */
 static const char *settings_fault(const struct access_settings *settings)
 {
     bool has_password = is_given(settings->password_file) || is_given(settings->password);

@@ -7,7 +7,10 @@
 
 #define VERSION(major, minor, patch) (((major) *1000u + (minor)) * 1000u + (patch))
 
-/* The first version with the hole, 0 if all before the fix have it; and the first version without it. */
+/*
+ * `since`: first version with the hole; 0 if all versions before the fix have it. `fixed`: first version
+ * without it.
+ */
 static const struct {
     const char *name;
     uint32_t since, fixed;
@@ -28,7 +31,7 @@ static const struct {
     {"CVE-2023-46853", VERSION(1, 6, 0), VERSION(1, 6, 22), "1.6.22"},
 };
 
-/* Reads "1.6.18"; what follows the digits, such as "-beta", is ignored. */
+/* Reads "1.6.18". Ignores text after the last digits, such as "-beta". */
 static bool read_version(struct slice text, uint32_t *version)
 {
     uint32_t parts[3];

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 /*
- * Appends the names of the holes that this version has, and the version that has none of them:
- * "CVE-2023-46852, CVE-2023-46853; fixed in 1.6.22". Returns false, and appends nothing, if the version has
- * no known hole or is not of the form "1.6.18".
+ * Appends the names of the holes in `version`, and the first version without any of them: "CVE-2023-46852,
+ * CVE-2023-46853; fixed in 1.6.22". Returns false and appends nothing if the version has no known hole, or is
+ * not of the form "1.6.18".
  */
 bool advisories_append(struct buffer *out, struct slice version);
 

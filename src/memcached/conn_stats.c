@@ -37,7 +37,7 @@ void conn_stats_finish(struct conn_stats *connections)
     connections->current = (struct connection_lines){0};
 }
 
-/* Makes the connection with that number the current one. */
+/* Makes the connection `number` the current one. */
 static void turn_to(struct conn_stats *connections, uint64_t number)
 {
     if (connections->current.any && connections->current.number == number) return;
@@ -46,7 +46,7 @@ static void turn_to(struct conn_stats *connections, uint64_t number)
         .any = true, .number = number, .listener = name_set_place(&connections->listeners, SLICE(""))};
 }
 
-/* The sum that a number goes to, or NULL. */
+/* Returns the sum that the value of the key `what` is added to, or NULL. */
 static uint64_t *find_sum(struct conn_stats *connections, struct slice what)
 {
     if (slice_is(what, "resps_waiting")) return &connections->responses_waiting;
@@ -92,7 +92,7 @@ void conn_stats_add(struct conn_stats *connections, struct slice key, struct sli
     } else if (slice_is(what, "UDP")) {
         current->udp = true;
     } else if (slice_is(what, "addr")) {
-        /* Servers before 1.5.13 name UDP sockets by their address alone. */
+        /* Servers before 1.5.13 mark UDP sockets only by their address. */
         current->udp |= slice_starts(value, "udp");
     } else {
         take_number(connections, what, value, wrong);

@@ -1,8 +1,11 @@
 /*
- * A client is in one of two lists: `used`, while a target holds it, or `unused`, in the order in which the
- * last target left it. One sweep closes connections that were not used for the idle time, and frees unused
- * clients that have none left for as long; nothing else ends a client but the cap on unused ones and the end
- * of the fleet. Thousands may be due at the same time, so that it ends so many and goes on a moment later.
+ * A client is in one of two lists: `used` while a target refers to it, else `unused`, ordered by when the
+ * last target was released.
+ *
+ * A timer, the sweep, closes connections that were not used for the idle time. It also frees unused clients
+ * that had no connection for LINGER_NS. Apart from the sweep, only the limit of unused clients, the release
+ * of a configured target and the end of the fleet free a client. Thousands of clients may be due at once, so
+ * a sweep handles SWEEP_PIECE of them and continues after SWEEP_REST_MS.
  */
 #include "memcached/fleet.h"
 
@@ -13,17 +16,18 @@
 #include <stdlib.h>
 
 /*
- * An unused client without a connection is remembered so long: its log knows then whether it was down before.
+ * How long an unused client without a connection is remembered. Until then its log knows whether the server
+ * was down before.
  */
 #define LINGER_NS 300000000000ull
 
-/* Read by all clients in one turn of the loop: some hundred answers, a few milliseconds. */
+/* Bytes that all clients together read in one turn of the loop: some hundred answers, a few milliseconds. */
 #define READ_IN_TURN (1024 * 1024)
 
 #define SWEEP_MIN_MS 100
 #define SWEEP_MAX_MS 10000
 
-/* To close a connection takes some 10 us. */
+/* Closing a connection takes some 10 us. */
 #define SWEEP_PIECE   128
 #define SWEEP_REST_MS 10
 
@@ -35,7 +39,7 @@ struct fleet {
     struct list used, unused;
     size_t unused_count;
     uv_timer_t sweep;
-    unsigned handles; /* that are not closed: sweep, budget and stall */
+    unsigned handles; /* handles that are not closed yet: sweep, budget and stall */
     bool closing;
     fleet_close_fn on_close;
     void *context;
@@ -69,13 +73,16 @@ static void drop_client(struct fleet *fleet, struct client *client)
 
 /* --- The sweep --- */
 
-/* The time so many nanoseconds ago. */
+/* Returns the time `ns` nanoseconds before `now`, at least 0. */
 static uint64_t before(uint64_t now, uint64_t ns)
 {
     return now > ns ? now - ns : 0;
 }
 
-/* Ends what was not used since then; true when it had something to end. */
+/*
+ * Closes a connection unused since `kept_since`, or else frees a client unused since `known_since`. Returns
+ * true if it did one of them.
+ */
 static bool sweep_client(struct fleet *fleet, struct client *client, uint64_t kept_since,
                          uint64_t known_since)
 {
@@ -116,7 +123,10 @@ static struct client *find_client(struct fleet *fleet, const struct client_key *
     return found ? container_of(*found, struct client, key) : NULL;
 }
 
-/* The client of that name which configured targets hold. They may see the login and our certificate. */
+/*
+ * Returns the client with that name that configured targets share, or NULL. Its targets may see the login and
+ * our certificate.
+ */
 static struct client *find_configured(struct fleet *fleet, const struct client_key *key)
 {
     struct profile open = *key->profile;
@@ -127,7 +137,7 @@ static struct client *find_configured(struct fleet *fleet, const struct client_k
     return client && client->configured ? client : NULL;
 }
 
-/* It comes without a place in a list. */
+/* Creates a client that is in no list yet. */
 static struct client *add_client(struct fleet *fleet, const struct address *address, struct profile *profile)
 {
     struct client *client = client_new(&fleet->shared, address, profile);
@@ -140,8 +150,8 @@ static struct client *add_client(struct fleet *fleet, const struct address *addr
 }
 
 /*
- * Finds the client of an address or makes it; NULL when out of memory. What a policy says of a configured
- * server does not matter: its client is shared with all.
+ * Finds or creates the client of an address. Returns NULL if out of memory. A configured server is shared
+ * with all targets, whatever their policy.
  */
 static struct client *use_client(struct fleet *fleet, const struct address *address, struct profile *profile)
 {
@@ -172,7 +182,9 @@ static void release_client(struct fleet *fleet, struct client *client, bool conf
     link_remove(&client->link);
     list_append(&fleet->unused, &client->link);
     fleet->unused_count++;
-    /* Who was asked for by URL may soon be asked again; who was taken out of the configuration will not. */
+    /*
+     * A server scraped by URL may soon be scraped again. A server removed from the configuration will not be.
+     */
     if (configured)
         drop_client(fleet, client);
     else if (fleet->unused_count > fleet->max_unused)

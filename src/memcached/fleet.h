@@ -1,13 +1,14 @@
 /*
  * All servers that this process knows, by address, and the targets that refer to them.
  *
- * A target is what a user wrote: a name and labels. A client is a server: two targets with the same address
- * share one, whether they come from the configuration or from a URL. A client whose last target was released
- * is kept for a while, so that a server that is scraped by URL keeps its connection between two scrapes.
+ * A target is what a user wrote: a name and labels. A client is a server. Two targets with the same address
+ * share a client, whether they come from the configuration or from a URL. When its last target is released, a
+ * client that came from a URL is kept for a while. So a server that is scraped by URL keeps its connection
+ * between two scrapes.
  *
  * A target from a URL has a profile with a policy. It may share the client of a configured target, whose
- * profile has no policy. Apart from that, it shares clients only with targets of the same policy, since
- * another client might hold a connection to an address that this policy forbids.
+ * profile has no policy. Apart from that, it shares clients only with targets of the same policy: another
+ * client might hold a connection to an address that this policy forbids.
  */
 #ifndef MEMCACHED_FLEET_H
 #define MEMCACHED_FLEET_H
@@ -26,57 +27,62 @@ struct fleet;
 
 struct target {
     struct fleet *fleet;     /* borrowed */
-    struct client *client;   /* held */
-    struct profile *profile; /* how it is asked; held */
-    unsigned group;          /* whom it belongs to, for its owner */
+    struct client *client;   /* holds a user count of the client */
+    struct profile *profile; /* how to ask the server; holds a reference */
+    unsigned group;          /* the owner's index of the target's group; the fleet does not use it */
     char *name;              /* as the user wrote it; owned, NUL-terminated */
     char *labels;            /* rendered label set, "" for none; owned, NUL-terminated */
 };
 
 struct fleet_config {
     struct resolver *resolver; /* borrowed */
-    unsigned max_connecting;   /* connection attempts at once */
-    uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: not beyond its poll */
-    size_t max_reply;          /* bytes that a server may send in one poll */
-    uint64_t max_memory;       /* bytes that the snapshots of all servers may take; 0: no bound */
-    size_t max_prefixes;       /* the most key prefixes with counts of their own, for each server */
-    client_poll_fn on_poll;    /* told of every poll that has ended; or NULL */
+    unsigned max_connecting;   /* most connection attempts at once */
+    uint64_t idle_timeout_ns;  /* how long an unused connection is kept; 0: closed at the end of its poll */
+    size_t max_reply;          /* most bytes that a server may send in one poll */
+    uint64_t max_memory;       /* most bytes for the snapshots of all servers; 0: no limit */
+    size_t max_prefixes;       /* most key prefixes per server that get counts of their own */
+    client_poll_fn on_poll;    /* called for every poll that has ended; or NULL */
     void *on_poll_context;
-    unsigned max_unused; /* servers that no target stands for any more */
+    unsigned max_unused; /* most servers to remember that no target refers to any more */
 };
 
 typedef void (*fleet_close_fn)(void *context);
 
-/* 0 or a negative libuv code. */
+/* Creates a fleet. Returns 0 or a negative libuv code. */
 int fleet_new(struct fleet **fleet, uv_loop_t *loop, const struct fleet_config *config);
 
 struct client_counts fleet_counts(const struct fleet *fleet);
 
-/* Where connection attempts of this process queue. */
+/* Returns the limiter in which connection attempts of this process queue. */
 struct limiter *fleet_limiter(struct fleet *fleet);
 
-/* How many servers that no target stands for any more may be remembered from now on. */
+/* Sets how many servers may be remembered that no target refers to any more. */
 void fleet_limit_unused(struct fleet *fleet, unsigned max_unused);
 
 uv_loop_t *fleet_loop(const struct fleet *fleet);
 
 /*
- * Copies name and labels, and holds the profile. The profile's policy judges what a name is resolved to; a
- * literal or a path has been judged by the caller. A profile without a policy makes a configured target. NULL
- * when out of memory.
+ * Creates a target. Copies `name` and `labels` and takes a reference to the profile. The profile's policy is
+ * applied to the addresses that a name resolves to. The caller must already have applied the policy to a
+ * literal address or a path. A profile without a policy makes a configured target. Returns NULL if out of
+ * memory.
  */
 struct target *target_new(struct fleet *fleet, const struct address *address, struct profile *profile,
                           struct slice name, struct slice labels);
 
-/* Whether a target of that address is configured, however it was written. */
+/* Returns true if a configured target has that address, however it was written. */
 bool fleet_has(struct fleet *fleet, const struct address *address);
 
-/* NULL is taken. The target must not be in a fan_out. The connection of a server that was configured, and is
- * no target any more, is closed. */
+/*
+ * Releases a target, which must not be in a fan_out. NULL is allowed. If a server was configured and has no
+ * target left, closes its connection.
+ */
 void target_release(struct target *target);
 
-/* Ends every connection and frees the fleet; on_close runs once, from the loop. No target may be left
- * (asserted). */
+/*
+ * Closes all connections and frees the fleet. on_close runs once, from the loop. All targets must be released
+ * before (asserted).
+ */
 void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context);
 
 #endif

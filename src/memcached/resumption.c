@@ -3,7 +3,9 @@
 struct ssl_session_st *resumption_offer(const struct resumption *resumption,
                                         const struct tls_context *context)
 {
-    /* A resumed session is not verified again, so other rules need a new one. */
+    /*
+     * The certificate is not verified again in a resumed session. Other rules therefore need a new session.
+     */
     return resumption->context == context ? resumption->session : NULL;
 }
 

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-/* The longest patience is STALL_MS times two to the power of this. */
+/* Most doublings of STALL_MS. */
 #define NEEDLESS_MAX 6
 
 void stall_init(struct stall *stall, uv_loop_t *loop, stall_fn on_stall)
@@ -29,7 +29,7 @@ static void on_due(uv_timer_t *timer)
     }
 }
 
-/* Nearly all wait for the same time, so that the place is nearly always at the end. */
+/* Searches from the end of the list: nearly all channels wait for the same time. */
 void stall_watch(struct stall *stall, struct channel *channel, uint64_t ms)
 {
     struct link *before = stall->silent.head.previous;
