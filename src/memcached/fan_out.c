@@ -1,21 +1,19 @@
 /*
- * fan_out_start asks the first targets -> on_polled, once for each; now and then it asks more -> ... ->
- * on_done
+ * fan_out_start asks the first targets -> on_polled, once for each, asks more at times -> ... -> on_done
  *
- * The number of polls under way is limited: enough to keep servers and network busy, but not so many that all
- * answers arrive at once, since the loop handles all sockets that are ready before anything else. Targets
- * that do not answer must not hold up the others: when no answer has come for a while, on_pace starts some
- * more polls. While answers come in, it starts none, so that a loop that is behind does not get even more
- * work.
+ * The number of polls under way is limited. It keeps servers and network busy, but not all answers may arrive
+ * at once: the loop handles all ready sockets before anything else. Targets that do not answer must not delay
+ * the others. So when no answer has come for a while, on_pace starts some more polls. While answers come in,
+ * on_pace starts none: a loop that is behind must not get even more work.
  *
  * A target that could not be asked counts as done. At a deadline, on_give_up cancels the polls that are due.
- * It and on_release, which frees what a fan-out has gathered, have thousands of targets to see to, and do so
- * slice by slice, one in each turn of the loop. There is one timer, set to the next time at which a target is
- * due; when the fan-out's own time is over, targets not yet polled are finished as timed out.
+ * on_release frees the snapshots of a fan-out. Both may have to handle thousands of targets, so they handle
+ * one slice in each turn of the loop. One timer is set to the next time at which a target is due. When the
+ * fan-out's own time is over, targets that were not asked yet end as timed out.
  *
  * A delay of the exporter itself must not make servers time out. The time of a target begins when its server
- * is asked (poll_progress). on_pace is also a heartbeat: if it comes late, the process was stopped or had no
- * CPU, and all deadlines move by that delay. And on_give_up lets one turn of the loop pass before it ends the
+ * is asked (poll_progress). on_pace is also a heartbeat. If it comes late, the process was stopped or had no
+ * CPU, and all deadlines move by that delay. on_give_up lets one turn of the loop pass before it ends the
  * first poll, so that answers that have arrived are read.
  */
 #include "memcached/fan_out.h"
@@ -29,33 +27,38 @@
 #include <malloc.h>
 #endif
 
-/* Targets under way. An answer takes some 20 us to parse, so this many take a few milliseconds of a turn. */
+/*
+ * Most targets under way. Parsing an answer takes some 20 us, so this many take a few milliseconds of a turn.
+ */
 #define WINDOW 128
 
 /*
- * The batch of targets that are asked at once. Asking one target for each answer takes a tenth more CPU and
- * time than asking in batches.
+ * Number of targets that are asked at once. Asking one target after each answer takes a tenth more CPU and
+ * time.
  */
 #define BATCH 64
 
-/* 25,000 targets a second, if none of them answers. */
+/* Polls that on_pace starts every PACE_MS: 25,000 targets a second if none of them answers. */
 #define PACE    128
 #define PACE_MS 5
 
-/* The heartbeat when all targets have been asked. If a beat is later than this, the exporter was paused. */
+/*
+ * Interval of the heartbeat once all targets have been asked. A much later beat means that the exporter was
+ * paused.
+ */
 #define BEAT_MS 50
 
-/* Deadlines are looked at no more often than this, since each look goes over all targets. */
+/* Shortest time between two looks at the deadlines. Each look goes over all targets. */
 #define LOOK_MS 10
 
-/* Each slice takes a millisecond or two: to end a poll closes its connection, to release a snapshot is to
- * free some blocks of memory that no cache holds any more. */
+/*
+ * Targets in a slice. Each slice takes a millisecond or two: giving up a poll closes its connection, and
+ * releasing a snapshot frees some blocks of memory that are in no CPU cache any more.
+ */
 #define GIVE_UP_SLICE 128
 #define RELEASE_SLICE 1024
 
-/*
- * Snapshots of this many targets are some megabytes, worth giving back to the system until the next fan-out.
- */
+/* Fan-outs with this many targets return memory to the system: their snapshots take some megabytes. */
 #define TRIM_COUNT 1000
 
 struct fan_out_target {
@@ -63,32 +66,32 @@ struct fan_out_target {
     struct target *target; /* borrowed */
     struct poll poll;
     struct snapshot *snapshot; /* owned */
-    uint64_t due_ms;           /* in loop time: when to see whether it is given up */
-    uint64_t asked_ms;         /* in loop time */
-    uint64_t paused_ms;        /* the pauses of the fan-out before it was asked */
-    size_t received;           /* bytes of its answer when it was due but waited to be read */
+    uint64_t due_ms;           /* loop time at which to decide whether to give up */
+    uint64_t asked_ms;         /* loop time at which the target was asked */
+    uint64_t paused_ms;        /* paused_ms of the fan-out when the target was asked */
+    size_t received;           /* bytes of the answer when the target was due with bytes left to read */
     bool asked;
-    bool unread; /* it was due, and waited to be read */
+    bool unread; /* the target was due with bytes left to read */
 };
 
 struct fan_out {
     uv_timer_t deadline, pace;
     uv_idle_t slices;
-    unsigned handles;  /* that are not closed */
-    unsigned commands; /* set of commands that are asked */
+    unsigned handles;  /* handles that are not closed yet */
+    unsigned commands; /* set of commands to ask */
     fan_out_fn on_done;
     void *context;
     size_t count;
-    size_t next;        /* the first that has not been asked */
-    size_t missing;     /* that are not done */
-    unsigned free;      /* places in the window, left by targets that have answered */
-    size_t at;          /* where the next slice begins */
-    uint64_t end_ms;    /* in loop time: nobody is due later, or asked */
-    uint64_t over_ms;   /* whoever is due by then is given up */
-    uint64_t beat_ms;   /* the last heartbeat */
+    size_t next;        /* index of the first target that has not been asked */
+    size_t missing;     /* number of targets that are not done */
+    unsigned free;      /* targets that have answered since the last batch */
+    size_t at;          /* index of the first target of the next slice */
+    uint64_t end_ms;    /* loop time after which no target is asked or may be due */
+    uint64_t over_ms;   /* loop time of the last deadline: targets due by then are given up */
+    uint64_t beat_ms;   /* loop time of the last heartbeat */
     uint64_t paused_ms; /* the sum of all pauses */
-    bool answered;      /* somebody, since the last look at the pace */
-    bool turn_passed;   /* a whole turn of the loop, since the deadline */
+    bool answered;      /* a target has answered since the last on_pace */
+    bool turn_passed;   /* a turn of the loop has passed since the deadline */
     struct fan_out_target visits[];
 };
 
@@ -129,7 +132,7 @@ static uint64_t now_ms(const struct fan_out *fan_out)
     return uv_now(fan_out->deadline.loop);
 }
 
-/* Adds up by how much heartbeats come late. */
+/* Adds the delay of a late heartbeat to paused_ms. */
 static void note_pause(struct fan_out *fan_out)
 {
     uint64_t gap_ms = now_ms(fan_out) - fan_out->beat_ms;
@@ -137,7 +140,10 @@ static void note_pause(struct fan_out *fan_out)
     if (gap_ms > 2 * BEAT_MS) fan_out->paused_ms += gap_ms - BEAT_MS;
 }
 
-/* Whether a target at its deadline has time left, because it was asked late or the exporter was paused. */
+/*
+ * Returns true if a target at its deadline has time left: it was asked late, the exporter was paused, or
+ * bytes wait to be read. Sets its new due_ms then.
+ */
 static bool is_early(struct fan_out *fan_out, struct fan_out_target *visit)
 {
     struct poll_progress progress = poll_progress(&visit->poll);
@@ -159,7 +165,7 @@ static bool is_early(struct fan_out *fan_out, struct fan_out_target *visit)
 
 /* --- Asking --- */
 
-/* Polls never end inside poll_start. */
+/* Starts the polls of the next `count` targets. No poll ends inside poll_start. */
 static void ask_more(struct fan_out *fan_out, unsigned count)
 {
     for (; count > 0 && fan_out->next < fan_out->count; count--) {
@@ -185,7 +191,7 @@ static void on_pace(uv_timer_t *pace)
 
 /* --- Deadlines --- */
 
-/* Ends up to GIVE_UP_SLICE polls that are due; false when it has looked at all. */
+/* Ends up to GIVE_UP_SLICE polls that are due. Returns false when all targets have been looked at. */
 static bool give_up(struct fan_out *fan_out)
 {
     unsigned left = GIVE_UP_SLICE;
@@ -246,8 +252,8 @@ static void on_deadline(uv_timer_t *deadline)
 /* --- The beginning --- */
 
 /*
- * The deadline of the fan-out: the given one, or else the longest of its targets. UINT64_MAX when a target
- * has none; then the owner decides when to give up.
+ * Returns the deadline of the fan-out: the given timeout, or else the longest timeout of its targets. Returns
+ * UINT64_MAX if a target has no timeout. Then the owner decides when to give up.
  */
 static uint64_t find_end_ms(const struct fan_out *fan_out, uint64_t timeout_ms)
 {
@@ -283,7 +289,7 @@ int fan_out_start(struct fan_out **result, struct fleet *fleet, struct target *c
     fan_out->beat_ms = now_ms(fan_out);
     if (timeout_ms > 0) ask_more(fan_out, WINDOW);
     wait_for_next(fan_out);
-    /* At once if there is nobody to wait for. */
+    /* Fires at once if no target is missing. */
     uv_timer_start(&fan_out->pace, on_pace, fan_out->missing ? PACE_MS : 0, PACE_MS);
     *result = fan_out;
     return 0;
@@ -333,7 +339,10 @@ static void close_handles(struct fan_out *fan_out)
     uv_close((uv_handle_t *) &fan_out->slices, on_slices_closed);
 }
 
-/* malloc keeps what lies between blocks that are still in use, which here is nearly all. */
+/*
+ * Returns freed memory to the system. free() alone keeps memory that lies between blocks still in use, which
+ * is nearly all of it here.
+ */
 static void give_memory_back(const struct fan_out *fan_out)
 {
 #ifdef __GLIBC__

@@ -15,7 +15,7 @@ struct vital_place {
     enum vital vital;
 };
 
-/* In two forms where versions differ. */
+/* Stats of the vitals. max_connections has two, since it moved between versions. */
 static const struct vital_place places[] = {
     {COMMAND_STATS, "uptime", VITAL_UPTIME},
     {COMMAND_STATS, "curr_items", VITAL_ITEMS},
@@ -32,10 +32,10 @@ static const struct vital_place places[] = {
 
 #define NO_VITAL UINT8_MAX
 
-/* Which vital a row of the stats table is. */
+/* Maps rows of the stats table to vitals. */
 static struct {
     uint8_t of[STAT_ROWS_MAX];
-    uint16_t version, last; /* rows; none of those after `last` is wanted */
+    uint16_t version, last; /* row of the version, and last row that is needed */
 } rows;
 
 static void learn_rows(void)
@@ -88,7 +88,10 @@ static void read_counters(const struct history *history, uint64_t *counters)
     counters[RATE_EVICTIONS] = vitals[VITAL_EVICTIONS];
 }
 
-/* A counter that went back was reset: the rates begin anew. */
+/*
+ * Computes the rates since the base poll and makes this poll the new base. A counter that went back was
+ * reset, so no rate is known then.
+ */
 static void take_rates(struct history *history, uint64_t now_ms)
 {
     uint64_t counters[RATE_COUNT], span_ms = now_ms - history->base_ms;
@@ -108,8 +111,8 @@ static void take_rates(struct history *history, uint64_t now_ms)
 /* --- Times --- */
 
 /*
- * A time in one byte: units of 16 us, with three bits behind the leading one, so that a minute has room.
- * Below eight units the number itself.
+ * A time is packed into one byte, in units of 16 us: a shift and three bits after the leading one. A minute
+ * fits. Times below 16 units are stored as they are.
  */
 #define UNIT_US 16
 

@@ -1,7 +1,7 @@
 /*
- * What is remembered of a server between polls, for people who look at the fleet: its state and since when,
- * the times of its last polls, and the figures that say most. Small and of fixed size, since there is one for
- * each server; the samples themselves are in the snapshots. Pure.
+ * What the exporter remembers of a server between polls, for people who look at the fleet: its state and
+ * since when, the times of its last polls, and the most important figures. Small and of fixed size, since
+ * there is one for each server. The samples themselves are in the snapshots. Pure.
  */
 #ifndef MEMCACHED_HISTORY_H
 #define MEMCACHED_HISTORY_H
@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Polls whose times are remembered. */
+/* Number of polls whose times are remembered. */
 #define HISTORY_POLLS 60
 
-/* Rates are taken between two polls that are at least so far apart: closer ones say little. */
+/* Shortest time between two polls from which a rate is computed. A shorter time gives no useful rate. */
 #define HISTORY_RATE_SPAN_MS 1000
 
 enum vital {
@@ -23,7 +23,7 @@ enum vital {
     VITAL_ITEMS,
     VITAL_BYTES,
     VITAL_LIMIT_BYTES,
-    VITAL_HITS, /* of get, since the server started; as are the next three */
+    VITAL_HITS, /* hits of get since the server started; the next three also count since then */
     VITAL_MISSES,
     VITAL_SETS,
     VITAL_EVICTIONS,
@@ -36,30 +36,32 @@ enum vital_rate { RATE_GETS, RATE_SETS, RATE_EVICTIONS, RATE_COUNT };
 
 struct history {
     enum target_state state;
-    uint64_t since_ms;            /* the state is the same; on the caller's clock, as all times */
-    uint64_t polled_ms;           /* the end of the last poll */
-    char *error;                  /* why it is not up; owned; NULL when it is, or without memory */
+    uint64_t since_ms;            /* start of the current state; all times are on the caller's clock */
+    uint64_t polled_ms;           /* end of the last poll */
+    char *error;                  /* why the server is not up; owned; NULL if it is up, or if out of memory */
     char version[24];             /* printable ASCII; "" if the server did not say */
     unsigned known;               /* set of vitals: 1u << VITAL_... */
-    uint64_t vitals[VITAL_COUNT]; /* as the last poll that was up said */
-    uint64_t vitals_ms;           /* the end of that poll; 0: none was up */
-    uint64_t base[RATE_COUNT];    /* counters of an earlier poll */
-    uint64_t base_ms;             /* its end; 0: none */
+    uint64_t vitals[VITAL_COUNT]; /* figures of the last poll that was up */
+    uint64_t vitals_ms;           /* end of that poll; 0: no poll was up */
+    uint64_t base[RATE_COUNT];    /* counters of an earlier poll, from which rates are computed */
+    uint64_t base_ms;             /* end of that earlier poll; 0: none */
     float rates[RATE_COUNT];      /* per second */
-    uint32_t span_ms;             /* they are over so long; 0: not known yet */
-    uint8_t times[HISTORY_POLLS]; /* a ring; see history_time_us */
-    uint8_t count, next;          /* of the ring */
+    uint32_t span_ms;             /* time that `rates` span; 0: rates not known yet */
+    uint8_t times[HISTORY_POLLS]; /* ring of packed poll times; see history_time_us */
+    uint8_t count, next;          /* number of times in the ring, and index of the next one */
 };
 
-/* Zeroed memory is a history without polls. Adds a finished snapshot. */
+/* Adds a finished snapshot. Zeroed memory is a history without polls. */
 void history_observe(struct history *history, const struct snapshot *snapshot, uint64_t now_ms);
 
 bool history_knows(const struct history *history, enum vital vital);
 
-/* How long the n-th of the remembered polls took, the oldest first; at most 7 % off. n < history->count. */
+/*
+ * Returns how long the n-th of the remembered polls took, oldest first; at most 7 % off. n < history->count.
+ */
 uint64_t history_time_us(const struct history *history, size_t n);
 
-/* Frees what it owns. */
+/* Frees the memory that the history owns. */
 void history_deinit(struct history *history);
 
 #endif

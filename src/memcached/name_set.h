@@ -12,16 +12,16 @@
 
 #include <stddef.h>
 
-/* Appends the name as valid UTF-8; each byte that is none becomes U+FFFD, three bytes. */
+/* Appends the name as valid UTF-8. Each invalid byte becomes U+FFFD, which has three bytes. */
 void name_append(struct buffer *out, struct slice name);
 
-/* Byte by byte, as memcmp; a name that another begins with comes first. */
+/* Compares names byte by byte, like memcmp. A name sorts before its own extensions. */
 int name_compare(struct slice a, struct slice b);
 
-/* A few different names, found by looking at each. Plain data: may be copied. */
+/* A set of a few names, searched one by one. Plain data: may be copied by assignment. */
 #define NAME_LEN_MAX  127
 #define NAME_SET_MAX  32
-#define NAME_SET_REST NAME_SET_MAX /* stands for all names that found no place */
+#define NAME_SET_REST NAME_SET_MAX /* place of all names that did not fit into the set */
 struct name_set {
     unsigned count;
     unsigned char lens[NAME_SET_MAX];
@@ -29,11 +29,12 @@ struct name_set {
 };
 
 /*
- * The place of a name, which is added if it is new; NAME_SET_REST when the set is full. Longer names are cut.
+ * Returns the place of a name, and adds the name if it is new. Returns NAME_SET_REST if the set is full. Cuts
+ * longer names to NAME_LEN_MAX bytes.
  */
 unsigned name_set_place(struct name_set *set, struct slice name);
 
-/* The name at a place that was given out; "other" for NAME_SET_REST. */
+/* Returns the name at a place that name_set_place has returned; "other" for NAME_SET_REST. */
 struct slice name_set_at(const struct name_set *set, unsigned place);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A line is at most 2 KiB, of which each byte may become three. */
+/* Longest name in bytes. A line is at most 2 KiB, and each byte may become three. */
 #define NAME_BYTES_MAX 8192
 
 void prefixes_init(struct prefixes *prefixes, size_t max)
@@ -44,7 +44,7 @@ static uint64_t commands_of(const struct prefix *prefix)
 
 /* --- The heap --- */
 
-/* Whether `a` is dropped before `b`. */
+/* Returns true if `a` is dropped before `b`. */
 static bool goes_first(const struct prefix *a, const struct prefix *b)
 {
     uint64_t left = commands_of(a), right = commands_of(b);
@@ -105,7 +105,10 @@ static bool own_name(struct prefix *prefix)
     return true;
 }
 
-/* Takes a prefix whose name is still in the scratch: in a free place, in place of a lesser one, or not. */
+/*
+ * Adds a prefix whose name still is in the scratch buffer. If all places are taken, the least busy prefix is
+ * dropped, which may be this one.
+ */
 static bool place(struct prefixes *prefixes, struct prefix *prefix)
 {
     if (prefixes->count == prefixes->max) {

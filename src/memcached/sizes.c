@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The width of the server's buckets. */
+/* Width of the server's buckets in bytes. */
 #define WIDTH 32
 
 void sizes_init(struct sizes *sizes)
@@ -51,7 +51,10 @@ static bool resize(struct sizes *sizes, size_t size)
     return true;
 }
 
-/* Puts so many items into the last bucket, or behind it into a new one, for which there is room. */
+/*
+ * Adds `items` to the last bucket, or to a new bucket after it if `bound` is larger. The arrays must have
+ * room.
+ */
 static void put(struct sizes *sizes, double bound, uint64_t items)
 {
     if (sizes->count == 0 || sizes->bounds[sizes->count - 1] < bound) {
@@ -62,7 +65,7 @@ static void put(struct sizes *sizes, double bound, uint64_t items)
     sizes->counts[sizes->count - 1] += items;
 }
 
-/* The upper bound of the wide bucket that a narrow one falls in. */
+/* Returns the upper bound of the joined bucket that contains a bucket of the server. */
 static double wide_bound(double bound)
 {
     uint64_t width = WIDTH, size = (uint64_t) bound;
@@ -70,8 +73,10 @@ static double wide_bound(double bound)
     return (double) ((size + width - 1) / width * width);
 }
 
-/* Each bucket moves to its own place or before it, so this works in place; `put` ends the counts with a 0,
- * which may fall on the next bucket: hence one is read ahead. */
+/*
+ * Joins buckets in place: each bucket moves to its own index or to a lower one. `put` writes a 0 after the
+ * last count, which may overwrite the next bucket. So that count is read first.
+ */
 static void make_coarse(struct sizes *sizes)
 {
     size_t count = sizes->count;
@@ -94,7 +99,10 @@ bool sizes_add(struct sizes *sizes, struct slice key, struct slice value, unsign
         ++*wrong;
         return true;
     }
-    /* The server counts without a lock in 32 bits; what was below 0 for a moment it prints as unsigned. */
+    /*
+     * The server counts without a lock in 32 bits. A count that is briefly negative is printed as a large
+     * number.
+     */
     if (items > INT32_MAX && items <= UINT32_MAX) items = 0;
     if (sizes->count == SIZES_BOUNDS_MAX && !sizes->coarse) make_coarse(sizes);
     if (sizes->count == sizes->size && !resize(sizes, sizes->size ? 2 * sizes->size : 64)) return false;

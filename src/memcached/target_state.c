@@ -23,7 +23,7 @@ enum target_state target_state_of_failure(int status)
     }
 }
 
-/* A memcached that is no TLS server waits for the end of a line, which no handshake has. */
+/* A memcached without TLS waits for the end of a line, which a handshake does not contain. */
 static const char silent_handshake[] = "no answer to the TLS handshake in time; the server may speak no TLS, "
                                        "then leave out tls of the module and "
                                        "--memcached.tls.enable";
@@ -63,7 +63,7 @@ enum target_state target_state_when_late(const struct poll_reach *reach, const c
 static const char other_protocol[] =
     "the server answers in the text protocol: see protocol of the module and --memcached.protocol";
 
-/* What other servers say first when they are asked for stats, or unasked. */
+/* First bytes of servers that are no memcached, or speak another protocol. */
 static const struct {
     const char *bytes;
     enum target_state state;
@@ -99,7 +99,7 @@ enum target_state target_state_of_stranger(struct slice bytes, const char **erro
 
 static const char see_tls[] = "see tls of the module and --memcached.tls.enable";
 
-/* Where TLS itself has nothing to say, there may be none. */
+/* A server without TLS may be the cause if TLS itself reports no error. */
 enum target_state target_state_of_handshake(int status, const char *why, char error[TARGET_ERROR_MAX])
 {
     if (status == UV_EPROTO)
@@ -112,10 +112,10 @@ enum target_state target_state_of_handshake(int status, const char *why, char er
 }
 
 /*
- * memcached resets a connection on which it expects TLS. It closes one, as twemproxy does, whose question
- * it does not understand: of the text protocol, when it speaks the binary one alone. A server that wants
- * another certificate of ours says so when the handshake is over for us (TLS 1.3), and its words may be
- * lost with the connection.
+ * A memcached that expects TLS resets the connection. A memcached that speaks only the binary protocol closes
+ * the connection when it gets text. So does twemproxy, which does not understand the request. In TLS 1.3, a
+ * server rejects our certificate only after the handshake is over for us. Its alert may be lost with the
+ * connection.
  */
 enum target_state target_state_of_end(int status, const char *why, size_t received,
                                       char error[TARGET_ERROR_MAX])
@@ -146,7 +146,7 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
     return reset ? TARGET_TLS_ERROR : TARGET_PROTOCOL_ERROR;
 }
 
-/* A bit for the state, and one behind all states for the words, as far as a hash tells them apart. */
+/* Returns a bit for the state, and a bit above all states for a hash of the error message. */
 static uint64_t reason_bits(const struct snapshot *snapshot)
 {
     uint64_t words = hash_fnv1a(slice_of(snapshot->error)) % (64 - TARGET_STATE_COUNT);

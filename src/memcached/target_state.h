@@ -1,5 +1,5 @@
 /*
- * What the end of a poll says of its target.
+ * Turns the end of a poll into the state of its target and an error message, and logs changes of the state.
  */
 #ifndef MEMCACHED_TARGET_STATE_H
 #define MEMCACHED_TARGET_STATE_H
@@ -8,41 +8,46 @@
 #include "memcached/snapshot.h"
 #include "net/dialer.h"
 
-/* Of a dialer's failure, see dialer_fn. */
+/* Returns the state for a failure of the dialer, see dialer_fn. */
 enum target_state target_state_of_failure(int status);
 
-/* How far a poll was. */
+/* How far a poll has come. */
 struct poll_reach {
-    enum dialer_phase phase; /* DIALER_IDLE when it had a connection */
-    bool shakes_hands;       /* over TLS */
-    bool logs_in;            /* the login is sent, and not answered */
-    size_t received;         /* bytes of the answer */
+    enum dialer_phase phase; /* DIALER_IDLE if the poll has a connection */
+    bool shakes_hands;       /* the TLS handshake is not over */
+    bool logs_in;            /* the login is sent, and not answered yet */
+    size_t received;         /* bytes of the answer so far */
 };
 
-/* Of a poll that was not done in time. `error` is static. */
+/* Returns the state for a poll that was not done in time. `error` is static. */
 enum target_state target_state_when_late(const struct poll_reach *reach, const char **error);
 
-/* Of a handshake that failed, with a code of stream_secure's callback and what TLS says of it. */
+/*
+ * Returns the state for a TLS handshake that failed. `status` is the code from stream_secure's callback.
+ * `why` is the message from TLS.
+ */
 enum target_state target_state_of_handshake(int status, const char *why, char error[TARGET_ERROR_MAX]);
 
-/* Of a peer that is no memcached which speaks its text protocol, by the first bytes that it said: what it
- * seems to be. `error` is static. */
+/*
+ * Returns the state for a peer that does not speak our protocol of memcached. Its first bytes tell what it
+ * seems to be. `error` is static.
+ */
 enum target_state target_state_of_stranger(struct slice bytes, const char **error);
 
 /*
- * Of a connection that ended under a poll, with UV_EOF or an error, after so many bytes of the answer.
- * `why` is what TLS says of it; NULL without TLS.
+ * Returns the state for a connection that ended under a poll, with UV_EOF or an error, after `received` bytes
+ * of the answer. `why` is the message from TLS; NULL without TLS.
  */
 enum target_state target_state_of_end(int status, const char *why, size_t received,
                                       char error[TARGET_ERROR_MAX]);
 
 /*
- * Logs that the target is down, for each reason once, and that it is up again. `reasons` is what the log has
- * said since the target was up last; 0 at first.
+ * Logs that the target is down, once for each reason, and that it is up again. `reasons` is the set of
+ * reasons logged since the target was last up; 0 at first.
  */
 void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons);
 
-/* Logs what is remarkable in the answer, unless `said` has been said of this target last. */
+/* Logs the snapshot's remark, unless it equals `said`, the last remark that was logged for this target. */
 void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said);
 
 #endif

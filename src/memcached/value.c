@@ -23,7 +23,10 @@ static enum value_verdict judge_unsigned(struct slice value)
     return slice_is(value, "-1") ? VALUE_ABSENT : VALUE_WRONG;
 }
 
-/* Old versions print a negative number as what it is without a sign. */
+/*
+ * Reads a signed number. Old versions print a negative number as unsigned, so a large number wraps to a
+ * negative one.
+ */
 static bool read_signed(struct slice value, int64_t *number)
 {
     uint64_t wrapped;
@@ -70,7 +73,7 @@ static enum value_verdict judge_number(enum stat_form form, struct slice value)
     return fits ? VALUE_KEEP : VALUE_WRONG;
 }
 
-/* So many digits fit 64 bits, whatever they are. */
+/* Any number of this many digits fits into 64 bits. */
 #define SAFE_DIGITS 19
 
 static bool is_short_number(struct slice value)

@@ -10,17 +10,17 @@
 
 enum value_verdict {
     VALUE_KEEP,
-    VALUE_ABSENT, /* the server says that it has no value, or it is not to be kept */
+    VALUE_ABSENT, /* the server says that it has no value, or the value is not to be kept */
     VALUE_WRONG,
 };
 enum value_verdict value_judge(enum stat_form form, struct slice value);
 
-/* yes/on/1 is 1, no/off/0 is 0; false for anything else. */
+/* Sets `on`: true for yes, on and 1; false for no, off and 0. Returns false for any other value. */
 bool value_read_switch(struct slice value, bool *on);
 
 /*
- * Appends the number of a value that was judged VALUE_KEEP (not for FORM_TEXT): its digits exactly as sent,
- * or converted without passing through a double.
+ * Appends the number of a value that was judged VALUE_KEEP (not for FORM_TEXT). Most digits are appended
+ * exactly as sent. Conversions never use a double.
  */
 void value_append_number(struct buffer *out, enum stat_form form, struct slice value);
 
