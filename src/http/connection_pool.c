@@ -5,19 +5,19 @@
 
 #include <malloc.h>
 
-/* A client that has not read a byte for this long may lose its answer to make room for another one. */
+/* After this time without reading a byte, a client may lose its answer to another client. */
 #define STALLED_MS 100
 
 /*
- * Up to how many things of a kind a regular peer keeps, whoever else wants them, and how many all regular
- * peers may have beyond a limit.
+ * A regular peer keeps up to this many things of each kind, whoever else wants them. All regular peers
+ * together may exceed a limit by this many.
  */
 #define RESERVE 8
 
-/* What accepting clients and making bodies may take of one turn of the loop. */
+/* Time per turn of the loop for accepting clients and making bodies. */
 #define TURN_NS 3000000
 
-/* After this many connections at once, it is worth giving memory back to the system. */
+/* Number of simultaneous connections from which memory is given back to the system afterwards. */
 #define CROWD 32
 
 static void shed_unread(struct exchange_shared *shared, const struct exchange *last);
@@ -44,10 +44,10 @@ void connection_pool_deinit(struct connection_pool *pool)
 
 /* --- Shares --- */
 
-/* What a peer has of a limited kind: connections, places or answers that it does not read. */
+/* How many things of one kind a peer holds: connections, places or unread answers. */
 struct share {
-    const struct peer *peer; /* NULL for nobody */
-    unsigned held;           /* with what it asks for */
+    const struct peer *peer; /* NULL: no peer asks */
+    unsigned held;           /* including the one that the peer asks for */
 };
 
 static bool is_reserved(struct share share)
@@ -55,7 +55,7 @@ static bool is_reserved(struct share share)
     return share.peer && peer_is_regular(share.peer) && share.held <= RESERVE;
 }
 
-/* Whether one that `holder` has may be taken for `asker`. */
+/* Returns true if `holder` must give one of its things to `asker`. */
 static bool yields(struct share holder, struct share asker, bool had_its_time)
 {
     if (!asker.peer) return had_its_time;
@@ -63,7 +63,7 @@ static bool yields(struct share holder, struct share asker, bool had_its_time)
     return holder.held > asker.held || (holder.held == asker.held && had_its_time);
 }
 
-/* Negative: one of `a` goes first, since its peer has more. */
+/* Returns a negative number if a thing of `a` goes first, because its peer holds more. */
 static int compare_shares(struct share a, struct share b)
 {
     if (is_reserved(a) != is_reserved(b)) return is_reserved(a) ? 1 : -1;
@@ -78,7 +78,7 @@ static struct share connections_of(const struct connection *connection)
     return (struct share){connection->peer, connection->peer->open};
 }
 
-/* Whether `a` is to go rather than `b`. */
+/* Returns true if `a` should be closed rather than `b`. */
 static bool goes_before(const struct connection *a, const struct connection *b)
 {
     int order = compare_shares(connections_of(a), connections_of(b));
@@ -87,7 +87,10 @@ static bool goes_before(const struct connection *a, const struct connection *b)
     return a->since_ms < b->since_ms;
 }
 
-/* An address does not take its own connections in their first second: it is told that they are too many. */
+/*
+ * Returns true if `connection` may be closed for `newcomer`. A newcomer does not replace connections of its
+ * own address that have not had their time. Instead the newcomer is told that there are too many.
+ */
 static bool may_go(const struct connection *connection, const struct connection *newcomer)
 {
     if (connection == newcomer || connection->rejected || !connection_waits(connection)) return false;
@@ -96,7 +99,10 @@ static bool may_go(const struct connection *connection, const struct connection 
                   ready || connection_had_its_time(connection));
 }
 
-/* Walks over all connections, which are not sorted. This only happens when the pool is full. */
+/*
+ * Finds the connection that should be closed first. Walks all connections, because they are not sorted. This
+ * only happens when the pool is full.
+ */
 static struct connection *find_dispensable(struct connection_pool *pool, const struct connection *newcomer)
 {
     struct connection *found = NULL;
@@ -145,7 +151,10 @@ static struct share unread_of(const struct exchange *exchange)
     return (struct share){exchange->peer, exchange->peer->unread};
 }
 
-/* The list is sorted: of one peer's answers the first has stalled for longest. */
+/*
+ * Closes the connection of one unread answer. The list is sorted, so the first answer of a peer has stalled
+ * longest.
+ */
 static void shed_unread(struct exchange_shared *shared, const struct exchange *last)
 {
     struct connection_pool *pool = container_of(shared, struct connection_pool, exchanges);
@@ -167,7 +176,10 @@ static struct share places_of(const struct exchange *exchange)
     return (struct share){exchange->peer, exchange->peer->working};
 }
 
-/* Of one peer's: an answer that stalls, the one that has for longest; else the work that has begun last. */
+/*
+ * Returns true if `a` should lose its place rather than `b`. Within one peer, the answer that has stalled
+ * longest goes first. If none has stalled, the request that began last goes.
+ */
 static bool loses_before(const struct exchange *a, const struct exchange *b)
 {
     int order = compare_shares(places_of(a), places_of(b));
@@ -177,7 +189,10 @@ static bool loses_before(const struct exchange *a, const struct exchange *b)
     return stalls ? a->progress_ms < b->progress_ms : a->begun_ns > b->begun_ns;
 }
 
-/* Whoever is neither stalled nor may be aborted keeps its place: its answer is being sent. */
+/*
+ * Returns true if `exchange` may lose its place to `asker`. An exchange keeps its place while it cannot be
+ * aborted and its client reads the answer.
+ */
 static bool may_lose(const struct exchange *exchange, const struct exchange *asker)
 {
     bool movable = exchange_is_abortable(exchange) || link_is_linked(&exchange->unread);
@@ -211,8 +226,9 @@ static bool make_place(struct exchange_shared *shared, const struct exchange *as
 /* --- Time --- */
 
 /*
- * The memory of many connections is scattered over the heap, so the allocator would keep it. With the usual
- * few scrapers nothing is given back, since the next scrape uses the memory again.
+ * After a crowd of connections, returns free memory to the system. Their memory is scattered over the heap,
+ * so the allocator would keep it. With a few scrapers nothing is returned, since the next scrape uses the
+ * memory again.
  */
 static void give_memory_back(struct connection_pool *pool)
 {

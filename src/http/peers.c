@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the clients of one host have in common: the family, and up to eight bytes of the address. */
+/*
+ * Builds the key that all clients of one peer share: the address family and up to eight bytes of the address.
+ */
 static void make_key(const union endpoint *endpoint, unsigned char key[9])
 {
     memset(key, 0, 9);
@@ -80,7 +82,10 @@ static void remove_regular(struct peers *peers, struct peer *peer)
     peers->regular_count--;
 }
 
-/* Whether one more may be regular. Forgets one that has not come for long. */
+/*
+ * Returns true if one more peer may become regular. Removes the oldest regular peer if it has not read for
+ * long.
+ */
 static bool make_regular_place(struct peers *peers, uint64_t now_ms)
 {
     if (peers->regular_count < PEERS_REGULAR_MAX) return true;

@@ -1,13 +1,13 @@
 /*
- * The addresses that clients come from, and how much of the server each of them holds. Pure: no loop, no
- * clock.
+ * Counts what each client address holds: connections, places and unread answers. Pure: no loop, no clock.
  *
- * An IPv4 address is a peer of its own, also when it comes in IPv6's form. Of IPv6 the first 64 bits are: a
- * host may choose the others as it likes. A virtual machine is a peer. All clients of unix sockets are one.
+ * A peer is an address, or a group of addresses. Each IPv4 address is a peer, also as an IPv4-mapped IPv6
+ * address. All IPv6 addresses with the same first 64 bits are one peer, because a host can choose the other
+ * bits. Each virtual machine is a peer. All clients of unix sockets are one peer.
  *
  * A peer is remembered while it has connections. A few regular peers are remembered longer: those that read
- * whole bodies again and again, which are probably the Prometheus servers. Who was regular first stays so
- * while it keeps coming, so that a crowd that comes later cannot make the server forget it.
+ * whole bodies repeatedly, probably Prometheus servers. A regular peer stays regular while it keeps reading.
+ * So a later crowd of clients cannot make the server forget it.
  */
 #ifndef HTTP_PEERS_H
 #define HTTP_PEERS_H
@@ -18,45 +18,49 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many peers can be regular at a time. */
+/* Most peers that can be regular at a time. */
 #define PEERS_REGULAR_MAX 8
 
-/* A regular peer that has read nothing for this long gives way to another one. */
+/* After this time without reading a body, another peer may replace a regular peer. */
 #define PEERS_REGULAR_MS 300000
 
 #define PEERS_BUCKETS 256
 
 struct peer {
-    struct link link;    /* in its bucket */
-    struct link regular; /* in peers->regulars, if it is */
-    uint64_t read_ms;    /* when it last read a body; of a regular peer */
+    struct link link;    /* in a bucket of peers->buckets */
+    struct link regular; /* in peers->regulars if the peer is regular */
+    uint64_t read_ms;    /* time of the last body that the peer read; regular peers only */
     unsigned char key[9];
-    unsigned open;    /* connections */
-    unsigned working; /* requests that hold a place, see exchange_take_place */
-    unsigned unread;  /* answers that it does not read */
+    unsigned open;    /* number of open connections */
+    unsigned working; /* number of requests that hold a place, see exchange_take_place */
+    unsigned unread;  /* number of answers that the peer is not reading */
 };
 
 struct peers {
     struct list buckets[PEERS_BUCKETS];
-    struct list regulars; /* the one that has read nothing for longest is the first */
+    struct list regulars; /* sorted by read_ms: the peer that has not read for longest is first */
     unsigned regular_count;
 };
 
 /* Allocates nothing. */
 void peers_init(struct peers *peers);
 
-/* Frees those that are remembered; no peer has connections any more (asserted). */
+/* Frees the regular peers. No peer may have connections any more (asserted). */
 void peers_deinit(struct peers *peers);
 
-/* Counts one more connection from there. NULL when there is no memory for a peer that is new. */
+/*
+ * Counts one more connection from `endpoint` and returns its peer. Returns NULL if the peer is new and there
+ * is no memory for it.
+ */
 struct peer *peers_enter(struct peers *peers, const union endpoint *endpoint);
 
-/* Counts one connection less; the peer may be gone then. */
+/* Counts one connection less. May free the peer. */
 void peers_leave(struct peers *peers, struct peer *peer);
 
 /*
- * The peer has read a whole body by now, as what it did next shows. It is regular from now on, if there are
- * not enough of them yet or one has not come for long.
+ * Notes that the peer has read a whole body. The peer becomes regular if there are fewer than
+ * PEERS_REGULAR_MAX regular peers. It also becomes regular if one of them has read nothing for
+ * PEERS_REGULAR_MS; that peer is replaced.
  */
 void peers_note_reader(struct peers *peers, struct peer *peer, uint64_t now_ms);
 

@@ -1,8 +1,8 @@
 /*
  * request_read -> check_lines, as bytes arrive -> check_body -> read_head -> split_target
  *
- * check_lines checks each line once, strictly, whatever the version of llhttp. When the head is whole and
- * good so far, llhttp reads it and hands out the target and the headers that somebody asks for.
+ * check_lines checks each line once. It is strict, whatever the version of llhttp accepts. When the head is
+ * complete and all lines passed, llhttp parses it and reports the target and the headers.
  */
 #include "http/request.h"
 
@@ -21,7 +21,7 @@ static bool refuse_head(struct request_refusal *refusal, int status, const char 
 
 /* --- Lines --- */
 
-/* RFC 9110, 5.6.2. */
+/* Returns true if the text is a token (RFC 9110, 5.6.2). */
 static bool is_token(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -35,8 +35,8 @@ static bool is_token(struct slice text)
 enum line_outcome { LINE_WHOLE, LINE_PART, LINE_BAD };
 
 /*
- * Cuts the next line off the bytes, without its end. Only CR LF ends a line: a parser in front of us might
- * not take a bare CR or LF for an end.
+ * Finds the next line, without its end. Only CR LF ends a line: a proxy in front of this server might not
+ * accept a bare CR or LF as a line end.
  */
 static enum line_outcome take_line(struct request_reader *reader, struct slice bytes, struct slice *line,
                                    struct request_refusal *refusal)
@@ -84,7 +84,10 @@ static bool check_request_line(struct request_reader *reader, struct slice line,
     return true;
 }
 
-/* What RFC 3986 allows in host and port, but for the percent-encoded; a comma would be two values joined. */
+/*
+ * Returns true if all characters are allowed in host and port (RFC 3986, without percent-encoding). A comma
+ * is not allowed: it would mean two joined values.
+ */
 static bool is_host(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -94,7 +97,7 @@ static bool is_host(struct slice value)
     return true;
 }
 
-/* "0", "000": the only Content-Length that this server takes. */
+/* Records a Content-Length line. The server only accepts zero: "0", "000". */
 static void check_length(struct request_reader *reader, struct slice value)
 {
     reader->content_lengths++;
@@ -177,7 +180,7 @@ static enum request_outcome check_lines(struct request_reader *reader, struct sl
 
 static const struct {
     const char *name;
-    bool list; /* several lines count as one, joined by commas */
+    bool list; /* several lines are joined by commas */
 } header_table[REQUEST_HEADERS] = {
     [HEADER_ACCEPT] = {"Accept", true},
     [HEADER_ACCEPT_ENCODING] = {"Accept-Encoding", true},
@@ -190,7 +193,7 @@ struct head_walk {
     llhttp_t parser;
     struct request *request;
     struct request_reader *reader;
-    struct slice name, value; /* of the header that is being read */
+    struct slice name, value; /* of the header that is being parsed */
 };
 
 static int on_url(llhttp_t *parser, const char *at, size_t len)
@@ -216,7 +219,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 }
 
 /*
- * Appends a further line of a list header to the reader's memory. Without memory, only the first line counts.
+ * Joins another line of a list header in the reader's memory. If there is no memory, only the first line
+ * counts.
  */
 static void join_value(struct head_walk *walk, size_t n)
 {
@@ -245,7 +249,7 @@ static int on_header_value_complete(llhttp_t *parser)
     return 0;
 }
 
-/* Stops llhttp before it begins with a body or another protocol: a request is its head alone. */
+/* Stops llhttp at the end of the head, before it parses a body or another protocol. */
 static int on_headers_complete(llhttp_t *parser)
 {
     struct head_walk *walk = container_of(parser, struct head_walk, parser);
@@ -263,8 +267,9 @@ static const llhttp_settings_t settings = {
 };
 
 /*
- * llhttp gets "GET" in place of the method. It knows a closed list of methods and reads the rest of some
- * requests differently; here any token is a method (RFC 9110, 9.1), and the handler says which it allows.
+ * Parses the complete head with llhttp, which gets "GET" instead of the method. llhttp knows only some
+ * methods, and it parses some requests differently depending on the method. This server accepts any token as
+ * a method (RFC 9110, 9.1); the handler decides which methods it allows.
  */
 static bool read_head(struct request_reader *reader, struct slice head, struct request *request,
                       struct request_refusal *refusal)
@@ -279,7 +284,10 @@ static bool read_head(struct request_reader *reader, struct slice head, struct r
     return refuse_head(refusal, 400, reason && *reason ? reason : "malformed request");
 }
 
-/* Splits the target; of an absolute form (RFC 9112, 3.2.2) the scheme and the host are dropped. */
+/*
+ * Splits the target into path and query. From an absolute form (RFC 9112, 3.2.2), scheme and host are
+ * dropped.
+ */
 static void split_target(struct request *request)
 {
     struct slice target = request->target;

@@ -1,10 +1,10 @@
 /*
- * server_listen -> on_connection -> connection_accept; the rest of a connection's life is in connection.c.
+ * server_listen -> on_connection -> connection_accept. The rest of a connection's life is in connection.c.
  *
- * server_close closes the listeners and the connections that wait for a request. The others may finish their
- * answer. on_grace_over then tells 503 to those whose handler still works, and on_last_words_over closes the
- * rest. Each connection that is gone calls on_gone. When none is left, the timers are closed too, and the
- * last handle's callback frees the server and calls on_close.
+ * server_close closes the listeners and the connections that wait for a request. The other connections may
+ * finish their answer. Then on_grace_over tells 503 to clients whose handler still works, and
+ * on_last_words_over closes all connections. Each freed connection calls on_gone. After the last one the
+ * timers are closed. The callback of the last handle frees the server and calls on_close.
  */
 #include "http/server.h"
 
@@ -20,16 +20,16 @@
 
 #define SWEEP_MS 500
 
-/* For the last 503 to reach its client. */
+/* Time for the last 503 answers to reach their clients. */
 #define LAST_WORDS_MS 500
 
 struct server {
     struct connection_pool pool;
     struct list listeners;
-    unsigned listening; /* how many there are */
-    uv_timer_t sweep;   /* runs while there are connections: an idle process sleeps */
+    unsigned listening; /* number of listeners in the list above */
+    uv_timer_t sweep;   /* runs only while there are connections, so that an idle process sleeps */
     uv_timer_t grace;
-    unsigned handles; /* listeners, timers and the pool's that are not closed yet */
+    unsigned handles; /* listeners, timers and the work budget's handle that are not closed yet */
     bool closing;
     server_close_fn on_close;
     void *close_context;
@@ -93,7 +93,7 @@ static void on_connection(struct listener *listener)
     listener->stalled = result == UV_ENOMEM;
 }
 
-/* The usual reason is a lack of file descriptors, so one is freed for the next connection. */
+/* The usual reason is a lack of file descriptors, so a connection is closed for the next one. */
 static void on_accept_failed(struct listener *listener, int status)
 {
     struct server *server = listener->context;
@@ -138,7 +138,7 @@ static struct listener *listener_new(struct server *server)
     return listener;
 }
 
-/* A listener that failed is not added to the server. It is freed when its handle is closed. */
+/* Adds a listener to the server. If `result` is a failure, the listener is closed instead and freed later. */
 static int keep(struct server *server, struct listener *listener, int result)
 {
     if (result < 0)

@@ -1,18 +1,18 @@
 /*
- * The HTTP server: listeners, connections, limits. It routes nothing and knows no metric: each request goes
+ * The HTTP server: listeners, connections, limits. It has no routes and knows no metrics. Each request goes
  * to one handler, which answers at once or later.
  *
- * A connection handles one request at a time; pipelined ones wait in its buffer, and nothing is read while an
- * answer is due or being sent. The life of a connection:
+ * A connection handles one request at a time. Pipelined requests wait in its buffer. The connection reads
+ * nothing while an answer is due or being sent. The life of a connection:
  *
  *     [securing] (TLS)
  *        |
- *     reading --(whole head)--> handling --(respond/stream)--> sending --(last byte)--> reading | closed
- *        |                         |
- *        +--(bad head, 408, idle)--+--> closed
+ *     reading --(complete head)--> handling --(respond/stream)--> sending --(last byte)--> reading | closed
+ *        |                            |
+ *        +--(bad head, 408, idle)-----+--> closed
  *
- * Time limits are kept by one sweep over all connections, so a connection may live up to half a second longer
- * than its limit says.
+ * A timer checks the time limits of all connections every half a second. So a connection may exceed a limit
+ * by up to half a second.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -34,125 +34,140 @@ struct server;
 struct exchange;
 
 /*
- * Called once for each request. The request's slices are good until the exchange is answered. The handler
- * answers with exchange_respond or exchange_stream, inside this call or later.
+ * Runs once for each request. The slices of the request stay valid until the exchange is answered. The
+ * handler answers with exchange_respond or exchange_stream, inside this call or later.
  */
 typedef void (*server_handler_fn)(void *context, struct exchange *exchange, const struct request *request);
 
 /*
- * Says under which context the handshake of a new connection begins, which the connection then holds for
- * itself. NULL: the connection is closed.
+ * Returns the TLS context for the handshake of a new connection. The connection takes its own reference to
+ * it. NULL closes the connection.
  */
 typedef struct tls_context *(*server_secure_fn)(void *context);
 
 struct server_limits {
-    unsigned max_connections;   /* a further one is answered with 503, unless an older one can be closed */
-    unsigned max_unread;        /* answers whose clients do not read; one more, and one of them is cut off */
-    unsigned head_timeout_ms;   /* for a whole request head, else 408; for a TLS handshake, closed */
-    unsigned idle_timeout_ms;   /* between requests; also while a client takes nothing of its answer */
-    unsigned answer_timeout_ms; /* from the first byte of an answer to its last, however slowly it is taken */
+    /* Beyond that, a client gets 503, unless an older connection can be closed. */
+    unsigned max_connections;
+    unsigned max_unread;      /* most answers whose clients do not read; beyond that, one is cut off */
+    unsigned head_timeout_ms; /* for a complete request head, else 408; for a TLS handshake, else close */
+    unsigned idle_timeout_ms; /* between requests; also while a client reads nothing of its answer */
+    /* From the first byte of an answer to its last, even if the client keeps reading. */
+    unsigned answer_timeout_ms;
 };
 
 struct server_counts {
-    unsigned open;      /* connections now */
-    uint64_t refused;   /* requests that no handler saw: malformed, too large, too slow, with a body */
-    uint64_t accepted;  /* ever, the rejected ones included */
-    uint64_t rejected;  /* for max_connections */
+    unsigned open; /* connections that are open now */
+    /* Requests that were refused before the handler: malformed, too large, too slow, with a body. */
+    uint64_t refused;
+    uint64_t accepted;  /* all accepted connections, including rejected ones */
+    uint64_t rejected;  /* connections that were rejected because of max_connections */
     uint64_t displaced; /* connections that were closed to make room for another one */
-    uint64_t stalled;   /* answers that were cut off to make room, since their clients did not read */
-    uint64_t yielded;   /* requests that were told 503 while they were worked on, for another address */
+    uint64_t stalled;   /* answers that were cut off to make room, because their clients did not read */
+    uint64_t yielded;   /* requests that lost their place to another address and were told 503 */
     uint64_t failed;    /* connections that could not be accepted for lack of descriptors or memory */
-    uint64_t insecure;  /* whose TLS handshake failed, or did not end in time */
+    uint64_t insecure;  /* connections whose TLS handshake failed or did not finish in time */
 };
 
-/* What became of one answer that was begun. */
+/* The result of one answer. */
 struct answer_report {
-    const char *handler; /* as exchange_set_handler named it; NULL for a request that no handler saw */
+    const char *handler; /* as set by exchange_set_handler; NULL if no handler saw the request */
     int status;
-    uint64_t bytes;       /* handed to the kernel, head included */
-    uint64_t duration_ns; /* from the whole head of the request to the last byte, or to the end of the
-                             connection */
+    uint64_t bytes; /* bytes given to the kernel, including the head */
+    /* From the complete head of the request to the last byte, or to the end of the connection. */
+    uint64_t duration_ns;
 };
 
 typedef void (*server_observer_fn)(void *context, const struct answer_report *answer);
 
 typedef void (*server_close_fn)(void *context);
 
-/* 0 or UV_ENOMEM. `handler` and its context are borrowed for the life of the server. */
+/*
+ * Creates a server without listeners. Returns 0 or UV_ENOMEM. `handler` and `context` are borrowed for the
+ * life of the server.
+ */
 int server_new(struct server **server, uv_loop_t *loop, const struct server_limits *limits,
                server_handler_fn handler, void *context);
 
 /*
- * Every connection begins with a TLS handshake from now on. A client that speaks HTTP without it is told so,
- * in plain HTTP. Both are borrowed for the life of the server.
+ * Makes every new connection begin with a TLS handshake. A client that sends HTTP without TLS gets an error
+ * in plain HTTP. `secure` and `context` are borrowed for the life of the server.
  */
 void server_secure(struct server *server, server_secure_fn secure, void *context);
 
 /*
- * Binds and listens. An empty host means every interface, IPv6 and IPv4 on one socket where the system has
- * IPv6. A name is looked up here, blocking, since nothing runs yet, and stands for one address. The stale
- * socket file of a dead server is removed; a live one, or a file that is no socket, is UV_EADDRINUSE. 0 or a
- * negative libuv code. May be called again for another address.
+ * Binds and listens. An empty host means every interface: IPv6 and IPv4 on one socket, or IPv4 alone where
+ * the system has no IPv6. A host name is resolved to one address; this blocks, since nothing else runs yet.
+ * The socket file of a dead server is removed. If the server is alive, or the file is not a socket, the
+ * result is UV_EADDRINUSE. Returns 0 or a negative libuv code. May be called again for another address.
  */
 int server_listen(struct server *server, const struct address *address);
 
-/* Takes over a stream socket that is bound, such as one of systemd's, also on failure. 0 or a negative libuv
- * code. */
+/*
+ * Listens on a bound stream socket, such as one from systemd. Takes over `descriptor`, also on failure.
+ * Returns 0 or a negative libuv code.
+ */
 int server_listen_descriptor(struct server *server, int descriptor);
 
-/* Appends the n-th listener's address with the port that it got. False when there is no such listener. */
+/*
+ * Appends the address of the n-th listener, with its actual port. Returns false if there is no such listener.
+ */
 bool server_listener_name(const struct server *server, unsigned n, struct buffer *out);
 
 struct server_counts server_counts(const struct server *server);
 
-/* Lowers or raises limits.max_connections, when the descriptors allow another number. */
+/* Changes limits.max_connections. For when the number of available descriptors changes. */
 void server_limit_connections(struct server *server, unsigned max_connections);
 
-/* Calls `observer` at the end of each answer. Both are borrowed for the life of the server. */
+/*
+ * Calls `observer` at the end of each answer. `observer` and `context` are borrowed for the life of the
+ * server.
+ */
 void server_observe(struct server *server, server_observer_fn observer, void *context);
 
-/* Names the handler, for the observer; the text lives as long as the server. */
+/* Sets the handler's name for the observer. The text must stay valid as long as the server. */
 void exchange_set_handler(struct exchange *exchange, const char *handler);
 
-/* The index of the listener that accepted the client, as for server_listener_name. */
+/* Returns the index of the listener that accepted the client, as for server_listener_name. */
 unsigned exchange_listener(const struct exchange *exchange);
 
-/* Adds headers to the answer, each with its line end; copied. Before the exchange is answered. */
+/* Sets additional headers of the answer, each with its line end. Copies them. Call it before the answer. */
 void exchange_set_headers(struct exchange *exchange, struct slice headers);
 
-/* Answers with a short body, copied before the call returns. HEAD gets the head alone. */
+/* Answers with a short body, which is copied. The answer to HEAD has no body. */
 void exchange_respond(struct exchange *exchange, const struct response *response, struct slice body);
 
 /*
- * Answers with a body that is asked for piece by piece as it is sent, and compressed when the client likes
- * that. The body is taken over, also when the client is gone. The texts of the response must stay until the
- * body is released. An answer that fits into one piece gets a Content-Length. For HEAD nothing is asked for,
- * and the body is released at once.
+ * Answers with a body that is produced piece by piece while it is sent, and compressed if the client prefers
+ * that. Takes over `body`, even if the client is gone. The texts of `response` must stay valid until the body
+ * is released. An answer that fits into one piece gets a Content-Length. For HEAD the body is released at
+ * once, and no piece is produced.
  */
 void exchange_stream(struct exchange *exchange, const struct response *response, struct producer *body);
 
 /*
- * For a handler that limits how many requests are worked on at once: takes one of `places` for this one,
- * which is not answered yet. The place is given back when the body of the answer is made, or when the work
- * is aborted. When all are held, another request may lose its place, as connection_pool.h says: its answer
- * is cut off, or its handler is told to abort and its client 503. False when there is no place: say so to
- * the client.
+ * Takes one of `places` for this request, for a handler that limits concurrent requests. The request must not
+ * be answered yet. The place is given back when the whole body has been produced or the request is aborted.
+ * When all places are taken, another request may lose its place (see connection_pool.h). Then its answer is
+ * cut off, or its handler is told to abort and its client gets 503. Returns false if there is no place; the
+ * caller must then answer that.
  */
 bool exchange_take_place(struct exchange *exchange, unsigned places);
 
 /*
- * Sets what is called when the exchange ends before it is answered: the server was told to stop and its
- * grace is over, or another request needs the place. The server tells the client 503. The handler must then
- * drop its work and never answer. It is not called any more after exchange_respond or exchange_stream; NULL
- * takes it back. A handler that answers later and has set no callback must answer even then, though nobody
- * hears it: the server's close waits for that.
+ * Sets the callback for when the exchange ends before it is answered: the server stops and the grace time is
+ * over, or another request needs the place. The server then tells the client 503. The handler must drop its
+ * work and never answer. The callback does not run after exchange_respond or exchange_stream. NULL removes
+ * it.
+ *
+ * Without a callback, a handler must always answer, even if the client is gone. The closing of the server
+ * waits for that answer.
  */
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
 
 /*
- * Stops listening and closes idle connections at once. Answers that are due may be sent for up to `grace_ms`.
- * Then the clients that the handler still works for are told 503, and a moment later everything is closed.
- * Frees the server and calls on_close once, from the loop.
+ * Stops listening and closes idle connections at once. Answers in progress may continue for up to `grace_ms`.
+ * Then clients whose handler still works get 503, and a moment later everything is closed. Frees the server
+ * and calls on_close once, from the loop.
  */
 void server_close(struct server *server, unsigned grace_ms, server_close_fn on_close, void *context);
 
