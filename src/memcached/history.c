@@ -15,7 +15,7 @@ struct vital_place {
     enum vital vital;
 };
 
-/* Stats of the vitals. max_connections has two, since it moved between versions. */
+/* Stats of the vitals. VITAL_MAX_CONNECTIONS has two, since not all versions give both. */
 static const struct vital_place places[] = {
     {COMMAND_STATS, "uptime", VITAL_UPTIME},
     {COMMAND_STATS, "curr_items", VITAL_ITEMS},

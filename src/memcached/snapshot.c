@@ -83,7 +83,7 @@ void snapshot_join(struct snapshot *snapshot, struct memory_pool *pool)
     memory_share_join(&snapshot->memory, pool, on_drop);
 }
 
-/* The names of prefixes and the bounds of sizes are small beside what is counted here. */
+/* The names of prefixes and the buckets of sizes are left out: they are small compared with the rest. */
 bool snapshot_count_memory(struct snapshot *snapshot)
 {
     const struct snapshot_builder *builder = &snapshot->builder;
@@ -114,7 +114,7 @@ bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice 
     assert(!snapshot->finished);
     if (command == COMMAND_CONNS) {
         added = add_connection(snapshot, key, value, &wrong);
-        slice_cut(&key, ':'); /* the number says nothing, and is another one tomorrow */
+        slice_cut(&key, ':'); /* the connection's number differs each time */
     } else if (command == COMMAND_DETAIL) {
         added = prefixes_add(&snapshot->prefixes, key, value, &wrong);
     } else if (command == COMMAND_SIZES && sizes_repeats(&snapshot->sizes, key)) {
@@ -169,7 +169,10 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 
 /* --- Finishing --- */
 
-/* The parts may be newer than the whole, since the server adds them up thread by thread: not below 0. */
+/*
+ * Returns the entry's value less the values of the rows in `minus`, at least 0. The server adds up its
+ * threads one by one, so a part may be newer than the total.
+ */
 static uint64_t rest_of(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry,
                         const uint16_t *minus, unsigned count)
 {
@@ -184,7 +187,7 @@ static uint64_t rest_of(const struct snapshot_builder *builder, const struct sna
     return rest;
 }
 
-/* The text of a record's value: what was sent, or what it is converted to. */
+/* Appends the text of a record's value, converted if the row requires it. */
 static void append_value(struct buffer *out, const struct snapshot_builder *builder,
                          const struct snapshot_builder_entry *entry)
 {
@@ -204,7 +207,7 @@ static bool is_superseded(const struct snapshot_builder *builder, const struct s
     return preferred != STAT_UNMAPPED && snapshot_order_find(builder, preferred, entry->number);
 }
 
-/* A line that has a name, is converted, or depends on others. */
+/* Packs an entry that has a name, is converted, or depends on other entries. */
 static void pack_special(struct buffer *out, const struct snapshot_builder *builder,
                          const struct snapshot_builder_entry *entry)
 {
@@ -224,7 +227,10 @@ static void pack_special(struct buffer *out, const struct snapshot_builder *buil
     memcpy(out->data + start, &head, sizeof(head));
 }
 
-/* Any other, as nearly all are, until one that is special. There is room: see pack_all. */
+/*
+ * Packs plain entries, which nearly all are, up to the first other entry. Returns the index of that entry.
+ * `out` must have room: see pack_all.
+ */
 static size_t pack_plain(struct buffer *out, const struct snapshot_builder *builder, size_t first)
 {
     const struct snapshot_builder_entry *entry = &builder->entries[first],
@@ -240,8 +246,10 @@ static size_t pack_plain(struct buffer *out, const struct snapshot_builder *buil
     return (size_t) (entry - builder->entries);
 }
 
-/* Conversions make a value longer by a few bytes at most: a point, the zeros behind it, three digits for a
- * factor of 1024. */
+/*
+ * Most bytes that a conversion adds to a value: a point, zeros after it, or three digits for a factor of
+ * 1024.
+ */
 #define VALUE_GROWTH 8
 
 static bool pack_all(struct snapshot *snapshot)
@@ -285,7 +293,7 @@ size_t snapshot_finish(struct snapshot *snapshot)
     return sorted;
 }
 
-/* Of the commands that have answered; false when out of memory. */
+/* Copies the counts of sizes, connections and prefixes. Returns false if out of memory. */
 static bool copy_counts(struct snapshot *copy, const struct snapshot *original)
 {
     if (original->connections) {
@@ -296,7 +304,7 @@ static bool copy_counts(struct snapshot *copy, const struct snapshot *original)
     return sizes_copy(&copy->sizes, &original->sizes) && prefixes_copy(&copy->prefixes, &original->prefixes);
 }
 
-/* Draft, counts and findings; false when out of memory. */
+/* Copies lines, counts and state. Returns false if out of memory. */
 static bool copy_contents(struct snapshot *copy, const struct snapshot *original)
 {
     copy->state = original->state;

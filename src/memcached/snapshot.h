@@ -1,10 +1,10 @@
 /*
- * What one target said in one poll, kept as it said it: digits, not doubles. Pure.
+ * What one target said in one poll, kept as sent: digits, not doubles. Pure.
  *
- * A poll fills it, line by line; once finished it is immutable and shared by every scrape that waited for it.
- * What was said is then packed, in the order of table row and number or name, so that a walk over the
- * families in the table's order is one pass over it. Three commands say more than can be kept line by line,
- * and become counts as they are read: sizes, conns and detail.
+ * A poll fills the snapshot line by line. Once finished, the snapshot is immutable and shared by all scrapes
+ * that waited for it. Finishing packs the lines in the order of table row and number or name. One pass over
+ * the records then yields the families in the table's order. Three commands have too many lines to keep, so
+ * their lines are counted as they are read: sizes, conns and detail.
  */
 #ifndef MEMCACHED_SNAPSHOT_H
 #define MEMCACHED_SNAPSHOT_H
@@ -27,26 +27,26 @@ enum target_state {
     TARGET_REFUSED,        /* the connection was refused */
     TARGET_TIMEOUT,        /* no connection or no whole `stats` answer within the deadline */
     TARGET_UNRESOLVED,     /* the name has no address, or none was found in time */
-    TARGET_UNREACHABLE,    /* no route, no socket file, any other failure to connect */
-    TARGET_PROTOCOL_ERROR, /* what answered does not speak memcached, or stopped in the middle */
-    TARGET_AUTH_FAILED,    /* the server wants a login */
+    TARGET_UNREACHABLE,    /* no route, no socket file, or any other failure to connect */
+    TARGET_PROTOCOL_ERROR, /* the peer does not speak memcached, or stopped in the middle */
+    TARGET_AUTH_FAILED,    /* the server requires a login */
     TARGET_TLS_ERROR,
     TARGET_FORBIDDEN,
     TARGET_OVERLOADED, /* the server is at its connection limit */
     TARGET_STATE_COUNT,
 };
 
-/* Longer than what is said of a target that is not up, with its NUL. */
+/* Longest error message of a target that is not up, with its NUL. */
 #define TARGET_ERROR_MAX 256
 
-/* "up", "refused", ...: the values of memcached_target_state. */
+/* Returns "up", "refused" and so on: the values of memcached_target_state. */
 const char *target_state_name(enum target_state state);
 
-/* One stat that becomes a sample, as it is read back. */
+/* One stat that becomes a sample, as read back from a finished snapshot. */
 struct record {
-    uint16_t row;         /* of the stats table, STAT_UNMAPPED or STAT_UNMAPPED_TEXT */
-    bool superseded;      /* an earlier row says the same of the same thing: see stats_preferred */
-    enum command command; /* of unmapped stats and SCOPE_NAME; else that of the row */
+    uint16_t row;         /* row of the stats table, or STAT_UNMAPPED or STAT_UNMAPPED_TEXT */
+    bool superseded;      /* an earlier row has the same sample: see stats_preferred */
+    enum command command; /* set for unmapped stats and SCOPE_NAME; else see the row */
     uint32_t number;      /* slab class or page, else 0 */
     struct slice key;   /* unmapped: the whole key. SCOPE_NAME: the name. Both made valid UTF-8. Else empty */
     struct slice value; /* FORM_TEXT and unmapped texts: as sent. Else the sample's number, in digits */
@@ -55,82 +55,87 @@ struct record {
 struct snapshot {
     unsigned references;
     enum target_state state;
-    char error[TARGET_ERROR_MAX]; /* why it is not up, for people; "" when it is */
+    char error[TARGET_ERROR_MAX]; /* why the target is not up, for people; "" if it is up */
     uint64_t duration_ns;         /* from the start of the poll to its end */
-    unsigned asked;               /* set of commands; grows when the answers allow to ask more */
-    unsigned answered;            /* set of commands whose reply arrived whole and was not a refusal */
-    unsigned cut;                 /* lines that are beyond the bounds of one server. Of a finished one */
-    unsigned parse_errors; /* values that could not be read; each costs its sample. Of a finished one */
-    struct snapshot_remark remark; /* of a finished one */
+    unsigned asked;               /* set of commands; grows when the answers allow more commands */
+    unsigned answered;            /* set of commands whose reply is complete and not a refusal */
+    unsigned cut;                 /* lines beyond the limits for one server; set once finished */
+    unsigned parse_errors; /* values that could not be read, each without a sample; set once finished */
+    struct snapshot_remark remark; /* set once finished */
     bool reused;                   /* the connection was kept from an earlier poll */
     bool finished;
-    bool dropped;                    /* the pool had no memory left for it */
-    struct memory_share memory;      /* its part of a pool, if it has joined one */
-    struct snapshot_builder builder; /* until it is finished */
-    char *records;                   /* of a finished one, packed, in the order of their rows; owned */
-    size_t records_len;              /* bytes */
-    size_t count;                    /* of records */
-    struct sizes sizes;              /* of `stats sizes`; empty unless it answered */
-    struct conn_stats *connections;  /* of `stats conns`; owned; NULL unless it named any */
-    struct prefixes prefixes;        /* of `stats detail dump`; empty unless it answered */
+    bool dropped;                    /* the pool was out of memory and has dropped the contents */
+    struct memory_share memory;      /* the snapshot's share of a pool, if it has joined one */
+    struct snapshot_builder builder; /* lines until the snapshot is finished */
+    char *records;                   /* packed records in the order of their rows, once finished; owned */
+    size_t records_len;              /* bytes of all records */
+    size_t count;                    /* number of records */
+    struct sizes sizes;              /* buckets of `stats sizes`; empty without an answer */
+    struct conn_stats *connections;  /* counts of `stats conns`; owned; NULL if it listed none */
+    struct prefixes prefixes;        /* counts of `stats detail dump`; empty without an answer */
 };
 
 /*
- * NULL when out of memory; one reference. `max_reply` and `max_prefixes` bound what is kept, see
- * snapshot_builder.h and prefixes.h.
- * State is TARGET_TIMEOUT until it is set.
+ * Creates a snapshot with one reference and the state TARGET_TIMEOUT. Returns NULL if out of memory.
+ * `max_reply` and `max_prefixes` limit what is kept, see snapshot_builder.h and prefixes.h.
  */
 struct snapshot *snapshot_new(unsigned asked, size_t max_reply, size_t max_prefixes);
 
 struct snapshot *snapshot_hold(struct snapshot *snapshot);
 
-/* NULL is taken. */
+/* NULL is allowed. */
 void snapshot_release(struct snapshot *snapshot);
 
-/* Counts in the pool from now on, until it is released; once finished, it is not dropped. NULL is taken. */
+/*
+ * Counts the snapshot's memory in the pool until it is released. The pool may drop the contents of an
+ * unfinished snapshot. `pool` may be NULL.
+ */
 void snapshot_join(struct snapshot *snapshot, struct memory_pool *pool);
 
 /*
- * Tells the pool how much it holds. False when it has been dropped, now or before: its contents are freed, and
- * its target is overloaded, whatever is said afterwards.
+ * Tells the pool how much memory the snapshot takes. Returns false if the pool has dropped the snapshot, now
+ * or before. Its contents are freed then, and its target is overloaded, whatever snapshot_judge is told.
  */
 bool snapshot_count_memory(struct snapshot *snapshot);
 
-/* Keeps one line, as snapshot_builder_add does; sizes, connections and prefixes are counted. False when out of memory. */
+/*
+ * Keeps one line, see snapshot_builder_add. Lines of sizes, connections and prefixes are counted instead.
+ * Returns false if out of memory.
+ */
 bool snapshot_add(struct snapshot *snapshot, enum command command, struct slice key, struct slice value);
 
-/* Forgets what a command said whose reply did not arrive whole. */
+/* Removes the lines of a command whose reply is not complete. */
 void snapshot_drop(struct snapshot *snapshot, enum command command);
 
-/* Forgets what every command said that has not answered. */
+/* Removes the lines of every command that has not answered. */
 void snapshot_drop_unanswered(struct snapshot *snapshot);
 
-/* Up if the `stats` reply is whole; the state and the error are for one that is not. */
+/* Sets the state: up if the `stats` reply is complete, else `state` and `error`. */
 void snapshot_judge(struct snapshot *snapshot, enum target_state state, const char *error);
 
 /*
- * Sorts, see snapshot_order.h, and packs. Nothing may be added afterwards. Without memory for that, the target is
- * down for a protocol error that says so. Returns how many lines had to be compared, which takes time: of a
- * server that keeps to the order of memcached, none.
+ * Sorts the lines, see snapshot_order.h, and packs them. Nothing may be added afterwards. If out of memory,
+ * the target is down with a protocol error that says so. Returns how many lines had to be compared, since
+ * comparing takes time. The number is 0 if the server sends its lines in memcached's order.
  */
 size_t snapshot_finish(struct snapshot *snapshot);
 
 /*
- * A finished copy of an unfinished snapshot, for the one whose deadline is over while others wait on: the
- * replies that are not whole are dropped. NULL when out of memory.
+ * Returns a finished copy of an unfinished snapshot, or NULL if out of memory. Replies that are not complete
+ * are left out. It is for a caller whose deadline is over while others still wait.
  */
 struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 
-/* --- Reading a finished one --- */
+/* --- Reading a finished snapshot --- */
 
 /*
- * A record is packed as this head and its texts, key before value: a fleet's snapshots are walked once for
- * every family, and the fewer bytes they take, the more of them the processor's caches hold.
+ * Head of a packed record. The key and then the value follow. Scrapes of a fleet walk all its snapshots once
+ * for every family. Small records let the CPU's caches hold more of them.
  */
 struct record_head {
-    uint16_t row; /* and the two flags */
+    uint16_t row; /* row and the two flags */
     uint16_t value_len;
-    uint32_t detail; /* the number; with RECORD_KEYED the length of the key, and the command above it */
+    uint32_t detail; /* slab class or page; with RECORD_KEYED, the key's length and above it the command */
 };
 
 #define RECORD_KEYED         0x8000
@@ -143,7 +148,7 @@ static inline const char *snapshot_end(const struct snapshot *snapshot)
     return snapshot->records + snapshot->records_len;
 }
 
-/* The row of the record there, or one beyond all rows at the end. */
+/* Returns the row of the record at `at`. At the end, returns a number above all rows. */
 static inline uint16_t record_row(const char *at, const char *end)
 {
     uint16_t row;
@@ -152,7 +157,7 @@ static inline uint16_t record_row(const char *at, const char *end)
     return RECORD_ROW(row);
 }
 
-/* Reads the record there; returns the place of the next one. */
+/* Reads the record at `at`. Returns the place of the next record. */
 static inline const char *record_read(const char *at, struct record *record)
 {
     struct record_head head;
@@ -172,8 +177,10 @@ static inline const char *record_read(const char *at, struct record *record)
     return at + head.value_len;
 }
 
-/* The place of the first record of the row, or of a later row if it has none. Takes as long as there are
- * records before it. */
+/*
+ * Returns the place of the first record of the row, or of a later row if it has none. Takes time proportional
+ * to the number of records before it.
+ */
 const char *snapshot_seek(const struct snapshot *snapshot, uint16_t row);
 
 #endif

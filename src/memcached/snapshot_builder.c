@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A current memcached sends some 370 lines that become samples, with some 2,000 digits. */
+/* First allocation. A current memcached sends some 370 lines that become samples, with some 2,000 digits. */
 #define FIRST_ENTRIES 512
 #define FIRST_TEXT    4096
 
-/* Sums of numbers of the same name are written behind the lines, and may take as much room as those. */
+/*
+ * Most bytes of text. Sums of values with the same name are appended after the lines, and may take as much
+ * room.
+ */
 #define TEXT_CAP (2 * SNAPSHOT_TEXT_MAX)
 
 void snapshot_builder_init(struct snapshot_builder *builder, size_t max_reply)
@@ -31,7 +34,7 @@ void snapshot_builder_deinit(struct snapshot_builder *builder)
 
 /* --- Filling --- */
 
-/* A line of the shortest stats has as many bytes. */
+/* Bytes of the shortest stat lines. */
 #define LINE_MIN 16
 
 static size_t max_entries(const struct snapshot_builder *builder)
@@ -45,7 +48,7 @@ static size_t max_text(const struct snapshot_builder *builder)
     return builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;
 }
 
-/* The name that becomes a label; false when it is too long. */
+/* Appends the name that becomes a label. Returns false if out of memory or if the name is too long. */
 static bool append_name(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                         struct slice key)
 {
@@ -58,7 +61,10 @@ static bool append_name(struct snapshot_builder *builder, struct snapshot_builde
     return builder->text.len - start <= UINT16_MAX;
 }
 
-/* Completes the entry behind the last one, and keeps it, if there is room for its text. */
+/*
+ * Appends the text of `entry`, which is at the end of the entries, and keeps the entry if its text fits.
+ * Returns false if out of memory.
+ */
 static bool append_entry(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                          struct slice key, struct slice value)
 {
@@ -115,7 +121,10 @@ static bool append_unmapped(struct snapshot_builder *builder, struct snapshot_bu
     return append_entry(builder, entry, key, value);
 }
 
-/* Makes room for an entry; false when out of memory. One beyond the bounds is counted, and has no room. */
+/*
+ * Reserves memory for one more entry. Returns false if out of memory. If the limit is reached, counts the
+ * line in `cut` and sets `has_room` to false.
+ */
 static bool reserve_entry(struct snapshot_builder *builder, bool *has_room)
 {
     size_t most = max_entries(builder);
@@ -126,7 +135,7 @@ static bool reserve_entry(struct snapshot_builder *builder, bool *has_room)
            array_reserve(&builder->entries, builder->count, &builder->size, FIRST_ENTRIES, most);
 }
 
-/* In the place behind the last entry, which there is. */
+/* Adds a line of a known stat. An entry must be reserved. */
 static bool add_known(struct snapshot_builder *builder, const struct snapshot_builder_entry *stat,
                       struct slice key, struct slice value)
 {

@@ -1,8 +1,8 @@
 /*
- * Collects the reply lines of one poll while they arrive, and keeps those that can become samples. Pure.
+ * Collects the reply lines of one poll as they arrive, and keeps those that can become samples. Pure.
  *
- * Lines are kept in the order of arrival. At the end snapshot_order_sort puts them into the order of the
- * stats table, and they are packed into a snapshot.
+ * Lines are kept in the order of arrival. At the end, snapshot_order_sort brings them into the order of the
+ * stats table, and snapshot_finish packs them into a snapshot.
  */
 #ifndef MEMCACHED_SNAPSHOT_BUILDER_H
 #define MEMCACHED_SNAPSHOT_BUILDER_H
@@ -16,37 +16,38 @@
 #include <stdint.h>
 
 /*
- * What one server may add to an answer: so many series of its stats, of which half may be stats that the
- * table does not know, and so many bytes of names and values.
+ * Limits for one server in one poll: series of stats, and bytes of names and values. At most half of the
+ * series may be stats that the table does not know.
  */
 #define SNAPSHOT_SERIES_MAX 20000
 #define SNAPSHOT_TEXT_MAX   (1024 * 1024)
 
-/* The longest value of an unknown stat that becomes a label. */
+/* Longest value of an unknown stat that becomes a label, in bytes. */
 #define UNMAPPED_TEXT_MAX 256
 
-/* One STAT line. */
+/* A STAT line. */
 struct snapshot_builder_entry {
-    uint32_t text;    /* offset into the builder's text; the key, then the value */
-    uint32_t number;  /* slab class or page, else 0 */
-    uint16_t row;     /* of the stats table, or STAT_UNMAPPED */
-    uint16_t key_len; /* unmapped: the whole key. SCOPE_NAME: the name, made valid UTF-8. Else 0 */
+    uint32_t text;   /* offset of the key, followed by the value, in the builder's text */
+    uint32_t number; /* slab class or page, else 0 */
+    uint16_t row;    /* row of the stats table, or STAT_UNMAPPED */
+    /* unmapped: length of the whole key. SCOPE_NAME: length of the name, made valid UTF-8. Else 0 */
+    uint16_t key_len;
     uint16_t value_len;
     uint8_t command; /* enum command */
     bool is_plain;   /* see stats_traits */
 };
 
-/* What of a poll is worth a line of the log; the greater one is said. */
+/* Remarks about a poll that are worth a line in the log. Only the one with the greatest kind is logged. */
 enum remark_kind {
     REMARK_NONE,
-    REMARK_REPEATED,   /* a stat came twice */
+    REMARK_REPEATED,   /* a stat was given twice */
     REMARK_UNREADABLE, /* the value of a known stat could not be read */
 };
 
 /*
- * The first of its kind in a poll. The key is as the server said it, cut at the end; that of a repeated stat
- * is without slab class or page, that of `stats conns` without the connection's number. The bytes behind the
- * key are zero, so that two remarks can be compared as bytes.
+ * The first remark of its kind in a poll. The key is as sent, but cut to fit. For a repeated stat it has no
+ * slab class or page; for `stats conns` it has no connection number. The bytes after the key are zero, so
+ * that remarks can be compared with memcmp.
  */
 struct snapshot_remark {
     uint8_t kind;    /* enum remark_kind */
@@ -58,52 +59,57 @@ struct snapshot_builder {
     struct buffer text;
     struct snapshot_builder_entry *entries; /* owned */
     size_t count, size;
-    size_t max_reply;                   /* bytes that the server may send */
-    size_t unmapped;                    /* entries that the table does not know */
-    size_t sorted;                      /* entries that had to be compared to be brought into order */
-    unsigned cut;                       /* lines that were not kept, for these bounds */
-    unsigned parse_errors;              /* values that could not be read; each costs its sample */
-    struct snapshot_builder_entry last; /* the stat of the line that was added last, without its text */
+    size_t max_reply;                   /* most bytes that the server may send */
+    size_t unmapped;                    /* entries of stats that the table does not know */
+    size_t sorted;                      /* entries that had to be compared for sorting */
+    unsigned cut;                       /* lines beyond these limits, which were not kept */
+    unsigned parse_errors;              /* values that could not be read, each without a sample */
+    struct snapshot_builder_entry last; /* stat of the line that was added last, without its text */
     struct snapshot_remark remark;
 };
 
-/* `max_reply` is how much the server may send: what is kept takes no more, nor more than the bounds above.
- * Allocates nothing. */
+/*
+ * Initialises. The server may send `max_reply` bytes, so the kept lines take no more than that, and no more
+ * than the limits above. Allocates nothing.
+ */
 void snapshot_builder_init(struct snapshot_builder *builder, size_t max_reply);
 
 void snapshot_builder_deinit(struct snapshot_builder *builder);
 
 /*
- * Keeps one line if it can become a sample: a known key whose value has its row's form, or an unknown key
- * with a number, a switch (yes, no, on, off) or a text. A known key whose value does not parse is counted in
- * parse_errors, and remarked; an unknown one without a value is dropped. What exceeds the bounds is counted
- * in `cut`. False when out of memory.
+ * Keeps one line if it can become a sample. Its key must be known and its value have the row's form. Or the
+ * key is unknown and the value is a number, a switch (yes, no, on, off) or a text.
+ *
+ * Counts in parse_errors a known key whose value does not parse, and adds a remark. Drops an unknown key
+ * without a value. Counts in `cut` what exceeds the limits. Returns false if out of memory.
  */
 bool snapshot_builder_add(struct snapshot_builder *builder, enum command command, struct slice key,
                           struct slice value);
 
-/* The same for a key that has been found: `stat` is what it was found to be, and has no name. */
+/*
+ * Adds a line like snapshot_builder_add, for a key that was already looked up. `stat` is the result of the
+ * look-up and has no name.
+ */
 bool snapshot_builder_add_value(struct snapshot_builder *builder, const struct snapshot_builder_entry *stat,
                                 struct slice key, struct slice value);
 
-/* Forgets what a command said. */
+/* Removes all lines of a command. */
 void snapshot_builder_drop(struct snapshot_builder *builder, enum command command);
 
-/* Into one that is initialised and empty. False when out of memory. */
+/* Copies `original` into `copy`, which must be initialised and empty. Returns false if out of memory. */
 bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_builder *original);
 
-/* Says something of a line, unless something greater was said before. The key is cut where it is too long. */
+/* Adds a remark, unless there already is one of the same or a greater kind. Cuts a key that is too long. */
 void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
                              struct slice key);
 
-/* Notes what is worth a line of the log, unless something greater or earlier is noted. */
 void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
                              struct slice key);
 
-/* Counts a value that cannot be read, and remarks its key. */
+/* Counts a value that cannot be read, and adds a remark with its key. */
 void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
 
-/* How many more entries of so many bytes of text, at most, have room in the memory that there is. */
+/* Returns how many more entries fit into the allocated memory, if each has at most `text` bytes. */
 static inline size_t snapshot_builder_room(const struct snapshot_builder *builder, size_t text)
 {
     size_t most = builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;

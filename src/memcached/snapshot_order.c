@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 0 when they are the same stat. Only entries of unmapped stats and of names have a key. */
+/*
+ * Compares the stats of two entries. Returns 0 if they are the same stat. Only entries of unmapped stats and
+ * of SCOPE_NAME have a key.
+ */
 static int compare_stats(const struct snapshot_builder *builder, const struct snapshot_builder_entry *a,
                          const struct snapshot_builder_entry *b)
 {
@@ -16,7 +19,9 @@ static int compare_stats(const struct snapshot_builder *builder, const struct sn
     return name_compare(snapshot_builder_key(builder, a), snapshot_builder_key(builder, b));
 }
 
-/* Every entry has at least one byte of text, so that the offset tells which one came first. */
+/*
+ * Compares the stats, then the order of arrival. Every entry has text, so a later entry has a larger offset.
+ */
 static int compare_entries(const void *left, const void *right, void *builder)
 {
     const struct snapshot_builder_entry *a = left, *b = right;
@@ -24,22 +29,25 @@ static int compare_entries(const void *left, const void *right, void *builder)
     return order ? order : (a->text > b->text) - (a->text < b->text);
 }
 
-/* --- As before --- */
+/* --- By a remembered order --- */
 
-/* Snapshots of more entries are sorted anew each time. */
+/* Orders of more entries than this are not remembered. */
 #define ORDER_MAX 1024
 
-/* As many servers of different versions, or with different slab classes, are told apart. */
+/*
+ * Number of remembered orders. Servers of different versions, or with different slab classes, have different
+ * orders.
+ */
 #define ORDERS 16
 
 struct late_order {
-    size_t count;                 /* of entries; 0 for none */
-    uint16_t arrivals[ORDER_MAX]; /* which entry, as they arrived, comes first, second and so on */
+    size_t count;                 /* number of entries; 0: no order */
+    uint16_t arrivals[ORDER_MAX]; /* arrivals[n]: which entry in order of arrival becomes the n-th */
 };
 
 static struct late_order late_orders[ORDERS];
 
-/* The one to try, and to keep a new order in: by a few of the entries. */
+/* Returns the order to try, and to overwrite with a new order. A hash of a few entries selects it. */
 static struct late_order *order_of(const struct snapshot_builder *builder)
 {
     uint32_t hash = (uint32_t) builder->count;
@@ -50,7 +58,10 @@ static struct late_order *order_of(const struct snapshot_builder *builder)
     return &late_orders[(hash ^ hash >> 16) % ORDERS];
 }
 
-/* False, with `sorted` of no use, when they do not ascend in that order. */
+/*
+ * Copies the entries into `sorted` in the remembered order. Returns false if they do not ascend then;
+ * `sorted` is useless in that case.
+ */
 static bool sort_as_before(const struct snapshot_builder *builder, const struct late_order *order,
                            struct snapshot_builder_entry *sorted)
 {
@@ -73,7 +84,7 @@ static bool sort_as_before(const struct snapshot_builder *builder, const struct 
 
 /* --- By rows --- */
 
-/* Rows by number, those of unmapped stats behind all others. */
+/* One place for each row number. The rows of unmapped stats come after all others. */
 #define PLACES_MAX (STAT_ROWS_MAX + 2)
 
 static unsigned place_of_row(uint16_t row)
@@ -81,7 +92,7 @@ static unsigned place_of_row(uint16_t row)
     return stats_is_unmapped(row) ? stats_count() + (row - STAT_UNMAPPED) : row;
 }
 
-/* Where the entries of each row begin. */
+/* Sets starts[place] to the index at which the entries of a row begin. */
 static void count_rows(const struct snapshot_builder *builder, uint32_t starts[PLACES_MAX])
 {
     const unsigned places = stats_count() + 2;
@@ -95,7 +106,10 @@ static void count_rows(const struct snapshot_builder *builder, uint32_t starts[P
     }
 }
 
-/* By row, each one's entries in the order of their arrival: as many steps as there are entries. */
+/*
+ * Copies the entries into `sorted` by row, and within a row in order of arrival. Takes linear time. Remembers
+ * the order.
+ */
 static void sort_rows(const struct snapshot_builder *builder, struct snapshot_builder_entry *sorted,
                       struct late_order *order)
 {
@@ -112,7 +126,7 @@ static void sort_rows(const struct snapshot_builder *builder, struct snapshot_bu
 
 enum row_order { ROW_UNIQUE, ROW_WITH_DOUBLES, ROW_MIXED };
 
-/* The end of the row that begins there; tells in which order its entries are. */
+/* Returns the end of the row that begins at `at`. Sets `row_order` to the order of the row's entries. */
 static size_t end_of_row(const struct snapshot_builder *builder, size_t at, enum row_order *row_order)
 {
     const struct snapshot_builder_entry *entry = &builder->entries[at],
@@ -128,7 +142,8 @@ static size_t end_of_row(const struct snapshot_builder *builder, size_t at, enum
 }
 
 /*
- * Adds a number to an entry of the same name, which moves to the end of the text; false if there is no room.
+ * Adds the value of `entry` to `sum`, which has the same name. The text of `sum` moves to the end of the
+ * text. Returns false if there is no room.
  */
 static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_entry *sum,
                    const struct snapshot_builder_entry *entry)
@@ -149,7 +164,7 @@ static bool add_up(struct snapshot_builder *builder, struct snapshot_builder_ent
     return true;
 }
 
-/* What becomes of a stat that has been given before. */
+/* Handles `entry`, which repeats the stat of `first`: adds up values of SCOPE_NAME, else adds a remark. */
 static void take_double(struct snapshot_builder *builder, struct snapshot_builder_entry *first,
                         const struct snapshot_builder_entry *entry)
 {
@@ -163,7 +178,10 @@ static void take_double(struct snapshot_builder *builder, struct snapshot_builde
                                    : snapshot_builder_key(builder, entry));
 }
 
-/* Brings the entries of one row into order and appends them to the `kept` first ones. */
+/*
+ * Sorts the entries of one row, removes repeated stats, and appends the row to the `kept` first entries.
+ * Returns their new number.
+ */
 static size_t settle_row(struct snapshot_builder *builder, size_t kept, size_t begin, size_t end,
                          enum row_order row_order)
 {
@@ -184,8 +202,10 @@ static size_t settle_row(struct snapshot_builder *builder, size_t kept, size_t b
 }
 
 /*
- * Servers list slab classes in order and nothing twice, so that sorting by rows is nearly always all there is
- * to do: it takes a twentieth of the time of a comparing sort. True if it was.
+ * Sorts the entries within each row. Returns true if all rows were in order and had no repeated stat.
+ *
+ * That is nearly always so: servers list slab classes in order and nothing twice. Sorting by rows takes a
+ * twentieth of the time of a comparing sort.
  */
 static bool settle_rows(struct snapshot_builder *builder)
 {

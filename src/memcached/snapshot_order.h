@@ -1,10 +1,10 @@
 /*
- * Brings what a builder has collected into the order of a snapshot: by row, then by number or name. Pure but
- * for what it remembers, and for one thread only.
+ * Sorts the lines of a builder into the order of a snapshot: by row, then by number or name. Pure except for
+ * the orders that it remembers. For one thread only.
  *
- * Servers say the same stats in the same order, poll after poll. So the order of late polls is kept: if the
- * entries ascend when they are taken in an order of those, they are sorted. Otherwise they are sorted by
- * rows, in as many steps as there are entries, and what is then not in order within a row is compared.
+ * Servers send the same stats in the same order, poll after poll. So the sort remembers the orders of recent
+ * polls. If one of them brings the entries into ascending order, they are sorted. Otherwise the entries are
+ * sorted by row in linear time, and only rows whose entries are not in order are sorted by comparing.
  */
 #ifndef MEMCACHED_SNAPSHOT_ORDER_H
 #define MEMCACHED_SNAPSHOT_ORDER_H
@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 /*
- * Numbers of the same name are added up; of another stat given twice the first one counts (memcached 1.4.23
- * to 1.4.25 say number_cold twice). False when out of memory. Nothing may be added afterwards.
+ * Sorts the entries. Values with the same name are added up. If any other stat is given twice, the first one
+ * counts (memcached 1.4.23 to 1.4.25 give number_cold twice). Returns false if out of memory. Nothing may be
+ * added afterwards.
  */
 bool snapshot_order_sort(struct snapshot_builder *builder);
 
-/* The entry of that row and number of a sorted builder, or NULL. */
+/* Returns the entry with that row and number in a sorted builder, or NULL. */
 const struct snapshot_builder_entry *snapshot_order_find(const struct snapshot_builder *builder, uint16_t row,
                                                          uint32_t number);
 

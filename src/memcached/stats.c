@@ -63,17 +63,17 @@ unsigned commands_harmless(void)
 #define NAME_PROXY(stat)          "stat " stat
 #define ABOUT(where, stat, about) about " (" NAME_##where(stat) ")."
 
-/* The two of stats slabs that come without a class. */
+/* The two stats of `stats slabs` that have no slab class. */
 #define COMMAND_TOTALS COMMAND_SLABS
 
-/* The general row; behind the constant labels come further fields. */
+/* The general row. More fields may follow the constant labels. */
 #define ROW(where, stat, metric, type, shape, set, ...)                                                      \
     {                                                                                                        \
         .command = COMMAND_##where, .key = stat, .scope = SCOPE_OF_##where, .family = metric, .kind = type,  \
         .form = shape, .labels = set, __VA_ARGS__                                                            \
     }
 
-/* A stat that is a family of its own. */
+/* A stat that has a family of its own. */
 #define COUNTER(where, stat, metric, about) COUNTER_AS(FORM_UNSIGNED, where, stat, metric, about)
 #define GAUGE(where, stat, metric, about)   GAUGE_AS(FORM_UNSIGNED, where, stat, metric, about)
 #define COUNTER_AS(shape, where, stat, metric, about)                                                        \
@@ -89,7 +89,7 @@ unsigned commands_harmless(void)
 #define TEXT(type, where, stat, metric, name, about)                                                         \
     ROW(where, stat, metric, type, FORM_TEXT, "", .label = name, .help = ABOUT(where, stat, about))
 
-/* A counter that shares its family with others; the first row of the family has the help. */
+/* A counter that shares its family with others. The first row of the family has the help. */
 #define PART(where, stat, metric, set) ROW(where, stat, metric, STAT_COUNTER, FORM_UNSIGNED, set, )
 #define FIRST(where, stat, metric, set, ...)                                                                 \
     ROW(where, stat, metric, STAT_COUNTER, FORM_UNSIGNED, set, __VA_ARGS__)
@@ -99,7 +99,7 @@ unsigned commands_harmless(void)
     ROW(SETTINGS, stat, "memcached_setting_info", STAT_INFO, FORM_TEXT, "setting=\"" stat "\"",              \
         .label = "value", __VA_ARGS__)
 
-/* A number for each thing that users named, in the label `name_label`. */
+/* A number for each thing that users named. The label `name_label` takes the name. */
 #define NAMED(type, where, stat, metric, name_label, about)                                                  \
     {                                                                                                        \
         .command = COMMAND_##where, .key = stat, .scope = SCOPE_NAME, .family = metric, .kind = type,        \
@@ -129,20 +129,22 @@ const struct stat_row *stats_row(unsigned row)
 
 /* --- The index --- */
 
-/* Open addressing; at most half of the slots are taken, so that a key that nobody knows is soon known to be
- * so. A power of two. */
+/*
+ * Size of the index, a power of two. It uses open addressing. At most half of the slots are taken, so that
+ * the search for an unknown key ends soon.
+ */
 #define SLOTS (2 * STAT_ROWS_MAX)
 
-/* What a row is found by, apart from the rest of it: all of these stay in the processor's first cache. */
+/* The key of a row, kept apart from the rest of the row. So all keys stay in the CPU's first cache. */
 struct row_key {
     const char *text;
     uint8_t len, command, scope;
 };
 
-/* What follows from the table, found out on first use. */
+/* Facts derived from the table on first use. */
 static struct {
     bool made;
-    uint16_t slots[SLOTS]; /* rows by command and key; STAT_UNMAPPED is a free slot */
+    uint16_t slots[SLOTS]; /* row numbers, found by command and key; STAT_UNMAPPED is a free slot */
     struct row_key keys[ARRAY_LEN(rows)];
     struct stat_traits traits[ARRAY_LEN(rows)];
     uint16_t preferred[ARRAY_LEN(rows)];
@@ -150,7 +152,10 @@ static struct {
     uint8_t minus_count[ARRAY_LEN(rows)];
 } table_index;
 
-/* FNV-1a. Stats of several commands share a key, and then a run of slots. */
+/*
+ * Returns the first slot for a key, by FNV-1a. The command is not hashed: stats of several commands may have
+ * the same key and share a run of slots.
+ */
 static unsigned slot_of(struct slice key)
 {
     uint32_t hash = 2166136261u;
@@ -165,7 +170,7 @@ static bool is_row(uint16_t row, enum command command, enum stat_scope scope, st
            memcmp(own->text, key.data, key.len) == 0;
 }
 
-/* The slot of that row, or the free one where it would stand. */
+/* Returns the slot of that row, or the free slot where the row belongs. */
 static uint16_t *find_slot(enum command command, enum stat_scope scope, struct slice key)
 {
     for (unsigned at = slot_of(key);; at = (at + 1) % SLOTS) {
@@ -185,7 +190,7 @@ static void index_keys(void)
     }
 }
 
-/* A family has one scope as a whole. */
+/* Compares no scopes: all rows of a family have the same scope. */
 static bool same_series(const struct stat_row *a, const struct stat_row *b)
 {
     return a->family && b->family && strcmp(a->family, b->family) == 0 && strcmp(a->labels, b->labels) == 0;
@@ -209,13 +214,13 @@ static void index_minus(uint16_t row)
     }
 }
 
-/* Forms whose values are passed on; see value_append_number. */
+/* Returns true if values of that form are used as sent, see value_append_number. */
 static bool is_passed_on(enum stat_form form)
 {
     return form == FORM_UNSIGNED || form == FORM_DECIMAL || form == FORM_NONE_MAX || form == FORM_TEXT;
 }
 
-/* What a session has to see: see session.c. */
+/* Returns true if a session must see the lines of a row, see session.c. */
 static bool is_told(const struct stat_row *row)
 {
     return row->command == COMMAND_STATS &&
@@ -245,7 +250,10 @@ static void make_index(void)
     table_index.made = true;
 }
 
-/* Takes "items:N:" of stats items, "N:" of others, off the key. False when it has no such beginning. */
+/*
+ * Removes "items:N:" (stats items) or "N:" (other commands) from the start of the key. Returns false if the
+ * key does not begin like that.
+ */
 static bool take_number(enum command command, struct slice *key, uint32_t *number)
 {
     uint64_t parsed;
@@ -262,14 +270,14 @@ static bool take_number(enum command command, struct slice *key, uint32_t *numbe
     return true;
 }
 
-/* The scope that numbers in the keys of a command stand for, or SCOPE_SERVER. */
+/* Returns the scope of the numbers in a command's keys, or SCOPE_SERVER. */
 static enum stat_scope number_scope(enum command command)
 {
     if (command == COMMAND_ITEMS || command == COMMAND_SLABS) return SCOPE_SLAB;
     return command == COMMAND_EXTSTORE ? SCOPE_PAGE : SCOPE_SERVER;
 }
 
-/* An unknown key may begin with a known one: "user_x" with "user_". */
+/* Finds a SCOPE_NAME row whose key the given key begins with: "user_" for "user_x". */
 static uint16_t find_named(enum command command, struct slice key)
 {
     const char *end = key.len ? memchr(key.data, '_', key.len) : NULL;

@@ -1,10 +1,10 @@
 /*
- * Every stat that a memcached of any version reports, and the metric it becomes: the one table that drives
- * the exporter.
+ * Every stat that any version of memcached reports, and the metric that it becomes. This one table drives the
+ * exporter.
  *
- * Adding a stat is adding one line to one of the table's parts, stats_*.inc. Rows of one family stand
- * together, and the order of the rows is the order of the exposition. The names that
- * prometheus/memcached_exporter uses are kept to the letter.
+ * To add a stat, add one line to a part of the table, stats_*.inc. The rows of a family must be adjacent. The
+ * order of the rows is the order in the exposition. The names that prometheus/memcached_exporter uses are
+ * kept exactly.
  */
 #ifndef MEMCACHED_STATS_H
 #define MEMCACHED_STATS_H
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The commands that are asked; the order is the order in the request. */
+/* Stats commands. Requests are sent in this order. */
 enum command {
     COMMAND_STATS,
     COMMAND_SETTINGS,
@@ -35,77 +35,87 @@ enum command {
 #define COMMAND_BIT(command) (1u << (command))
 #define COMMANDS_ALL         (COMMAND_BIT(COMMAND_COUNT) - 1)
 
-/* In a set of commands that a target may be asked: of `stats slabs`, show the totals, and nothing by slab
- * class. */
+/*
+ * Flag in the set of commands that a target may be asked: of `stats slabs`, show the totals, and nothing by
+ * slab class.
+ */
 #define SLABS_TOTALS_ONLY COMMAND_BIT(COMMAND_COUNT)
 
-/* What the `stats` of the same poll must have said before a command is sent. */
+/* Condition on the `stats` reply of the same poll before a command may be sent. */
 enum command_danger {
     DANGER_NONE,
-    DANGER_CRASH, /* kills servers of 1.5.4 to 1.6.9 that have no external storage: only after
-                     extstore_limit_maxbytes */
-    DANGER_WALK,  /* before 1.4.27 it walks every item under the lock of the cache: only after a later version
-                   */
+    /* kills servers of 1.5.4 to 1.6.9 without external storage: requires extstore_limit_maxbytes */
+    DANGER_CRASH,
+    /* walks every item under the lock of the cache before 1.4.27: requires that version or a later one */
+    DANGER_WALK,
 };
 
 struct command_info {
-    const char *name;     /* the collector's name: "settings" */
-    struct slice request; /* the whole line: "stats settings\r\n". Only whole, known words: since 1.6.40 a
-                             prefix is enough, and "stats r" resets */
+    const char *name; /* name of the collector: "settings" */
+    /*
+     * the whole request line: "stats settings\r\n". Complete, known words only: since 1.6.40 memcached also
+     * takes a prefix of a word, and "stats r" resets
+     */
+    struct slice request;
     const char *about;    /* one phrase for --help */
-    enum reply_form form; /* of its reply */
+    enum reply_form form; /* form of the reply */
     enum command_danger danger;
 };
 const struct command_info *command_info(enum command command);
 
-/* The commands that are sent to any server at once. */
+/* Returns the set of commands that may be sent to any server at once. */
 unsigned commands_harmless(void);
 
 enum stat_kind {
     STAT_COUNTER,
     STAT_GAUGE,
-    STAT_NAMED_COUNTER, /* a gauge that prometheus/memcached_exporter calls a counter, as 0.0.4 does here */
+    /* a gauge that prometheus/memcached_exporter calls a counter; we do so only in the text format 0.0.4 */
+    STAT_NAMED_COUNTER,
     STAT_INFO,
 };
 
-/* How the value that the server sends becomes the sample's. */
+/* How the value that the server sends becomes the value of the sample. */
 enum stat_form {
-    FORM_UNSIGNED, /* digits, passed on as they are; "-1" says that the server does not know (Dragonfly): no
-                      sample */
-    FORM_SIGNED,  /* an integer that may be negative; versions that printed it unsigned let it wrap: read back
-                   */
-    FORM_DECIMAL, /* digits with a point: seconds.microseconds of rusage, ratios; passed on as they are */
-    FORM_MICROSECONDS, /* unsigned microseconds, in seconds */
-    FORM_KIBIBYTES,    /* unsigned KiB, in bytes */
+    FORM_UNSIGNED, /* digits, used as sent; "-1" means unknown (Dragonfly): no sample */
+    /* an integer that may be negative; some versions print it as unsigned, which is converted back */
+    FORM_SIGNED,
+    FORM_DECIMAL,      /* digits with a point, used as sent: seconds.microseconds of rusage, ratios */
+    FORM_MICROSECONDS, /* unsigned microseconds; the sample is in seconds */
+    FORM_KIBIBYTES,    /* unsigned KiB; the sample is in bytes */
     FORM_SWITCH,       /* yes/on/1 is 1, no/off/0 is 0 */
     FORM_SWITCH_PATH,  /* "no" is 0, anything else (a path) is 1 */
-    FORM_LEVEL,        /* unsigned, in old versions yes or no */
-    FORM_NONE_MAX,     /* unsigned; 4294967295 stands for "none": no sample */
-    FORM_TEXT,   /* a string: the value of a label, the sample is 1; empty, NULL and (null): no sample */
-    FORM_HIDDEN, /* known and never shown */
+    FORM_LEVEL,        /* unsigned, or yes or no in old versions */
+    FORM_NONE_MAX,     /* unsigned; 4294967295 means "none": no sample */
+    /* a string that becomes the value of a label, the sample is 1; empty, NULL and (null): no sample */
+    FORM_TEXT,
+    FORM_HIDDEN, /* a known stat that is never shown */
 };
 
-/* What a stat is about; the number or the name in its key becomes a label. */
+/* What a stat is about. A number or a name in the key becomes a label. */
 enum stat_scope {
-    SCOPE_SERVER, /* the whole: "get_hits" */
-    SCOPE_SLAB,   /* a slab class, label `slab`: "number" stands for "items:1:number" */
-    SCOPE_PAGE,   /* a page of external storage, label `page`: "bytes" stands for "0:bytes" */
-    SCOPE_NAME,   /* something that users named: "user_" stands for "user_anything". The key ends in '_' */
+    SCOPE_SERVER, /* the whole server: "get_hits" */
+    SCOPE_SLAB,   /* a slab class, label `slab`: the row "number" matches "items:1:number" */
+    SCOPE_PAGE,   /* a page of external storage, label `page`: the row "bytes" matches "0:bytes" */
+    /* something that users named: the row "user_" matches "user_anything". The row's key ends in '_' */
+    SCOPE_NAME,
 };
 
 struct stat_row {
     enum command command;
-    const char *key; /* without number or name */
+    const char *key; /* key without number or name */
     enum stat_scope scope;
     const char *family; /* name of the metric; NULL for FORM_HIDDEN */
     enum stat_kind kind;
     enum stat_form form;
-    const char *labels; /* constant labels as in an exposition: command="get",status="hit"; "" for none */
-    const char
-        *label; /* FORM_TEXT: the label that takes the value. SCOPE_NAME: the one that takes the name */
-    const char *minus; /* blank-separated keys of the same command and number whose values are taken off; NULL
-                          for none. Absent ones count as 0, the result is never below 0 */
-    const char *help; /* of the family, in its first row; names the original stat; no newline, no backslash */
+    const char *labels; /* constant labels in exposition format: command="get",status="hit"; "" for none */
+    const char *label;  /* FORM_TEXT: label that takes the value. SCOPE_NAME: label that takes the name */
+    /*
+     * blank-separated keys of the same command and number, whose values are subtracted; NULL for none. Absent
+     * keys count as 0. The result is never below 0
+     */
+    const char *minus;
+    /* help of the family, in its first row; names the original stat; no newline, no backslash */
+    const char *help;
 };
 
 /* Rows are numbered from 0. */
@@ -113,15 +123,15 @@ struct stat_row {
 unsigned stats_count(void);
 const struct stat_row *stats_row(unsigned row);
 
-/* What every line of a row is looked at for, beside the rest of the table: few bytes, near each other. */
+/* The few facts about a row that every one of its lines needs, packed closely. */
 struct stat_traits {
     uint8_t form, scope;
-    bool may_be_planned; /* its lines need not be seen by a session, see memcached/reply_plan.h */
-    bool plain;          /* a value becomes a sample as it is sent, whatever else was sent */
+    bool may_be_planned; /* a session need not see the lines of this row, see memcached/reply_plan.h */
+    bool plain;          /* the value becomes the sample as sent, independent of all other lines */
 };
 const struct stat_traits *stats_traits(unsigned row);
 
-/* The rows of unknown stats, beyond all others: of those with a number, then of those with a text. */
+/* Rows of unknown stats with a number, and of unknown stats with a text. Both are above all other rows. */
 #define STAT_UNMAPPED      0x3ffe
 #define STAT_UNMAPPED_TEXT 0x3fff
 
@@ -130,23 +140,23 @@ static inline bool stats_is_unmapped(uint16_t row)
     return row >= STAT_UNMAPPED;
 }
 
-/* The label of the number in a row's key: "slab", "page", or NULL when there is none. */
+/* Returns the label of the number in a row's key: "slab", "page", or NULL if it has no number. */
 const char *stats_number_label(const struct stat_row *row);
 
 /*
- * Finds the row of a key as the server sent it and the class or page in it, else 0. STAT_UNMAPPED if the
- * table does not know it. The name of a SCOPE_NAME row is what follows the row's key. Takes constant time;
- * needs no set-up.
+ * Returns the row of a key as sent, or STAT_UNMAPPED if the table does not know the key. Sets `number` to the
+ * slab class or page in the key, else 0. The name of a SCOPE_NAME row is the text after the row's key. Takes
+ * constant time; needs no set-up.
  */
 uint16_t stats_find(enum command command, struct slice key, uint32_t *number);
 
 /*
- * Where two rows of one family have the same labels (a stat that moved to another command), the later one is
- * used only when the earlier one is absent: this is the earlier one's number, or STAT_UNMAPPED.
+ * Returns the row that is used instead of this one if both are present, or STAT_UNMAPPED. When a stat moved
+ * to another command, two rows of a family have the same labels. The earlier row is preferred.
  */
 uint16_t stats_preferred(unsigned row);
 
-/* The rows of `minus`, as numbers. Returns how many, at most STAT_MINUS_MAX. */
+/* Sets `rows` to the rows of `minus`. Returns their number, at most STAT_MINUS_MAX. */
 #define STAT_MINUS_MAX 3
 unsigned stats_minus(unsigned row, uint16_t rows[STAT_MINUS_MAX]);
 
