@@ -1,4 +1,7 @@
-/* Certificates for tests, made on the spot: nothing secret lies in the tree, and nothing expires there. */
+/*
+ * Creates certificates for tests at run time. So the repository holds no private keys, and no certificate
+ * expires.
+ */
 #ifndef SUPPORT_CERTIFICATES_H
 #define SUPPORT_CERTIFICATES_H
 
@@ -6,20 +9,21 @@
 
 #include <stdbool.h>
 
-/* PEM texts, NUL-terminated; owned. */
+/* A certificate and its private key as NUL-terminated PEM texts; both owned. */
 struct certificate {
     char *pem, *key;
 };
 
 struct certificate_request {
-    const char *name; /* the subject's common name */
-    const char *san;  /* as OpenSSL's configuration has it: "DNS:a.example,IP:127.0.0.1"; or NULL */
-    const struct certificate *ca; /* who signs; NULL for itself */
+    const char *name; /* common name of the subject */
+    const char *
+        san; /* subject alternative names as in OpenSSL's configuration: "DNS:a.example,IP:127.0.0.1"; or NULL */
+    const struct certificate *ca; /* signing CA; NULL for a self-signed certificate */
     bool is_ca;
-    int from_days, to_days; /* of its life, from now; both 0 for yesterday to tomorrow */
+    int from_days, to_days; /* validity in days from now; both 0 for yesterday to tomorrow */
 };
 
-/* Fails the test when anything fails. */
+/* Creates a certificate. Fails the test on any error. */
 struct certificate certificate_make(const struct certificate_request *request);
 void certificate_free(struct certificate *certificate);
 

@@ -1,4 +1,4 @@
-/* One reading of a configuration file, for the tests of config/. */
+/* Reads a configuration file, for the tests of config/. */
 #ifndef SUPPORT_CONFIG_FILE_H
 #define SUPPORT_CONFIG_FILE_H
 
@@ -31,7 +31,7 @@ static const struct config_rules rules = {
     .check_textfile = check_prom,
 };
 
-/* What config_read left behind. */
+/* Result of config_read. */
 struct reading_outcome {
     struct config config;
     struct buffer error;
@@ -59,7 +59,7 @@ static inline void assert_buffer(const struct buffer *text, const char *expected
     free(copy);
 }
 
-/* Reads a text that is right, as /etc/exporter.yml. */
+/* Reads a valid text as if it were /etc/exporter.yml. Fails the test on any error. */
 static inline void read_good(struct reading_outcome *outcome, const char *text)
 {
     read_config(outcome, "/etc/exporter.yml", slice_of(text));

@@ -1,6 +1,7 @@
 /*
- * Hundreds of servers on unix-domain sockets, each with one connection, which answer when the test says so:
- * for how many of them are asked at once. So many ports would meet those of other tests.
+ * Hundreds of servers on Unix domain sockets, which answer when the test says so. They measure how many
+ * servers are asked at once. Each server answers one connection. TCP servers would need so many ports that
+ * they would collide with other tests.
  */
 #ifndef SUPPORT_CROWD_H
 #define SUPPORT_CROWD_H
@@ -22,9 +23,9 @@ struct crowd_server {
     struct crowd *crowd;
     uv_pipe_t listener;
     char path[64];
-    struct crowd_connection *connection; /* the one that is answered; a second one beside it never is */
-    bool asked;                          /* a request on it waits for its answer */
-    bool is_mute;                        /* and will never have one */
+    struct crowd_connection *connection; /* first open connection; requests on others are not answered */
+    bool asked;                          /* a request on `connection` waits for its answer */
+    bool is_mute;                        /* set by the test: requests are never answered */
 };
 
 struct crowd {
@@ -32,24 +33,26 @@ struct crowd {
     char directory[32];
     char *answer;
     size_t answer_len;
-    unsigned asked;      /* who wait for their answer */
-    unsigned most_asked; /* ever */
+    unsigned asked;      /* number of servers that have an unanswered request */
+    unsigned most_asked; /* maximum of `asked` */
 };
 
-/* All of them listen, and answer in a few bytes. Raises the limit of descriptors: each needs three. */
+/* Starts all servers, with short answers. Raises the limit of descriptors, since each server needs three. */
 void crowd_start(struct crowd *crowd, uv_loop_t *loop);
 
-/* From now on an answer is as long as that, or a little longer. */
+/* Makes all further answers `len` bytes long, or slightly longer. */
 void crowd_set_answer(struct crowd *crowd, size_t len);
 
-/* Answers up to `most` of those who were asked. */
+/* Answers the pending requests of up to `most` servers. */
 void crowd_answer(struct crowd *crowd, unsigned most);
 
-/* Ends every connection, as a restart does. All must be open. */
+/* Closes the connection of every server, as a restart does. All servers must have one. */
 void crowd_hang_up(struct crowd *crowd);
 
-/* Ends the listeners and removes their paths; connections end by their clients. The memory is free once the
- * loop has run out. */
+/*
+ * Closes the listeners and removes their paths. Clients close the connections. The memory may be freed when
+ * the loop has nothing left to run.
+ */
 void crowd_stop(struct crowd *crowd);
 
 #endif

@@ -1,4 +1,4 @@
-/* Files of test/data, for unit tests. Include it behind <cmocka.h>. */
+/* Reads files of test/data, for unit tests. Include this header after <cmocka.h>. */
 #ifndef SUPPORT_DATA_H
 #define SUPPORT_DATA_H
 
@@ -20,7 +20,10 @@ static inline FILE *data_open(const char *name)
     return file;
 }
 
-/* The whole file, in memory of exactly its length: the caller frees its data. */
+/*
+ * Reads a whole file into an allocation of exactly its length, so that memory checkers find reads past the
+ * end. The caller frees its data.
+ */
 static inline struct slice data_read(const char *name)
 {
     FILE *file = data_open(name);
@@ -34,7 +37,7 @@ static inline struct slice data_read(const char *name)
     return (struct slice){data, len};
 }
 
-/* Calls back for each line of a tab-separated file but the first, which names the columns. */
+/* Calls `on_line` for each line of a tab-separated file, except the first, which holds column names. */
 #define DATA_COLUMNS_MAX 8
 static inline void data_each_line(const char *name, void (*on_line)(struct slice *columns))
 {
@@ -48,7 +51,7 @@ static inline void data_each_line(const char *name, void (*on_line)(struct slice
     free((char *) data.data);
 }
 
-/* Calls back for every capture of a server's answers; returns how many there were. */
+/* Calls `on_sample` for every captured server answer. Returns the number of captures. */
 static inline unsigned data_each_sample(void (*on_sample)(const char *name, struct slice bytes))
 {
     char path[512];

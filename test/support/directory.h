@@ -1,4 +1,4 @@
-/* A directory of its own for a test, with files that are written in place or replaced. */
+/* A temporary directory for a test, with files that are overwritten or replaced. */
 #ifndef SUPPORT_DIRECTORY_H
 #define SUPPORT_DIRECTORY_H
 
@@ -33,7 +33,7 @@ static inline void directory_close(void)
     assert_int_equal(nftw(directory, on_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* The path of a name in it, good until the fourth call from now. */
+/* Returns the path of a file in the directory. The text is valid until the fourth call from now. */
 static inline const char *path_of(const char *name)
 {
     static char paths[4][PATH_MAX];
@@ -43,7 +43,7 @@ static inline const char *path_of(const char *name)
     return path;
 }
 
-/* What was there is overwritten. */
+/* Creates or overwrites a file. */
 static inline void write_bytes(const char *name, const char *bytes, size_t len)
 {
     int file = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -57,7 +57,7 @@ static inline void write_file(const char *name, const char *text)
     write_bytes(name, text, strlen(text));
 }
 
-/* As programs do that know their readers. */
+/* Replaces a file atomically, by a rename. */
 static inline void replace_file(const char *name, const char *text)
 {
     write_file("new.tmp", text);
@@ -69,7 +69,7 @@ static inline void remove_file(const char *name)
     assert_int_equal(unlink(path_of(name)), 0);
 }
 
-/* As if nobody had written to it for a while. */
+/* Sets the file's times `seconds` into the past. */
 static inline void age_file(const char *name, long seconds)
 {
     struct timespec times[2];

@@ -1,4 +1,4 @@
-/* A discoverer on a loop, and what it has answered: for the tests of each kind. */
+/* A discoverer on a loop, and its answers, for the tests of each kind of discoverer. */
 #ifndef SUPPORT_DISCOVERER_WORLD_H
 #define SUPPORT_DISCOVERER_WORLD_H
 
@@ -15,9 +15,12 @@ struct discoverer_world {
     struct discoverer *discoverer;
     unsigned answers, nudges, closed;
     bool close_on_answer;
-    /* The last answer: addresses joined by blanks, or "same", or nothing; then '!' and the error, if any. */
+    /*
+     * The last answer as text: addresses separated by blanks, or "same", or nothing. If there is an error,
+     * '!' and its text follow.
+     */
     char answer[8192];
-    struct results found; /* of the last one that had any */
+    struct results found; /* results of the last answer that had any */
 };
 
 static struct discoverer_world world;
@@ -93,7 +96,7 @@ static inline void assert_answer(const char *expected)
     assert_string_equal(world.answer, expected);
 }
 
-/* The loop has to be closed by the caller. */
+/* Closes the discoverer. The caller closes the loop. */
 static inline void end_discoverer(void)
 {
     if (world.discoverer) close_discoverer();

@@ -1,6 +1,6 @@
 /*
- * Sources of targets on a loop, with a name server, and what is needed to ask them. The test says by
- * discoverer_new which kind it is about.
+ * Discovery on a loop, with a name server and the services that it needs. The discoverer_new function that a
+ * test passes selects the kind.
  */
 #ifndef SUPPORT_DISCOVERY_WORLD_H
 #define SUPPORT_DISCOVERY_WORLD_H
@@ -22,13 +22,13 @@ struct discovery_world {
     struct resolver *resolver;
     struct limiter limiter;
     struct discovery_services services;
-    struct discovery *discovery; /* NULL: closed */
+    struct discovery *discovery; /* NULL when closed */
     unsigned changes;
-    bool close_inside; /* the next on_change closes the discovery */
+    bool close_inside; /* true: the next on_change closes the discovery */
     unsigned closed;
 };
 
-/* The tests log what the program logs; it would get between the lines that tell how they went. */
+/* Opens the world. Only errors are logged, since log lines would mix with the results of the tests. */
 static inline void world_open(struct discovery_world *world)
 {
     uv_loop_t *loop = &world->names.loop;
@@ -70,7 +70,8 @@ static inline void world_start(struct discovery_world *world, const struct disco
 }
 
 /*
- * Until it has been answered so many times, at most ten seconds. Turns that wait would pass over an answer.
+ * Runs the loop until `refreshes` answers have come, at most ten seconds. The turns do not wait for events,
+ * so that no answer is skipped.
  */
 static inline void world_await(struct discovery_world *world, uint64_t refreshes)
 {
@@ -88,7 +89,7 @@ static inline void world_await_next(struct discovery_world *world)
     world_await(world, discovery_state(world->discovery)->refreshes + 1);
 }
 
-/* Closes what is open and insists that nothing stays. */
+/* Closes the discovery, if open, and checks that nothing is left. */
 static inline void world_close(struct discovery_world *world)
 {
     world_stop(world);
@@ -106,7 +107,7 @@ static inline const struct results_target *world_target(const struct discovery_w
     return &discovery_found(world->discovery)->targets[index];
 }
 
-/* The value of a label of a target; "" if it has none of this name. */
+/* Returns the value of a target's label, or "" if the target does not have it. */
 static inline const char *world_label(const struct results_target *target, const char *name)
 {
     for (size_t i = 0; i < target->label_count; i++) {

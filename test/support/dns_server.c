@@ -17,7 +17,7 @@
 #define TYPE_SRV   33
 #define HEAD       12
 
-/* Without extensions no longer answer goes into a datagram. */
+/* Longest answer in a datagram, without EDNS. */
 #define DATAGRAM 512
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
@@ -32,7 +32,7 @@ static uint8_t *put16(uint8_t *at, unsigned value)
     return put(at, &order, 2);
 }
 
-/* The head of a record whose name stands at `name` in the packet. */
+/* Writes the head of a record. Its name is a pointer to offset `name` of the packet. */
 static uint8_t *put_record(uint8_t *at, unsigned name, unsigned type, uint32_t ttl, unsigned len)
 {
     ttl = htonl(ttl);
@@ -43,7 +43,7 @@ static uint8_t *put_record(uint8_t *at, unsigned name, unsigned type, uint32_t t
     return put16(at, len);
 }
 
-/* Keeps the name that is asked for; returns where its type stands. */
+/* Stores the name of the question in server->last. Returns the offset of the question's type. */
 static size_t read_name(struct dns_server *server, const uint8_t *packet)
 {
     size_t at = HEAD, len = 0;
@@ -92,7 +92,7 @@ static uint8_t *put_address(uint8_t *at, const struct dns_server *server, unsign
     return put(put_record(at, name, TYPE_A, server->ttl, 4), address, 4);
 }
 
-/* The records that the server has of this type; `packet` is where names are counted from. */
+/* Writes the server's records of this type. Offsets of names count from `packet`. */
 static uint8_t *put_records(uint8_t *at, const uint8_t *packet, const struct dns_server *server,
                             unsigned type, unsigned *records)
 {
@@ -114,7 +114,7 @@ static uint8_t *put_records(uint8_t *at, const uint8_t *packet, const struct dns
     return at;
 }
 
-/* Makes the answer to a question behind the first two bytes of server->out; returns its length. */
+/* Writes the answer to server->out, after two bytes for a length. Returns its length. */
 static size_t answer(struct dns_server *server, const uint8_t *question, bool udp)
 {
     uint8_t *packet = server->out + 2;
@@ -172,7 +172,7 @@ static void on_tcp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer
     *buffer = uv_buf_init((char *) server->packet, 300);
 }
 
-/* Loopback delivers what c-ares wrote at once in one piece: one or more whole questions. */
+/* Answers questions by TCP. On loopback, a read returns one or more whole questions, as c-ares wrote them. */
 static void on_segment(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     struct dns_server *server = stream->data;
@@ -216,7 +216,7 @@ void dns_server_start(struct dns_server *server, uv_loop_t *loop, const char *ho
     assert_int_equal(uv_tcp_init(loop, &server->listener), 0);
     server->udp.data = server->listener.data = server;
 
-    /* TCP chooses the port: it has more of them in use. */
+    /* TCP chooses the port first, since more TCP ports are in use. UDP then takes the same port. */
     if (uv_tcp_bind(&server->listener, (struct sockaddr *) &address, 0) < 0) return;
     if (uv_listen((uv_stream_t *) &server->listener, 8, on_incoming) < 0) return;
     assert_int_equal(uv_tcp_getsockname(&server->listener, (struct sockaddr *) &address, &size), 0);

@@ -1,4 +1,4 @@
-/* A loop with a scripted name server, and how those who ask it are told about it: for tests of names. */
+/* A loop with a scripted name server, for the tests of name resolution. */
 #ifndef SUPPORT_DNS_WORLD_H
 #define SUPPORT_DNS_WORLD_H
 
@@ -19,13 +19,12 @@
 struct dns_world {
     uv_loop_t loop;
     struct dns_server server;
-    char servers[32]; /* for dns_new and resolver_new: the server as a list */
-    char
-        config_path[64]; /* likewise: a file of resolv.conf's form, once dns_world_configure has written it */
-    unsigned closed;     /* counted by dns_world_on_closed */
+    char servers[32];     /* the server as a list, for dns_new and resolver_new */
+    char config_path[64]; /* path of a resolv.conf file; or "" */
+    unsigned closed;      /* number of calls of dns_world_on_closed */
 };
 
-/* The server is on any port of a loopback address. */
+/* Opens the world, with the server on a free port of a loopback address. */
 static inline void dns_world_open(struct dns_world *world)
 {
     memset(world, 0, sizeof(*world));
@@ -34,7 +33,10 @@ static inline void dns_world_open(struct dns_world *world)
     snprintf(world->servers, sizeof(world->servers), "127.0.0.1:%d", world->server.port);
 }
 
-/* The server is on the port of DNS, for files that name no ports; false where that is not allowed. */
+/*
+ * Opens the world, with the server on port 53, for files that cannot name a port. Returns false if port 53
+ * cannot be bound.
+ */
 static inline bool dns_world_open_on_port_53(struct dns_world *world, const char *host)
 {
     memset(world, 0, sizeof(*world));
@@ -53,13 +55,16 @@ static inline void dns_world_configure(struct dns_world *world, const char *text
     fclose(file);
 }
 
-/* The on_close of what asks the server; `context` is world->closed. */
+/* An on_close callback that counts its calls. `context` is &world->closed. */
 static inline void dns_world_on_closed(void *context)
 {
     ++*(unsigned *) context;
 }
 
-/* To be called when what asks the server has been told to close; insists that it does, `parts` of it. */
+/*
+ * Closes the world. All users of the server must have begun to close. Checks that `parts` of them have called
+ * dns_world_on_closed.
+ */
 static inline void dns_world_close(struct dns_world *world, unsigned parts)
 {
     dns_server_stop(&world->server);

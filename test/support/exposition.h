@@ -1,4 +1,4 @@
-/* Looking for lines in an exposition. Include it behind <cmocka.h>. */
+/* Finds lines in an exposition. Include this header after <cmocka.h>. */
 #ifndef SUPPORT_EXPOSITION_H
 #define SUPPORT_EXPOSITION_H
 
@@ -9,7 +9,7 @@
 
 #define EXPOSITION_MAX (1 << 22)
 
-/* The whole exposition of some walks, as a string that the caller frees. */
+/* Returns the whole exposition of `count` walks as a string. The caller frees it. */
 static inline char *exposition_text(enum format format, struct walk *const *walks, size_t count)
 {
     struct exposition exposition;
@@ -23,7 +23,7 @@ static inline char *exposition_text(enum format format, struct walk *const *walk
     return out.data;
 }
 
-/* The line that begins so, up to its end; no data when there is none. */
+/* Returns the first line that begins with `start`, without its line end. The data is NULL if no line does. */
 static inline struct slice exposition_line(const char *text, const char *start)
 {
     for (struct slice rest = slice_of(text); rest.len;) {
@@ -33,7 +33,7 @@ static inline struct slice exposition_line(const char *text, const char *start)
     return (struct slice){NULL, 0};
 }
 
-/* How many lines begin so. */
+/* Returns the number of lines that begin with `start`. */
 static inline size_t exposition_count(const char *text, const char *start)
 {
     size_t count = 0;
@@ -49,7 +49,7 @@ static inline void expect_line(const char *text, const char *line)
     fail_msg("no line %s in:\n%s", line, text);
 }
 
-/* The value of the one sample of that series: its name, with its labels between braces. */
+/* Returns the value of a sample. `series` is its name, with its labels in braces. */
 static inline double value_of(const char *text, const char *series)
 {
     size_t len = strlen(series);
@@ -58,7 +58,7 @@ static inline double value_of(const char *text, const char *series)
     return strtod(line.data + len, NULL);
 }
 
-/* Each family that is announced is one of the collector's, in their order; returns how many there were. */
+/* Checks that all families in the text belong to the collector and are in its order. Returns their number. */
 static inline size_t expect_families_of(const char *text, const struct collector *collector)
 {
     size_t n = 0, seen = 0;

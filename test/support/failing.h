@@ -1,6 +1,6 @@
 /*
- * The n-th allocation fails, for tests of running out of memory: those are linked with --wrap for malloc,
- * calloc, realloc and strdup. For one source file of a program.
+ * Makes the n-th allocation fail, for tests of running out of memory. Such tests are linked with --wrap for
+ * malloc, calloc, realloc and strdup. Include this header in only one source file of a program.
  */
 #ifndef SUPPORT_FAILING_H
 #define SUPPORT_FAILING_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static unsigned allocations, failing; /* the number of the one that fails; 0 for none */
+static unsigned allocations, failing; /* number of the allocation that fails; 0 for none */
 
 static bool fails(void)
 {

@@ -1,9 +1,11 @@
 /*
- * A library for LD_PRELOAD: the n-th allocation of the program fails, once, where n is $FAILING_CALL. Nothing
- * fails when it is 0. With $FAILING_TRACE the failing call is shown on stderr. $FAILING_COUNT names a file
- * that receives the number of calls when the program ends well.
+ * A library for LD_PRELOAD that makes one allocation of a program fail. Environment variables control it:
  *
- * The C library's own callers of malloc (strdup, asprintf, pthread_create) come through here as well.
+ *     FAILING_CALL     number of the allocation that fails; 0 for none
+ *     FAILING_TRACE    if set, prints a backtrace of the failing call to stderr
+ *     FAILING_COUNT    file that receives the number of allocations when the program exits normally
+ *
+ * Allocations by the C library itself (strdup, asprintf, pthread_create) count as well.
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -26,7 +28,7 @@ __attribute__((constructor)) static void begin(void)
     const char *number = getenv("FAILING_CALL");
     void *frame;
     traced = getenv("FAILING_TRACE") != NULL;
-    if (traced) backtrace(&frame, 1); /* which loads a library the first time */
+    if (traced) backtrace(&frame, 1); /* the first call loads a library */
     atomic_store(&calls, 0);
     failing_call = number ? strtoul(number, NULL, 10) : 0;
 }

@@ -39,7 +39,7 @@ static void send_text(struct fake_gateway_connection *connection, const char *te
     uv_write(&connection->write, (uv_stream_t *) &connection->tcp, &buffer, 1, on_written);
 }
 
-/* Takes the chunks' framing away; false while the last one has not arrived. */
+/* Copies the body without the chunks' framing. Returns false while the last chunk is incomplete. */
 static bool decode_chunks(struct fake_gateway *gateway, const char *at, const char *end)
 {
     gateway->body_len = 0;
@@ -57,7 +57,7 @@ static bool decode_chunks(struct fake_gateway *gateway, const char *at, const ch
     }
 }
 
-/* Whether the request is whole; then it is remembered. */
+/* Stores the request's head and body in the gateway. Returns false while the request is incomplete. */
 static bool take_request(struct fake_gateway_connection *connection)
 {
     struct fake_gateway *gateway = connection->gateway;

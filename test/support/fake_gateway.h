@@ -1,6 +1,6 @@
 /*
- * A scripted HTTP server on a loopback port, on the loop of the test, that takes requests with chunked bodies
- * and remembers the last one.
+ * A scripted HTTP server on a loopback port, on the test's loop. It accepts requests with chunked bodies and
+ * remembers the last one.
  */
 #ifndef SUPPORT_FAKE_GATEWAY_H
 #define SUPPORT_FAKE_GATEWAY_H
@@ -17,7 +17,7 @@ struct fake_gateway_connection {
     struct fake_gateway *gateway;
     uv_tcp_t tcp;
     uv_write_t write;
-    char *bytes; /* what has arrived of the request */
+    char *bytes; /* received part of the request */
     size_t len;
     bool open;
 };
@@ -27,30 +27,32 @@ struct fake_gateway {
     uv_tcp_t listener;
     int port;
     /* The script; may be changed between requests. */
-    const char *reply;     /* sent behind each whole request; NULL: silence */
-    bool close_unanswered; /* a request gets the end of the connection for an answer */
+    const char *reply;     /* sent after each complete request; NULL: no reply */
+    bool close_unanswered; /* true: a request closes the connection without a reply */
     bool close_after_reply;
     /* What happened. */
-    unsigned accepted, requests, cut; /* cut: connections that ended in the middle of a request */
-    char methods[16];                 /* the first letter of each request: "PPD" */
-    char head[4096];                  /* of the last request */
-    char *body;                       /* likewise, without the framing; owned */
+    unsigned accepted, requests, cut; /* cut: number of connections that ended in the middle of a request */
+    char methods[16];                 /* first letter of each request's method: "PPD" */
+    char head[4096];                  /* head of the last request */
+    char *body;                       /* body of the last request, without the chunks' framing; owned */
     size_t body_len;
     struct fake_gateway_connection connections[FAKE_GATEWAY_CONNECTIONS];
 };
 
 void fake_gateway_start(struct fake_gateway *gateway, uv_loop_t *loop);
 
-/* Sends the reply that a request was left without. */
+/* Replies to a request that had no reply so far. */
 void fake_gateway_answer(struct fake_gateway *gateway, const char *reply);
 
-/* Ends the open connections; goes on listening. */
+/* Closes all connections, but keeps listening. */
 void fake_gateway_drop(struct fake_gateway *gateway);
 
-/* Ends everything; the memory is free once the loop has run out, but for the body. */
+/*
+ * Closes the listener and all connections. When the loop has nothing left to run, call fake_gateway_deinit.
+ */
 void fake_gateway_stop(struct fake_gateway *gateway);
 
-/* After the loop is closed. */
+/* Frees the body. Call it after the loop is closed. */
 void fake_gateway_deinit(struct fake_gateway *gateway);
 
 #endif

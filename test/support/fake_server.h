@@ -1,6 +1,6 @@
 /*
- * A scripted memcached on a loopback port, on the loop of the test: for what a real one cannot be made to
- * show.
+ * A scripted memcached on a loopback port, on the test's loop. It shows behaviour that a real memcached
+ * cannot be made to show.
  */
 #ifndef SUPPORT_FAKE_SERVER_H
 #define SUPPORT_FAKE_SERVER_H
@@ -27,24 +27,24 @@ struct fake_server {
     uv_tcp_t listener;
     int port;
     /* The script; may be changed between polls. */
-    const char *greeting;      /* sent when a connection arrives, or NULL */
-    const char *reply;         /* sent for each request that arrives; NULL: silence */
-    size_t reply_len;          /* of the reply; 0: up to its NUL */
-    const char *second_reply;  /* sent for every second request of a connection instead, or NULL */
-    bool close_after_reply;    /* the connection ends behind the reply */
-    unsigned close_unanswered; /* so many next requests get the end of the connection for an answer */
+    const char *greeting;      /* sent on each new connection; or NULL */
+    const char *reply;         /* sent for each request; NULL: no reply */
+    size_t reply_len;          /* length of `reply`; 0: up to its NUL */
+    const char *second_reply;  /* sent instead of `reply` for every second request of a connection; or NULL */
+    bool close_after_reply;    /* true: close the connection after the reply */
+    unsigned close_unanswered; /* number of further requests that close the connection without a reply */
     /* What happened. */
     unsigned accepted, requests;
-    char heard[4096]; /* the requests, one behind the other, until there is no room; ends with NUL */
+    char heard[4096]; /* all requests, concatenated, as far as they fit; ends with NUL */
     struct fake_connection connections[FAKE_CONNECTIONS_MAX];
 };
 
 void fake_server_start(struct fake_server *server, uv_loop_t *loop);
 
-/* Ends the open connections, as a server that is restarted does; goes on listening. */
+/* Closes all connections, as a restart does, but keeps listening. */
 void fake_server_drop(struct fake_server *server);
 
-/* Ends everything; the memory is free once the loop has run out. */
+/* Closes the listener and all connections. The memory may be freed when the loop has nothing left to run. */
 void fake_server_stop(struct fake_server *server);
 
 #endif

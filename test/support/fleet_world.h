@@ -1,6 +1,6 @@
 /*
- * A fleet on a loop, three scripted servers, and a list of targets, for tests of what is built on them.
- * Include it behind <cmocka.h>.
+ * A fleet on a loop, three scripted servers and a list of targets, for tests of code that uses a fleet.
+ * Include this header after <cmocka.h>.
  */
 #ifndef SUPPORT_FLEET_WORLD_H
 #define SUPPORT_FLEET_WORLD_H
@@ -17,7 +17,7 @@
 #define WORLD_SERVERS 3
 #define WORLD_REPLY   "STAT pid 7\r\nSTAT curr_items 5\r\nEND\r\n"
 
-/* All that is asked when only `stats` is. */
+/* The commands to ask when only `stats` is enabled. */
 #define WORLD_COMMANDS COMMAND_BIT(COMMAND_STATS)
 
 struct fleet_world {
@@ -25,7 +25,7 @@ struct fleet_world {
     struct fake_server servers[WORLD_SERVERS];
     struct resolver *resolver;
     struct fleet *fleet;
-    struct profile *profile; /* of configured targets: all is asked, without end */
+    struct profile *profile; /* profile of configured targets: all commands, no timeout */
     struct telemetry telemetry;
     struct target_list targets;
     bool fleet_closed, resolver_closed;
@@ -64,7 +64,7 @@ static inline void world_add_server(struct fleet_world *world, size_t n)
     world_add(world, name);
 }
 
-/* A target where nobody listens. */
+/* Adds a target at an address where nothing listens. */
 static inline void world_add_dead(struct fleet_world *world)
 {
     world_add(world, "127.0.0.1:1");
@@ -101,7 +101,7 @@ static inline void fleet_world_open(struct fleet_world *world)
     }
 }
 
-/* Fails unless nothing is left on the loop. */
+/* Closes the world. Fails the test if anything is left on the loop. */
 static inline void fleet_world_close(struct fleet_world *world)
 {
     target_list_clear(&world->targets);

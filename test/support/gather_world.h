@@ -1,6 +1,4 @@
-/*
- * A request for the targets of a fleet_world, and the gather that answers it. Include it behind <cmocka.h>.
- */
+/* A request for the targets of a fleet_world, and its gather. Include this header after <cmocka.h>. */
 #ifndef SUPPORT_GATHER_WORLD_H
 #define SUPPORT_GATHER_WORLD_H
 
@@ -11,7 +9,7 @@
 
 struct gather_world {
     struct fleet_world fleet;
-    struct target_set target_set; /* of the world's targets; stays in this memory */
+    struct target_set target_set; /* the world's targets; never freed by a release */
     struct scrape_request *request;
     struct gather *gather;
     bool ready, ended;
@@ -41,10 +39,11 @@ static inline void gather_world_on_done(void *context)
     world->ready = true;
 }
 
-/* The request of the next scrape, for the world's targets and the text format. */
+/* Creates the request of the next scrape, for the world's targets and the text format. */
 static inline struct scrape_request *gather_world_request(struct gather_world *world)
 {
-    world->target_set.references = 2; /* the request's, and one that keeps it in this memory */
+    world->target_set.references =
+        2; /* one of the request, and one that prevents the target set from being freed */
     world->request = scrape_request_new();
     assert_non_null(world->request);
     world->request->target_set = &world->target_set;
@@ -70,14 +69,14 @@ static inline void gather_world_run(struct gather_world *world)
     assert_false(world->ended);
 }
 
-/* Lets go of both. */
+/* Releases the gather and the request. */
 static inline void gather_world_release(struct gather_world *world)
 {
     gather_release(world->gather);
     scrape_request_release(world->request);
 }
 
-/* The request's targets are the world's, which has none then. */
+/* Moves the world's targets into the request, as targets from a URL. The world has none afterwards. */
 static inline void gather_world_move_targets(struct gather_world *world)
 {
     world->request->target_set = NULL;

@@ -1,10 +1,11 @@
 /*
- * A library for LD_PRELOAD: measures the turns of the program's event loop by the processor time of its main
- * thread, from one wait for events to the next. So a busy machine does not matter.
+ * A library for LD_PRELOAD that measures the turns of a program's event loop. A turn is the time from the end
+ * of one wait for events to the beginning of the next. It is measured as processor time of the main thread,
+ * so a busy machine does not matter.
  *
- * $TURNS_FILE names a file of at least two 64-bit numbers: the longest turn in nanoseconds, and how many
- * turns there were. Whoever reads them may set them to zero. With $TURNS_LOUD, a number of milliseconds,
- * each longer turn is said on stderr.
+ * TURNS_FILE names a file of at least two 64-bit numbers: the longest turn in nanoseconds, and the number of
+ * turns. Its reader may set them to zero. If TURNS_LOUD is set to a number of milliseconds, each longer turn
+ * is reported on stderr.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile uint64_t *turns; /* the longest, and the count */
+static volatile uint64_t *turns; /* the longest turn in ns, and the number of turns */
 static uint64_t began_ns, loud_ns;
 static int (*next_wait)(int, struct epoll_event *, int, int);
 static int (*next_pwait)(int, struct epoll_event *, int, int, const sigset_t *);

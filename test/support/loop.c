@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-/* Far more than any test needs: only a busy machine comes near it. */
+/* Far more time than any test needs, except on a busy machine. */
 #define LONGEST_MS 60000
 
 #define REPEAT_MS 10
@@ -23,9 +23,11 @@ static void on_timer_closed(uv_handle_t *handle)
 }
 
 /*
- * Runs turns until one of the two holds; the timer is closed before it returns. Whether `done` held. The
- * timer repeats: a turn sees to timers before it waits for events, and would wait for ever if the last timer
- * was due by then.
+ * Runs turns until *done, *count >= n, or `ms` have passed. Returns false if the time ran out. The timer is
+ * closed before the return.
+ *
+ * The timer repeats, because a turn runs due timers before it waits for events. A timer that fires only once
+ * could fire there, and the wait would never end.
  */
 static bool run(uv_loop_t *loop, const bool *done, const unsigned *count, unsigned n, unsigned ms)
 {

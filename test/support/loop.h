@@ -1,6 +1,6 @@
 /*
- * A bounded event loop for tests: it runs until a condition holds, never longer than a minute, and must close
- * with nothing left on it.
+ * An event loop for tests. It runs until a condition holds, for at most a minute. When it is closed, nothing
+ * may be left on it.
  */
 #ifndef SUPPORT_LOOP_H
 #define SUPPORT_LOOP_H
@@ -8,22 +8,22 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* Initialises the loop; fails the test if that fails. */
+/* Initialises the loop. Fails the test on an error. */
 void loop_open(uv_loop_t *loop);
 
-/* Runs until *done, or fails the test when it takes too long. */
+/* Runs until *done. Fails the test after a minute. */
 void loop_run_until(uv_loop_t *loop, const bool *done);
 
-/* Runs until *count >= n, likewise. */
+/* Runs until *count >= n. Fails the test after a minute. */
 void loop_run_until_count(uv_loop_t *loop, const unsigned *count, unsigned n);
 
-/* Runs so many turns without waiting for events. */
+/* Runs `turns` turns without waiting for events. */
 void loop_turn(uv_loop_t *loop, unsigned turns);
 
-/* Runs for so many milliseconds. */
+/* Runs for `ms` milliseconds. */
 void loop_run_for(uv_loop_t *loop, unsigned ms);
 
-/* Runs to the end and insists that uv_loop_close() returns 0. */
+/* Runs until nothing is left on the loop. Fails the test if uv_loop_close() does not return 0. */
 void loop_close(uv_loop_t *loop);
 
 #endif

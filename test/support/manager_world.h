@@ -1,6 +1,4 @@
-/*
- * A manager on a loop, beside a fleet and three scripted servers. Include it behind <cmocka.h>.
- */
+/* A manager on a loop, with a fleet and three scripted servers. Include this header after <cmocka.h>. */
 #ifndef SUPPORT_MANAGER_WORLD_H
 #define SUPPORT_MANAGER_WORLD_H
 
@@ -9,14 +7,14 @@
 
 struct manager_world {
     struct fleet_world fleet;
-    struct options options; /* what the arguments say */
+    struct options options; /* options from the arguments */
     struct manager *manager;
     bool set, closed;
-    int status; /* of the last configuration that was set */
+    int status; /* status of the last configuration that was set */
     char error[512];
 };
 
-/* Both lists end with NULL; there is no argv[0]. */
+/* Opens the world. `arguments` ends with NULL and has no argv[0]. */
 static inline void manager_world_open(struct manager_world *world, const char *const *arguments)
 {
     char *argv[16] = {(char *) "program"}, *const environment[] = {NULL};
@@ -45,7 +43,7 @@ static inline void manager_world_on_set(void *context, int status, const char *e
     snprintf(world->error, sizeof(world->error), "%s", error);
 }
 
-/* Puts a text in force that is right. */
+/* Sets a configuration from a valid text, and waits until it is active. */
 static inline void manager_world_set(struct manager_world *world, const char *text)
 {
     struct config_rules rules = settings_rules(&world->options);
@@ -62,7 +60,7 @@ static inline void manager_world_set(struct manager_world *world, const char *te
     assert_int_equal(world->status, 0);
 }
 
-/* Fails unless nothing is left on the loop. */
+/* Closes the world. Fails the test if anything is left on the loop. */
 static inline void manager_world_close(struct manager_world *world)
 {
     manager_close(world->manager, world_set_true, &world->closed);

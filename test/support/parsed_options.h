@@ -1,4 +1,4 @@
-/* One call of options_parse and what is to be said about it, for the tests of options. */
+/* A call of options_parse and checks of its result, for the tests of options. */
 #ifndef SUPPORT_PARSED_OPTIONS_H
 #define SUPPORT_PARSED_OPTIONS_H
 
@@ -11,14 +11,14 @@
 #define PREFIX   "MEMCACHED_FLEET_EXPORTER_"
 #define ARGS_MAX 6
 
-/* What one call of options_parse left behind. */
+/* Result of a call of options_parse. */
 struct outcome {
     struct options options;
     struct buffer text;
     enum options_outcome code;
 };
 
-/* Both lists end with NULL; `arguments` has no argv[0]. */
+/* Calls options_parse. Both lists end with NULL. `arguments` has no argv[0]. */
 static inline void parse(struct outcome *outcome, const char *const *arguments,
                          const char *const *environment)
 {
@@ -53,7 +53,10 @@ static inline void assert_runs(const struct outcome *outcome)
     assert_int_equal(outcome->code, OPTIONS_RUN);
 }
 
-/* "MEMCACHED_FLEET_EXPORTER_LOG_LEVEL=info" for "log.level" and "info". */
+/*
+ * Writes the environment variable for a flag: "MEMCACHED_FLEET_EXPORTER_LOG_LEVEL=info" for "log.level" and
+ * "info".
+ */
 static inline void variable_of(const char *flag, const char *value, char *out, size_t size)
 {
     int len = snprintf(out, size, PREFIX "%s=", flag);

@@ -1,4 +1,7 @@
-/* Reads delimited MetricFamily messages into text that a test can compare. Include it behind <cmocka.h>. */
+/*
+ * Prints delimited MetricFamily messages as text that a test can compare. Include this header after
+ * <cmocka.h>.
+ */
 #ifndef SUPPORT_PROTOBUF_H
 #define SUPPORT_PROTOBUF_H
 
@@ -29,7 +32,7 @@ static const struct schema_field {
     unsigned number;
     const char *name;
     enum kind kind;
-    enum message content; /* of a MESSAGE */
+    enum message content; /* type of a MESSAGE */
 } schema[] = {
     {FAMILY, 1, "name", STRING, 0},
     {FAMILY, 2, "help", STRING, 0},
@@ -116,7 +119,7 @@ static inline void protobuf_print_double(struct buffer *out, struct slice bytes)
     number_append_double(out, value);
 }
 
-/* name=value name{...}, in the order of the bytes. */
+/* Prints the fields as name=value or name{...}, in their order in the message. */
 static inline void protobuf_print(struct buffer *out, enum message message, struct slice bytes)
 {
     for (bool first = true; bytes.len; first = false) {
@@ -138,13 +141,13 @@ static inline void protobuf_print(struct buffer *out, enum message message, stru
     }
 }
 
-/* Cuts off the first of several delimited messages. */
+/* Returns the first of several delimited messages, and removes it from `bytes`. */
 static inline struct slice protobuf_next(struct slice *bytes)
 {
     return protobuf_take(bytes, protobuf_take_varint(bytes));
 }
 
-/* A line for each family. */
+/* Prints a line for each family. */
 static inline void protobuf_print_all(struct buffer *out, struct slice bytes)
 {
     while (bytes.len) {

@@ -1,6 +1,6 @@
 /*
- * A publisher over a fleet_world, a folder of its own, and its log, for the tests of publisher. Include it
- * behind <cmocka.h>.
+ * A publisher on a fleet_world, with a temporary folder and its own log, for the tests of publisher. Include
+ * this header after <cmocka.h>.
  */
 #ifndef SUPPORT_PUBLISHER_WORLD_H
 #define SUPPORT_PUBLISHER_WORLD_H
@@ -21,19 +21,19 @@
 struct publisher_world {
     struct fleet_world fleet;
     struct options options;
-    struct generation generation; /* with the options; stays in this memory */
-    struct target_set target_set; /* of the fleet's targets, likewise */
+    struct generation generation; /* has the options; never freed by a release */
+    struct target_set target_set; /* the fleet's targets; never freed by a release */
     struct publisher publisher;
-    char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
+    char folder[64], path[128]; /* path is folder/fleet.prom, which does not exist at first */
     int log;
-    unsigned once; /* calls of on_once */
+    unsigned once; /* number of calls of on_once */
     int code;
     bool closed;
 };
 
 static char nothing[] = "";
 
-/* Nothing is asked for but quick intervals. */
+/* Returns options without any output, but with short intervals. */
 static inline struct options publisher_options(void)
 {
     return (struct options){
@@ -83,7 +83,7 @@ static inline int publisher_world_teardown(void **state)
     return 0;
 }
 
-/* As the program does: the publisher is closed from inside the callback. */
+/* Closes the publisher from inside the callback, as the program does. */
 static inline void on_world_once(void *context, int code)
 {
     struct publisher_world *world = context;
@@ -123,7 +123,7 @@ static inline void publisher_world_start(struct publisher_world *world)
     publisher_start(&world->publisher, &config);
 }
 
-/* Closes and waits for the end. */
+/* Closes the publisher and waits until it is closed. */
 static inline void publisher_world_stop(struct publisher_world *world)
 {
     publisher_close(&world->publisher, world_set_true, &world->closed);
@@ -131,13 +131,13 @@ static inline void publisher_world_stop(struct publisher_world *world)
     loop_run_until(&world->fleet.loop, &world->closed);
 }
 
-/* Writes of the textfile so far, good and bad. */
+/* Returns the number of writes of the textfile so far, good and bad. */
 static inline uint64_t publisher_world_writes(const struct publisher_world *world)
 {
     return world->fleet.telemetry.file_writes;
 }
 
-/* Until there were so many. */
+/* Runs the loop until the textfile was written at least `writes` times. */
 static inline void publisher_world_run(struct publisher_world *world, uint64_t writes)
 {
     for (unsigned ms = 0; ms < 10000 && publisher_world_writes(world) < writes; ms++)
@@ -145,7 +145,7 @@ static inline void publisher_world_run(struct publisher_world *world, uint64_t w
     assert_true(publisher_world_writes(world) >= writes);
 }
 
-/* The file, as a string that the caller frees. */
+/* Returns the textfile as a string. The caller frees it. */
 static inline char *publisher_world_file(const struct publisher_world *world)
 {
     struct stat about;
@@ -159,7 +159,7 @@ static inline char *publisher_world_file(const struct publisher_world *world)
     return text;
 }
 
-/* How many files there are, the temporary ones included. */
+/* Returns the number of files in the folder, including temporary ones. */
 static inline size_t publisher_world_files(const struct publisher_world *world)
 {
     size_t count = 0;
@@ -167,10 +167,10 @@ static inline size_t publisher_world_files(const struct publisher_world *world)
     assert_non_null(folder);
     while (readdir(folder)) count++;
     closedir(folder);
-    return count - 2; /* . and .. */
+    return count - 2; /* without . and .. */
 }
 
-/* How many lines of the log hold these words. */
+/* Returns how often the words occur in the log. */
 static inline unsigned publisher_world_logged(const struct publisher_world *world, const char *words)
 {
     static char text[65536];

@@ -1,4 +1,4 @@
-/* A push, its scripted gateway and its log, for the tests of push. */
+/* A push, a scripted gateway and a log, for the tests of push. */
 #ifndef SUPPORT_PUSH_WORLD_H
 #define SUPPORT_PUSH_WORLD_H
 
@@ -19,12 +19,12 @@
 
 #define ACCEPTED "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-/* How the owner answers when it is asked to collect. */
+/* How the owner answers a request to collect. */
 enum answer {
-    ANSWER_TEXT,   /* with world.text */
-    ANSWER_BROKEN, /* with a producer that fails in the middle */
-    ANSWER_NONE,   /* with nothing */
-    ANSWER_LATER,  /* not yet */
+    ANSWER_TEXT,   /* a producer of world.text */
+    ANSWER_BROKEN, /* a producer that fails halfway */
+    ANSWER_NONE,   /* no producer */
+    ANSWER_LATER,  /* no answer yet */
 };
 
 struct push_world {
@@ -38,16 +38,16 @@ struct push_world {
     enum answer answer;
     const char *text;
     size_t len;
-    size_t fill_max; /* bytes that a producer gives at once; 0: as many as it is asked for */
+    size_t fill_max; /* most bytes that a producer returns at once; 0: no limit */
     unsigned collected, released, closed;
-    unsigned given; /* producers */
+    unsigned given; /* number of producers created */
     uint64_t collected_ms[16];
     int log;
 };
 
 static struct push_world world;
 
-/* Gives `text` in pieces as it is asked for. */
+/* A producer of world.text, in pieces of the requested size. */
 struct text_producer {
     struct producer producer;
     size_t at;
@@ -97,7 +97,7 @@ static inline void on_push_closed(struct push *push)
     world.closed++;
 }
 
-/* The push is made by start_push, so that a test can set the config before. */
+/* Sets up the world. start_push creates the push, so that a test can change the configuration before. */
 static inline int set_up(void **state)
 {
     (void) state;
@@ -131,7 +131,7 @@ static inline void stop_gateway(void)
     world.gateway_stopped = true;
 }
 
-/* Closes all, and insists that nothing is left and every producer was released once. */
+/* Closes everything. Checks that nothing is left on the loop and that every producer was released once. */
 static inline int tear_down(void **state)
 {
     (void) state;
@@ -148,7 +148,7 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-/* How many lines of the log hold the text. */
+/* Returns the number of lines of the log that contain `text`. */
 static inline unsigned logged(const char *text)
 {
     char bytes[16384];
@@ -160,7 +160,7 @@ static inline unsigned logged(const char *text)
     return count;
 }
 
-/* Waits until so many pushes have ended. */
+/* Runs the loop until at least `attempts` pushes have ended. */
 static inline void run_until_attempts(uint64_t attempts)
 {
     for (unsigned n = 0; n < 2000 && world.push.counts.attempts < attempts; n++) loop_run_for(&world.loop, 2);

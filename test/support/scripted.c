@@ -1,9 +1,8 @@
 /*
- * on_acceptable -> on_read -> answer_line, for each line, fills `out` -> begin -> send_piece -> ... ->
- * on_sent
+ *     on_acceptable -> on_read -> answer_line (fills `out`) -> begin -> send_piece -> ... -> on_sent
  *
- * on_step sends the next piece, when a behaviour takes its time; on_extra sends what comes behind an answer.
- * All is written by uv_try_write: answers fit into the buffers of the kernel, and a flood tries again.
+ * on_step sends the next piece, if the behaviour has pauses. on_extra sends what follows an answer.
+ * Everything is written by uv_try_write: answers fit into the kernel's buffers, and a flood retries.
  */
 #include "scripted.h"
 
@@ -25,10 +24,10 @@
 #define FLOOD_BYTES 16384
 #define UNASKED     "STAT curr_items 999999999\r\nSTAT total_items 999999999\r\nEND\r\n"
 
-/* What the number of a line means. */
+/* Meaning of a behaviour's argument. */
 enum argument { NOTHING, WAIT_MS, PIECE_BYTES, PACE_MS, LIMIT_BYTES, AFTER_MS, TEXT };
 
-/* What follows the answer, or as much of it as is given. */
+/* What happens after the answer, or after the part of it that is sent. */
 enum ending { STAYS, STUCK, ENDS, RESETS, HALF_CLOSES, REPEATS, SPEAKS, FLOODS };
 
 struct behaviour {
@@ -46,17 +45,17 @@ static const struct behaviour behaviours[] = {
 };
 
 struct connection {
-    struct link link; /* in `open` of its server */
+    struct link link; /* in `open` of the server */
     struct scripted_server *server;
     uv_tcp_t tcp;
     uv_timer_t step, extra;
-    unsigned handles; /* that are not closed */
+    unsigned handles; /* number of handles that are not closed */
     bool busy, lost;
     char line[256];
-    size_t heard; /* bytes of an unfinished line */
+    size_t heard; /* bytes of an unfinished line in `line` */
     struct buffer out, later;
-    size_t sent, limit;                /* of `out` */
-    const struct behaviour *behaviour; /* of the answer under way */
+    size_t sent, limit;                /* bytes of `out` that are sent, and that are to be sent */
+    const struct behaviour *behaviour; /* behaviour of the answer in progress */
     unsigned argument;
     uint64_t number, asked_ns;
 };
@@ -99,7 +98,7 @@ static void on_step(uv_timer_t *timer);
 static void on_extra(uv_timer_t *timer);
 static void begin(struct connection *connection);
 
-/* Bytes that were taken, or a negative code; UV_EAGAIN counts as none. */
+/* Returns the number of bytes written, or a negative code. Returns 0 for UV_EAGAIN. */
 static int try_write(struct connection *connection, const char *data, size_t len)
 {
     uv_buf_t piece = uv_buf_init((char *) (uintptr_t) data, (unsigned) len);
@@ -128,7 +127,7 @@ static void half_close(struct connection *connection)
     connection->lost = true;
 }
 
-/* The answer is sent, as far as it shall be. */
+/* Called when the answer is sent up to its limit. */
 static void on_sent(struct connection *connection)
 {
     struct scripted_server *server = connection->server;
@@ -200,7 +199,7 @@ static void on_step(uv_timer_t *timer)
     }
 }
 
-/* A request is being answered, or waits to be read. */
+/* Returns true if a request is being answered, or is waiting to be read. */
 static bool is_asked(struct connection *connection)
 {
     char byte;
@@ -216,7 +215,7 @@ static void on_extra(uv_timer_t *timer)
         try_write(connection, connection->later.data, connection->later.len);
 }
 
-/* There is an answer in `out`, of which nothing is sent. */
+/* Begins to send the answer in `out`. */
 static void begin(struct connection *connection)
 {
     const struct scripted_server *server = connection->server;
@@ -325,7 +324,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         add_connection(server, descriptor);
 }
 
-/* --- Whether it can be reached --- */
+/* --- Reachability --- */
 
 static void end_all(struct scripted_server *server, void (*how)(struct connection *))
 {
@@ -359,7 +358,7 @@ static void be_unreachable(struct scripted_server *server)
     server->reachable = false;
 }
 
-/* Connections of its own, which nobody accepts, until the kernel has no room for more. */
+/* Opens connections that are never accepted, to fill the kernel's queue. */
 static void fill(struct scripted_server *server)
 {
     struct sockaddr_in address;
@@ -377,7 +376,7 @@ static bool reach(struct scripted_server *server, const char *line)
     bool refuse = strcmp(line, "refuse") == 0, full = strcmp(line, "full") == 0;
     if (!refuse && !full && strcmp(line, "deaf") != 0) return false;
     be_unreachable(server);
-    /* The port stays bound. */
+    /* shutdown() keeps the port bound. */
     if (refuse) shutdown(server->listener, SHUT_RD);
     if (full) fill(server);
     return true;
@@ -399,7 +398,7 @@ static bool act_once(struct scripted_server *server, const char *line)
 
 /* --- The script --- */
 
-/* A copy in which \r and \n are what they stand for. */
+/* Returns a copy of `text` with the escapes \r and \n replaced. */
 static char *unescape(const char *text)
 {
     char *copy = strdup(text), *at = copy;
@@ -445,7 +444,10 @@ const char *scripted_do(struct scripted_server *server, const char *line)
     return NULL;
 }
 
-/* A port that is given by name stays bound while nobody listens; a free one is found first. */
+/*
+ * Binds the listener, and returns the port or a negative libuv code. For port 0, a free port is found first
+ * and bound by its number. Such a port stays bound while the listener is shut down.
+ */
 static int bind_to(int descriptor, const char *host, int port)
 {
     struct sockaddr_in address;

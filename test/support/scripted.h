@@ -1,36 +1,42 @@
 /*
- * A scripted memcached on a loopback port, on the loop of whoever starts it: it behaves as a line of words
- * says, and may be told another line at any time. Light enough for hundreds on one loop. The program
- * scripted_servers runs many of them for tests in other languages.
+ * A scripted memcached on a loopback port, on the caller's loop. A line of words sets its behaviour, and may
+ * be replaced at any time. Hundreds of servers fit on one loop. The program scripted_servers runs many of
+ * them, for tests in other languages.
  *
- * Each answer to `stats` says which server gave it (total_items, the server's number) and how many it has
- * given (curr_items), so that a test can tell an answer of another server, or an old one. Every other request
- * whose first word is `stats` is answered with an empty list, and what is no `stats` with ERROR.
+ * Each answer to `stats` contains the server's number as total_items and the number of the answer as
+ * curr_items. So a test can detect an answer of another server, or an old answer. Other requests that begin
+ * with `stats` are answered with an empty list. All further requests are answered with ERROR.
  *
- * How it answers from now on; what is under way is not changed:
- *     answer          the whole answer at once
- *     delay MS        the same, so many milliseconds later
- *     split BYTES     the same, in pieces of so many bytes, each in a turn of the loop of its own
- *     drip MS         the same, a byte each so many milliseconds
- *     cut BYTES       the first bytes of the answer, and nothing more
- *     mute            nothing
- *     fin BYTES       the first bytes, then the end of the connection
- *     rst BYTES       the first bytes, then a reset
- *     halfclose       the whole answer, then the end of its own side; it goes on reading
- *     garbage         bytes that are no memcached's
- *     flood           STAT lines without end
- *     twice MS        the whole answer, and a copy of it so many milliseconds later
- *     unasked MS      the whole answer, and so many milliseconds later an answer that nobody asked for, whose
+ * These lines set how further requests are answered. An answer in progress does not change:
+ *
+ *     answer          sends the whole answer at once
+ *     delay MS        sends the whole answer after MS milliseconds
+ *     split BYTES     sends the answer in pieces of BYTES bytes, one per turn of the loop
+ *     drip MS         sends one byte every MS milliseconds
+ *     cut BYTES       sends the first BYTES bytes, then nothing more
+ *     mute            sends nothing
+ *     fin BYTES       sends the first BYTES bytes, then closes the connection
+ *     rst BYTES       sends the first BYTES bytes, then resets the connection
+ *     halfclose       sends the whole answer, then closes its own side but keeps reading
+ *     garbage         sends bytes that are not memcached's protocol
+ *     flood           sends STAT lines without end
+ *     twice MS        sends the whole answer, and a copy of it MS milliseconds later
+ *     unasked MS      sends the whole answer, and MS milliseconds later an answer without a request, whose
  *                     numbers are 999999999
- *     say TEXT        TEXT is the whole answer to `stats`, with \r and \n for the ends of lines
- * Whether it can be reached; each of these ends the connections, and how it answers ends the state again:
- *     refuse          nobody listens at its port
- *     deaf            the kernel takes connections, nobody accepts them
- *     full            the kernel takes no more of them: it drops each SYN
- * What it does once, to the connections that there are; new ones are answered as before:
- *     lose            they die without a word: what comes is swallowed
- *     drop            it ends them
- *     reset           it resets them
+ *     say TEXT        sends TEXT as the whole answer to `stats`, with \r and \n for line ends
+ *
+ * These lines make the server unreachable and close its connections. Any line of the first list ends this
+ * state:
+ *
+ *     refuse          the port refuses connections
+ *     deaf            the kernel completes connections, but the server does not accept them
+ *     full            the kernel's queue is full, so it drops each SYN
+ *
+ * These lines act once, on the existing connections. New connections are served as before:
+ *
+ *     lose            ignores all further data, without closing
+ *     drop            closes the connections
+ *     reset           resets the connections
  */
 #ifndef SUPPORT_SCRIPTED_H
 #define SUPPORT_SCRIPTED_H
@@ -46,7 +52,9 @@
 
 struct scripted_server;
 
-/* Answer `number` to `stats` is with the kernel as a whole; times are those of uv_hrtime(). */
+/*
+ * Called when the kernel has taken the complete answer `number` to `stats`. Times are those of uv_hrtime().
+ */
 typedef void (*scripted_fn)(struct scripted_server *server, uint64_t number, uint64_t asked_ns,
                             uint64_t answered_ns);
 
@@ -56,29 +64,32 @@ struct scripted_server {
     int listener; /* file descriptor */
     int port;
     uv_poll_t accepting;
-    int waiting[SCRIPTED_WAITING]; /* that fill the queue of `full`; -1: none */
+    int waiting[SCRIPTED_WAITING]; /* connections that fill the kernel's queue for `full`; -1 for none */
     bool reachable;
-    unsigned behaviour; /* row of the table in scripted.c */
+    unsigned behaviour; /* index in the table of scripted.c */
     unsigned argument;
-    char *text;            /* of `say`; owned */
-    struct list open;      /* connections */
+    char *text;            /* text of `say`; owned */
+    struct list open;      /* open connections */
     scripted_fn on_answer; /* or NULL */
 
     /* What happened. */
-    uint64_t requests; /* `stats` that came */
+    uint64_t requests; /* number of `stats` requests received */
     uint64_t accepted;
 };
 
 /*
- * Port 0: any. 0, or a negative libuv code; then there is nothing to stop. It answers until it is told
- * otherwise.
+ * Starts the server with the behaviour `answer`. Port 0 means any free port. Returns 0, or a negative libuv
+ * code; scripted_stop is not needed after an error.
  */
 int scripted_start(struct scripted_server *server, uv_loop_t *loop, unsigned id, const char *host, int port);
 
-/* One of the lines above. NULL, or what was expected instead; then nothing has changed. */
+/*
+ * Applies a line from the lists above. Returns NULL, or a text that says what was expected; then nothing has
+ * changed.
+ */
 const char *scripted_do(struct scripted_server *server, const char *line);
 
-/* Ends everything; the memory is free once the loop has run out. */
+/* Closes the listener and all connections. The memory may be freed when the loop has nothing left to run. */
 void scripted_stop(struct scripted_server *server);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * scripted_servers COUNT FIRST-ADDRESS PORT
  *
- * Runs so many scripted servers, at FIRST-ADDRESS and the addresses behind it, all on the same port; says
- * "ready". Each line of the input is "WHO LINE": WHO is the number of a server, "FROM-TO", or "*"; LINE is
- * one of those in scripted.h. The end of the input ends it. It says, times in nanoseconds of the monotonic
- * clock:
- *     answered SERVER NUMBER ASKED ANSWERED    a whole answer to `stats` was given
- *     done COUNT TIME                          so many lines of the input have been followed by then
- *     bad LINE: expected WHAT                  one of them could not be
+ * Runs COUNT scripted servers, on FIRST-ADDRESS and the addresses after it, all on the same port. Prints
+ * "ready" when all listen. Reads lines of the form "WHO LINE" from stdin. WHO is the number of a server,
+ * "FROM-TO", or "*" for all. LINE is a line as in scripted.h. The program ends at the end of stdin. It prints
+ * these lines, with times in nanoseconds of the monotonic clock:
+ *
+ *     answered SERVER NUMBER ASKED ANSWERED    a complete answer to `stats` was sent
+ *     done COUNT TIME                          COUNT lines have been processed by TIME
+ *     bad LINE: expected WHAT                  LINE was invalid
  */
 #include "base/container.h"
 #include "scripted.h"

@@ -53,7 +53,7 @@ size_t entries_of(const char *path)
     assert_non_null(folder);
     while (readdir(folder)) count++;
     closedir(folder);
-    return count - 2; /* . and .. */
+    return count - 2; /* without . and .. */
 }
 
 bool content_is(const char *path, char seed, size_t total)

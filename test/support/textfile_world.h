@@ -1,5 +1,5 @@
 /*
- * What the tests of the textfile share: a folder of its own, a producer of known bytes, and writes that must
+ * Shared by the tests of the textfile: a temporary folder, a producer of known bytes, and writes that must
  * leave nothing behind.
  */
 #ifndef SUPPORT_TEXTFILE_WORLD_H
@@ -13,57 +13,59 @@
 
 struct textfile_world {
     uv_loop_t loop;
-    struct textfile textfile;   /* for `path` */
-    char folder[64], path[128]; /* path is folder/fleet.prom, which is not there */
-    size_t descriptors;         /* open when nothing is under way */
-    bool done, closed;          /* what has been called, once */
-    int status;                 /* of the last write */
+    struct textfile textfile;   /* textfile that writes to `path` */
+    char folder[64], path[128]; /* path is folder/fleet.prom, which does not exist at first */
+    size_t descriptors;         /* number of open descriptors while no write is in progress */
+    bool done, closed;          /* callbacks that have run */
+    int status;                 /* status of the last write */
     const char *step;
 };
 
-/* A producer that gives `total` bytes which `seed` decides. */
+/* A producer of `total` bytes that are derived from `seed`. */
 struct offer {
     struct producer producer;
     size_t total, given;
     char seed;
-    bool spoiled; /* its last piece asks for more than a buffer gives */
+    bool spoiled; /* the last piece makes the buffer fail */
     unsigned released;
-    void (*check)(struct textfile_world *world); /* at each piece; NULL for none */
+    void (*check)(struct textfile_world *world); /* called for each piece; or NULL */
     struct textfile_world *world;
 };
 
-/* For cmocka; the second insists that no descriptor and no handle is left, and removes the folder. */
+/* For cmocka. The teardown checks that no descriptor and no handle is left, and removes the folder. */
 int textfile_world_setup(void **state);
 int textfile_world_teardown(void **state);
 
-/* Of a textfile that is a world's. */
+/* Returns the world that contains `textfile`. */
 struct textfile_world *textfile_world_of(struct textfile *textfile);
 
 struct offer offer_make(char seed, size_t total);
 
-/* Fills in done, status and step. */
+/* Sets done, status and step of the world. */
 void on_world_done(struct textfile *textfile, int status, const char *step);
 
-/* Starts a write that must not fail at once. */
+/* Starts a write. Fails the test if the write fails immediately. */
 void world_start(struct textfile_world *world, struct offer *offer);
 
-/* Writes to the end; the producer must be released once, and nothing more be open than before. */
+/* Writes a whole file. Checks that the producer is released once and that no descriptor is left open. */
 void world_put(struct textfile_world *world, struct offer *offer);
 
-/* The same with an offer of so many bytes. */
+/* Calls world_put with a new offer of `total` bytes. */
 void world_put_bytes(struct textfile_world *world, char seed, size_t total);
 
-/* A write that must fail with this status in this step. */
+/* Writes a file. Checks that the write fails with `status` in `step`. */
 void world_put_in_vain(struct textfile_world *world, size_t total, int status, const char *step);
 
-/* Starts a write, closes after so many events, and makes the textfile fit for use again. Whether it was still
- * at work then; if so, its on_done must not run. */
+/*
+ * Starts a write, closes the textfile after `events` events, and initialises it again. Returns true if the
+ * write was still in progress at the close. Its on_done must not run then.
+ */
 bool world_close_after(struct textfile_world *world, struct offer *offer, unsigned events);
 
-/* How many files there are in a folder. */
+/* Returns the number of files in a folder. */
 size_t entries_of(const char *folder);
 
-/* Whether a file holds exactly what such an offer gives. */
+/* Returns true if the file holds exactly the bytes of such an offer. */
 bool content_is(const char *path, char seed, size_t total);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * The HTTP surface over a manager_world, and one client of it. Include it behind <cmocka.h>.
- */
+/* The HTTP server and handlers on a manager_world, and one client. Include this header after <cmocka.h>. */
 #ifndef SUPPORT_WEB_WORLD_H
 #define SUPPORT_WEB_WORLD_H
 
@@ -18,8 +16,8 @@ struct web_world {
     struct server *server;
     uint16_t port;
     bool closed;
-    unsigned requests; /* that the handlers saw */
-    int client;        /* a socket */
+    unsigned requests; /* number of requests that the handlers received */
+    int client;        /* socket of the client */
     struct buffer answer;
 };
 
@@ -63,10 +61,13 @@ static inline void web_world_stop_server(struct web_world *world)
     loop_run_until(&web_world_fleet(world)->loop, &world->closed);
 }
 
-/* The fake servers answer one command: a poll that asks more waits for the others until its time is over. */
+/*
+ * Arguments for web_world_open. The fake servers answer only one command, so a poll with more commands would
+ * run into its timeout.
+ */
 #define WEB_WORLD_STATS_ALONE "--no-collector.settings", "--no-collector.items", "--no-collector.slabs"
 
-/* With these arguments and those that follow; the list ends with NULL. */
+/* Opens the world. `arguments` ends with NULL and has no argv[0]. */
 static inline struct web_world *web_world_open(const char *const *arguments)
 {
     struct web_world *world = calloc(1, sizeof(*world));
@@ -93,8 +94,8 @@ static inline void web_world_close(struct web_world *world)
 }
 
 /*
- * Sends a request line, "GET /", and these headers, each ended by CR LF; the loop has to run for it to be
- * seen.
+ * Connects and sends a request. `line` is like "GET /". Each of the `headers` ends with CR LF. The server
+ * receives the request when the loop runs.
  */
 static inline void web_world_ask(struct web_world *world, const char *line, const char *headers)
 {
@@ -116,8 +117,8 @@ static inline void web_world_leave(struct web_world *world)
 }
 
 /*
- * Reads the answer to its end, and checks its status; returns the whole, head and body, which the world
- * keeps.
+ * Reads the whole answer and checks that it begins with `status_line`. Returns head and body. The text
+ * belongs to the world.
  */
 static inline const char *web_world_answer(struct web_world *world, const char *status_line)
 {
