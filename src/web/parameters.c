@@ -24,8 +24,7 @@ struct parameter_reader {
     const struct generation *generation; /* the active generation */
     const struct options *options;
     const struct config_module *module; /* module that the query names, or the default module */
-    struct profile
-        *profile; /* profile for targets from the query: the module's settings and the target policy; owned */
+    struct profile *profile;            /* profile of targets from the query; owned */
     bool takes_targets;
     struct query_refusal *refusal;
 

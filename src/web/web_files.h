@@ -31,9 +31,8 @@ struct web_files {
     const char *file; /* borrowed */
     struct web_config config;
     struct file_stamp stamp; /* stamp of the configuration file at its last read */
-    struct web_tls
-        tls; /* last valid certificates; the stamps are those of the last read, even if that failed */
-    bool tls_is_read; /* certificates were read since the configuration was last read */
+    struct web_tls tls;      /* last valid certificates, with the stamps of the last read */
+    bool tls_is_read;        /* certificates were read since the configuration was last read */
     struct web_reading config_reading, tls_reading;
     struct buffer headers; /* headers of the configuration, each with a line end */
 };

@@ -1,7 +1,6 @@
 /*
- * What the programs of the bench share: clocks, an end with a message, addresses, and the capture of one
- * server's four replies. They run only there, and give up at the first thing that goes wrong: a figure of a
- * broken run is worth nothing.
+ * Shared by the programs of the benchmark: clocks, fatal errors, addresses, and one server's four captured
+ * replies. The programs exit at the first error, since figures of a broken run are worthless.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -34,13 +33,13 @@ static inline uint64_t wall_ns(void)
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* Of all threads, user and system. */
+/* Returns the CPU time of all threads, user and system. */
 static inline uint64_t cpu_ns(void)
 {
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* "127.0.0.1:11211"; ends the program if it is none. */
+/* Parses an address like "127.0.0.1:11211". Exits if it is invalid. */
 static inline struct sockaddr_in parse_address(const char *text)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -53,13 +52,16 @@ static inline struct sockaddr_in parse_address(const char *text)
     return address;
 }
 
-/* What one server said, the replies one behind the other. */
+/* The replies of one server, concatenated. */
 struct capture {
     char *bytes;
     size_t ends[BENCH_COMMANDS + 1]; /* reply n is from ends[n] to ends[n + 1] */
 };
 
-/* Reads PREFIX-stats.txt, PREFIX-stats-settings.txt and so on; the bytes live as long as the program. */
+/*
+ * Reads PREFIX-stats.txt, PREFIX-stats-settings.txt and so on. The bytes are allocated and belong to the
+ * caller.
+ */
 static inline struct capture read_capture(const char *prefix)
 {
     static const char *const names[BENCH_COMMANDS] = {"stats", "stats-settings", "stats-items",

@@ -1,17 +1,17 @@
 /*
- * Thousands of memcached servers in one process: every address of 127/8 answers on one port, and each stats
- * command gets the same captured reply.
+ * Simulates thousands of memcached servers in one process. Every address of 127/8 answers on one port. Each
+ * stats command gets the same captured reply.
  *
  *     fleet PORT CAPTURE [THREADS]
  *
- * CAPTURE is the beginning of four files' names, see bench.h. It says "ready" when it listens, and runs until
- * it is ended.
+ * CAPTURE is the common prefix of four files, see bench.h. The program prints "ready" when it listens, and
+ * runs until it is killed.
  *
  *     accept_all -> on_readable* -> take_lines -> answer -> [on_writable] -> ...
  *
- * It must be much faster than those who are measured with it. Commands that come together, in the order of
- * the replies in memory, are answered by one write of that piece of memory. A connection whose peer does not
- * read is not read from until it does.
+ * The simulation must be much faster than the programs that are measured with it. Replies are contiguous in
+ * memory. So one write answers consecutive commands if they come in the order of the replies. If a peer does
+ * not read its replies, nothing is read from its connection until it does.
  */
 #include "bench.h"
 
@@ -21,14 +21,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* No request line is longer. */
+/* Longest request line. */
 #define LINE_MAX_LEN 64
 
 struct connection {
     int fd;
-    size_t at, end; /* what is to be written of the replies */
+    size_t at, end; /* range of the replies that is to be written */
     size_t rest_len;
-    char rest[LINE_MAX_LEN]; /* a line whose end has not arrived */
+    char rest[LINE_MAX_LEN]; /* received bytes that are not answered yet */
 };
 
 struct server {
@@ -54,7 +54,7 @@ static void listen_for(struct server *server, struct connection *connection, int
 
 /* --- Answers --- */
 
-/* Writes what is due; false when the kernel takes no more for now, or never. */
+/* Writes the due range. Returns false if the kernel takes no more for now, or on an error; see errno. */
 static bool write_due(const struct server *server, struct connection *connection)
 {
     while (connection->at < connection->end) {
@@ -66,7 +66,10 @@ static bool write_due(const struct server *server, struct connection *connection
     return true;
 }
 
-/* The command's reply joins what is due if it stands behind it, or else waits until that is written. */
+/*
+ * Adds the command's reply to the due range. Returns false if the reply does not directly follow that range:
+ * then the range must be written first.
+ */
 static bool answer(const struct server *server, struct connection *connection, size_t command)
 {
     size_t start = server->ends[command], end = server->ends[command + 1];
@@ -86,7 +89,7 @@ static size_t find_command(const char *line, size_t len)
     die("a command that is not captured: %.*s", (int) len, line);
 }
 
-/* Takes whole lines and answers them; returns how many bytes it took. Stops where a write must come first. */
+/* Answers whole lines. Returns the number of bytes taken. Stops early if a write must come first. */
 static size_t take_lines(const struct server *server, struct connection *connection, const char *bytes,
                          size_t len)
 {
@@ -103,8 +106,10 @@ static size_t take_lines(const struct server *server, struct connection *connect
 
 /* --- Events --- */
 
-/* Answers all the lines that there are, keeping a piece of one. A client sends few lines and waits, so that
- * they fit. */
+/*
+ * Answers all whole lines and keeps the rest. The rest is short enough, since a client sends a few lines and
+ * then waits.
+ */
 static void serve(struct server *server, struct connection *connection, char *bytes, size_t len)
 {
     size_t taken;
@@ -178,7 +183,7 @@ static void *run(void *context)
 
 /* --- The whole --- */
 
-/* Bound to every address, but of the loopback interface alone: nobody outside of this machine comes in. */
+/* Opens a listener on all addresses of the loopback interface only. Other machines cannot connect. */
 static int open_listener(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};

@@ -1,22 +1,22 @@
 /*
- * The yardstick: what asking a fleet costs when nothing is done with the answers.
+ * The baseline of the benchmark: measures what it costs to ask a fleet without using the answers.
  *
- *     floor TARGETS SWEEPS WARMUP [--fresh]    so many sweeps
- *     floor TARGETS serve BYTES [--fresh]      one for each HTTP request, answered with BYTES for each target
+ *     floor TARGETS SWEEPS WARMUP [--fresh]    runs WARMUP sweeps, then measures SWEEPS sweeps
+ *     floor TARGETS serve BYTES [--fresh]      answers each HTTP request after a sweep, with BYTES per target
  *
- * TARGETS is a file with one host:port in each line. A sweep sends the same four commands to all of them, in
- * one write each, and reads until the fourth END of each; bytes are counted, not parsed. Connections are kept
- * from sweep to sweep, or made anew with --fresh. Prints JSON: for each sweep its wall time and its CPU time
- * per target.
+ * TARGETS is a file with one host:port per line. A sweep sends the same four commands to all targets, in one
+ * write each, and reads until the fourth END of each target. Bytes are counted, not parsed. Connections are
+ * kept between sweeps, or opened again for each sweep with --fresh. The program prints JSON: wall time and
+ * CPU time per target of each sweep.
  *
- * As a server it does all that an exporter has to do, but parse and encode: it is what exporters are compared
- * with. It prints its port, which the kernel chooses, and serves one connection after the other.
+ * As a server, the program does everything that an exporter must do, except to parse and encode. Exporters
+ * are compared with it. It prints its port, which the kernel chooses, and serves one connection at a time.
  *
  *     sweep -> begin (connects, or sends) -> on_connected -> send_request -> on_readable* -> finish
  *
- * It is as lean as it can be while every answer is known to be whole: one thread, one buffer, edge-triggered
- * epoll with one registration for each connection. A target that fails, or a sweep that takes too long, ends
- * the program.
+ * The program does as little as possible while it still checks that every answer is complete. It uses one
+ * thread, one buffer, and edge-triggered epoll with one registration per connection. It exits if a target
+ * fails or a sweep takes too long.
  */
 #include "bench.h"
 
@@ -25,21 +25,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A listener's queue is finite, and a connection that finds it full is tried again a second later. */
+/*
+ * Most connections to open at once. A listener's queue is limited. A connection that finds the queue full is
+ * retried a second later.
+ */
 #define CONNECTING_MAX 256
 
 #define SWEEP_MAX_NS 20000000000
 
-/* The end of a reply, with the end of the line before it. */
+/* The end of a reply, with the line end before it. */
 #define MARK "\nEND\r\n"
 #define TAIL (sizeof(MARK) - 2)
 
 struct connection {
     struct sockaddr_in address;
-    int fd; /* -1: none */
+    int fd; /* -1 for none */
     bool connected;
     unsigned replies;
-    char tail[TAIL]; /* the last bytes that were read, in which a mark may have begun */
+    char tail[TAIL]; /* the last bytes that were read; they may contain the beginning of a mark */
     size_t tail_len;
 };
 
@@ -63,7 +66,8 @@ static void finish(struct sweeper *sweeper, struct connection *connection)
 /* --- Reading --- */
 
 /*
- * How many replies end between the two. No other line of a reply is likely to hold an E, and memchr is fast.
+ * Returns the number of replies that end between `start` and `end`. Few other lines of a reply contain an E,
+ * and memchr is fast.
  */
 static unsigned count_ends(const char *start, const char *end)
 {
@@ -82,7 +86,10 @@ static void take(struct connection *connection, char *bytes, size_t len)
     memcpy(connection->tail, end - connection->tail_len, connection->tail_len);
 }
 
-/* A read that does not fill the buffer has emptied the socket: what comes later is a new edge. */
+/*
+ * Reads everything that the socket holds. A read that does not fill the buffer has emptied the socket, so the
+ * next data gives a new event.
+ */
 static void on_readable(struct sweeper *sweeper, struct connection *connection)
 {
     size_t room = sizeof(sweeper->buffer) - TAIL;
@@ -103,7 +110,7 @@ static void send_request(struct connection *connection)
 {
     size_t len = sizeof(BENCH_REQUEST) - 1;
     connection->replies = 0;
-    connection->tail[0] = '\n'; /* as if a line had ended before the first one */
+    connection->tail[0] = '\n'; /* as if a line had ended before the reply */
     connection->tail_len = 1;
     if (send(connection->fd, BENCH_REQUEST, len, MSG_NOSIGNAL) != (ssize_t) len)
         die("cannot send to port %d: %s", ntohs(connection->address.sin_port), strerror(errno));
@@ -184,8 +191,10 @@ static void print_array(const char *name, const double *values, size_t count)
     printf("], ");
 }
 
-/* The most memory that was ever resident; what getrusage says of that includes the program that started this
- * one. */
+/*
+ * Returns the peak of resident memory. getrusage() would include the memory of the program that started this
+ * one.
+ */
 static long peak_kib(void)
 {
     FILE *status = fopen("/proc/self/status", "r");
@@ -218,7 +227,7 @@ static void measure(struct sweeper *sweeper, size_t sweeps)
 
 /* --- Serving --- */
 
-/* As the exporter sends its answer. */
+/* Size of a write, as in the exporter. */
 #define PIECE (256 * 1024)
 
 static int start_listening(void)
@@ -234,7 +243,10 @@ static int start_listening(void)
     return listener;
 }
 
-/* Reads one request, which nothing follows before it is answered; false when the client is gone. */
+/*
+ * Reads one request. The client must not send another one before the answer. Returns false if the client has
+ * disconnected.
+ */
 static bool read_request(int client)
 {
     static char request[8192];
@@ -269,7 +281,7 @@ static bool send_answer(int client, size_t len)
     return send_all(client, piece, len, 0);
 }
 
-/* Until it is killed. */
+/* Serves until the program is killed. */
 static void serve(struct sweeper *sweeper, size_t bytes)
 {
     int listener = start_listening(), on = 1;

@@ -1,13 +1,14 @@
 /*
- * What is counted under callgrind: the work of one poll, again and again, without sockets.
+ * The work that callgrind counts: the work of a poll, repeated, without sockets.
  *
- *     instructions parse CAPTURE TIMES          four replies to a finished snapshot
- *     instructions parse-shuffled CAPTURE TIMES the same, the lines of each reply in random order
- *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition
- *     instructions made-with                    the compiler and the libc, on which the figures depend
+ *     instructions parse CAPTURE TIMES           parses four replies into a finished snapshot
+ *     instructions parse-shuffled CAPTURE TIMES  the same, with the lines of each reply in random order
+ *     instructions encode PORT TARGETS TIMES     encodes the snapshots of TARGETS targets as an exposition
+ *     instructions made-with                     prints the compiler and the libc, which affect the figures
  *
- * Two runs that differ in TIMES give the instructions of one time: all that happens once drops out. The
- * snapshots that are encoded come from a simulated fleet (fleet.c) on PORT, by a fan-out over loopback.
+ * The difference between two runs with different TIMES gives the instructions of one repetition, without the
+ * work that is done once. The snapshots to encode come from a simulated fleet (fleet.c) on PORT, through a
+ * fan-out over loopback.
  */
 #include "bench.h"
 
@@ -50,7 +51,7 @@ static void parse_times(const char *prefix, size_t times)
     free(capture.bytes);
 }
 
-/* Appends the lines of a reply in a random order, its END last. */
+/* Writes the lines of a reply in random order, with END last. Returns the end of the written text. */
 static char *shuffle_reply(char *at, struct slice reply)
 {
     static struct slice lines[MAX_LINES];
@@ -70,7 +71,10 @@ static char *shuffle_reply(char *at, struct slice reply)
     return slice_put(at, reply);
 }
 
-/* No order comes twice in a row, so that nothing is as expected. */
+/*
+ * Parses the replies in ten random orders in turn. So the order of lines differs from the previous poll, and
+ * guesses based on it fail.
+ */
 static void parse_shuffled_times(const char *prefix, size_t times)
 {
     struct capture capture = read_capture(prefix);

@@ -1,15 +1,16 @@
 /*
- * An HTTP client that costs little: asks the exporter as Prometheus does, and throws the answers away.
+ * A cheap HTTP client: asks the exporter as Prometheus does, and discards the answers.
  *
  *     scraper [-n REQUESTS] [-w WARMUP] [-c CONNECTIONS] [-e ENCODING] [-b PATH] PORT PATHS
  *
- * PATHS is a file with one path in each line; requests take them in turn. Each connection is kept and has a
- * thread, so that with -c 16 there are 16 requests under way. With -b, one more connection asks for PATH
- * every two milliseconds meanwhile: how long those answers take is how long the loop was held. Prints JSON:
- * the time of it all, of each request, and of each of those beside; bytes of the bodies as they came.
+ * PATHS is a file with one path per line; requests take the paths in turn. Each connection is kept and has
+ * its own thread. So -c 16 keeps 16 requests in progress. With -b, an additional connection requests PATH
+ * every two milliseconds in the meantime. The time of those answers shows how long the exporter's loop was
+ * blocked. The program prints JSON: the total time, the time of each request and of each request of -b, and
+ * the bytes of bodies as received.
  *
- * Answers must be 200 and end by their length or in chunks; anything else, or ten seconds of silence, ends
- * the program.
+ * Answers must have status 200, and a length or chunks. The program exits on anything else, and after ten
+ * seconds of silence.
  */
 #include "bench.h"
 
@@ -28,7 +29,7 @@
 struct reader {
     int fd;
     size_t at, end;
-    uint64_t bytes; /* of bodies */
+    uint64_t bytes; /* bytes of all bodies */
     char buffer[256 * 1024];
 };
 
@@ -58,7 +59,7 @@ static void fill(struct reader *reader)
     reader->end += (size_t) n;
 }
 
-/* The next line, its CRLF replaced by NUL; valid until more is read. */
+/* Returns the next line, with its CRLF replaced by NUL. It is valid until the next read. */
 static char *next_line(struct reader *reader)
 {
     char *end;
@@ -139,7 +140,7 @@ static void close_reader(struct reader *reader)
     free(reader);
 }
 
-/* One request and its answer, in milliseconds. */
+/* Sends a request and reads its answer. Returns the time in milliseconds. */
 static double ask(struct reader *reader, const char *path, const char *encoding)
 {
     char request[64 * 1024];
@@ -208,7 +209,10 @@ static void print_array(const char *name, const double *values, size_t count)
     printf("], ");
 }
 
-/* Every connection asks for its share of the warm-up first, outside of the time that counts. */
+/*
+ * Measures the requests. Each connection first makes its share of the warm-up requests, which are not
+ * measured.
+ */
 static void measure(size_t connections)
 {
     pthread_t threads[CONNECTIONS_MAX], beside;

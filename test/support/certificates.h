@@ -15,9 +15,8 @@ struct certificate {
 };
 
 struct certificate_request {
-    const char *name; /* common name of the subject */
-    const char *
-        san; /* subject alternative names as in OpenSSL's configuration: "DNS:a.example,IP:127.0.0.1"; or NULL */
+    const char *name;             /* common name of the subject */
+    const char *san;              /* subject alternative names, or NULL: "DNS:a.example,IP:127.0.0.1" */
     const struct certificate *ca; /* signing CA; NULL for a self-signed certificate */
     bool is_ca;
     int from_days, to_days; /* validity in days from now; both 0 for yesterday to tomorrow */
