@@ -1,16 +1,16 @@
 /*
- * The happy path: connection_accept [-> on_secured] -> on_read* -> look_at_bytes -> the handler ->
- * on_exchange_end -> look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
+ * The normal path: connection_accept [-> on_secured] -> on_read* -> look_at_bytes [-> on_turn] -> the handler
+ * -> on_exchange_end -> look_at_bytes -> ... -> linger -> on_drained* -> connection_close -> on_closed.
  *
- * What can go wrong: the TLS handshake fails (the client is told by an alert; then linger); the head is bad
- * or late (refuse_request, then linger); the client ends or breaks between two requests (close, nothing is
- * owed); it breaks or stops reading while it is answered (the exchange says so, or the sweep finds it);
- * others need the place (see connection_pool.h); the server stops (connection_finish, then
- * connection_turn_away, then connection_close).
+ * Failures: the TLS handshake fails (the client gets an alert, then linger); the head is bad or late
+ * (refuse_request, then linger); the client closes between two requests (close); the connection breaks, or
+ * the client stops reading its answer (the exchange or the sweep notices it, close); another client needs the
+ * place (see connection_pool.h); the server stops (connection_finish, then connection_turn_away, then
+ * connection_close).
  *
- * Lingering: closing a socket while bytes from the client are unread makes the kernel send a reset, and that
- * can overtake and destroy the answer (RFC 9112, 9.6). So we close our direction first and throw away what
- * comes until the client closes its own, for a bounded time and amount.
+ * Lingering: if a socket is closed while it has unread bytes, the kernel sends a reset. The reset can
+ * overtake and destroy the answer (RFC 9112, 9.6). So the connection first shuts down its sending direction.
+ * It then discards what arrives until the client closes, up to a limit of time and bytes.
  */
 #include "http/connection.h"
 
@@ -27,15 +27,12 @@
 #define LINGER_BYTES (1024 * 1024)
 
 /*
- * When the server is full, at most this many clients at once, and at most an eighth of the limit, are
- * answered with 503. Further ones are closed without an answer.
+ * Most clients that are answered with 503 at once while the server is full; at most an eighth of
+ * max_connections plus 8. Further clients are closed without an answer.
  */
 #define REJECTING_MAX 64
 
-/*
- * A client must send its first bytes within this part of the head's time limit when others wait for the
- * place.
- */
+/* A new client that does not send within this fraction of the head's time limit may be closed for another. */
 #define FIRST_WORD 8
 
 #define UNSENT_MAX (128 * 1024)
@@ -45,7 +42,7 @@ static void on_exchange_end(struct exchange *exchange, int status);
 
 /* --- The end --- */
 
-/* A handler may still hold the exchange when the stream is closed, or the other way round. */
+/* Frees the connection when its stream is closed and the handler has ended, in whatever order. */
 static void free_if_over(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;
@@ -88,7 +85,7 @@ static void stop_reading(struct connection *connection)
     connection->reading = false;
 }
 
-/* The client goes on or ends in order, so it has read the body: otherwise its end would be a reset. */
+/* The client sent another request or closed without a reset. In both cases it has read the body. */
 static void note_reader(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;
@@ -96,7 +93,7 @@ static void note_reader(struct connection *connection)
     connection->sent_body = false;
 }
 
-/* The head buffer is of no more use, so it takes the waste. */
+/* Discarded bytes go to the head buffer, which is not needed any more. */
 static uv_buf_t on_lend_waste(struct stream *stream)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
@@ -121,7 +118,7 @@ static void linger(struct connection *connection)
 
 /* --- Requests --- */
 
-/* One line, in place of the handler's answer. */
+/* Answers with one line of text instead of the handler. */
 static void respond_line(struct connection *connection, int status, const char *why)
 {
     struct response response = {
@@ -133,7 +130,7 @@ static void respond_line(struct connection *connection, int status, const char *
     buffer_deinit(&body);
 }
 
-/* For what no handler sees. */
+/* Answers a request that the handler does not see. */
 static void refuse_request(struct connection *connection, int status, const char *why)
 {
     struct request request = {.method = METHOD_OTHER, .minor = 1};
@@ -162,7 +159,7 @@ static void read_more(struct connection *connection)
     if (result < 0) connection_close(connection);
 }
 
-/* Does not recurse: an answer ends in another turn of the loop. */
+/* Begins the request at the start of `head`. Does not recurse: an answer ends in a later turn of the loop. */
 static void look_at_bytes(struct connection *connection)
 {
     struct connection_pool *pool = connection->pool;
@@ -188,7 +185,7 @@ static void look_at_bytes(struct connection *connection)
     }
 }
 
-/* There is room: a full buffer without a whole head has been refused. */
+/* Returns the free part of `head`, which is not empty: a full buffer without a complete head is refused. */
 static uv_buf_t on_lend(struct stream *stream)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
@@ -204,12 +201,12 @@ static void on_read(struct stream *stream, ssize_t n)
         connection_close(connection);
         return;
     }
-    if (connection->len == 0) enter(connection, CONNECTION_READING); /* the head's time runs from here */
+    if (connection->len == 0) enter(connection, CONNECTION_READING); /* the head's time limit begins */
     connection->len += (size_t) n;
     look_at_bytes(connection);
 }
 
-/* Moves pipelined requests to the front, now that no slice points into the buffer. */
+/* Closes or continues. Pipelined requests move to the start of `head`; no slice points into it any more. */
 static void on_exchange_end(struct exchange *exchange, int status)
 {
     struct connection *connection = container_of(exchange, struct connection, exchange);
@@ -226,7 +223,7 @@ static void on_exchange_end(struct exchange *exchange, int status)
         request_reader_reset(&connection->reader);
         connection->len -= connection->used;
         memmove(connection->head, connection->head + connection->used, connection->len);
-        explicit_bzero(connection->head + connection->len, connection->used); /* a password may be in it */
+        explicit_bzero(connection->head + connection->len, connection->used); /* may hold a password */
         connection->used = 0;
         connection->served = true;
         enter(connection, CONNECTION_READING);
@@ -252,8 +249,8 @@ static struct connection *connection_new(struct connection_pool *pool)
 }
 
 /*
- * Otherwise the kernel would buffer megabytes for each client that does not read. With this option it buffers
- * little more than it can send. The call fails on a unix socket, where the kernel buffers less anyway.
+ * Limits the unsent bytes in the kernel. Without the limit, it would buffer megabytes for each client that
+ * does not read. The call fails on a unix socket, where the kernel buffers less anyway.
  */
 static void limit_unsent(int descriptor)
 {
@@ -261,7 +258,7 @@ static void limit_unsent(int descriptor)
     setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
-/* Reads the address of the peer. 0 or a negative libuv code. */
+/* Finds the peer of the client's address. Returns 0 or a negative libuv code. */
 static int find_peer(struct connection *connection)
 {
     union endpoint endpoint;
@@ -271,7 +268,7 @@ static int find_peer(struct connection *connection)
     int result = uv_fileno(&connection->stream.handle, &descriptor);
     if (result < 0) return result;
     limit_unsent(descriptor);
-    /* A client that has already hung up has no address any more. It is handled like any other. */
+    /* A client that has already closed has no address any more. It counts as a unix socket. */
     if (getpeername(descriptor, &endpoint.any, &len) < 0) endpoint.any.sa_family = AF_UNIX;
     connection->peer = peers_enter(&connection->pool->peers, &endpoint);
     return connection->peer ? 0 : UV_ENOMEM;
@@ -291,7 +288,7 @@ static void reject(struct connection *connection)
     refuse_request(connection, 503, "too many connections, see --web.max-connections");
 }
 
-/* Answers in plain HTTP, as Go does, so that the user sees that the scheme is wrong. */
+/* Answers in plain HTTP, as Go does, so that users see that the scheme is wrong. */
 static void respond_plainly(struct connection *connection)
 {
     static const char answer[] =
@@ -299,7 +296,7 @@ static void respond_plainly(struct connection *connection)
     stream_write_now(&connection->stream, answer, sizeof(answer) - 1);
 }
 
-/* A load balancer that only checks the port closes without a byte. That is no failure. */
+/* Logs a failed handshake. A load balancer that checks the port closes without a byte; that is no warning. */
 static void log_insecure(struct connection *connection, int status, const char *why)
 {
     union endpoint endpoint;
@@ -320,7 +317,7 @@ static void log_insecure(struct connection *connection, int status, const char *
     buffer_deinit(&client);
 }
 
-/* The alert, if there is one, is on its way. A reset must not overtake it. */
+/* Lingers after a failure, so that a reset does not overtake the TLS alert, which may be on its way. */
 static void on_secured(struct stream *stream, int status, const char *why)
 {
     struct connection *connection = container_of(stream, struct connection, stream);
@@ -395,8 +392,8 @@ void connection_turn_away(struct connection *connection, const char *why)
 }
 
 /*
- * How long no byte of a head may come. A client that has shaken hands has something to ask, and may have sent
- * a part of a record, which does not show as bytes.
+ * Returns how long to wait for the first byte of a head. A client that has finished a handshake gets less
+ * time: it has a request to send. Part of a TLS record may have arrived, which does not count as bytes.
  */
 static unsigned silence_ms(const struct connection *connection)
 {

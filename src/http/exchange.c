@@ -1,18 +1,20 @@
 /*
- * The happy path of a short answer: exchange_respond -> write_piece -> on_written -> [on_end]. Of a body:
+ * The normal path of a short answer: exchange_respond -> write_piece -> on_written -> [on_end]. Of a body:
  *
  *     exchange_stream -> send_in_turn [-> on_turn] -> make_piece -> write_piece -> on_written -> send_in_turn
  *         -> ... -> [on_end]
  *
- * A body that ends in its first piece gets a Content-Length, a larger one is sent in chunks. Each piece is
- * made and compressed on the loop, in a millisecond or two: the thread pool belongs to files, which may
- * hang. The loop turns before the next one, and when many are due at once they share the turns. The next
- * piece is made when the last one has been written, so that a slow client holds one piece of memory, not
- * the answer.
+ * A body that ends in its first piece gets a Content-Length. A larger body is sent in chunks. The loop makes
+ * and compresses each piece in a millisecond or two. The thread pool is not used, since file access may block
+ * it. Other work runs between two pieces. When many answers are due at once, they share the turns of the
+ * loop. The next piece is made after the last one has been written. So a slow client costs the memory of one
+ * piece, not of the whole answer.
  *
- * What can go wrong: no memory, or the client is gone (on_end with the reason, and the connection closes);
- * the client takes nothing (the sweep of the pool, or another answer that needs its place, closes the
- * connection); the connection is closed from outside (exchange_cancel).
+ * Failures:
+ * - Out of memory, or the client is gone: on_end gets the error, and the connection closes.
+ * - The client does not read: the sweep of the pool closes the connection, or another answer that needs its
+ *   place does.
+ * - The connection is closed for another reason: exchange_cancel.
  */
 #include "http/exchange.h"
 
@@ -22,20 +24,22 @@
 #include <assert.h>
 
 /*
- * Each piece wakes the reader and passes through the loop once: pieces of 64 KiB take 7 % more of all CPU
- * time. Making one takes a tenth of a millisecond.
+ * Bytes of a piece. Each piece wakes the client and takes one pass through the loop. Pieces of 64 KiB would
+ * take 7 % more CPU time in total. Making a piece takes 0.1 ms.
  */
 #define PIECE (256 * 1024)
 
-/* Up to here even zlib on a slow machine takes a millisecond or two to compress, which the loop can spare. */
+/* Bytes of a piece to compress. Even zlib on a slow machine compresses it in a millisecond or two. */
 #define PIECE_PACKED (128 * 1024)
 
-/* A body may overshoot a piece by what it cannot divide, a line or a family; this is far beyond. */
+/*
+ * A body may exceed a piece by a part that it cannot split: a line or a family. This limit is far above that.
+ */
 #define PIECE_CAP (8 * PIECE)
 
 #define HEAD_CAP 4096
 
-/* The most bytes of headers that a configuration may add. */
+/* Most bytes of headers that a configuration may add. */
 #define HEADERS_CAP ((size_t) 1024 * 1024)
 
 void exchange_init(struct exchange *exchange, struct stream *stream, struct exchange_shared *shared,
@@ -153,7 +157,10 @@ static void release_body(struct exchange *exchange)
     if (body) body->release(body);
 }
 
-/* Back to the state after exchange_init, so that an idle connection holds no memory of its last answer. */
+/*
+ * Resets the exchange to the state after exchange_init, so that an idle connection holds no memory of its
+ * last answer.
+ */
 static void drop_answer(struct exchange *exchange)
 {
     struct exchange_shared *shared = exchange->shared;
@@ -182,7 +189,7 @@ static void end_answer(struct exchange *exchange, int status)
 
 bool exchange_is_abortable(const struct exchange *exchange)
 {
-    bool waits = link_is_linked(&exchange->ticket.link); /* its handler has not seen it yet */
+    bool waits = link_is_linked(&exchange->ticket.link); /* the handler has not seen the request yet */
     return exchange->phase == EXCHANGE_OWED && (exchange->on_abort || waits);
 }
 
@@ -212,7 +219,7 @@ static bool is_packed(const struct exchange *exchange)
     return exchange->compressor.coding != CODING_IDENTITY;
 }
 
-/* False when nobody is left to answer. */
+/* Returns false if the client is gone. */
 static bool begin_answer(struct exchange *exchange, size_t head_cap)
 {
     assert(exchange->phase == EXCHANGE_OWED);
@@ -241,15 +248,15 @@ static void append_head(struct exchange *exchange, const struct response *respon
     response_append_head(&exchange->head, response, &transfer);
 }
 
-/* The piece of the body as it is sent. */
+/* Returns the piece as it is sent: compressed or plain. */
 static const struct buffer *body_piece(const struct exchange *exchange)
 {
     return is_packed(exchange) ? &exchange->packed : &exchange->piece;
 }
 
 /*
- * Goes on with the next piece of the body, and compresses it when it is whole if it is to be. 0, UV_ENOMEM or
- * UV_EAGAIN: it is not whole yet.
+ * Continues to make the next piece. When the piece is complete, compresses it if needed. Returns 0,
+ * UV_ENOMEM, or UV_EAGAIN if the piece is not complete yet.
  */
 static int make_piece(struct exchange *exchange)
 {
@@ -264,7 +271,7 @@ static int make_piece(struct exchange *exchange)
     int result =
         compressor_write(&exchange->compressor, buffer_slice(piece), exchange->last, &exchange->packed);
     /*
-     * Flushes the compressor if it gave nothing: an empty chunk would end the body, and looping until there
+     * Flushes the compressor if it gave no output: an empty chunk would end the body. Repeating until there
      * is output would take long.
      */
     if (result == 0 && exchange->packed.len == 0)
@@ -274,10 +281,10 @@ static int make_piece(struct exchange *exchange)
 
 static void on_written(struct stream *stream, int status);
 
-/* Writes the head, if it was not sent yet, and the piece, framed if it is a chunk (RFC 9112, 7.1). */
+/* Writes the head, if it was not sent yet, and the piece. Frames a chunk (RFC 9112, 7.1). */
 static void write_piece(struct exchange *exchange)
 {
-    static char tail[] = "\r\n0\r\n\r\n"; /* the end of a chunk, and then of the body */
+    static char tail[] = "\r\n0\r\n\r\n"; /* the bytes that end a chunk, then the bytes that end the body */
     struct exchange_shared *shared = exchange->shared;
     struct buffer *head = &exchange->head;
     const struct buffer *data = body_piece(exchange);
@@ -293,7 +300,7 @@ static void write_piece(struct exchange *exchange)
         buffers[count++] = uv_buf_init(tail + from, (unsigned) (to - from));
     }
     if (count == 0) {
-        end_answer(exchange, 0); /* only closing says that such a body is over */
+        end_answer(exchange, 0); /* only closing the connection ends this body */
         return;
     }
     int result = head->failed ? UV_ENOMEM : stream_write(exchange->stream, buffers, count, on_written);
@@ -303,10 +310,7 @@ static void write_piece(struct exchange *exchange)
     }
     for (unsigned n = 0; n < count; n++) exchange->answer.bytes += buffers[n].len;
     note_progress(exchange);
-    /*
-     * Does not make room for a short answer: the caller may be ending many exchanges and be walking over the
-     * connections.
-     */
+    /* A short answer does not make room: its caller may be walking the connections. */
     if (exchange->streamed && shared->unread_count > shared->max_unread)
         shared->shed_unread(shared, exchange);
 }
@@ -323,7 +327,7 @@ void exchange_respond(struct exchange *exchange, const struct response *response
     write_piece(exchange);
 }
 
-/* Nothing has been sent yet, so that the client can be told. */
+/* Answers 500 instead of the body. Possible only because nothing has been sent yet. */
 static void respond_failure(struct exchange *exchange)
 {
     struct response failure = {.status = 500, .content_type = "text/plain; charset=utf-8"};
@@ -337,7 +341,7 @@ static void respond_failure(struct exchange *exchange)
     write_piece(exchange);
 }
 
-/* The answer to HEAD has neither length nor coding, since the body would have to be made to know them. */
+/* Answers HEAD without length and coding, because the body would have to be made to know them. */
 static void respond_head(struct exchange *exchange, const struct response *response)
 {
     release_body(exchange);
@@ -348,14 +352,14 @@ static void respond_head(struct exchange *exchange, const struct response *respo
 
 /* --- Bodies --- */
 
-/* How the client learns where the body ends, which is known only if the first piece is the last. */
+/* Chooses how the end of the body is marked. The length is known only if the first piece is the last one. */
 static enum response_framing choose_framing(const struct exchange *exchange)
 {
     if (exchange->last) return FRAMING_LENGTH;
     return exchange->request.minor > 0 ? FRAMING_CHUNKED : FRAMING_CLOSE;
 }
 
-/* In front of the first piece, which is made. */
+/* Appends the head of a body whose first piece has been made. */
 static void append_body_head(struct exchange *exchange)
 {
     enum response_framing framing = choose_framing(exchange);
@@ -365,7 +369,7 @@ static void append_body_head(struct exchange *exchange)
     append_head(exchange, &exchange->response, framing, body_piece(exchange)->len);
 }
 
-/* False when the piece needs more time. */
+/* Makes and sends the next piece. Returns false if making the piece needs more time. */
 static bool send_next(struct exchange *exchange)
 {
     bool first = exchange->answer.status == 0;
@@ -397,7 +401,7 @@ static void on_turn(struct work_budget_ticket *ticket)
     if (!send_next(exchange)) wait_for_turn(exchange);
 }
 
-/* At once, or in later turns of the loop when it takes long or many others are answered. */
+/* Sends the next piece now, or in later turns of the loop if it takes long or many others are answered. */
 static void send_in_turn(struct exchange *exchange)
 {
     struct work_budget *work = &exchange->shared->work;

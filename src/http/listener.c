@@ -1,6 +1,6 @@
 /*
- * listener_open -> on_waiting* -> listener_close -> on_handle_closed. Everything up to listening is
- * synchronous: it happens once, at the start, when there is nothing else to do.
+ * listener_open -> on_waiting* -> listener_close -> on_handle_closed. Opening is synchronous: it happens
+ * once, at the start, when nothing else runs.
  */
 #include "http/listener.h"
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Connections that the kernel holds for us; it cuts this at its own limit. */
+/* Number of connections that the kernel may queue. The kernel may lower it. */
 #define BACKLOG 4096
 
 void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budget *work,
@@ -28,7 +28,10 @@ void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budge
 
 /* --- The address --- */
 
-/* Without IPv6 in the kernel, the socket cannot be made. With IPv6 switched off, it cannot be bound. */
+/*
+ * Returns true if the system has IPv6. Without IPv6 in the kernel, the socket cannot be created. If IPv6 is
+ * disabled, it cannot be bound.
+ */
 static bool has_ipv6(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
@@ -39,12 +42,12 @@ static bool has_ipv6(void)
     return bound;
 }
 
-/* A name's first IPv4 address, as Go programs choose it, else its first one. */
+/* Finds the first IPv4 address of a host name, as Go programs do, or else its first address. */
 static int resolve(uv_loop_t *loop, const char *name, union endpoint *endpoint)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     uv_getaddrinfo_t lookup;
-    /* A bare container has no /etc/hosts to resolve this name. */
+    /* A minimal container has no /etc/hosts to resolve this name. */
     if (strcmp(name, "localhost") == 0) return uv_ip4_addr("127.0.0.1", 0, &endpoint->v4);
     int result = uv_getaddrinfo(loop, &lookup, NULL, name, NULL, &hints);
     if (result < 0) return result;
@@ -63,7 +66,8 @@ static int find_endpoint(uv_loop_t *loop, const struct address *address, union e
 {
     if (address_endpoint(address, endpoint)) return 0;
     if (address->host[0] == '\0') {
-        endpoint->any.sa_family = has_ipv6() ? AF_INET6 : AF_INET; /* all zeros is every interface */
+        /* An address of zeros means every interface. */
+        endpoint->any.sa_family = has_ipv6() ? AF_INET6 : AF_INET;
     } else {
         int result = resolve(loop, address->host, endpoint);
         if (result < 0) return result;
@@ -73,8 +77,8 @@ static int find_endpoint(uv_loop_t *loop, const struct address *address, union e
 }
 
 /*
- * A server that died without cleaning up leaves its socket's file behind, and nobody could bind there again.
- * Only a socket that refuses connections is removed. For anything else bind fails: the address is in use.
+ * Removes the socket file of a server that died, because the file would prevent binding. Removes only a
+ * socket that refuses connections. For anything else, bind fails: the address is in use.
  */
 static void remove_stale(const union endpoint *endpoint)
 {
@@ -97,7 +101,7 @@ static void on_turn(struct work_budget_ticket *ticket)
     listener->on_connection(listener);
 }
 
-/* libuv calls this for one connection after the other, until one is not accepted inside the call. */
+/* Runs for each waiting connection. libuv repeats the call until one connection is not accepted inside it. */
 static void on_waiting(uv_stream_t *stream, int status)
 {
     struct listener *listener = container_of(stream, struct listener, stream);
@@ -113,13 +117,13 @@ static int make_handle(struct listener *listener, bool as_pipe)
                    : uv_tcp_init(listener->loop, &listener->tcp);
 }
 
-/* The address with the port that it got. */
+/* Finds the address on which the socket listens, with its actual port. */
 static bool find_name(const struct listener *listener, union endpoint *endpoint)
 {
     uv_os_fd_t descriptor;
     memset(endpoint, 0, sizeof(*endpoint));
 
-    /* One byte less than there is, so that the longest path still ends with a NUL. */
+    /* One byte is left free, so that the longest path still ends with a NUL. */
     socklen_t len = sizeof(*endpoint) - 1;
     return uv_fileno(&listener->handle, &descriptor) == 0 &&
            getsockname(descriptor, &endpoint->any, &len) == 0;
@@ -158,7 +162,9 @@ int listener_open_descriptor(struct listener *listener, int descriptor)
     socklen_t len = sizeof(name);
     int result = 0;
     if (getsockname(descriptor, (struct sockaddr *) &name, &len) < 0) result = -errno;
-    /* libuv has no handle of its own for sockets of virtual machines: a pipe takes any stream. */
+    /*
+     * libuv has no own handle type for sockets of virtual machines; a pipe handle accepts any stream socket.
+     */
     bool ip = name.ss_family == AF_INET || name.ss_family == AF_INET6;
     if (result == 0) result = make_handle(listener, !ip);
     if (result == 0) {
@@ -185,8 +191,8 @@ void listener_close(struct listener *listener, listener_fn on_close)
     work_budget_leave(&listener->ticket);
 
     /*
-     * A listener that failed before it had a handle uses an unused pipe, so that on_close still comes from
-     * the loop.
+     * A listener that failed early has no handle yet. It gets an unused pipe handle, so that on_close still
+     * runs from the loop.
      */
     if (listener->handle.type == UV_UNKNOWN_HANDLE) uv_pipe_init(listener->loop, &listener->pipe, 0);
     uv_close(&listener->handle, on_handle_closed);

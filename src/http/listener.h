@@ -1,4 +1,6 @@
-/* One listening socket: TCP, unix-domain, or of another kind by its descriptor. Private to http/. */
+/*
+ * One listening socket: TCP, unix-domain, or any other stream socket given as a descriptor. Private to http/.
+ */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
 
@@ -19,10 +21,11 @@ struct listener {
     struct link link; /* the owner's */
     void *context;    /* the owner's */
     unsigned number;  /* the owner's */
-    bool stalled;     /* the owner's: a connection could not be taken yet */
+    bool stalled;     /* the owner's: a waiting connection could not be accepted yet */
     uv_loop_t *loop;
-    struct work_budget *work;         /* borrowed */
-    struct work_budget_ticket ticket; /* waits for a turn in which the next connection is taken */
+    struct work_budget *work; /* borrowed */
+    /* Waits for a turn of the loop in which the next connection is accepted. */
+    struct work_budget_ticket ticket;
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -35,26 +38,29 @@ struct listener {
 };
 
 /*
- * on_connection: a connection waits, which the owner accepts from `stream`. on_failed: one could not be taken
- * from the system, with a negative libuv code; the listener goes on. Of a crowd that comes at once, each turn
- * of the loop takes as many as `work` allows.
+ * Initialises a listener. on_connection runs when a connection waits; the owner accepts it from `stream`.
+ * on_failed runs with a negative libuv code when the system could not give a connection; the listener
+ * continues. When many clients connect at once, each turn of the loop accepts only as many as `work` allows.
  */
 void listener_init(struct listener *listener, uv_loop_t *loop, struct work_budget *work,
                    listener_fn on_connection, listener_failed_fn on_failed, void *context);
 
 /*
- * Binds and listens; see server_listen. 0 or a negative libuv code. After either, listener_close is the only
- * way out. At most one of the two is called.
+ * Binds and listens; see server_listen. Returns 0 or a negative libuv code. In both cases the owner must call
+ * listener_close. Call only one of listener_open and listener_open_descriptor, once.
  */
 int listener_open(struct listener *listener, const struct address *address);
 
-/* The same for a descriptor of a stream socket that is bound; it is taken over, also when this fails. */
+/* Listens on a bound stream socket, like listener_open. Takes over `descriptor`, also on failure. */
 int listener_open_descriptor(struct listener *listener, int descriptor);
 
-/* Calls on_close once, from the loop. The file of a unix socket that listener_open has made is removed. */
+/*
+ * Closes the listener and removes the socket file that listener_open made. Calls on_close once, from the
+ * loop.
+ */
 void listener_close(struct listener *listener, listener_fn on_close);
 
-/* Where it really listens: with the port that the system chose. */
+/* Appends the actual address, with the port that the system chose. */
 void listener_append_name(const struct listener *listener, struct buffer *out);
 
 #endif
