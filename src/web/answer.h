@@ -1,4 +1,4 @@
-/* Short answers: one line for people, or a page. */
+/* Sends short answers: one line of text, or the contents of a buffer. */
 #ifndef WEB_ANSWER_H
 #define WEB_ANSWER_H
 
@@ -9,8 +9,8 @@
 
 /* Why a request is refused, as the parts of one line: what "subject": why. */
 struct query_refusal {
-    int status;           /* 400, 403, 503 */
-    const char *what;     /* static */
+    int status;           /* HTTP status */
+    const char *what;     /* static text */
     struct slice subject; /* text from the client, in `sent`; data NULL if the line has no subject */
     char why[256];        /* reason; "" if the line has no reason */
     char sent[256];       /* copy of the client's text; a longer text is cut */

@@ -366,7 +366,7 @@ static void write_end(const struct page *page, struct buffer *out)
     buffer_append_string(out, "</script>\n</body>\n</html>\n");
 }
 
-/* --- Life --- */
+/* --- Creation and release --- */
 
 static bool fill_page(struct producer *producer, struct buffer *out, size_t want)
 {

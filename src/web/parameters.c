@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Documented parameters that are not supported yet. Ignoring them silently would give a wrong answer. */
+/* Documented parameters that are not supported yet. To ignore them silently would give a wrong answer. */
 static const char *const unsupported[] = {"debug"};
 
 static const char not_enabled[] = "it is not enabled, see --collector.*";

@@ -100,7 +100,7 @@ static void work(void *context)
     leave(checker);
 }
 
-/* --- What is remembered --- */
+/* --- The cache of results --- */
 
 /*
  * Computes the digest of user, hash and password. Each part is preceded by its length, so different parts

@@ -12,7 +12,7 @@
 
 struct sd {
     struct producer producer;
-    struct target_set *target_set; /* held */
+    struct target_set *target_set; /* holds a reference */
     bool all;                      /* list all groups */
     unsigned group;                /* index of the only group to list, unless `all` */
     bool with_modules;
@@ -142,7 +142,7 @@ static bool fill(struct producer *producer, struct buffer *out, size_t want)
     return false;
 }
 
-/* --- Life --- */
+/* --- Creation and release --- */
 
 static void release(struct producer *producer)
 {

@@ -181,7 +181,7 @@ static void *run(void *context)
     return NULL;
 }
 
-/* --- The whole --- */
+/* --- Start --- */
 
 /* Opens a listener on all addresses of the loopback interface only. Other machines cannot connect. */
 static int open_listener(uint16_t port)

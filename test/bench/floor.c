@@ -163,7 +163,7 @@ static void sweep(struct sweeper *sweeper)
     }
 }
 
-/* --- The whole --- */
+/* --- Measuring --- */
 
 static void read_targets(struct sweeper *sweeper, const char *path)
 {

@@ -180,7 +180,7 @@ static void *on_beside(void *context)
     return NULL;
 }
 
-/* --- The whole --- */
+/* --- Measuring --- */
 
 static void read_paths(const char *name)
 {

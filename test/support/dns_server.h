@@ -1,4 +1,4 @@
-/* A scripted name server on a loopback port, on the loop of the test. */
+/* A scripted name server on a loopback port, on the test's loop. */
 #ifndef SUPPORT_DNS_SERVER_H
 #define SUPPORT_DNS_SERVER_H
 
@@ -34,7 +34,7 @@ struct dns_server {
     const char *silent_name;    /* ignore questions for names with this prefix, if not NULL */
     unsigned last_octet;        /* if not 0: A records have the address 127.0.0.<last_octet> */
 
-    /* What happened. */
+    /* Records for the test to check. */
     unsigned packets, segments; /* number of questions by UDP and by TCP */
     char last[256];             /* the last name that was asked for, with dots */
 };

@@ -30,7 +30,7 @@ struct fake_gateway {
     const char *reply;     /* sent after each complete request; NULL: no reply */
     bool close_unanswered; /* true: a request closes the connection without a reply */
     bool close_after_reply;
-    /* What happened. */
+    /* Records for the test to check. */
     unsigned accepted, requests, cut; /* cut: number of connections that ended in the middle of a request */
     char methods[16];                 /* first letter of each request's method: "PPD" */
     char head[4096];                  /* head of the last request */

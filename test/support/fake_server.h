@@ -33,7 +33,7 @@ struct fake_server {
     const char *second_reply;  /* sent instead of `reply` for every second request of a connection; or NULL */
     bool close_after_reply;    /* true: close the connection after the reply */
     unsigned close_unanswered; /* number of further requests that close the connection without a reply */
-    /* What happened. */
+    /* Records for the test to check. */
     unsigned accepted, requests;
     char heard[4096]; /* all requests, concatenated, as far as they fit; ends with NUL */
     struct fake_connection connections[FAKE_CONNECTIONS_MAX];

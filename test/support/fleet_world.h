@@ -56,7 +56,7 @@ static inline void world_add(struct fleet_world *world, const char *name)
     assert_int_equal(world->targets.count, count + 1);
 }
 
-/* A target for the n-th server. */
+/* Adds the n-th server as a target. */
 static inline void world_add_server(struct fleet_world *world, size_t n)
 {
     char name[64];

@@ -72,7 +72,7 @@ struct scripted_server {
     struct list open;      /* open connections */
     scripted_fn on_answer; /* or NULL */
 
-    /* What happened. */
+    /* Records for the test to check. */
     uint64_t requests; /* number of `stats` requests received */
     uint64_t accepted;
 };
