@@ -2,9 +2,9 @@
  * poll_start -> client_begin ... -> polls_tell -> on_done
  * poll_start -> wait_for_next ... -> polls_tell -> begin_next -> client_begin ... -> polls_tell -> on_done
  *
- * A client has two lists: callers that wait for the poll under way, and callers that wait for the next one,
- * because they ask for more or came too late to join. A caller that gives up leaves its list; the last one to
- * leave ends the poll.
+ * A client has two lists of callers: those that wait for the poll under way, and those that wait for the next
+ * poll. The latter ask for more commands or came too late to join. A caller that gives up leaves its list.
+ * When the last caller leaves, the poll ends.
  */
 #include "memcached/poll.h"
 
@@ -20,13 +20,13 @@ void poll_init(struct poll *poll)
 
 /* --- How far a poll is --- */
 
-/* Whether the poll under way waits at the limiter, and nothing else is done for it. */
+/* Returns true if the current poll is waiting for the limiter and doing nothing else. */
 static bool is_queued(const struct client *client)
 {
     return client_phase(client) == CLIENT_DIALING && dialer_phase(client->dialer) == DIALER_QUEUED;
 }
 
-/* When the poll under way began, or the limiter let it through, whichever came later. */
+/* Returns when the current poll began, or when the limiter admitted it, whichever came later. */
 static uint64_t began_ns(const struct client *client)
 {
     uint64_t admitted_ns = client->admitted_ns;
@@ -35,7 +35,7 @@ static uint64_t began_ns(const struct client *client)
     return admitted_ns > client->started_ns ? admitted_ns : client->started_ns;
 }
 
-/* Bytes that have come in the poll under way, over all its connections. */
+/* Returns how many bytes the current poll has received, over all its connections. */
 static size_t received_by(const struct client *client)
 {
     size_t received = 0;
@@ -44,7 +44,7 @@ static size_t received_by(const struct client *client)
     return received;
 }
 
-/* How far the poll under way is. */
+/* Returns how far the current poll has come. */
 static struct poll_reach reach_of(const struct client *client)
 {
     const struct channel *channel = client->channels[0];
@@ -57,7 +57,7 @@ static struct poll_reach reach_of(const struct client *client)
     };
 }
 
-/* Whether bytes may wait that were not read, since the budget of a turn was spent. */
+/* Returns true if bytes may wait that were not read because the read budget of the turn was used up. */
 static bool has_unread(const struct client *client)
 {
     for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
@@ -69,7 +69,7 @@ static bool has_unread(const struct client *client)
 
 /* --- Asking --- */
 
-/* Queues the poll for the next question, after the one under way. */
+/* Adds a caller to the next poll. */
 static int wait_for_next(struct client *client, struct poll *poll, unsigned commands)
 {
     unsigned all = client->next_commands | commands;
@@ -83,7 +83,7 @@ static int wait_for_next(struct client *client, struct poll *poll, unsigned comm
     return 0;
 }
 
-/* Whether the poll under way is recent enough for a caller that asks now. */
+/* Returns true if the current poll is recent enough for a caller that asks now. */
 static bool is_young(const struct client *client)
 {
     if (client->judged) return false;
@@ -91,7 +91,10 @@ static bool is_young(const struct client *client)
     return !client->given_up && uv_hrtime() - client->asked_ns < POLL_YOUNG_MS * 1000000ull;
 }
 
-/* Whether the kernel waits that long before it tries to connect again, and then twice as long each time. */
+/*
+ * Returns true if the dial is as old as the kernel's first wait before it tries to connect again. Each later
+ * wait is twice as long.
+ */
 static bool is_old_dial(const struct client *client)
 {
     return dialer_phase(client->dialer) == DIALER_CONNECTING &&
@@ -99,9 +102,9 @@ static bool is_old_dial(const struct client *client)
 }
 
 /*
- * Lets a poll begin again that somebody has given up, if it has not got a byte: once, and as often as it has
- * tried to connect for long. Else scrapes that overlap would wait for a server that has come back until the
- * kernel tries again.
+ * Restarts a poll that a caller has given up and that has not received a byte. A poll restarts once, and also
+ * each time that its dial has become old. Otherwise, when a server comes back, overlapping scrapes would wait
+ * until the kernel tries to connect again.
  */
 static void restart_if_stuck(struct client *client)
 {
@@ -140,7 +143,7 @@ int poll_start(struct poll *poll, struct client *client, unsigned commands, poll
     return result;
 }
 
-/* The turn of a poll comes when that before it has ended, and when its connection may be made. */
+/* A poll has its turn once the poll before it has ended and the limiter has admitted its connection. */
 struct poll_progress poll_progress(const struct poll *poll)
 {
     const struct client *client = poll->client;
@@ -186,7 +189,10 @@ void polls_tell(struct client *client, struct snapshot *snapshot)
     }
 }
 
-/* An empty snapshot, for a caller that gives up before the next poll has begun. */
+/*
+ * Returns an empty snapshot for a caller that gives up before the next poll has begun. Returns NULL if out of
+ * memory.
+ */
 static struct snapshot *leave_next(struct client *client)
 {
     struct snapshot *snapshot = client->next_snapshot;

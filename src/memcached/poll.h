@@ -2,14 +2,15 @@
  * Polls of a client: how several callers ask, share an answer, and give up.
  *
  * A poll asks a set of stats commands and reads their replies in order. A caller that asks while a poll is
- * under way joins it and gets the same snapshot, if the poll is young and asks for enough. A poll is young
- * until CLIENT_YOUNG_MS after its requests were sent, or until a caller has given it up. So a dead connection
- * only affects callers that asked at that time.
+ * under way joins that poll and gets the same snapshot, if the poll is young and asks for enough. A poll is
+ * young until POLL_YOUNG_MS after its requests were sent, or until a caller has given it up. So a dead
+ * connection only affects callers that asked at that time.
  *
- * Other callers wait for the next poll, which asks for everything that they want together. If a caller has
- * given up a poll that has not received a byte, the next caller restarts it on a new connection, once;
- * callers that still wait stay with it. A client keeps no deadline: each caller gives up at its own, and the
- * poll ends when no caller is left.
+ * All other callers wait for the next poll, which asks for everything that they want together. A caller may
+ * give up a poll that has not received a byte. The next caller then restarts that poll on a new connection.
+ * Callers that still wait stay with the restarted poll.
+ *
+ * A client has no deadline: each caller gives up at its own deadline. The poll ends when no caller is left.
  */
 #ifndef MEMCACHED_POLL_H
 #define MEMCACHED_POLL_H
@@ -24,51 +25,60 @@
 struct client;
 struct poll;
 
-/* How old requests may be that others join: an answer may be older than its question by so much. */
+/*
+ * Callers join a poll whose requests are at most this old. So an answer is at most this much older than its
+ * question.
+ */
 #define POLL_YOUNG_MS 500
 
-/* How old a dial is that begins anew each time somebody has given it up. */
+/* A dial that is at least this old is restarted each time a caller has given it up. */
 #define POLL_REDIAL_MS 1000
 
-/* `snapshot` is finished and one reference of it is the callee's. */
+/* `snapshot` is finished. The callee owns one reference. */
 typedef void (*poll_fn)(struct poll *poll, struct snapshot *snapshot);
 
-/* One who waits for a poll; embedded in its owner. */
+/* A caller that waits for a poll. Embedded in its owner. */
 struct poll {
     struct link link;
     struct client *client;
-    bool waits_for_next;    /* not for the poll that is under way */
-    struct snapshot *ended; /* what the poll has come to, while others who waited hear of it first; held */
+    bool waits_for_next;    /* waits for the next poll, not for the one under way */
+    struct snapshot *ended; /* the finished snapshot, until on_done runs; holds a reference; else NULL */
     poll_fn on_done;
 };
 
 void poll_init(struct poll *poll);
 
 /*
- * Asks the server for `stats` and a set of further commands, or joins a young poll that asks for all of them;
- * its snapshot may hold more. 0: on_done runs exactly once, from the loop, never inside this call, unless the
- * caller gives up. UV_ENOMEM: never.
+ * Asks the server for `stats` and a set of further commands, or joins a young poll that asks for all of them.
+ * The snapshot may hold the replies to more commands.
+ *
+ * Returns 0: on_done runs exactly once, from the loop, never inside this call, unless the caller gives up.
+ * Returns UV_ENOMEM: on_done never runs.
  */
 int poll_start(struct poll *poll, struct client *client, unsigned commands, poll_fn on_done);
 
 /*
- * The caller's deadline is over: returns a finished snapshot of what has arrived (up, if that holds the whole
- * `stats` reply), the caller's to release, or NULL when out of memory. on_done will not run.
+ * Gives up at the caller's deadline; on_done will not run. Returns a finished snapshot of the replies that
+ * have arrived. It is up if the `stats` reply is complete. The caller releases it. Returns NULL if out of
+ * memory.
  */
 struct snapshot *poll_give_up(struct poll *poll);
 
-/* How far a poll is that has not ended. */
+/* How far a poll has come that has not ended. */
 struct poll_progress {
-    uint64_t began_ns; /* when its server began to be asked, as uv_hrtime(); 0 while it waits for its turn */
-    size_t received;   /* bytes of the answer */
-    bool unread;       /* it waits for the loop to read more, which may have arrived */
+    /* when the server began to be asked, as uv_hrtime(); 0 while the poll waits for its turn */
+    uint64_t began_ns;
+    size_t received; /* bytes of the answer so far */
+    bool unread;     /* bytes may have arrived that the loop has not read yet */
 };
 struct poll_progress poll_progress(const struct poll *poll);
 
 /* --- For client.c --- */
 
-/* Lets the next poll begin, if anybody waits for it, then tells those who waited for the one that has ended:
- * they may ask again at once. */
+/*
+ * Starts the next poll, if a caller waits for it. Then calls on_done of the callers of the poll that has
+ * ended. They may ask again at once.
+ */
 void polls_tell(struct client *client, struct snapshot *snapshot);
 
 #endif

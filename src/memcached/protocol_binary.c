@@ -1,12 +1,12 @@
 /*
- * The binary protocol: a request is one packet, an answer to `stats` one packet for each stat
- * and an empty one at the end. A packet is a header of 24 bytes, then a key, then a value:
+ * The binary protocol. A request is one packet. The answer to `stats` is one packet for each stat and an
+ * empty packet at the end. A packet is a header of 24 bytes, then a key, then a value:
  *
  *     0      1        2..3         4            5          6..7       8..11         12..23
  *     magic  opcode   key length   extras len.  data type  status     body length   opaque, cas
  *
- * Numbers are big-endian; the status of a request is 0. The login is SASL's PLAIN (RFC 4616): the name of the
- * mechanism is the key, "\0user\0password" the value.
+ * Numbers are big-endian. The status of a request is 0. The login is SASL's PLAIN (RFC 4616): the key is the
+ * name of the mechanism, the value is "\0user\0password".
  */
 #include "memcached/protocol.h"
 
@@ -30,7 +30,7 @@ static void write_header(char header[HEADER_LEN], uint8_t opcode, size_t key_len
     for (unsigned n = 0; n < 4; n++) header[8 + n] = (char) (body_len >> (24 - 8 * n));
 }
 
-/* The key is what follows "stats " in the text protocol. */
+/* Writes a request. Its key is the text after "stats " of the text protocol. */
 static size_t binary_request(enum command command, char *request)
 {
     struct slice key = command_info(command)->request;
@@ -61,8 +61,8 @@ static void append_binary_login(struct buffer *request, const char *username, co
 
 struct packet {
     unsigned status;
-    size_t len;              /* with its header */
-    struct slice key, value; /* of a whole packet; point into the input */
+    size_t len;              /* bytes of the packet with its header */
+    struct slice key, value; /* set for a complete packet; point into the input */
 };
 
 static unsigned number_at(const char *bytes, unsigned len)
@@ -73,7 +73,8 @@ static unsigned number_at(const char *bytes, unsigned len)
 }
 
 /*
- * A server with too many connections says so in the text protocol, before it knows which one is spoken.
+ * Checks for a refusal in the text protocol. A server with too many connections sends it before it knows the
+ * client's protocol.
  */
 static enum reply_kind look_at_text(struct slice input)
 {
@@ -83,7 +84,7 @@ static enum reply_kind look_at_text(struct slice input)
     return input.len < len ? REPLY_MORE : REPLY_REFUSED;
 }
 
-/* Of a packet that is not taken, the key, as far as it may be waited for. */
+/* Finds the key of a packet that is too long to keep, as far as it fits into REPLY_LINE_MAX bytes. */
 static enum reply_kind look_at_long(struct slice input, size_t at, size_t len, struct packet *packet)
 {
     if (input.len < at + len && input.len < REPLY_LINE_MAX) return REPLY_MORE;
@@ -92,8 +93,10 @@ static enum reply_kind look_at_long(struct slice input, size_t at, size_t len, s
     return REPLY_LONG;
 }
 
-/* What the input begins with: REPLY_STAT stands for a whole packet. Lengths that contradict each other, and
- * an answer to something else, are malformed. */
+/*
+ * Tells what the input begins with; REPLY_STAT means a complete packet. Lengths that contradict each other,
+ * and answers to another opcode, are malformed.
+ */
 static enum reply_kind look_at(struct slice input, uint8_t opcode, struct packet *packet)
 {
     if (input.len == 0) return REPLY_MORE;
@@ -195,7 +198,7 @@ static enum login_answer take_binary_login(struct slice *input, struct slice *sa
     }
 }
 
-/* The answer to `stats detail dump` would be text in one packet of any length: it is not asked for. */
+/* Never asks `stats detail dump`: its answer would be text in one packet of any length. */
 const struct protocol protocol_binary = {
     .commands = (COMMAND_BIT(COMMAND_COUNT) - 1) & ~COMMAND_BIT(COMMAND_DETAIL),
     .request = binary_request,

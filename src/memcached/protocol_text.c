@@ -1,9 +1,9 @@
 /*
- * The text protocol: how it is asked, and its login (option -Y, doc/protocol.txt "Authentication"), which is
- * sent as a `set`. reply.c reads its answers.
+ * The requests of the text protocol, and its login (option -Y, doc/protocol.txt "Authentication"), which is
+ * sent as a `set`. reply.c reads the answers.
  *
- * A server that wants no login stores what it is sent. So it is sent with an expiry in the past, and nobody
- * can read it back.
+ * A server that requires no login stores the item. The item's expiry is in the past, so that nobody can read
+ * it back.
  */
 #include "memcached/protocol.h"
 
@@ -39,7 +39,7 @@ static void append_text_login(struct buffer *request, const char *username, cons
     buffer_append_string(request, "\r\n");
 }
 
-/* Of a server that wants no login: it has stored the item, or has failed to. */
+/* Returns true if the server requires no login: it has stored the item, or failed to store it. */
 static bool is_indifferent(struct slice line)
 {
     return slice_is(line, "STORED") || slice_is(line, "NOT_STORED") || slice_starts(line, "SERVER_ERROR");
@@ -52,7 +52,7 @@ static enum login_answer judge_line(struct slice line)
     return slice_starts(line, "CLIENT_ERROR") ? LOGIN_REFUSED : LOGIN_UNKNOWN;
 }
 
-/* Whether a line begins like an answer to a `set`, or may still do so. */
+/* Returns true if a line begins like an answer to a `set`, or may do so once more bytes arrive. */
 static bool is_answer(struct slice line, bool whole)
 {
     static const char *const words[] = {"STORED", "NOT_STORED", "CLIENT_ERROR", "SERVER_ERROR", "ERROR"};

@@ -4,32 +4,34 @@
 
 #include <string.h>
 
-/* Compared eight bytes at a time, so that a shorter line cannot be remembered either. */
+/* Lines are compared in words of eight bytes. So shorter lines cannot be remembered. */
 #define WORD          sizeof(uint64_t)
 #define PLAN_TEXT_MIN WORD
 
 struct plan_line {
-    char text[PLAN_TEXT_MAX];           /* "STAT items:1:number ": all that goes before the value */
-    size_t len;                         /* of the text */
+    char text[PLAN_TEXT_MAX];           /* the line up to its value: "STAT items:1:number " */
+    size_t len;                         /* length of the text */
     struct snapshot_builder_entry stat; /* row, number and command */
-    bool is_number;                     /* the form takes any whole number */
-    char again
-        [WORD]; /* a short value, with the end of its line, that was found good before; for other forms */
-    size_t again_len;          /* 0 for none */
-    struct plan_line *next[2]; /* the newer one first */
+    bool is_number;                     /* the form accepts any whole number */
+    char again[WORD]; /* for other forms: the last value that was kept, with its line end, if it is short */
+    size_t again_len; /* length of `again`; 0 for no value */
+    struct plan_line *next[2]; /* lines that came next, the most recent first */
 };
 
-/* Slots of the index, by open addressing. A power of two. */
+/* Size of the index, which uses open addressing. A power of two. */
 #define SLOTS (2 * PLAN_LINES_MAX)
 
 static struct {
     struct plan_line starts[COMMAND_COUNT];
     struct plan_line lines[PLAN_LINES_MAX];
     size_t count;
-    uint16_t slots[SLOTS]; /* lines by command and text, counted from 1; 0 is a free slot */
+    uint16_t slots[SLOTS]; /* line numbers from 1, found by command and text; 0 is a free slot */
 } plan;
 
-/* Where no line is expected. It has no good value, so that it is never kept, even if the input is like it. */
+/*
+ * Stands for no expected line. Even if the input begins like it, no value is good for it, so it is never
+ * kept.
+ */
 static struct plan_line no_line = {.len = PLAN_TEXT_MIN};
 
 static void reset_place(struct plan_line *line)
@@ -37,7 +39,7 @@ static void reset_place(struct plan_line *line)
     line->next[0] = line->next[1] = &no_line;
 }
 
-/* Sessions may still be at places of old: those lead nowhere then. */
+/* Forgets all lines. A session may still be at an old place; nothing comes next there. */
 static void forget_all(void)
 {
     for (size_t n = 0; n < plan.count; n++) reset_place(&plan.lines[n]);
@@ -78,8 +80,8 @@ static inline uint64_t word_differs(const char *a, const char *b, size_t at)
 }
 
 /*
- * `text` has PLAN_TEXT_MAX bytes. The last words of the line may overlap those before them; they are the
- * first to differ.
+ * Returns true if `text`, which has PLAN_TEXT_MAX bytes, begins with the line. The last word is compared
+ * first, since lines mostly differ there. Words may overlap.
  */
 static inline bool begins_like(const char *text, const struct plan_line *line)
 {
@@ -92,7 +94,7 @@ static inline bool begins_like(const char *text, const struct plan_line *line)
     return !differs;
 }
 
-/* The line that the input begins with, if it is expected. */
+/* Returns the expected line that the input begins with, or no_line. */
 static inline struct plan_line *expected_line(const struct plan_line *place, const char *text)
 {
     if (begins_like(text, place->next[0])) return place->next[0];
@@ -106,7 +108,10 @@ static void expect_line(struct plan_line *place, struct plan_line *line)
     place->next[0] = line;
 }
 
-/* The slot of the line that begins with these `len` bytes of `text`, or the free one where it would stand. */
+/*
+ * Returns the slot of the line that equals the first `len` bytes of `text`, or the free slot where it
+ * belongs.
+ */
 static uint16_t *slot_of_line(enum command command, const char *text, size_t len)
 {
     uint64_t hash = (uint64_t) command;
@@ -120,7 +125,9 @@ static uint16_t *slot_of_line(enum command command, const char *text, size_t len
     }
 }
 
-/* A line that is known and was not expected: next time it is. */
+/*
+ * Finds a known line that was not expected, and expects it next time. Returns no_line if the line is unknown.
+ */
 static struct plan_line *known_line(struct plan_line *place, const char *text)
 {
     const char *blank = memchr(text + strlen("STAT "), ' ', PLAN_TEXT_MAX - strlen("STAT "));
@@ -132,13 +139,16 @@ static struct plan_line *known_line(struct plan_line *place, const char *text)
     return place->next[0];
 }
 
-/* So many bytes are read, and written, at once: more than a number of 64 bits and the end of a line have. */
+/* Bytes of a value that are read and written at once. A 64-bit number and the line end fit. */
 #define AHEAD 24
 
-/* Numbers of so many digits fit 64 bits, whatever they are. */
+/* Any number of this many digits fits into 64 bits. */
 #define SAFE_DIGITS 19
 
-/* How many digits a value has that is a whole number and nothing else; 0 for any other. */
+/*
+ * Returns the number of digits of a value that is a whole number and nothing else. Returns 0 for any other
+ * value.
+ */
 static inline size_t number_length(const char *value)
 {
     size_t len = digits_count(value);
@@ -147,7 +157,10 @@ static inline size_t number_length(const char *value)
     return len <= SAFE_DIGITS && value[len] == '\r' && value[len + 1] == '\n' ? len : 0;
 }
 
-/* The length of a value that need not be judged: a number, or what the server said before. Else 0. */
+/*
+ * Returns the length of a value that is known to be good: a number, or the same value as before. Else returns
+ * 0.
+ */
 static inline size_t good_length(const struct plan_line *line, const char *value)
 {
     if (line->is_number) return number_length(value);
@@ -155,7 +168,7 @@ static inline size_t good_length(const struct plan_line *line, const char *value
     return is_same ? line->again_len - strlen("\r\n") : 0;
 }
 
-/* Of a value that the builder has kept. */
+/* Remembers a value that the builder has kept. */
 static void note_good_value(struct plan_line *line, struct slice value)
 {
     line->again_len = 0;
@@ -164,7 +177,7 @@ static void note_good_value(struct plan_line *line, struct slice value)
     line->again_len = (size_t) (end - line->again);
 }
 
-/* Near the end of the input: the line that it begins with, if that is expected. */
+/* Returns the expected line near the end of the input, where less than PLAN_TEXT_MAX bytes may be left. */
 static struct plan_line *last_line(const struct plan_line *place, struct slice input)
 {
     char text[PLAN_TEXT_MAX] = {0};
@@ -174,8 +187,9 @@ static struct plan_line *last_line(const struct plan_line *place, struct slice i
 }
 
 /*
- * Keeps the lines that are known and have a good value, as nearly all do, as long as nothing has to be looked
- * after: the end of the input and of the builder's memory are far. Returns the next line if it is known.
+ * Keeps known lines with good values, which nearly all lines are. Stops near the end of the input or of the
+ * builder's memory, so that the loop need not check for them. Returns the next line if it is known, else
+ * no_line.
  */
 static struct plan_line *take_good_lines(struct plan_line **place, struct snapshot_builder *builder,
                                          struct slice *input)

@@ -69,7 +69,7 @@ unsigned commands_harmless(void);
 enum stat_kind {
     STAT_COUNTER,
     STAT_GAUGE,
-    /* a gauge that prometheus/memcached_exporter calls a counter; we do so only in the text format 0.0.4 */
+    /* a gauge that prometheus/memcached_exporter calls a counter; only OpenMetrics shows a gauge */
     STAT_NAMED_COUNTER,
     STAT_INFO,
 };
