@@ -61,8 +61,6 @@ UNTESTED = {
     "src/http/gzip_zlib.c": "http/test_gzip.c is built with each of the two",
     "src/cli/values.c": "cli/test_options.c and cli/test_options_errors.c",
     "src/collectors/loop_lag.c": "collectors/test_telemetry_parts.c",
-    "src/targets/access_watch.c": "integration/test_access.py",
-    "src/memcached/resumption.c": "integration/test_access.py",
     "src/memcached/channel.c": "memcached/test_client.c and memcached/test_stall.c",
     "src/collectors/outcome.c": "collectors/test_fleet.c",
     "src/config/groups.c": "a part of the schema; config/test_config.c and config/test_errors.c",
