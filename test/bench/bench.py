@@ -38,8 +38,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import callgrind  # noqa: E402  (the path above)
 import report  # noqa: E402
-from servers import MEMCACHED_KIB, TARGETS_IN_PROCESS, Real, Simulated, available_kib  # noqa: E402
+from servers import MEMCACHED_KIB, TARGETS_IN_PROCESS, Real, Shared, Simulated, available_kib  # noqa: E402
 from subjects import Exporter, Floor, FloorWork, ScrapeWork, alternate  # noqa: E402
+from support.tls import Certificate  # noqa: E402
 
 FLAGS = ("--memcached.timeout=5s",)
 SINGLE_SCRAPES = 2000
@@ -194,6 +195,27 @@ class Bench:
             self.report.note(f"a kept connection costs memcached {(servers.resident_kib() - before) / count:.1f} KB "
                              f"(of {count} to one server)")
 
+    def secure(self):
+        """What TLS costs the exporter beside plain TCP, with connections that are kept, and with sessions resumed."""
+        count = self.real[-1]
+        say(f"{count} servers over TLS")
+        tls = (*FLAGS, "--memcached.tls.enable", "--memcached.tls.insecure-skip-verify")
+        with contextlib.ExitStack() as stack:
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            plain = started(stack, Shared(count))
+            secured = started(stack, Shared(count, Certificate(folder, "server")))
+            exporters = [start(stack, self.binary, FLAGS, plain.targets), start(stack, self.binary, tls, secured.targets),
+                         start(stack, self.binary, (*tls, "--memcached.idle-timeout=0"), secured.targets)]
+            names = ("/metrics, plain", "/metrics, TLS", "/metrics, TLS, --memcached.idle-timeout=0")
+            works = [FloorWork(self.programs, plain.targets, self.times(count))]
+            works += [self.scrape(name, exporter, ["/metrics"], count) for name, exporter in zip(names, exporters)]
+            alternate(works, max(2, self.rounds // 2))
+            rest = [exporter.resident_at_rest_kib() for exporter in exporters]
+        self.report.add_fleet("addresses of one server", works)
+        self.report.note(f"a kept TLS connection takes {(rest[1] - rest[0]) / count:.1f} KB more than a plain one, and a "
+                         f"poll over it {works[2].cpu - works[1].cpu:.1f} us more CPU; with a handshake that resumes a "
+                         f"session, {works[3].cpu - works[1].cpu:.1f} us more")
+
     def instructions(self, port):
         say("instructions")
         for what, value in callgrind.measure(self.programs, port).items():
@@ -209,6 +231,7 @@ class Bench:
             self.real_fleets(real)
             real.stop()
             self.simulated_fleets(servers)
+        self.secure()
         self.kept_connection()
         self.size()
         self.report.print()

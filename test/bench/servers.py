@@ -91,6 +91,26 @@ class Real:
         self.targets, self.processes = [], []
 
 
+class Shared:
+    """One memcached that has many addresses, plain or over TLS: what its clients' ends of connections cost is the same
+    as with many servers."""
+
+    def __init__(self, count, certificate=None):
+        self.port = free_port()
+        user = ["-u", "root"] if os.getuid() == 0 else []
+        secure = []
+        if certificate:
+            secure = ["-Z", "-o", f"ssl_chain_cert={certificate.cert},ssl_key={certificate.key},ssl_session_cache"]
+        self.process = Process(["memcached", "-l", "0.0.0.0", "-p", self.port, "-U", "0", "-t", "2", "-m", "64",
+                                "-c", 3 * count + 100, *secure, *user])
+        self.targets = [address(3, n, self.port) for n in range(count)]
+        wait_until(lambda: accepts(("127.0.0.1", self.port)) or not self.process.running, "a shared memcached")
+        assert self.process.running, self.process.stderr
+
+    def stop(self):
+        self.process.kill()
+
+
 # Exporter and floor are connected at the same time: half of the descriptors that Debian lets a process have.
 TARGETS_IN_PROCESS = 5000
 
