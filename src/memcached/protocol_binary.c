@@ -116,9 +116,14 @@ static enum reply_kind look_at(struct slice input, uint8_t opcode, struct packet
     return REPLY_STAT;
 }
 
+/* What a peer said that is no packet: its first line, for people. Nothing of a packet that is wrong. */
 static struct slice beginning_of(struct slice input)
 {
-    return (struct slice){input.data, input.len < REPLY_LINE_MAX ? input.len : REPLY_LINE_MAX};
+    struct slice said = {input.data, input.len < REPLY_LINE_MAX ? input.len : REPLY_LINE_MAX};
+    const char *end = said.len ? memchr(said.data, '\r', said.len) : NULL;
+    if (end) said.len = (size_t) (end - said.data);
+    if (said.len && (unsigned char) said.data[0] == MAGIC_ANSWER) said.len = 0;
+    return said;
 }
 
 static bool take_binary_pair(struct slice *input, struct reply_pair *pair)

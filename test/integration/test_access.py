@@ -362,7 +362,7 @@ def test_secrets_are_nowhere(authority, tmp_path):
         assert checked.code == 0
         assert "TLS" in checked.stdout and '"exporter"' in checked.stdout
         said = [checked.stdout, checked.stderr]
-        for level in ("debug", "error"):
+        for level in ("debug", "info", "warn", "error"):
             with exporter(f"--config.file={config}", f"--log.level={level}", "--log.format=json") as program:
                 for path in ("/metrics", "/", "/sd", f"/scrape?target={local(locked)}", "/-/ready", "/nowhere"):
                     said.append(program.get(path).body.decode())

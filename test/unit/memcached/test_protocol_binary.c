@@ -132,12 +132,14 @@ static const struct {
     enum target_state state;
     const char *error;
 } strangers[] = {
-    {SLICE("ERROR Too many open connections\r\n"), TARGET_OVERLOADED, "Too many"},
+    {SLICE("ERROR Too many open connections\r\n"), TARGET_OVERLOADED,
+     "the server said: ERROR Too many open connections"},
     {SLICE("ERROR\r\n"), TARGET_PROTOCOL_ERROR, "text protocol"},
     {SLICE("CLIENT_ERROR x\r\n"), TARGET_PROTOCOL_ERROR, "text protocol"},
     {SLICE("\x15\x03\x03"), TARGET_TLS_ERROR, "TLS"},
     {SLICE("HTTP/1.1 400 Bad\r\n"), TARGET_PROTOCOL_ERROR, "HTTP"},
-    {SLICE("\x81\x0b\0\0\0\0\0\0\0\0\0\0" ZEROS_12), TARGET_PROTOCOL_ERROR, ""},
+    {SLICE("\x81\x0b\0\0\0\0\0\0\0\0\0\0" ZEROS_12), TARGET_PROTOCOL_ERROR,
+     "the answer is not in the memcached protocol"},
     /* A key that is longer than the body, and extras that are. */
     {SLICE("\x81\x10\0\x05\0\0\0\0\0\0\0\x04" ZEROS_12), TARGET_PROTOCOL_ERROR, ""},
     {SLICE("\x81\x10\0\0\xff\0\0\0\0\0\0\x04" ZEROS_12), TARGET_PROTOCOL_ERROR, ""},
@@ -156,6 +158,7 @@ static void test_strangers(void **state)
         assert_int_equal(hear(), SESSION_FAILED);
         assert_int_equal(session.failure, strangers[n].state);
         assert_non_null(strstr(session.error, strangers[n].error));
+        assert_null(strchr(session.error, '\r'));
         end();
     }
     begin_login();
