@@ -1,4 +1,4 @@
-/* Which session is offered to a server. That a real one takes it, or refuses it, is in integration/test_access.py. */
+/* Which session is offered to a server. That servers take or refuse it: integration/test_access.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
