@@ -82,8 +82,11 @@ int arguments_expand(struct arguments *arguments, char *const *argv, struct buff
 {
     int result = 0;
     bool flags_ended = false;
-    *arguments = (struct arguments){calloc(1, sizeof(char *)), 0};
-    if (!arguments->items) result = UV_ENOMEM;
+    *arguments = (struct arguments){malloc(sizeof(char *)), 0};
+    if (arguments->items)
+        arguments->items[0] = NULL;
+    else
+        result = UV_ENOMEM;
     for (; *argv && result == 0; argv++) {
         flags_ended |= strcmp(*argv, "--") == 0;
         result = flags_ended ? add_argument(arguments, *argv) : add_expanded(arguments, *argv, 0, error);
