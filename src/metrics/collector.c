@@ -20,8 +20,9 @@ void exposition_add(struct exposition *exposition, struct walk *walk)
 }
 
 /*
- * A piece of some hundred KiB takes some dozen steps. In a large fleet there are families that few targets
- * have: so many steps that find little take a millisecond or two.
+ * Most steps of one call. A piece of a few hundred KiB usually takes a few dozen steps. In a large fleet,
+ * only few targets have some of the families, so many steps write little. This many of them take a
+ * millisecond or two.
  */
 #define STEPS_MAX 512
 

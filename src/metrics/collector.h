@@ -1,9 +1,9 @@
 /*
  * Collectors, and the exposition that walks them.
  *
- * A collector is described once: its name, its families, its constant labels. At each scrape a walk writes
- * its samples in steps and remembers its position between them. So a large exposition is written piece by
- * piece, as fast as the client reads, and is never in memory as a whole.
+ * A collector is static data: a name, families and constant labels. At each scrape, a walk writes the
+ * collector's samples in steps and remembers its position between them. So a large exposition is written
+ * piece by piece, as fast as the client reads. It is never in memory as a whole.
  */
 #ifndef METRICS_COLLECTOR_H
 #define METRICS_COLLECTOR_H
@@ -14,20 +14,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Lives as long as the registry that it is registered in. */
+/* Must stay valid as long as its registry. */
 struct collector {
-    const char *name;                     /* a plain word, for errors and people */
-    const struct family *const *families; /* each sample belongs to one of these, in this order */
+    const char *name;                     /* one word, for error messages */
+    const struct family *const *families; /* the families of all samples, in the order of the exposition */
     size_t count;
-    const char *labels; /* rendered constant labels, "" for none */
+    const char *labels; /* rendered constant labels; "" for none */
 };
 
 struct walk;
 
-/* Writes the next few samples (a bounded step) and returns true, or returns false when there are no more. */
+/*
+ * Writes the next few samples and returns true, or returns false if there are no more. A step must be short.
+ */
 typedef bool (*walk_step_fn)(struct walk *walk, struct encoder *encoder);
 
-/* One walk over a collector's samples; embedded in the collector's own struct. */
+/* One walk over a collector's samples. Embedded in the collector's own struct. */
 struct walk {
     const struct collector *collector;
     walk_step_fn step;
@@ -44,15 +46,15 @@ struct exposition {
 
 void exposition_init(struct exposition *exposition, enum format format, struct slice filter);
 
-/* May come before the end. */
+/* May be called before the exposition is complete. */
 void exposition_deinit(struct exposition *exposition);
 
-/* At most EXPOSITION_WALKS_MAX (asserted), in the order of the registry. */
+/* Adds a walk, in the order of the registry. There may be at most EXPOSITION_WALKS_MAX (asserted). */
 void exposition_add(struct exposition *exposition, struct walk *walk);
 
 /*
- * Appends steps until `out` holds `want` bytes or more, or some hundred steps are done; false when the
- * exposition is whole.
+ * Runs steps until `out` has at least `want` bytes or some hundred steps are done. Returns false if the
+ * exposition is complete.
  */
 bool exposition_fill(struct exposition *exposition, struct buffer *out, size_t want);
 

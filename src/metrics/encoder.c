@@ -1,4 +1,4 @@
-/* Which families are wanted, and the way of each sample to the operations of its format. */
+/* Decides which families are wanted, and passes each sample to the functions of the output format. */
 #include "metrics/encoder.h"
 
 #include "metrics/format.h"

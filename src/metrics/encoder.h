@@ -1,9 +1,9 @@
 /*
- * Families and samples to the bytes of an exposition. Pure; knows no collector and no sink.
+ * Encodes families and samples as an exposition. Pure; knows no collector and no output.
  *
- * A caller announces a family and writes its samples; HELP and TYPE leave with the first sample, so that a
- * family without samples leaves no trace. The name under which Prometheus stores a sample is the same in
- * every format.
+ * The caller announces a family and then writes its samples. HELP and TYPE are written with the first sample,
+ * so a family without samples writes nothing. Prometheus stores a sample under the same name whatever the
+ * format.
  */
 #ifndef METRICS_ENCODER_H
 #define METRICS_ENCODER_H
@@ -30,58 +30,62 @@ struct format_operations; /* metrics/format.h */
 
 struct encoder {
     enum format format;
-    const struct format_operations *operations; /* of that format */
+    const struct format_operations *operations; /* functions of `format` */
     struct buffer *out;                         /* borrowed */
-    struct slice constant_labels;               /* of the collector at work; borrowed */
-    bool filters; /* not all families are wanted, but those that have a name of these: */
+    struct slice constant_labels;               /* constant labels of the current collector; borrowed */
+    bool filters; /* true if only families that have a name in `names` are wanted */
     struct set names;
-    bool filter_failed;             /* there was no memory for them */
-    const struct family *family;    /* announced, borrowed */
-    bool muted;                     /* the filter does not take it */
-    bool announced;                 /* its HELP and TYPE are written */
-    const struct family_head *head; /* of the family, or NULL; borrowed */
-    struct slice name;              /* of the announced family */
-    struct protobuf protobuf;       /* what is gathered in that format; empty in the others */
+    bool filter_failed;             /* true if there was no memory for `names` */
+    const struct family *family;    /* the announced family, or NULL; borrowed */
+    bool muted;                     /* true if the filter excludes the family */
+    bool announced;                 /* true if HELP and TYPE of the family are written */
+    const struct family_head *head; /* prepared head of the family, or NULL; borrowed */
+    struct slice name;              /* name of the announced family */
+    struct protobuf protobuf;       /* message in progress for FORMAT_PROTOBUF; empty in other formats */
 };
 
-/* `filter` chooses families by the names of their samples, each ended by NUL; an empty one takes all.
- * Borrowed. Without memory for it, the output has failed at the first family. */
+/*
+ * Initialises an encoder. `filter` lists names of samples, each ended by NUL; only families with one of these
+ * names are written. An empty filter allows all families. `filter` is borrowed. If there is no memory for it,
+ * the output fails at the first family.
+ */
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter);
 
-/* Releases the filter, and what FORMAT_PROTOBUF gathers. */
+/* Releases the filter and the message of FORMAT_PROTOBUF. */
 void encoder_deinit(struct encoder *encoder);
 
-/* The bytes go here from now on; an exposition is written in pieces. */
+/* Sets the output from now on. An exposition is written in pieces, possibly to several buffers. */
 void encoder_set_out(struct encoder *encoder, struct buffer *out);
 
-/* The samples that follow belong to this family. Announcing the same one again is free. */
+/* Announces the family of the samples that follow. Announcing the current family again does nothing. */
 void encoder_family(struct encoder *encoder, const struct family *family);
 
 /*
- * What goes before a family's first sample, written ahead for each format. Empty where a format has no head,
- * or where there was no memory for it: the text is then written each time.
+ * The prepared head of a family: the text before its first sample, for each format. A text is empty if the
+ * format has no head or there was no memory. In the second case, the head is rendered each time.
  */
 struct family_head {
     struct slice text[FORMAT_COUNT];
 };
 
-/* The same for a family whose head is written once and for all, as a collector of some hundred does. */
+/* Announces a family with a prepared head. For collectors with some hundred families. */
 void encoder_family_ready(struct encoder *encoder, const struct family *family,
                           const struct family_head *head);
 
-/* Appends the head of a family in that format; nothing where a format has none. */
+/* Appends the head of a family. Appends nothing if the format has no heads. */
 void family_append_head(const struct family *family, enum format format, struct buffer *out);
 
 /*
- * One sample of a counter, gauge, info, state set or unknown. `target_labels` and `labels` are rendered sets
- * that are joined behind the constant ones; `value` is a number as text, see base/number.h.
+ * Writes one sample of a counter, gauge, info, state set or unknown. `target_labels` and `labels` are
+ * rendered labels that follow the constant labels. `value` is a number as text, see base/number.h.
  */
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value);
 
 /*
- * Where samples of the announced family may be written as lines, by templates of its name; for a caller that
- * has at least one, since the family's head is written. NULL where the format has no lines of this kind.
+ * Returns the output for writing samples of the announced family as lines, with templates of its name. Writes
+ * the family's head, so the caller must write at least one sample. Returns NULL if the family is filtered
+ * out, there are constant labels, or the format has no lines.
  */
 struct buffer *encoder_lines(struct encoder *encoder);
 
@@ -90,15 +94,15 @@ void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, str
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,
                            double value);
 
-/* All samples of one histogram, or of one gauge histogram, as the family says. */
+/* Writes all samples of one histogram, or of one gauge histogram, depending on the family. */
 void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,
                        const struct histogram_view *view);
 
-/* All samples of one summary. */
+/* Writes all samples of one summary. */
 void encoder_summary(struct encoder *encoder, struct slice target_labels, struct slice labels,
                      const struct summary_view *view);
 
-/* What ends the exposition: "# EOF" in OpenMetrics, the last family's message in protobuf. */
+/* Ends the exposition: writes "# EOF" in OpenMetrics, the last family's message in protobuf. */
 void encoder_finish(struct encoder *encoder);
 
 #endif

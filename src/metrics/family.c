@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The units that OpenMetrics names and that metrics of this world carry. */
+/* The units of OpenMetrics that this program uses. */
 static const char *const units[] = {"seconds", "bytes", "ratio", "bits"};
 
 static bool ends_with(const char *name, const char *end, size_t *stem_len)
@@ -42,13 +42,13 @@ const char *family_unit(const struct family *family)
 
 /* --- Names --- */
 
-/* What follows the name of a family in the names of its samples; ended by NULL. */
+/* Returns the suffixes that sample names of the type add to the family's name; ended by NULL. */
 static const char *const *suffixes(enum metric_type type)
 {
     static const char *const plain[] = {"", NULL};
     static const char *const histogram[] = {"_bucket", "_count", "_sum", "_created", NULL};
     static const char *const summary[] = {"", "_count", "_sum", "_created", NULL};
-    /* The encoder writes buckets only; the other two are what OpenMetrics keeps for such a family. */
+    /* The encoder writes only the buckets. OpenMetrics reserves the other two names. */
     static const char *const gauge_histogram[] = {"_bucket", "_gcount", "_gsum", NULL};
     switch (type) {
     case METRIC_HISTOGRAM:
@@ -69,7 +69,7 @@ void family_append_names(const struct family *family, struct buffer *names)
         buffer_append_string(names, family->name);
         buffer_append(names, *suffix, strlen(*suffix) + 1);
     }
-    /* OpenMetrics heads a block by the stem, so that no other family may have it for a name. */
+    /* OpenMetrics writes the stem in the family's head, so no other family may have that name. */
     if (stem.len == strlen(family->name) && *suffixes(family->type)[0] == '\0') return;
     buffer_append_slice(names, stem);
     buffer_append_char(names, '\0');

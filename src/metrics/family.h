@@ -15,13 +15,14 @@
 enum metric_type {
     METRIC_COUNTER,
     METRIC_GAUGE,
-    METRIC_NAMED_COUNTER, /* a gauge that users know as a counter: OpenMetrics alone says gauge */
+    METRIC_NAMED_COUNTER, /* a gauge that users know as a counter; only OpenMetrics calls it a gauge */
     METRIC_UNKNOWN,
-    METRIC_INFO,            /* the labels are the message, the value is 1; the name ends in _info */
-    METRIC_STATE_SET,       /* one sample for each state, its label named as the family, 0 or 1 */
+    METRIC_INFO, /* information in labels, with the value 1; the name ends in _info */
+    /* One sample for each state, 0 or 1; the state is in a label with the family's name. */
+    METRIC_STATE_SET,
     METRIC_HISTOGRAM,       /* observations since the start, in buckets */
-    METRIC_SUMMARY,         /* quantiles of late observations, with count and sum since the start */
-    METRIC_GAUGE_HISTOGRAM, /* a distribution as it is now, in buckets that may shrink */
+    METRIC_SUMMARY,         /* quantiles of recent observations; count and sum since the start */
+    METRIC_GAUGE_HISTOGRAM, /* a distribution at this moment, in buckets that may shrink */
     METRIC_TYPE_COUNT,
 };
 
@@ -29,40 +30,44 @@ enum metric_type {
 
 /* Static data. */
 struct family {
-    const char *name; /* of its samples, whole: with _total, _info; without _bucket, _sum, ... */
-    const char *help; /* no newline, no backslash */
+    const char *name; /* name of the samples: including _total and _info, without _bucket, _sum, ... */
+    const char *help; /* help text without newline and backslash */
     enum metric_type type;
-    const char *labels; /* names of its samples' own labels, comma-separated; "" for none. le and quantile are
-                           not named */
+    /*
+     * Names of the samples' own labels, comma-separated; "" for none. Does not include `le` and `quantile`.
+     */
+    const char *labels;
 };
 
-/* A literal of a family without labels of its own. */
+/* A family without labels of its own. */
 #define FAMILY(name, help, type) ((struct family){name, help, type, ""})
 
 /*
- * The unit that its name carries ("bytes", "seconds", "ratio", "bits"), or "": the last word of the name,
- * without _total. Info and state sets have none.
+ * Returns the unit in the family's name ("bytes", "seconds", "ratio", "bits"), or "". The unit is the last
+ * word of the name, before _total. Info and state sets have no unit.
  */
 const char *family_unit(const struct family *family);
 
 /*
- * Checks one family by itself: name, label names, help, and that the name of an info ends in _info. NULL, or
- * what was expected.
+ * Checks one family: name, label names, help, and that the name of an info ends in _info. Returns NULL, or a
+ * text that says what was expected.
  */
 const char *family_check(const struct family *family);
 
-/* Appends every name under which samples of the family are stored, each ended by NUL: x, or x_bucket,
- * x_count, ... */
+/*
+ * Appends every name under which samples of the family may be stored, each ended by NUL: x, or x_bucket,
+ * x_count, ...
+ */
 void family_append_names(const struct family *family, struct buffer *names);
 
-/* Whether samples of the family are stored under that name, or the family is called so. */
+/* Returns true if the family has that name or samples of the family are stored under it. */
 bool family_has_name(const struct family *family, struct slice name);
 
-/* Whether it has one of these names; takes the same time however many there are. */
+/* Returns true if the family has one of these names. The time does not depend on the number of names. */
 bool family_has_name_in(const struct family *family, const struct set *names);
 
 /*
- * What OpenMetrics calls the family: its name without the _total of a counter or the _info of an info. Points
+ * Returns the family's name in OpenMetrics: without the _total of a counter or the _info of an info. Points
  * into the name.
  */
 struct slice family_stem(const struct family *family);

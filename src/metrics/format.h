@@ -1,6 +1,6 @@
 /*
- * What a format does with families and samples: one table of operations for each. For metrics/encoder alone,
- * which asks the table of its format whenever the filter takes the family.
+ * The functions of an output format, one table for each format. Only metrics/encoder uses the tables, for
+ * families that the filter does not exclude.
  */
 #ifndef METRICS_FORMAT_H
 #define METRICS_FORMAT_H
@@ -8,17 +8,17 @@
 #include "metrics/encoder.h"
 
 /*
- * Each writes to encoder->out, of encoder->family. `target_labels` and `labels` are rendered sets, and
- * encoder->constant_labels go before them.
+ * Each function writes samples of encoder->family to encoder->out. `target_labels` and `labels` are rendered
+ * labels that follow encoder->constant_labels.
  */
 struct format_operations {
-    /* What goes before the first sample of a family, as far as it can be written ahead. */
+    /* Appends the prepared head of a family: the text before its first sample. */
     void (*append_head)(const struct family *family, enum format format, struct buffer *out);
 
-    /* Before lines are written by templates; NULL in a format that has none. */
+    /* Called before lines are written with templates. NULL in a format without lines. */
     void (*begin_lines)(struct encoder *encoder);
 
-    /* One sample, whose value is given as text, as a counter, or as a number. */
+    /* Write one sample. The value is a text, an unsigned number or a double. */
     void (*write_line)(struct encoder *encoder, struct slice target_labels, struct slice labels,
                        struct slice value);
     void (*write_u64)(struct encoder *encoder, struct slice target_labels, struct slice labels,
@@ -31,14 +31,14 @@ struct format_operations {
     void (*write_summary)(struct encoder *encoder, struct slice target_labels, struct slice labels,
                           const struct summary_view *view);
 
-    /* Before another family is announced; encoder->family is NULL before the first. */
+    /* Called before another family is announced. encoder->family is NULL before the first one. */
     void (*end_family)(struct encoder *encoder);
 
-    /* The last call; end_family comes before it. */
+    /* Called last, after end_family. */
     void (*end_exposition)(struct encoder *encoder);
 };
 
-extern const struct format_operations text_operations;     /* of FORMAT_TEXT and FORMAT_OPENMETRICS */
-extern const struct format_operations protobuf_operations; /* of FORMAT_PROTOBUF */
+extern const struct format_operations text_operations;     /* for FORMAT_TEXT and FORMAT_OPENMETRICS */
+extern const struct format_operations protobuf_operations; /* for FORMAT_PROTOBUF */
 
 #endif
