@@ -2,6 +2,8 @@
 
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* --- Writing --- */
 
 /* Escapes what would end the quotes or the line, and replaces what is not UTF-8. */
@@ -39,7 +41,10 @@ void labels_append(struct buffer *labels, const char *name, struct slice value)
 /* Up to the quote that ends a value; a backslash hides the one behind it. The whole length without one. */
 static size_t value_length(struct slice text)
 {
+    const char *quote = text.len ? memchr(text.data, '"', text.len) : NULL;
     size_t at = 0;
+    if (!quote) return text.len;
+    if (!memchr(text.data, '\\', (size_t) (quote - text.data))) return (size_t) (quote - text.data);
     while (at < text.len && text.data[at] != '"') at += text.data[at] == '\\' ? 2 : 1;
     return at < text.len ? at : text.len;
 }

@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { FAMILY_NAME = 1, FAMILY_HELP = 2, FAMILY_TYPE = 3, FAMILY_METRIC = 4, FAMILY_UNIT = 5 };
 enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
@@ -87,9 +88,9 @@ static void begin_sample(struct protobuf *protobuf, const struct family *family,
 {
     struct buffer *message = &protobuf->message;
     bool buckets = family->type == METRIC_GAUGE_HISTOGRAM;
+    if (protobuf->family == family) return;
     /* Readers want a unit to end the name. */
     const char *unit = buckets ? "" : family_unit(family);
-    if (protobuf->family == family) return;
     protobuf_flush(protobuf, out);
     protobuf->family = family;
     size_t name = wire_begin(message, FAMILY_NAME);
@@ -115,16 +116,37 @@ struct metric {
     size_t begin, value;
 };
 
+static void put_label(struct buffer *message, unsigned field, const struct label *label)
+{
+    size_t pair = wire_begin(message, field);
+    wire_put_string(message, LABEL_NAME, label->name);
+    size_t value = wire_begin(message, LABEL_VALUE);
+    label_append_value(message, label);
+    wire_end(message, value);
+    wire_end(message, pair);
+}
+
+/* The same for a label whose value is as it is written, and whose length is known therefore. */
+static void put_short_label(struct buffer *message, unsigned field, const struct label *label, size_t len)
+{
+    char *at = buffer_reserve(message, 2 + len);
+    if (!at) return;
+    at = wire_short_begin(at, field, len);
+    at = wire_short_string(at, LABEL_NAME, label->name);
+    at = wire_short_string(at, LABEL_VALUE, label->escaped);
+    message->len = (size_t) (at - message->data);
+}
+
 static void put_labels(struct buffer *message, unsigned field, struct slice labels)
 {
     struct label label;
+    bool is_plain = labels.len && !memchr(labels.data, '\\', labels.len);
     while (labels_next(&labels, &label)) {
-        size_t pair = wire_begin(message, field);
-        wire_put_string(message, LABEL_NAME, label.name);
-        size_t value = wire_begin(message, LABEL_VALUE);
-        label_append_value(message, &label);
-        wire_end(message, value);
-        wire_end(message, pair);
+        size_t len = 2 + label.name.len + 2 + label.escaped.len;
+        if (is_plain && len <= WIRE_SHORT_MAX)
+            put_short_label(message, field, &label, len);
+        else
+            put_label(message, field, &label);
     }
 }
 
@@ -150,11 +172,18 @@ static void end_metric(struct metric metric)
     wire_end(metric.message, metric.begin);
 }
 
+/* Key and eight bytes. */
+#define DOUBLE_LEN 9
+
 static void end_number(struct protobuf *protobuf, struct metric metric, double value)
 {
-    begin_value(protobuf, &metric);
-    wire_put_double(metric.message, NUMBER_VALUE, value);
-    end_metric(metric);
+    struct buffer *message = metric.message;
+    char *at = buffer_reserve(message, 2 + DOUBLE_LEN);
+    if (!at) return;
+    at = wire_short_begin(at, kinds[protobuf->family->type].field, DOUBLE_LEN);
+    at = wire_short_double(at, NUMBER_VALUE, value);
+    message->len = (size_t) (at - message->data);
+    wire_end(message, metric.begin);
 }
 
 /*

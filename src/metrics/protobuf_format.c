@@ -28,10 +28,9 @@ static void message_double(struct encoder *encoder, struct slice target_labels, 
 static double read_number(struct slice text)
 {
     double value = NAN;
+    if (number_parse_double(text, &value)) return value;
     if (slice_is(text, "+Inf")) return INFINITY;
-    if (slice_is(text, "-Inf")) return -INFINITY;
-    number_parse_double(text, &value);
-    return value;
+    return slice_is(text, "-Inf") ? -INFINITY : (double) NAN;
 }
 
 static void message_line(struct encoder *encoder, struct slice target_labels, struct slice labels,

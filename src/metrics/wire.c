@@ -21,7 +21,10 @@ static size_t format_varint(char text[VARINT_MAX], uint64_t value)
 void wire_append_varint(struct buffer *out, uint64_t value)
 {
     char text[VARINT_MAX];
-    buffer_append(out, text, format_varint(text, value));
+    if (value < 0x80)
+        buffer_append_char(out, (char) value);
+    else
+        buffer_append(out, text, format_varint(text, value));
 }
 
 static void append_key(struct buffer *out, unsigned field, enum wire_type type)
@@ -46,11 +49,10 @@ void wire_put_sint(struct buffer *out, unsigned field, int64_t value)
 void wire_put_double(struct buffer *out, unsigned field, double value)
 {
     uint64_t bits;
-    char bytes[sizeof(bits)];
     memcpy(&bits, &value, sizeof(bits));
-    for (size_t n = 0; n < sizeof(bytes); n++) bytes[n] = (char) (bits >> (8 * n));
+    bits = htole64(bits);
     append_key(out, field, WIRE_FIXED64);
-    buffer_append(out, bytes, sizeof(bytes));
+    buffer_append(out, (const char *) &bits, sizeof(bits));
 }
 
 void wire_put_string(struct buffer *out, unsigned field, struct slice value)
@@ -63,15 +65,19 @@ void wire_put_string(struct buffer *out, unsigned field, struct slice value)
 size_t wire_begin(struct buffer *out, unsigned field)
 {
     append_key(out, field, WIRE_LENGTH);
+    buffer_append_char(out, 0);
     return out->len;
 }
 
 void wire_end(struct buffer *out, size_t begin)
 {
     char length[VARINT_MAX];
-    size_t content = out->len - begin, len = format_varint(length, content);
-    if (!buffer_reserve(out, len)) return;
-    memmove(out->data + begin + len, out->data + begin, content);
-    memcpy(out->data + begin, length, len);
-    out->len += len;
+    if (out->failed) return;
+    size_t content = out->len - begin, more = format_varint(length, content) - 1;
+    if (more) {
+        if (!buffer_reserve(out, more)) return;
+        memmove(out->data + begin + more, out->data + begin, content);
+        out->len += more;
+    }
+    memcpy(out->data + begin - 1, length, more + 1);
 }

@@ -10,7 +10,9 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A bare number of one to ten bytes, seven bits in each, the lowest first. */
 void wire_append_varint(struct buffer *out, uint64_t value);
@@ -23,9 +25,37 @@ void wire_put_double(struct buffer *out, unsigned field, double value);
 void wire_put_string(struct buffer *out, unsigned field, struct slice value);
 
 /*
+ * Fields that are known to be short are written to memory that was taken before: a field's number below 16,
+ * and at most 127 bytes. Each returns the position behind the field, or behind the length that begins it.
+ */
+#define WIRE_SHORT_MAX 127
+
+static inline char *wire_short_begin(char *at, unsigned field, size_t len)
+{
+    *at++ = (char) (field << 3 | 2);
+    *at++ = (char) len;
+    return at;
+}
+
+static inline char *wire_short_string(char *at, unsigned field, struct slice value)
+{
+    return slice_put_short(wire_short_begin(at, field, value.len), value);
+}
+
+static inline char *wire_short_double(char *at, unsigned field, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    bits = htole64(bits);
+    *at++ = (char) (field << 3 | 1);
+    memcpy(at, &bits, sizeof(bits));
+    return at + sizeof(bits);
+}
+
+/*
  * A field that is a message, or a string made piece by piece: what is appended between the two calls is its
- * content. They nest. `begin` is what wire_begin returned; the length is put there once it is known, and
- * moves the content by its few bytes.
+ * content. They nest. `begin` is what wire_begin returned; the length is put before it once it is known, and
+ * moves the content if it needs more than one byte.
  */
 size_t wire_begin(struct buffer *out, unsigned field);
 void wire_end(struct buffer *out, size_t begin);

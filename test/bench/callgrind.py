@@ -47,9 +47,9 @@ def parse(programs, how="parse"):
     return (many - few) // (PARSES[1] - PARSES[0])
 
 
-def encode(programs, port):
-    """`port` is that of a simulated fleet."""
-    few, many = (_count(programs / "instructions", "encode", port, ENCODE_TARGETS, times) for times in ENCODES)
+def encode(programs, port, how="encode"):
+    """`port` is that of a simulated fleet, `how` "encode" or "encode-protobuf"."""
+    few, many = (_count(programs / "instructions", how, port, ENCODE_TARGETS, times) for times in ENCODES)
     return (many - few) // (ENCODES[1] - ENCODES[0]) // ENCODE_TARGETS
 
 
@@ -60,7 +60,8 @@ def made_with(programs):
 
 def measure(programs, port):
     return {"made-with": made_with(programs), "parse": str(parse(programs)),
-            "parse-shuffled": str(parse(programs, "parse-shuffled")), "encode": str(encode(programs, port))}
+            "parse-shuffled": str(parse(programs, "parse-shuffled")), "encode": str(encode(programs, port)),
+            "encode-protobuf": str(encode(programs, port, "encode-protobuf"))}
 
 
 def write_figures(figures):

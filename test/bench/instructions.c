@@ -3,7 +3,8 @@
  *
  *     instructions parse CAPTURE TIMES          four replies to a finished snapshot
  *     instructions parse-shuffled CAPTURE TIMES the same, the lines of each reply in random order
- *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition
+ *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition in text
+ *     instructions encode-protobuf PORT TARGETS TIMES    the same in protobuf
  *     instructions made-with                    the compiler and the libc, on which the figures depend
  *
  * Two runs that differ in TIMES give the instructions of one time: all that happens once drops out. The
@@ -99,7 +100,7 @@ static void set_true(void *context)
     *(bool *) context = true;
 }
 
-static void encode(const struct fan_out *fan_out)
+static void encode(const struct fan_out *fan_out, enum format format)
 {
     struct fleet_walk walk;
     struct exposition exposition;
@@ -107,7 +108,7 @@ static void encode(const struct fan_out *fan_out)
     bool more = true;
     if (fleet_walk_init(&walk, fan_out, COMMANDS, true) < 0) die("no memory");
     buffer_init(&piece, 16 * PIECE);
-    exposition_init(&exposition, FORMAT_TEXT, SLICE(""));
+    exposition_init(&exposition, format, SLICE(""));
     exposition_add(&exposition, &walk.walk);
     while (more) {
         buffer_clear(&piece);
@@ -133,7 +134,7 @@ static void add_targets(struct target_list *list, struct fleet *fleet, const cha
     profile_release(profile);
 }
 
-static void encode_times(const char *port, size_t count, size_t times)
+static void encode_times(enum format format, const char *port, size_t count, size_t times)
 {
     uv_loop_t loop;
     struct fleet *fleet;
@@ -149,7 +150,7 @@ static void encode_times(const char *port, size_t count, size_t times)
     while (!done) uv_run(&loop, UV_RUN_ONCE);
     for (size_t n = 0; n < count; n++)
         if (fan_out_snapshot(fan_out, n)->state != TARGET_UP) die("%s", fan_out_snapshot(fan_out, n)->error);
-    for (size_t n = 0; n < times; n++) encode(fan_out);
+    for (size_t n = 0; n < times; n++) encode(fan_out, format);
 
     fan_out_free(fan_out);
     target_list_clear(&targets);
@@ -165,10 +166,13 @@ int main(int argc, char **argv)
     else if (argc == 4 && strcmp(argv[1], "parse-shuffled") == 0)
         parse_shuffled_times(argv[2], strtoul(argv[3], NULL, 10));
     else if (argc == 5 && strcmp(argv[1], "encode") == 0)
-        encode_times(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+        encode_times(FORMAT_TEXT, argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    else if (argc == 5 && strcmp(argv[1], "encode-protobuf") == 0)
+        encode_times(FORMAT_PROTOBUF, argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     else if (argc == 2 && strcmp(argv[1], "made-with") == 0)
         printf("compiler %s, libc %s\n", __VERSION__, gnu_get_libc_version());
     else
-        die("usage: instructions parse|parse-shuffled CAPTURE TIMES | encode PORT TARGETS TIMES | made-with");
+        die("usage: instructions parse|parse-shuffled CAPTURE TIMES | encode|encode-protobuf PORT TARGETS "
+            "TIMES | made-with");
     return 0;
 }

@@ -50,13 +50,13 @@ def receive(sock, count):
     return data
 
 
-@pytest.mark.parametrize("what", ["parse", "parse-shuffled", "encode"])
+@pytest.mark.parametrize("what", ["parse", "parse-shuffled", "encode", "encode-protobuf"])
 def test_instructions(programs, simulated, what):
     figures = callgrind.read_figures()
     if callgrind.made_with(programs) != figures["made-with"]:
         pytest.skip(f"the figures are for {figures['made-with']}, this is {callgrind.made_with(programs)}")
-    encodes = what == "encode"
-    count = callgrind.encode(programs, simulated.port) if encodes else callgrind.parse(programs, what)
+    encodes = what.startswith("encode")
+    count = callgrind.encode(programs, simulated.port, what) if encodes else callgrind.parse(programs, what)
     change = count / int(figures[what]) - 1
     assert change <= TOLERANCE, f"{what} takes {change:.1%} more instructions for one server: {count}"
     assert change >= -TOLERANCE, f"{what} has become {-change:.1%} cheaper: renew test/bench/instructions.txt, as it says"

@@ -66,6 +66,33 @@ static void expect(struct world *world, const char *expected)
 
 /* --- Numbers --- */
 
+/* Lengths take one byte up to 127, two beyond: of the value, of the label, of the metric. */
+static void test_every_length(void **state_)
+{
+    struct world *world = *state_;
+    for (size_t len = 0; len < 300; len++) {
+        struct buffer labels, text;
+        char value[302] = "";
+        memset(value, 'v', len);
+        value[len] = len % 3 ? '\0' : '"'; /* which is escaped in the set */
+        buffer_init(&labels, 1024);
+        buffer_init(&text, 4096);
+        labels_append(&labels, "a", slice_of(value));
+        labels_append(&labels, "b", SLICE("w"));
+        encoder_family(&world->encoder, &up);
+        encoder_sample_u64(&world->encoder, none, buffer_slice(&labels), len);
+        encoder_finish(&world->encoder);
+        protobuf_print_all(&text, buffer_slice(&world->out));
+        buffer_append_char(&text, '\0');
+        assert_non_null(strstr(text.data, value));
+        assert_non_null(strstr(text.data, "w"));
+        buffer_clear(&world->out);
+        world->encoder.family = NULL;
+        buffer_deinit(&labels);
+        buffer_deinit(&text);
+    }
+}
+
 static void test_types(void **state_)
 {
     struct world *world = *state_;
@@ -394,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_types),
+        TEST(test_every_length),
         TEST(test_values),
         TEST(test_labels),
         TEST(test_histogram),
