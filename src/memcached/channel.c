@@ -1,14 +1,14 @@
 /*
  * channel_ask -> on_read* -> take_input -> go_on [-> send_requests -> on_read* ...] -> client_answered
  *
- * On a new connection to a server that wants TLS or a login, first:
+ * On a new connection, if the server requires TLS or a login, these come first:
  *
  * channel_ask [-> on_secure] -> open_session [-> send_login -> on_read -> go_on] -> send_requests
  *
- * Nothing else is sent before the login is answered: some servers end a connection over it, or die.
+ * Nothing else is sent before the login is answered: otherwise some servers end the connection, or die.
  *
- * What is asked and what the answers say is the session's; when its first requests are answered, go_on sends
- * the second ones, if there are any.
+ * The session makes the requests and reads the answers. When its first requests are answered, go_on sends the
+ * second ones, if any.
  */
 #include "memcached/channel.h"
 
@@ -23,9 +23,9 @@ static void on_written(struct stream *stream, int status);
 /* --- Asking --- */
 
 /*
- * Sends what is lent until the write is over. The kernel takes so few bytes at once, nearly always. That
- * saves more than a callback: libuv would call back only after it has read, and a fast server's whole answer
- * would be there before the write is known to be over.
+ * Sends `bytes`, which are borrowed until the write is over. The kernel nearly always takes so few bytes at
+ * once. Writing at once also avoids a late callback: libuv calls back only after reading. A fast server's
+ * whole answer would then arrive before the channel knows that the write is over.
  */
 static int send_bytes(struct channel *channel, char *bytes, size_t len)
 {
@@ -55,7 +55,7 @@ static int send_login(struct channel *channel)
     return result;
 }
 
-/* On a connection that is ready for the session. */
+/* Starts the session on a connection that is ready for it. */
 static int open_session(struct channel *channel)
 {
     bool is_new = !channel->snapshot->reused;
@@ -68,7 +68,7 @@ static int open_session(struct channel *channel)
 static void on_secure(struct stream *stream, int status, const char *why)
 {
     struct channel *channel = client_channel(stream->context, stream);
-    (void) why; /* channel_why says the same */
+    (void) why; /* channel_why returns the same text */
     if (status == 0) {
         channel->shakes_hands = false;
         status = open_session(channel);
@@ -76,7 +76,7 @@ static void on_secure(struct stream *stream, int status, const char *why)
     if (status < 0) client_lost(channel->client, channel, status);
 }
 
-/* For whom the certificate must be; a unix socket has no name but that of its machine. */
+/* Returns the name that the certificate must be for. A unix socket is on this machine: localhost. */
 static const char *server_name_of(const struct client *client)
 {
     const char *name = access_server_name(client->key.profile->access);
@@ -114,7 +114,7 @@ const char *channel_why(const struct channel *channel)
 
 /* --- Reading --- */
 
-/* What was asked so far is answered. The requests that may follow wait for the write before them. */
+/* Called when all requests so far are answered. The next requests wait until the previous write is over. */
 static void go_on(struct channel *channel, bool clean)
 {
     if (!clean || !session_has_more(&channel->session)) {
@@ -158,7 +158,10 @@ static void take_input(struct channel *channel, struct slice input)
     }
 }
 
-/* All clients share one memory, since libuv reads into it and calls on_read before it lends again. */
+/*
+ * Returns memory for a read. All clients share one buffer: libuv reads into it and calls on_read before it
+ * asks for memory again.
+ */
 static uv_buf_t on_lend(struct stream *stream)
 {
     struct client *client = stream->context;

@@ -1,10 +1,10 @@
 /*
- * One connection over which a poll is asked, from the first request to the last reply. On a new connection
- * the handshake of TLS and the login come before, if the server wants them.
+ * A connection over which a poll is asked, from the first request to the last reply. On a new connection, the
+ * TLS handshake and the login come first, if the server requires them.
  *
- * A client has one channel while it asks, or two: when a kept connection says nothing, a fresh one is asked
- * beside it. Each fills a snapshot of its own. A channel tells its client what becomes of it (client_heard,
- * client_answered, client_lost, client_failed, from the loop); the client frees it then or later.
+ * A client that asks has one channel or two. If a kept connection is silent, the client also asks on a new
+ * connection. Each channel fills its own snapshot. A channel reports to its client from the loop
+ * (client_heard, client_answered, client_lost, client_failed). The client frees the channel then or later.
  */
 #ifndef MEMCACHED_CHANNEL_H
 #define MEMCACHED_CHANNEL_H
@@ -23,37 +23,41 @@ struct client;
 struct channel {
     struct client *client;
     struct stream *stream;     /* owned */
-    struct snapshot *snapshot; /* held */
+    struct snapshot *snapshot; /* holds a reference */
     struct session session;
-    struct buffer rest;  /* the beginning of a line whose end has not arrived */
-    size_t received;     /* bytes */
-    struct buffer login; /* request of a login, while it is being sent; wiped */
-    bool shakes_hands;   /* over TLS */
-    bool offered;        /* a session of an earlier connection, to go on with */
-    struct link link;    /* while the client waits for the first byte on a kept connection */
+    struct buffer rest;  /* start of a line that is not complete yet */
+    size_t received;     /* bytes of the answer so far */
+    struct buffer login; /* request of a login until it is sent; then wiped */
+    bool shakes_hands;   /* the TLS handshake is not over */
+    bool offered;        /* an earlier TLS session was offered */
+    struct link link;    /* linked while the kept connection is watched for silence, see stall.h */
     uint64_t silent_until_ms;
     char request[PROTOCOL_REQUESTS_MAX];
 };
 
 /*
- * Takes the stream over, in any case: one that has just been connected, or one that was kept. Holds the
- * snapshot, whose `reused` says which. NULL when out of memory.
+ * Creates a channel and takes ownership of the stream, even if it fails. The stream is newly connected or was
+ * kept; `reused` of the snapshot tells which. Takes a reference to the snapshot. Returns NULL if out of
+ * memory.
  */
 struct channel *channel_new(struct client *client, struct stream *stream, struct snapshot *snapshot);
 
 /*
- * Begins to ask for a set of commands in a protocol: with the handshake, the login or the first requests. 0,
- * or the negative libuv code of what broke the connection.
+ * Starts to ask for a set of commands: with the handshake, the login or the first requests. Returns 0, or the
+ * negative libuv code of a broken connection.
  */
 int channel_ask(struct channel *channel, const struct protocol *protocol, unsigned commands);
 
-/* What TLS says of a connection that broke; NULL without TLS. */
+/* Returns the message from TLS for a broken connection; NULL without TLS. */
 const char *channel_why(const struct channel *channel);
 
-/* Gives the stream back, which goes on to be read: what comes is told by client_unasked. Frees the rest. */
+/*
+ * Frees the channel and returns its stream, which remains open for reading. client_unasked then reports what
+ * arrives.
+ */
 struct stream *channel_keep(struct channel *channel);
 
-/* Closes the connection and frees the channel. NULL is taken. */
+/* Closes the connection and frees the channel. NULL is allowed. */
 void channel_free(struct channel *channel);
 
 #endif

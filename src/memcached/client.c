@@ -1,17 +1,17 @@
 /*
- * The happy path of a poll, on a new connection and on a kept one:
+ * The usual course of a poll, on a new connection and on a kept connection:
  *
  *     poll_start -> client_begin -> dial -> on_dialed -> ask -> (the channel) -> client_answered -> report
  *     poll_start -> client_begin ----------------------> ask -> (the channel) -> client_answered -> report
  *
- * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are no stats reply, or too
- * many; everybody gives up. A kept connection that ends before the first byte of an answer was dead all
- * along: the poll dials once more. One that says nothing for a while may be dead too (on_stall): a fresh one
- * is asked beside it, and the first whole answer wins. One that brings more than was asked for may have
- * brought an answer to nothing: the poll asks once more, on a new connection. When the `stats` reply is
- * whole, what fails afterwards costs the commands that are missing, not the target.
+ * What can go wrong: the dialer fails; the connection ends or breaks; the bytes are not a stats reply, or are
+ * too many; all callers give up. If a kept connection ends before the first byte of an answer, it was dead
+ * before: the poll dials a new connection. If a kept connection is silent for a while, it may be dead too
+ * (on_stall). Then a new connection is asked as well, and the first complete answer wins. If a kept
+ * connection brings more bytes than the answer, some may be an old answer: the poll asks again on a new
+ * connection. Once the `stats` reply is complete, a failure only costs the missing commands, not the target.
  *
- * A connection that is of no more use closes by itself, so that the client is free for the next poll at once.
+ * A useless connection closes in the background, so that the client is free for the next poll at once.
  */
 #include "memcached/client.h"
 
@@ -22,7 +22,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* To sort a line by its name takes as long as to read so many bytes. */
+/* Cost of sorting one line by comparing, in bytes of the read budget. */
 #define SORT_COST 64
 
 /* --- Channels --- */
@@ -63,14 +63,14 @@ static void drop_kept(struct client *client)
     client->kept = NULL;
 }
 
-/* `late`: there was no connection in time. */
+/* Cancels the dialer. `late`: a deadline passed before there was a connection. */
 static void drop_dialer(struct client *client, bool late)
 {
     if (client->dialer) dialer_cancel(client->dialer, late);
     client->dialer = NULL;
 }
 
-/* From now on the poll has the snapshot of this channel, if it has none of a better one. */
+/* Makes the channel's snapshot the snapshot of the poll. */
 static void use_snapshot(struct client *client, const struct channel *channel)
 {
     if (client->snapshot == channel->snapshot) return;
@@ -78,7 +78,7 @@ static void use_snapshot(struct client *client, const struct channel *channel)
     client->snapshot = snapshot_hold(channel->snapshot);
 }
 
-/* The protocol that a server is asked in as long as nothing is known of it. */
+/* Returns the protocol to use as long as nothing is known of the server. */
 static const struct protocol *first_protocol(const struct client *client)
 {
     bool is_binary = access_protocol(client->key.profile->access) == PROTOCOL_BINARY;
@@ -95,8 +95,8 @@ void client_judge(struct client *client, enum target_state state, const char *er
 }
 
 /*
- * Ends what is under way, takes the poll off the client, finishes its snapshot and passes it to those who
- * wait.
+ * Ends the current poll: frees its channels and dialer, finishes its snapshot and passes the snapshot to all
+ * callers that wait.
  */
 static void report(struct client *client, bool late)
 {
@@ -138,7 +138,10 @@ struct snapshot *client_new_snapshot(const struct client *client, unsigned comma
     return snapshot;
 }
 
-/* Takes the stream over. 0, or a negative code: then it is gone. */
+/*
+ * Asks over a new channel, which takes ownership of the stream. Returns 0 or a negative libuv code. After an
+ * error, the stream is closed.
+ */
 static int ask(struct client *client, struct stream *stream, struct snapshot *snapshot)
 {
     struct channel *channel = channel_new(client, stream, snapshot);
@@ -159,13 +162,19 @@ static void fail_to_ask(struct client *client, int status)
     fail(client, target_state_of_end(status, NULL, 0, error), error);
 }
 
-/* The time of a server runs from the first dial on: one that is made again does not add to it. */
+/*
+ * Notes when the limiter admitted the first dial. The server's time starts then; a second dial does not
+ * extend it.
+ */
 static void note_admission(struct client *client)
 {
     if (!client->admitted_ns) client->admitted_ns = dialer_admitted_ns(client->dialer);
 }
 
-/* The poll has no connection, or only one that says nothing: that gets company. */
+/*
+ * Called when the dialer ends. The poll has no connection, or a silent one. A silent connection then gets a
+ * second channel beside it.
+ */
 static void on_dialed(void *context, struct stream *stream, int status, const char *why)
 {
     struct client *client = context;
@@ -208,7 +217,7 @@ static int dial(struct client *client)
     return dialer_start(&client->dialer, &plan, on_dialed, client);
 }
 
-/* Again, on a new connection. */
+/* Starts the current poll again on a new connection. */
 static void begin_anew(struct client *client)
 {
     client->snapshot->reused = false;
@@ -217,7 +226,8 @@ static void begin_anew(struct client *client)
 }
 
 /*
- * Asks on the kept connection, if that is still good: bytes that wait in it belong to nothing that was asked.
+ * Asks on the kept connection and returns true, if there is one. If bytes are waiting on it, no request
+ * belongs to them, so it is closed.
  */
 static bool ask_kept(struct client *client)
 {
@@ -246,7 +256,10 @@ int client_begin(struct client *client)
 
 /* --- What becomes of channels --- */
 
-/* Bytes that nobody has read yet are an answer. Without memory for a dial the silent one has to do. */
+/*
+ * Dials a second connection. Unread bytes are an answer, so no second one is needed then. If out of memory,
+ * the poll stays with the silent connection.
+ */
 static void on_stall(struct channel *channel)
 {
     struct client *client = channel->client;
@@ -263,7 +276,7 @@ void client_heard(struct client *client, struct channel *channel)
     if (!other || other->received == 0) use_snapshot(client, channel);
 }
 
-/* Drops the channel if the poll can go on by another one. */
+/* Drops the channel and returns true, if the poll has another channel or is dialling. */
 static bool leave_to_other(struct client *client, struct channel *channel)
 {
     struct channel *other = other_channel(client, channel);
@@ -274,8 +287,8 @@ static bool leave_to_other(struct client *client, struct channel *channel)
 }
 
 /*
- * More has come over a kept connection than was asked for, so that what was read may be an answer to nothing.
- * Asks again, on a new connection.
+ * Asks again on a new connection. A kept connection brought more bytes than the answer, so the answer may
+ * belong to no request of this poll.
  */
 static void ask_elsewhere(struct client *client, struct channel *channel)
 {
@@ -309,8 +322,10 @@ void client_answered(struct client *client, struct channel *channel, bool clean)
     report(client, false);
 }
 
-/* Whether the server may have refused to go on with an earlier session, in the handshake or after it: then
- * the whole handshake follows, on a new connection. */
+/*
+ * Starts the poll again with a full handshake and returns true, if the server may have refused an earlier TLS
+ * session. A server may do so in the handshake or after it.
+ */
 static bool begin_without_session(struct client *client, struct channel *channel)
 {
     if (!channel->offered || channel->received) return false;
@@ -321,8 +336,9 @@ static bool begin_without_session(struct client *client, struct channel *channel
 }
 
 /*
- * A server that speaks the binary protocol alone ends a connection over the login of the text protocol. It is
- * given the same login in its own, on a new connection, and asked so as long as it answers.
+ * Starts the poll again in the binary protocol and returns true, if the server may speak only that. Such a
+ * server ends the connection when it gets a login in the text protocol. The binary protocol remains in use as
+ * long as the server answers.
  */
 static bool begin_in_binary(struct client *client, struct channel *channel, int status)
 {

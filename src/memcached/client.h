@@ -1,9 +1,9 @@
 /*
- * One memcached server: a connection that is kept, and at most one poll under way. An idle client is small:
- * what a poll needs comes and goes with it.
+ * A memcached server: a connection that is kept between polls, and at most one poll under way. An idle client
+ * is small, since memory for a poll is allocated and freed with the poll.
  *
- * A poll asks a set of stats commands and reads their replies in order, and ends in a snapshot. poll.h says
- * how it is asked for, and who shares it.
+ * A poll asks a set of stats commands, reads their replies in order, and ends with a snapshot. poll.h tells
+ * how callers ask for polls and share them.
  */
 #ifndef MEMCACHED_CLIENT_H
 #define MEMCACHED_CLIENT_H
@@ -25,36 +25,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of one read. Every client reads into the same memory and keeps only the piece of a line that is left
- * over. */
+/*
+ * Most bytes of one read. All clients read into the same buffer. A client keeps only an incomplete line
+ * between reads.
+ */
 #define CLIENT_READ_SIZE (64 * 1024)
 
-/* What the clients of a fleet have done since the start. */
+/* Counts over all clients of a fleet, since the start. */
 struct client_counts {
-    uint64_t opened;    /* connections that were made */
-    uint64_t open;      /* connections now */
+    uint64_t opened;    /* connections opened */
+    uint64_t open;      /* connections that are open now */
     uint64_t reused;    /* polls that used a kept connection */
-    uint64_t coalesced; /* polls that joined one under way */
-    uint64_t stalled;   /* kept connections that said nothing, so that another was dialled beside them */
+    uint64_t coalesced; /* callers that joined a poll */
+    uint64_t stalled;   /* kept connections that were silent, so that a second one was dialled */
     uint64_t bytes_read, bytes_written;
-    uint64_t refused[POLICY_GROUNDS]; /* polls that a policy ended, by what forbids */
+    uint64_t refused[POLICY_GROUNDS]; /* polls that a policy refused, by reason */
 };
 
 struct client;
 
-/* Told of every poll that has ended, once, however many waited for it. */
+/* Called once for every poll that has ended, however many callers waited for it. */
 typedef void (*client_poll_fn)(void *context, const struct client *client, const struct snapshot *snapshot);
 
-/* What all clients of a fleet share; borrowed. */
+/* State that all clients of a fleet share; borrowed. */
 struct client_shared {
     uv_loop_t *loop;
     struct resolver *resolver;
     struct limiter limiter;
-    struct read_budget budget; /* of all of them */
+    struct read_budget budget; /* read budget of all clients */
     struct stall stall;
-    size_t max_reply;           /* bytes that a server may send in one poll */
-    size_t max_prefixes;        /* key prefixes that are told apart */
-    struct memory_pool *memory; /* of all snapshots; held; or NULL */
+    size_t max_reply;           /* most bytes that a server may send in one poll */
+    size_t max_prefixes;        /* most key prefixes that get counts of their own */
+    struct memory_pool *memory; /* pool for the memory of all snapshots; holds a reference; or NULL */
     bool keep;                  /* keep connections between polls */
     struct client_counts counts;
     client_poll_fn on_poll; /* or NULL */
@@ -64,12 +66,12 @@ struct client_shared {
 
 enum client_phase {
     CLIENT_IDLE,    /* no connection, no poll */
-    CLIENT_DIALING, /* a poll waits for a connection */
-    CLIENT_ASKING,  /* a poll is under way */
+    CLIENT_DIALING, /* a poll waits for a connection, and has none */
+    CLIENT_ASKING,  /* a poll has a connection */
     CLIENT_KEPT,    /* no poll; the connection is kept */
 };
 
-/* Under which a fleet finds a client; profiles that make the same connections are equal. */
+/* Key under which a fleet finds a client. Profiles that lead to the same connections compare as equal. */
 struct client_key {
     char *name; /* canonical address, owned by the client, NUL-terminated */
     struct profile *profile;
@@ -78,87 +80,100 @@ struct client_key {
 struct client {
     struct client_shared *shared; /* borrowed */
     struct address address;
-    struct client_key key; /* owned; the profile is held */
+    struct client_key key; /* owned; holds a reference to the profile */
     struct dial_record record;
-    struct resumption resumption;    /* of TLS */
-    const struct protocol *protocol; /* the protocol that its server is asked in */
-    struct stream *kept;             /* the connection between two polls; owned, as are the next ones */
-    struct dialer *dialer;           /* while it dials for the poll */
-    struct channel *channels[2];     /* of the poll, the older one first; NULL for none */
-    struct list polls;               /* who waits for the poll under way; each finds its poll by its link */
-    struct snapshot *snapshot;       /* of the poll that is under way; held */
-    unsigned commands;               /* set of commands that it wants */
-    unsigned next_commands;          /* of the next poll */
-    struct list next_polls;          /* who waits for the next poll */
-    struct snapshot *next_snapshot;  /* owned; NULL while nobody waits for it */
-    uint64_t started_ns;             /* of the poll */
-    uint64_t admitted_ns;            /* when the limiter let its first dial through; 0: it has not */
-    uint64_t asked_ns;               /* when its first requests were sent */
-    uint64_t used_ns;                /* last end of a poll */
-    bool judged;                     /* the poll's verdict is passed */
-    bool given_up;                   /* the poll has been, by one of those who waited for it */
-    bool restarted;                  /* the poll has been, at least once, for one who asked later */
-    struct stall_patience patience;  /* with a kept connection */
-    uint64_t reported;               /* why it is down, as far as the log has said */
-    struct snapshot_remark remark;   /* what the log said last of an answer */
-    struct history *history;         /* of its polls; owned; NULL before the first, or without memory */
-    struct link link;                /* of the fleet */
-    unsigned users;                  /* of the fleet: targets that hold it */
-    unsigned configured;             /* those of them whose profile has no policy */
+    struct resumption resumption;    /* for TLS */
+    const struct protocol *protocol; /* protocol to use with the server */
+    struct stream *kept;             /* connection between two polls; owned */
+    struct dialer *dialer;           /* dialer of the current poll; owned; NULL unless it is dialling */
+    struct channel *channels[2];     /* channels of the current poll, older first; owned; NULL for none */
+    struct list polls;               /* callers that wait for the current poll, linked by poll.link */
+    struct snapshot *snapshot;       /* snapshot of the current poll; holds a reference */
+    unsigned commands;               /* set of commands that the current poll asks */
+    unsigned next_commands;          /* set of commands that the next poll will ask */
+    struct list next_polls;          /* callers that wait for the next poll */
+    struct snapshot *next_snapshot;  /* owned; NULL while no caller waits for the next poll */
+    uint64_t started_ns;             /* start of the current poll */
+    uint64_t admitted_ns;            /* when the limiter admitted the poll's first dial; 0: not yet */
+    uint64_t asked_ns;               /* when the poll sent its first requests */
+    uint64_t used_ns;                /* end of the last poll */
+    bool judged;                     /* client_judge was called for the current poll */
+    bool given_up;                   /* a caller has given up the current poll */
+    bool restarted;                  /* a later caller has restarted the current poll */
+    struct stall_patience patience;  /* patience with kept connections */
+    uint64_t reported;               /* reasons for being down that were logged, see target_state_log */
+    struct snapshot_remark remark;   /* last remark that was logged */
+    struct history *history; /* history of polls; owned; NULL before the first poll, or if out of memory */
+    struct link link;        /* link in a list of the fleet */
+    unsigned users;          /* set by the fleet: number of targets that use the client */
+    unsigned configured;     /* set by the fleet: number of these whose profile has no policy */
 };
 
-/* Holds the profile, whose policy judges what the address is resolved to. NULL when out of memory. */
+/*
+ * Creates a client. Takes a reference to the profile. The profile's policy decides which resolved addresses
+ * may be dialled. Returns NULL if out of memory.
+ */
 struct client *client_new(struct client_shared *shared, const struct address *address,
                           struct profile *profile);
 
-/* Closes the connection and frees the client, which must have no poll (asserted). */
+/* Closes the connection and frees the client. No poll may be under way (asserted). */
 void client_free(struct client *client);
 
 enum client_phase client_phase(const struct client *client);
 
-/* Closes a kept connection that was last used before that time; whether there was one. */
+/*
+ * Closes the kept connection if it was last used before `before_ns`, as uv_hrtime(). Returns true if it did.
+ */
 bool client_close_unused(struct client *client, uint64_t before_ns);
 
-/* Sets the loop and what clients use of it; the other fields are the caller's. stall_close ends it. */
+/* Sets the loop, and initialises `stall`. The caller sets all other fields, and ends with stall_close. */
 void client_shared_init(struct client_shared *shared, uv_loop_t *loop);
 
 /* --- For poll.c --- */
 
-/* A snapshot to be filled by a poll of these commands; NULL when out of memory. */
+/* Creates a snapshot for a poll of these commands. Returns NULL if out of memory. */
 struct snapshot *client_new_snapshot(const struct client *client, unsigned commands);
 
-/* Begins the poll of client->snapshot. 0 or UV_ENOMEM; then nothing is under way. */
+/* Starts a poll that fills client->snapshot. Returns 0 or UV_ENOMEM. With UV_ENOMEM, no poll is under way. */
 int client_begin(struct client *client);
 
-/* Passes the verdict on the poll that is under way; the first one counts. */
+/*
+ * Sets the state of the current poll's snapshot, see snapshot_judge. Only the first call for a poll has an
+ * effect.
+ */
 void client_judge(struct client *client, enum target_state state, const char *error);
 
-/* Begins the poll that is under way again, on a new connection. */
+/* Restarts the current poll on a new connection. */
 void client_restart(struct client *client);
 
-/* Ends the poll that is under way, which is judged and nobody waits for. */
+/* Ends the current poll. It must be judged, and no caller may wait for it. */
 void client_abandon(struct client *client);
 
 /* --- For channel.c --- */
 
-/* The channel of that stream, or NULL for a stream that is kept. */
+/* Returns the channel of that stream, or NULL for the kept stream. */
 struct channel *client_channel(const struct client *client, const struct stream *stream);
 
-/* The first bytes are there. */
+/* Called when the first bytes have arrived. */
 void client_heard(struct client *client, struct channel *channel);
 
-/* Every reply is in. `clean`: the connection can be kept; else it has more bytes, which would answer the next
- * poll, or the end of a write is not known. */
+/*
+ * Called when every reply is complete. `clean`: the connection can be kept. Otherwise more bytes arrived than
+ * the replies, or a write is still under way. Such bytes would be taken for an answer to the next poll.
+ */
 void client_answered(struct client *client, struct channel *channel, bool clean);
 
-/* The connection has ended or broken, with a negative libuv code; or its handshake has failed. */
+/*
+ * Called when the connection has ended or broken, or its handshake has failed. `status` is a negative libuv
+ * code.
+ */
 void client_lost(struct client *client, struct channel *channel, int status);
 
-/* What came is of no use. */
+/* Called when the answer cannot be used. */
 void client_failed(struct client *client, struct channel *channel, enum target_state state,
                    const char *error);
 
-/* Something came on the kept connection, or it ended. */
+/* Called when bytes arrive on the kept connection, or when it ends. */
 void client_unasked(struct client *client);
 
 #endif

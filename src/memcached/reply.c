@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The word that each line begins with. None is the beginning of another. */
+/* First words of lines. No word begins with another one. */
 static const struct {
     const char *word;
     enum reply_kind kind;
@@ -19,7 +19,10 @@ static const char *word_of(size_t n, enum reply_form form)
     return words[n].kind == REPLY_STAT && form == REPLY_PREFIXES ? "PREFIX" : words[n].word;
 }
 
-/* Whether a line of REPLY_STAT can go on like this behind its first word: a blank, then the key. */
+/*
+ * Returns true if `tail` may follow the first word of a REPLY_STAT line: a blank, then the key. If the line
+ * is not complete, more bytes may follow.
+ */
 static bool stat_fits(enum reply_form form, struct slice tail, bool whole)
 {
     if (tail.len && tail.data[0] != ' ') return false;
@@ -27,10 +30,10 @@ static bool stat_fits(enum reply_form form, struct slice tail, bool whole)
     return tail.len < 2 ? !whole : tail.data[1] != ' ';
 }
 
-/* Whether what follows the word can stand there; if the line is not whole, whether more bytes can mend it. */
+/* Returns true if `tail` may follow the first word. If the line is not complete, more bytes may follow. */
 static bool tail_fits(enum reply_kind kind, enum reply_form form, struct slice tail, bool whole)
 {
-    /* The last byte of a piece may be half of the line's end. */
+    /* The last byte may be the first half of the line end. */
     if (!whole && tail.len && tail.data[tail.len - 1] == '\r') tail.len--;
     switch (kind) {
     case REPLY_STAT:
@@ -43,8 +46,8 @@ static bool tail_fits(enum reply_kind kind, enum reply_form form, struct slice t
 }
 
 /*
- * What a line is. One that is not whole is judged too: a peer that speaks another protocol may say its first
- * words and then wait for ours, and nobody should have to wait for its newline.
+ * Returns the kind of a line. An incomplete line is judged too: a peer with another protocol may send its
+ * first words and then wait. Nobody should have to wait for its newline.
  */
 static enum reply_kind line_kind(struct slice line, enum reply_form form, bool whole)
 {
@@ -59,7 +62,7 @@ static enum reply_kind line_kind(struct slice line, enum reply_form form, bool w
     return REPLY_MALFORMED;
 }
 
-/* Splits at the n-th blank from the right; all is key when there are fewer. */
+/* Splits at the n-th blank from the right. If there are fewer blanks, all is key. */
 static void split_right(struct reply_line *reply, struct slice pair, unsigned n)
 {
     reply->key = pair;
@@ -88,8 +91,10 @@ static void split(struct reply_line *reply, enum reply_form form, struct slice l
     }
 }
 
-/* Whether it is the value that makes a line so long, of which `line` is the beginning. The keys of other
- * forms than pairs may hold blanks: one blank behind the word has to do. */
+/*
+ * Returns true if the value makes the line too long. `line` is the beginning of that line. In REPLY_PREFIXES
+ * the key may hold blanks, so one blank after the word is enough.
+ */
 static bool has_long_value(struct slice line, enum reply_form form)
 {
     if (form == REPLY_PREFIXES) return slice_starts(line, "PREFIX ");

@@ -24,7 +24,10 @@ void session_await_login(struct session *session)
 
 /* --- Asking --- */
 
-/* Nothing is known before the reply to `stats`, and nothing is asked after a refusal of it. */
+/*
+ * Returns true if the command can be sent without harm. Before the reply to `stats`, nothing is known about
+ * the server. After a refusal of `stats`, no dangerous command is sent.
+ */
 static bool is_safe(const struct session *session, enum command command)
 {
     switch (command_info(command)->danger) {
@@ -38,7 +41,7 @@ static bool is_safe(const struct session *session, enum command command)
     return true;
 }
 
-/* The commands that may be sent now and have not been. */
+/* Returns the set of commands that may be sent now and were not sent yet. */
 static unsigned next_batch(const struct session *session)
 {
     unsigned batch = session->wanted & ~session->sent;
@@ -81,7 +84,10 @@ static bool read_part(struct slice *rest, unsigned *part)
     return true;
 }
 
-/* Whether a version is 1.4.27 or later: "1.6.18", "1.5.4-rc1", "1.6.0 DF". One of another form is not. */
+/*
+ * Returns true if a version is 1.4.27 or later: "1.6.18", "1.5.4-rc1", "1.6.0 DF". Returns false if it has
+ * another form.
+ */
 static bool counts_sizes(struct slice version)
 {
     unsigned part[3];
@@ -118,13 +124,16 @@ static void fail(struct session *session, enum target_state state, const char *e
     snprintf(session->error, sizeof(session->error), "%s", error);
 }
 
-/* Replies come in the order of the requests, which is the order of the commands. */
+/*
+ * Returns the command of the current reply. Replies come in the order of the requests, which is the order of
+ * the commands.
+ */
 static enum command current_command(const struct session *session)
 {
     return (enum command) __builtin_ctz(session->sent & ~session->replied);
 }
 
-/* With the beginning of what the server said. */
+/* Fails with `what`, followed by the first bytes of what the server said. */
 static void fail_with(struct session *session, enum target_state state, const char *what, struct slice said)
 {
     char error[TARGET_ERROR_MAX];
@@ -132,7 +141,10 @@ static void fail_with(struct session *session, enum target_state state, const ch
     fail(session, state, error);
 }
 
-/* A refusal of one command leaves the others; a refusal of `stats` is one of the whole. */
+/*
+ * Handles a refusal. The session fails if the server is overloaded or requires a login, or if it refuses
+ * `stats`. A refusal of another command only costs that command.
+ */
 static void take_refusal(struct session *session, enum command command, const struct reply_line *line)
 {
     static const char said[] = "the server said: ";
@@ -151,7 +163,7 @@ static void take_refusal(struct session *session, enum command command, const st
     }
 }
 
-/* False when it cannot be kept, which fails the session. */
+/* Keeps a stat. Returns false, and fails the session, if out of memory. */
 static bool take_stat(struct session *session, enum command command, struct slice key, struct slice value)
 {
     if (command == COMMAND_STATS) learn(session, key, value);
@@ -160,7 +172,7 @@ static bool take_stat(struct session *session, enum command command, struct slic
     return false;
 }
 
-/* The lines that the plan knows; false without memory for them. */
+/* Takes the lines that the plan knows. Returns false, and fails the session, if out of memory. */
 static bool take_planned(struct session *session, enum command command, struct slice *input)
 {
     size_t len = input->len;
@@ -171,7 +183,9 @@ static bool take_planned(struct session *session, enum command command, struct s
     return kept;
 }
 
-/* The lines of a reply up to one that needs a closer look. */
+/*
+ * Reads the lines of a reply and stops at the first line that is not a pair. Returns false if out of memory.
+ */
 static bool take_pairs(struct session *session, enum command command, struct slice *input)
 {
     struct reply_pair pair;
@@ -184,7 +198,9 @@ static bool take_pairs(struct session *session, enum command command, struct sli
     return false;
 }
 
-/* Bytes that no memcached sends. At the beginning they tell what has sent them. */
+/*
+ * Fails on bytes that no memcached sends. The first bytes of a connection tell what kind of server sent them.
+ */
 static void take_nonsense(struct session *session, struct slice bytes)
 {
     const char *error = "the answer is not in the memcached protocol";
@@ -193,7 +209,7 @@ static void take_nonsense(struct session *session, struct slice bytes)
     fail(session, state, error);
 }
 
-/* A server that says nothing of itself is none that could be told to be up. */
+/* Handles the end of a reply. A server that gives no stats besides its version does not count as up. */
 static void take_end(struct session *session, enum command command)
 {
     session->replied |= COMMAND_BIT(command);
@@ -204,7 +220,7 @@ static void take_end(struct session *session, enum command command)
         session->snapshot->answered |= COMMAND_BIT(command);
 }
 
-/* Takes some lines off the input; false when there is no whole one, or no more is wanted. */
+/* Takes lines off the input. Returns false if no complete line is left, or if out of memory. */
 static bool take_line(struct session *session, struct slice *input)
 {
     enum command command = current_command(session);
@@ -241,7 +257,7 @@ static bool take_line(struct session *session, struct slice *input)
     return true;
 }
 
-/* Takes the answer to the login off the input; false when it is not whole. */
+/* Takes the answer to the login off the input. Returns false if the answer is not complete. */
 static bool take_login(struct session *session, struct slice *input)
 {
     struct slice said = {0};

@@ -1,9 +1,10 @@
 /*
- * What a poll says to a server and hears from it, as bytes: two batches of requests at most, and the replies
- * in the order of the requests. Pure; knows no connection.
+ * The bytes that one poll sends to a server and receives from it: at most two batches of requests, and the
+ * replies in the same order. Pure; knows nothing about connections.
  *
- * The first batch is what can be asked of any server. Some commands would harm some servers (see enum
- * command_danger): they make the second batch, if the whole reply to `stats` in the first one allows them.
+ * The first batch has the commands that are safe with any server. Some commands would harm some servers (see
+ * enum command_danger). They go into the second batch, if the complete reply to `stats` in the first batch
+ * allows them.
  */
 #ifndef MEMCACHED_SESSION_H
 #define MEMCACHED_SESSION_H
@@ -17,46 +18,48 @@
 
 struct session {
     const struct protocol *protocol;
-    struct snapshot *snapshot; /* takes what is said; borrowed */
-    struct plan_line *place;   /* what of the current reply was read last, or NULL; see reply_plan.h */
-    unsigned wanted;           /* set of commands */
+    struct snapshot *snapshot; /* takes the lines of the replies; borrowed */
+    struct plan_line *place;   /* last line of the current reply that was read, or NULL; see reply_plan.h */
+    unsigned wanted;           /* set of commands to ask */
     unsigned sent;             /* set of commands asked so far */
-    unsigned replied;          /* set of commands whose reply, or refusal, is whole */
-    bool has_storage;          /* `stats` says that there is external storage */
-    bool has_size_counts;      /* `stats` says that the version counts sizes as it goes */
-    bool has_stats;            /* `stats` says more than the version */
-    bool awaits_login;         /* the login is sent, and not answered */
-    bool skips;                /* the rest of a stat that is too long to be kept */
-    size_t skip_left;          /* bytes of it, where the protocol tells */
-    enum target_state failure; /* of SESSION_FAILED, with why */
+    unsigned replied;          /* set of commands whose reply or refusal is complete */
+    bool has_storage;          /* `stats` says that the server has external storage */
+    bool has_size_counts;      /* `stats` gave a version that counts sizes without walking the items */
+    bool has_stats;            /* `stats` gave more than the version */
+    bool awaits_login;         /* the login was sent and not answered yet */
+    bool skips;                /* the rest of a stat that is too long is being skipped */
+    size_t skip_left;          /* bytes left to skip, if the protocol tells */
+    enum target_state failure; /* state for SESSION_FAILED; `error` tells why */
     char error[TARGET_ERROR_MAX];
 };
 
-/* Begins anew, on a new connection or for a new poll; nothing is sent yet. */
+/* Initialises a session for a new poll or a new connection. Nothing is sent yet. Borrows the snapshot. */
 void session_init(struct session *session, const struct protocol *protocol, struct snapshot *snapshot,
                   unsigned wanted);
 
-/* The login is sent, before anything is asked: its answer comes first. */
+/* Call this when the login was sent, before any request: the login's answer comes first. */
 void session_await_login(struct session *session);
 
-/* Whether session_ask would write anything. */
+/* Returns true if session_ask would write a request. */
 bool session_has_more(const struct session *session);
 
 /*
- * Writes the next batch of requests, which counts as sent, and as asked in the snapshot; returns its length,
- * or 0 when there is nothing more to ask. The batch before must have its replies (asserted).
+ * Writes the next batch of requests and marks it as sent, and as asked in the snapshot. Returns its length,
+ * or 0 if nothing is left to ask. The previous batch must have all its replies (asserted).
  */
 size_t session_ask(struct session *session, char request[PROTOCOL_REQUESTS_MAX]);
 
 enum session_status {
     SESSION_WAITS,  /* replies are missing */
-    SESSION_PAUSES, /* every reply is in; it is our turn, if there is more to ask */
-    SESSION_FAILED, /* the connection is of no more use */
+    SESSION_PAUSES, /* all replies are complete; we may send the next batch, if any */
+    SESSION_FAILED, /* the connection cannot be used any more */
 };
 enum session_status session_status(const struct session *session);
 
-/* Takes whole lines, or packets, off `input` until it has what it waits for; what is left is the beginning of
- * one, or bytes that nobody asked for. */
+/*
+ * Takes complete lines or packets off `input` until the session waits for no more. The rest is the beginning
+ * of a line or packet, or bytes that nobody asked for.
+ */
 enum session_status session_take(struct session *session, struct slice *input);
 
 #endif
