@@ -171,7 +171,9 @@ void target_state_log(const struct snapshot *snapshot, const char *target, uint6
 void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said)
 {
     const struct snapshot_remark *remark = &snapshot->remark;
-    if (remark->kind == REMARK_NONE || memcmp(remark, said, sizeof(*said)) == 0) return;
+    if (snapshot->state != TARGET_UP || remark->kind == REMARK_NONE ||
+        memcmp(remark, said, sizeof(*said)) == 0)
+        return;
     *said = *remark;
     log_line(LOG_WARN,
              remark->kind == REMARK_UNREADABLE

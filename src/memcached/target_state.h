@@ -47,7 +47,10 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
  */
 void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons);
 
-/* Logs the snapshot's remark, unless it equals `said`, the last remark that was logged for this target. */
+/*
+ * Logs the remark of the snapshot of a target that is up, unless it equals `said`, the last remark that was
+ * logged for this target.
+ */
 void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said);
 
 #endif

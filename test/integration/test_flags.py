@@ -173,7 +173,7 @@ def test_the_manual_is_clean():
 
 @pytest.mark.parametrize("flags, expected", [
     (["--push.url=http://gateway/metrics"], "--push.url: expected a URL without /metrics"),
-    (["--push.url=http://gateway", "--push.grouping=slab=1"], "--push.grouping: expected labels that the samples do not"),
+    (["--push.url=http://gateway", "--push.grouping=slab=1"], "--push.grouping: expected only labels that the samples do not"),
     (["--push.url=http://gateway", "--push.grouping=instance=a", "--memcached.address=a,b"], "--push.grouping: expected"),
 ])
 def test_pushes_that_could_not_be_stored(flags, expected):
