@@ -35,7 +35,8 @@ void histogram_deinit(struct histogram *histogram)
 }
 
 /*
- * A bound belongs to the bucket below it, as `le` says. The bounds are few: a plain walk is as fast as any.
+ * Returns the bucket of a value. A bound belongs to the bucket below it, as `le` requires. There are few
+ * bounds, so a linear search is fast enough.
  */
 static size_t bucket_of(const struct histogram *histogram, double value)
 {
@@ -57,7 +58,7 @@ void histogram_observe_example(struct histogram *histogram, double value, struct
     histogram_observe(histogram, value);
     if (isnan(value)) return;
 
-    /* Most histograms never see an example, and need no room for any. */
+    /* Most histograms never get an exemplar, so the memory is allocated when needed. */
     if (!histogram->exemplars) {
         histogram->exemplars = calloc(histogram->count + 1, sizeof(*histogram->exemplars));
         if (!histogram->exemplars) return;
@@ -66,7 +67,7 @@ void histogram_observe_example(struct histogram *histogram, double value, struct
     exemplar->value = value;
     exemplar->timestamp = now;
     exemplar->labels_len = 0;
-    /* Cut labels would be wrong labels. */
+    /* Labels that are too long are not cut: cut labels would be wrong labels. */
     if (labels.len == 0 || labels.len > EXEMPLAR_LABELS_MAX) return;
     memcpy(exemplar->labels, labels.data, labels.len);
     exemplar->labels_len = (uint16_t) labels.len;

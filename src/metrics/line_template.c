@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* All that is rendered beside the parts, and the room behind the last text. */
+/* Bytes that are rendered in addition to the parts, and the spare bytes after the last text. */
 #define MARKS_MAX (sizeof("{,,=\"\",} ") + LINE_BLOCK)
 
 size_t line_template_size(const struct line_parts *parts)

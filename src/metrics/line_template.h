@@ -1,6 +1,6 @@
 /*
- * A line of the text formats of which all is known but the target, one number and the value: rendered once,
- * copied for each sample. An exposition is hundreds of lines for each target.
+ * A template of a line in the text formats. Only the target, one number and the value vary; the rest is
+ * rendered once and copied for each sample. An exposition has hundreds of lines for each target.
  *
  *     memcached_slab_items{   instance="a"   ,slab="   3   ",kind="x"}    17
  *     head                    target         before    number  after      value
@@ -15,29 +15,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The slices point into the buffer that it was made in. */
+/* The slices point into the buffer `texts` of line_template_make. */
 struct line_template {
     struct slice head;
-    struct slice before; /* begins with the comma behind the target's labels, or with the closing brace */
-    struct slice after;  /* empty when there is no number, and `before` goes up to the value */
+    struct slice before; /* begins with the comma after the target's labels, or with the closing brace */
+    struct slice after;  /* empty if the line has no number; `before` then extends to the value */
     bool has_number;
-    size_t most; /* bytes of a line, beside its target's labels and its value */
+    size_t most; /* most bytes of a line, without its target's labels and its value */
 };
 
-/* The parts of a template before they are rendered: a name, constant label sets, and the number's label. */
+/* The parts of a template: a name, constant labels, and the label that holds the number. */
 struct line_parts {
     const char *name;
-    struct slice before, number, after; /* `number` is empty, and `after` too, for a line without one */
+    struct slice before, number, after; /* for a line without a number, `number` and `after` are empty */
 };
 
 /*
- * Renders the parts into `texts`, which must have room for line_template_size bytes, since templates keep
- * pointing into it.
+ * Makes a template by rendering its parts into `texts`. `texts` must have at least line_template_size free
+ * bytes, so that it does not move: templates point into it.
  */
 struct line_template line_template_make(const struct line_parts *parts, struct buffer *texts);
 size_t line_template_size(const struct line_parts *parts);
 
-/* Texts of ours are copied in blocks of this size: behind each there is as much room. */
+/*
+ * Template texts are copied in blocks of this size. So this many spare bytes must follow each text and the
+ * output.
+ */
 #define LINE_BLOCK 16
 
 static inline char *line_put_blocks(char *at, struct slice text)
@@ -55,7 +58,7 @@ static inline void line_template_append(const struct line_template *template, st
     char *at = buffer_reserve(out, template->most + target_labels.len + value.len);
     if (!at) return;
     if (target_labels.len == 0) {
-        /* Without any label the braces go, too. */
+        /* A line without any label has no braces. */
         if (before.data[0] == '}') head.len--;
         before = slice_from(before, 1);
     }

@@ -12,10 +12,10 @@ void native_init(struct native *native)
     *native = (struct native){.schema = NATIVE_SCHEMA};
 }
 
-/* The bucket of a value above zero in the finest schema. */
+/* Returns the bucket index of a value above zero in the finest schema. */
 static int32_t fine_index(double value)
 {
-    /* From a half to one: 2^(-8/8), 2^(-7/8), ... */
+    /* Bounds from 0.5 up to 1: 2^(-8/8), 2^(-7/8), ... */
     static const double bounds[] = {
         0.5,
         0.54525386633262883,
@@ -34,13 +34,16 @@ static int32_t fine_index(double value)
     return (exponent - 1) * per_power + part;
 }
 
-/* Rounds up, as buckets are closed above: of indices -1 and 0 comes 0, of 1 and 2 comes 1. */
+/*
+ * Returns the index in the next coarser schema. Rounds up, because a bucket includes its upper bound: -1 and
+ * 0 become 0, 1 and 2 become 1.
+ */
 static int32_t coarser(int32_t index)
 {
     return (index + 1) >> 1;
 }
 
-/* Each two neighbours become one. */
+/* Joins neighbouring buckets in pairs and goes to the next coarser schema. */
 static void coarsen(struct native *native)
 {
     size_t kept = 0;
@@ -63,7 +66,7 @@ static int32_t index_of(const struct native *native, double value)
     return index;
 }
 
-/* The first bucket that is not below the index. */
+/* Returns the position of the first bucket whose index is not below `index`. */
 static size_t place_of(const struct native *native, int32_t index)
 {
     size_t low = 0, high = native->count;
@@ -77,7 +80,9 @@ static size_t place_of(const struct native *native, int32_t index)
     return low;
 }
 
-/* The bucket of a value; NULL when it has none and there is no room for another. */
+/*
+ * Finds the bucket of a value, or adds it. Returns NULL if it does not exist and there is no room to add it.
+ */
 static struct native_bucket *find_bucket(struct native *native, double value)
 {
     int32_t index = index_of(native, value);

@@ -1,10 +1,10 @@
 /*
- * Prometheus' native histogram: buckets grow exponentially, and only buckets with observations exist. Pure;
- * allocates nothing.
+ * Prometheus' native histogram. Its buckets grow exponentially, and only buckets with observations exist.
+ * Pure; allocates nothing.
  *
- * With schema s, bucket i holds what is above 2^((i - 1) / 2^s) and at most 2^(i / 2^s). A histogram begins
- * with eight buckets for each power of two. When the values need too many buckets, pairs of neighbours are
- * joined and s falls by one. Facts: https://prometheus.io/docs/specs/native_histograms/.
+ * With schema s, bucket i counts values above 2^((i - 1) / 2^s) and up to 2^(i / 2^s). A histogram begins
+ * with eight buckets for each power of two. When it needs too many buckets, neighbours are joined in pairs,
+ * and s falls by one. Facts: https://prometheus.io/docs/specs/native_histograms/.
  */
 #ifndef METRICS_NATIVE_H
 #define METRICS_NATIVE_H
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define NATIVE_SCHEMA         3
-#define NATIVE_SCHEMA_MIN     (-4) /* all doubles fit in some 130 buckets then */
+#define NATIVE_SCHEMA_MIN     (-4) /* with this schema, about 130 buckets cover all doubles */
 #define NATIVE_BUCKETS_MAX    160
 #define NATIVE_ZERO_THRESHOLD 0x1p-128
 
@@ -24,16 +24,16 @@ struct native_bucket {
 
 struct native {
     int schema;
-    uint64_t zero_count;                              /* of what is not above NATIVE_ZERO_THRESHOLD */
-    struct native_bucket buckets[NATIVE_BUCKETS_MAX]; /* ascending; none is empty */
-    size_t count;                                     /* of buckets */
+    uint64_t zero_count;                              /* number of values not above NATIVE_ZERO_THRESHOLD */
+    struct native_bucket buckets[NATIVE_BUCKETS_MAX]; /* sorted by index; none is empty */
+    size_t count;                                     /* number of buckets in use */
 };
 
 void native_init(struct native *native);
 
 /*
- * For what cannot be negative, as sizes and durations: what is below zero all the same counts as zero. NAN is
- * not observed. Infinity falls into the bucket behind that of the largest number.
+ * Counts a value that cannot be negative, such as a size or a duration. A negative value counts as zero.
+ * Ignores NAN. Infinity counts in the bucket after that of the largest number.
  */
 void native_observe(struct native *native, double value);
 

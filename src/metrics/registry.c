@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <uv.h>
 
-/* Room for the names of a family: a few times a name of some hundred bytes. */
+/* Most bytes of all names of a family: a few names of up to FAMILY_NAME_MAX bytes. */
 #define NAMES_MAX 8192
 
 void registry_init(struct registry *registry)
@@ -21,7 +21,10 @@ static int refuse_collector(struct buffer *error, const struct collector *collec
     return error->failed ? UV_ENOMEM : UV_EINVAL;
 }
 
-/* Whether a family stores a sample under one of these names, each ended by NUL. */
+/*
+ * Returns true if a family stores samples under one of these names, or its stem is one of them. Each name
+ * ends with NUL.
+ */
 static bool takes_one_of(const struct family *family, struct slice names)
 {
     while (names.len) {
@@ -32,8 +35,10 @@ static bool takes_one_of(const struct family *family, struct slice names)
     return false;
 }
 
-/* The first family before `family`, of this collector or of one that is registered, that takes one of its
- * names. */
+/*
+ * Returns the first family that takes one of `names`, or NULL. Checks the families of all registered
+ * collectors and the first `before` families of `collector`.
+ */
 static const struct family *find_conflict(const struct registry *registry, const struct collector *collector,
                                           size_t before, struct slice names)
 {
@@ -59,7 +64,7 @@ static bool has_constant_label(const char *labels, struct slice name)
     return false;
 }
 
-/* The label that the encoder puts on each sample of such a family by itself. */
+/* Returns the label that the encoder itself adds to each sample of a family of this type. */
 static struct slice own_label(enum metric_type type)
 {
     if (type == METRIC_HISTOGRAM || type == METRIC_GAUGE_HISTOGRAM) return SLICE("le");

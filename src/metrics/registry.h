@@ -1,6 +1,4 @@
-/*
- * The list of collectors, in the order of the exposition. Each is checked when it is registered.
- */
+/* The list of collectors, in the order of the exposition. Checks each collector at registration. */
 #ifndef METRICS_REGISTRY_H
 #define METRICS_REGISTRY_H
 
@@ -17,10 +15,10 @@ struct registry {
 void registry_init(struct registry *registry);
 
 /*
- * Registers a collector if each of its families is well-formed, if no name under which its samples are stored
- * is taken by another family (x_count of a histogram and a counter x_count), and if its constant labels and
- * its families' own labels differ. Returns 0, or UV_EINVAL with one line in `error` that names collector,
- * family and fault, or UV_ENOMEM; nothing is registered then.
+ * Checks and registers a collector. Each family must be well-formed. No other family may store samples under
+ * the same name, such as x_count of a histogram x and a counter x_count. The constant labels must differ from
+ * the families' own labels. Returns 0, UV_EINVAL or UV_ENOMEM. After a failure nothing is registered. After
+ * UV_EINVAL, `error` has one line that names the collector, the family and the fault.
  */
 int registry_add(struct registry *registry, const struct collector *collector, struct buffer *error);
 

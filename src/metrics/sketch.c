@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* LOWEST is the first value of power LOWEST_POWER: frexp gives it as 0.5 * 2^LOWEST_POWER. */
+/* SKETCH_LOWEST is the first value with the power LOWEST_POWER: frexp returns it as 0.5 * 2^LOWEST_POWER. */
 #define LOWEST_POWER (-29)
 
 static size_t bin_of(double value)
@@ -16,7 +16,10 @@ static size_t bin_of(double value)
     return (size_t) (power - LOWEST_POWER) * SKETCH_PARTS + part;
 }
 
-/* The middle of the bin: half a part from its ends, which is the error bound where a power of two begins. */
+/*
+ * Returns the middle of a bin, half a part from its ends. Where a power of two begins, this distance equals
+ * the error bound.
+ */
 static double bin_value(size_t bin)
 {
     double part = (double) (bin % SKETCH_PARTS) + 0.5;
@@ -28,7 +31,7 @@ void sketch_init(struct sketch *sketch)
     memset(sketch, 0, sizeof(*sketch));
 }
 
-/* Widens first..end to hold these bins too. */
+/* Extends first..end so that it includes these bins. */
 static void cover(struct sketch *sketch, size_t first, size_t end)
 {
     if (sketch->first == sketch->end) {
@@ -52,7 +55,7 @@ void sketch_observe(struct sketch *sketch, double value)
     sketch->bins[bin]++;
 }
 
-/* Leaves the pages alone that no value has touched. */
+/* Does not write to memory pages that no value has used. */
 void sketch_clear(struct sketch *sketch)
 {
     memset(sketch->bins + sketch->first, 0, (sketch->end - sketch->first) * sizeof(sketch->bins[0]));
@@ -75,7 +78,7 @@ double sketch_quantile(const struct sketch *sketch, double q)
     for (size_t bin = sketch->first; bin < sketch->end; bin++) count += sketch->bins[bin];
     if (count == 0) return NAN;
 
-    /* A count beyond 2^53 may be rounded up as a double; the place stays one of the values all the same. */
+    /* A count above 2^53 may be rounded up as a double. The rank must still be less than the count. */
     double place = q * (double) (count - 1);
     uint64_t rank = place < (double) (count - 1) ? (uint64_t) place : count - 1;
     uint64_t seen = sketch->zeros;

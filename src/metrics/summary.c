@@ -7,13 +7,13 @@
 #include <uv.h>
 
 /*
- * The window is a ring of sketches, each for one share of the time; all of them together are the window:
+ * The window is a ring of sketches. Each sketch covers an equal share of the window's time:
  *
  *      ages[0]   ages[1]   ages[2]   ages[3]   ages[4]
  *      older     newest    oldest    older     older
  *
- * When the newest has had its share of the time, the oldest, its right neighbour, is emptied and becomes the
- * newest.
+ * When the newest sketch's share of time is over, the oldest sketch, its right neighbour, is emptied and
+ * becomes the newest.
  */
 #define SHARE_S (SUMMARY_WINDOW_S / SUMMARY_AGES)
 
@@ -31,7 +31,7 @@ int summary_init(struct summary *summary, const double *quantiles, size_t count,
                  double created)
 {
     assert(quantiles_are_valid(quantiles, count));
-    /* Zeroed memory is an empty sketch; pages that no value falls into are never touched. */
+    /* Zeroed memory is an empty sketch. Pages that no value uses are never touched. */
     struct sketch *ages = calloc(SUMMARY_AGES, sizeof(*ages));
     *summary = (struct summary){
         .quantiles = quantiles,
@@ -49,7 +49,7 @@ void summary_deinit(struct summary *summary)
     summary->ages = NULL;
 }
 
-/* Empties the sketches whose time has passed; after a long silence, each of them once. */
+/* Empties the sketches whose time has passed. After a long silence, empties each sketch once. */
 static void turn(struct summary *summary, uint64_t now_s)
 {
     if (now_s < summary->turned_s) return;
