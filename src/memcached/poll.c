@@ -18,7 +18,7 @@ void poll_init(struct poll *poll)
     link_init(&poll->link);
 }
 
-/* --- How far a poll is --- */
+/* --- Progress --- */
 
 /* Returns true if the current poll is waiting for the limiter and doing nothing else. */
 static bool is_queued(const struct client *client)
@@ -44,7 +44,7 @@ static size_t received_by(const struct client *client)
     return received;
 }
 
-/* Returns how far the current poll has come. */
+/* Returns the progress of the current poll. */
 static struct poll_reach reach_of(const struct client *client)
 {
     const struct channel *channel = client->channels[0];

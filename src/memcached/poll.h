@@ -42,7 +42,7 @@ struct poll {
     struct link link;
     struct client *client;
     bool waits_for_next;    /* waits for the next poll, not for the one under way */
-    struct snapshot *ended; /* the finished snapshot, until on_done runs; holds a reference; else NULL */
+    struct snapshot *ended; /* finished snapshot, from the end of the poll until on_done; holds a reference */
     poll_fn on_done;
 };
 
@@ -64,7 +64,7 @@ int poll_start(struct poll *poll, struct client *client, unsigned commands, poll
  */
 struct snapshot *poll_give_up(struct poll *poll);
 
-/* How far a poll has come that has not ended. */
+/* Progress of a poll that has not ended. */
 struct poll_progress {
     /* when the server began to be asked, as uv_hrtime(); 0 while the poll waits for its turn */
     uint64_t began_ns;

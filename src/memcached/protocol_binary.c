@@ -140,7 +140,7 @@ static struct reply_line binary_next(struct slice *input, enum reply_form form)
 {
     struct packet packet;
     struct reply_line reply = {.kind = look_at(*input, OPCODE_STAT, &packet)};
-    (void) form; /* key and value have lengths of their own */
+    (void) form; /* each packet has the lengths of its key and value */
     switch (reply.kind) {
     case REPLY_STAT:
         reply.key = packet.key;

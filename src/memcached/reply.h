@@ -18,7 +18,7 @@
  */
 #define REPLY_LINE_MAX 2048
 
-/* Where the key of a line ends. */
+/* Forms of lines: where the key ends. */
 enum reply_form {
     REPLY_PAIRS, /* STAT key value: the key ends at the first blank; the value may hold blanks */
     REPLY_NAMES, /* STAT key value: the key ends at the last blank; it holds a name that may hold blanks */

@@ -11,7 +11,7 @@
 /* Returns the state for a failure of the dialer, see dialer_fn. */
 enum target_state target_state_of_failure(int status);
 
-/* How far a poll has come. */
+/* Progress of a poll. */
 struct poll_reach {
     enum dialer_phase phase; /* DIALER_IDLE if the poll has a connection */
     bool shakes_hands;       /* the TLS handshake is not over */
