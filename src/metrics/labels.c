@@ -6,7 +6,7 @@
 
 /* --- Writing --- */
 
-/* Escapes what would end the quotes or the line, and replaces what is not UTF-8. */
+/* Escapes quotes, backslashes and newlines, and replaces bytes that are not UTF-8. */
 static void append_label_value(struct buffer *out, struct slice value)
 {
     while (value.len) {
@@ -38,7 +38,10 @@ void labels_append(struct buffer *labels, const char *name, struct slice value)
 
 /* --- Reading --- */
 
-/* Up to the quote that ends a value; a backslash hides the one behind it. The whole length without one. */
+/*
+ * Returns the length up to the quote that ends a value. A backslash escapes the next byte. Without such a
+ * quote, returns the whole length.
+ */
 static size_t value_length(struct slice text)
 {
     const char *quote = text.len ? memchr(text.data, '"', text.len) : NULL;

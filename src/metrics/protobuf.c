@@ -1,6 +1,6 @@
 /*
- * An encoder of our own, since the schema is small: the fields below are all that is written. Their numbers
- * are those of io/prometheus/client/metrics.proto in https://github.com/prometheus/client_model.
+ * An own encoder, because the schema is small. Only the fields below are written. Their numbers are from
+ * io/prometheus/client/metrics.proto in https://github.com/prometheus/client_model.
  */
 #include "metrics/protobuf.h"
 
@@ -23,7 +23,7 @@ enum {
     METRIC_FIELD_UNTYPED = 5,
     METRIC_FIELD_HISTOGRAM = 7,
 };
-enum { NUMBER_VALUE = 1 }; /* of Gauge, Counter and Untyped */
+enum { NUMBER_VALUE = 1 }; /* field number in Gauge, Counter and Untyped */
 enum { SUMMARY_COUNT = 1, SUMMARY_SUM = 2, SUMMARY_QUANTILE = 3, SUMMARY_CREATED = 4 };
 enum { QUANTILE_QUANTILE = 1, QUANTILE_VALUE = 2 };
 enum {
@@ -42,7 +42,7 @@ enum { SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
 enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE = 2, EXEMPLAR_TIMESTAMP = 3 };
 enum { TIMESTAMP_SECONDS = 1, TIMESTAMP_NANOS = 2 }; /* google.protobuf.Timestamp */
 
-/* MetricType, and the field of Metric that goes with it. The schema knows neither info nor state sets. */
+/* The MetricType of a type, and the number of its field in Metric. The schema has no infos and state sets. */
 struct kind {
     unsigned type, field;
 };
@@ -52,7 +52,7 @@ static const struct kind kinds[METRIC_TYPE_COUNT] = {
     [METRIC_NAMED_COUNTER] = {0, METRIC_FIELD_COUNTER},   [METRIC_INFO] = {1, METRIC_FIELD_GAUGE},
     [METRIC_STATE_SET] = {1, METRIC_FIELD_GAUGE},         [METRIC_SUMMARY] = {2, METRIC_FIELD_SUMMARY},
     [METRIC_UNKNOWN] = {3, METRIC_FIELD_UNTYPED},         [METRIC_HISTOGRAM] = {4, METRIC_FIELD_HISTOGRAM},
-    [METRIC_GAUGE_HISTOGRAM] = {3, METRIC_FIELD_UNTYPED}, /* each of its buckets */
+    [METRIC_GAUGE_HISTOGRAM] = {3, METRIC_FIELD_UNTYPED}, /* for each bucket */
 };
 
 /* --- Messages --- */
@@ -60,7 +60,7 @@ static const struct kind kinds[METRIC_TYPE_COUNT] = {
 void protobuf_init(struct protobuf *protobuf)
 {
     *protobuf = (struct protobuf){0};
-    /* Room for one more sample behind the last that fitted. */
+    /* Leaves space for the sample that exceeds PROTOBUF_MESSAGE_MAX. */
     buffer_init(&protobuf->message, 2 * PROTOBUF_MESSAGE_MAX);
 }
 
@@ -83,13 +83,16 @@ void protobuf_flush(struct protobuf *protobuf, struct buffer *out)
     buffer_clear(message);
 }
 
-/* What heads a family, unless its message has begun; whatever there is of another one leaves. */
+/*
+ * Begins the message of a family, unless the current message belongs to the family. Sends the message of
+ * another family first.
+ */
 static void begin_sample(struct protobuf *protobuf, const struct family *family, struct buffer *out)
 {
     struct buffer *message = &protobuf->message;
     bool buckets = family->type == METRIC_GAUGE_HISTOGRAM;
     if (protobuf->family == family) return;
-    /* Readers want a unit to end the name. */
+    /* Readers require that the unit is the end of the name. */
     const char *unit = buckets ? "" : family_unit(family);
     protobuf_flush(protobuf, out);
     protobuf->family = family;
@@ -110,7 +113,7 @@ static void end_sample(struct protobuf *protobuf, struct buffer *out)
 
 /* --- Metrics --- */
 
-/* One Metric that is being written: where what is open in it begins. */
+/* A Metric that is being written, with the offsets where its open parts begin. */
 struct metric {
     struct buffer *message; /* borrowed */
     size_t begin, value;
@@ -150,7 +153,7 @@ static void put_labels(struct buffer *message, unsigned field, struct slice labe
     }
 }
 
-/* Its labels may still be added to. */
+/* Begins a Metric and writes its labels. The caller may add more labels. */
 static struct metric begin_metric(struct protobuf *protobuf, const struct protobuf_labels *labels)
 {
     struct buffer *message = &protobuf->message;
@@ -187,7 +190,8 @@ static void end_number(struct protobuf *protobuf, struct metric metric, double v
 }
 
 /*
- * A time in seconds since the unix epoch; 0 if it is not known. To the millisecond, as in the text formats.
+ * Writes a time in seconds since the unix epoch, rounded to milliseconds as in the text formats. Writes
+ * nothing if `time` is 0: not known.
  */
 static void put_time(struct buffer *message, unsigned field, double time)
 {
@@ -260,7 +264,10 @@ static void put_buckets(struct buffer *message, const struct histogram_view *vie
     }
 }
 
-/* Runs of neighbours, each by its distance from the end of the one before, the first from bucket 0. */
+/*
+ * Writes the runs of adjacent buckets. The offset of a run is its distance from the end of the previous run.
+ * The first run's offset is its distance from bucket 0.
+ */
 static void put_spans(struct buffer *message, const struct native *native)
 {
     int32_t end = 0;
@@ -279,7 +286,7 @@ static void put_spans(struct buffer *message, const struct native *native)
     }
 }
 
-/* The threshold is what tells a native histogram without observations from none. */
+/* Writes a native histogram. Readers recognise a native histogram without observations by its threshold. */
 static void put_native(struct buffer *message, const struct native *native)
 {
     uint64_t before = 0;
@@ -307,7 +314,7 @@ static void put_histogram(struct protobuf *protobuf, const struct protobuf_label
     struct metric metric = begin_metric(protobuf, labels);
     begin_value(protobuf, &metric);
     wire_put_uint(metric.message, HISTOGRAM_COUNT, count_all(view));
-    /* A sum that is left out would be read as 0: where there is none it is NaN. */
+    /* Readers take a missing sum for 0, so an unknown sum is written as NaN. */
     wire_put_double(metric.message, HISTOGRAM_SUM, view->sum);
     put_buckets(metric.message, view);
     if (view->native) put_native(metric.message, view->native);

@@ -1,8 +1,9 @@
 /*
- * Families and samples as delimited messages io.prometheus.client.MetricFamily. Pure; an encoder drives it.
+ * Encodes families and samples as delimited messages io.prometheus.client.MetricFamily. Pure; metrics/encoder
+ * uses it.
  *
- * A message begins with its length, so it is complete before it is sent. It holds the samples of as many
- * targets as fit. Only one message is in memory at a time.
+ * A message begins with its length, so it must be complete before it is sent. A message holds samples of as
+ * many targets as fit. Only one message is in memory at a time.
  */
 #ifndef METRICS_PROTOBUF_H
 #define METRICS_PROTOBUF_H
@@ -14,28 +15,30 @@
 #include "metrics/summary.h"
 
 /*
- * A message that has grown so far leaves, and the family goes on in another one of its name. Prometheus reads
- * one after the other and makes the same series of them; so no fleet is too large, and the loop is not kept
- * for long by a single family. One sample goes over it by some kilobytes at most.
+ * A message of this size is sent, and the family continues in another message of the same name. Prometheus
+ * reads both and makes the same series. So a fleet can have any size, and a single family does not keep the
+ * loop busy for long. One sample may exceed this size by a few kilobytes.
  */
 #define PROTOBUF_MESSAGE_MAX (256 * 1024)
 
-/* The labels of one sample: rendered sets, any of them may be empty. */
+/* The labels of one sample: rendered labels, each may be empty. */
 struct protobuf_labels {
     struct slice constant, target, own;
 };
 
 struct protobuf {
-    const struct family *family; /* of the message at hand, or NULL; borrowed */
-    struct buffer message;       /* owned; without its length; empty if it is not begun */
+    const struct family *family; /* family of the current message, or NULL; borrowed */
+    struct buffer message;       /* owned; the current message without its length; empty if there is none */
 };
 
 /* Allocates nothing. */
 void protobuf_init(struct protobuf *protobuf);
 void protobuf_deinit(struct protobuf *protobuf);
 
-/* One sample; a message that is ended by it goes to `out`. A counter's exposition has its family's whole
- * name. */
+/*
+ * Adds one sample to the current message. Appends a message to `out` if it is full or belongs to another
+ * family. The family's name is used unchanged, also for counters.
+ */
 void protobuf_number(struct protobuf *protobuf, const struct family *family,
                      const struct protobuf_labels *labels, double value, struct buffer *out);
 void protobuf_histogram(struct protobuf *protobuf, const struct family *family,
@@ -45,7 +48,10 @@ void protobuf_summary(struct protobuf *protobuf, const struct family *family,
                       const struct protobuf_labels *labels, const struct summary_view *view,
                       struct buffer *out);
 
-/* Ends the message at hand, if there is one. Without memory for it `out` has failed. */
+/*
+ * Ends the current message, if there is one, and appends it to `out`. If there was no memory for the message,
+ * `out` fails.
+ */
 void protobuf_flush(struct protobuf *protobuf, struct buffer *out);
 
 #endif

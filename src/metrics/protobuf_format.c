@@ -1,11 +1,11 @@
-/* Families and samples to protobuf: the operations of its format over the messages of metrics/protobuf. */
+/* The format functions for protobuf, which use metrics/protobuf. */
 #include "metrics/format.h"
 
 #include "base/number.h"
 
 #include <math.h>
 
-/* A message holds its family's name and help itself. */
+/* There is no prepared head: each message holds its family's name and help. */
 static void append_head(const struct family *family, enum format format, struct buffer *out)
 {
     (void) family, (void) format, (void) out;
@@ -24,7 +24,7 @@ static void message_double(struct encoder *encoder, struct slice target_labels, 
     protobuf_number(&encoder->protobuf, encoder->family, &sets, value, encoder->out);
 }
 
-/* Of a number as the text formats spell it. */
+/* Reads a number as the text formats write it. */
 static double read_number(struct slice text)
 {
     double value = NAN;

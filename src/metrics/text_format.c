@@ -1,6 +1,7 @@
 /*
- * The two text formats differ in what heads a family, in how a few types are spelt, and in what OpenMetrics
- * adds: units, exemplars, times of creation, an end. A table says so; the lines of samples are the same.
+ * The format functions for both text formats. The formats differ in the head of a family and in the names of
+ * some types. OpenMetrics also has units, exemplars, creation times and an end mark. A table describes these
+ * differences; the lines of samples are the same.
  */
 #include "metrics/format.h"
 
@@ -14,7 +15,7 @@ static const struct {
     const char *types[METRIC_TYPE_COUNT];
     bool openmetrics;
 } text_formats[] = {
-    /* 0.0.4 has no word for the younger types: what can only be a gauge to it is one. */
+    /* 0.0.4 does not have the newer types. Types that can only be a gauge there become gauges. */
     [FORMAT_TEXT] = {{
                          [METRIC_COUNTER] = "counter",
                          [METRIC_GAUGE] = "gauge",
@@ -43,7 +44,10 @@ static const struct {
 
 /* --- Families --- */
 
-/* A counter whose samples do not end in _total cannot be one in OpenMetrics, unless its name changed. */
+/*
+ * Returns the type of a family in a format. In OpenMetrics the samples of a counter must end in _total.
+ * Counters with other names have the type unknown there, because their names must not change.
+ */
 static const char *type_name(const struct family *family, enum format format)
 {
     enum metric_type type = family->type;
@@ -54,7 +58,7 @@ static const char *type_name(const struct family *family, enum format format)
     return text_formats[format].types[type];
 }
 
-/* "# TYPE name text\n", where the name may be made of two parts. */
+/* Appends a line such as "# TYPE name text\n". The name consists of `name` and `suffix`. */
 static void append_header(struct buffer *out, const char *keyword, struct slice name, const char *suffix,
                           const char *text)
 {
@@ -69,8 +73,8 @@ static void append_header(struct buffer *out, const char *keyword, struct slice 
 }
 
 /*
- * To format 0.0.4, which does not know gauge histograms, their buckets are a family of its own, of no type:
- * promtool has a bucket belong to a histogram, and no gauge may carry le.
+ * Appends HELP, TYPE and UNIT. Format 0.0.4 has no gauge histograms. Their buckets become an untyped family
+ * of their own there: promtool expects buckets to belong to a histogram, and no gauge may have the label le.
  */
 static void append_head(const struct family *family, enum format format, struct buffer *out)
 {
@@ -96,13 +100,16 @@ static void announce(struct encoder *encoder)
 
 /* --- Samples --- */
 
-/* A label of the encoder's own: le or quantile. */
+/* A label that the encoder adds: le or quantile. */
 struct own_label {
-    const char *name; /* NULL for none */
+    const char *name; /* NULL: no label */
     double value;
 };
 
-/* Both formats get the form that OpenMetrics prescribes, 1.0 and not 1, so that they make the same series. */
+/*
+ * Appends the label in the form that OpenMetrics requires: 1.0 instead of 1. Both formats use this form, so
+ * that they make the same series.
+ */
 static void append_own_label(struct buffer *out, struct own_label label)
 {
     buffer_append_string(out, label.name);
@@ -111,7 +118,7 @@ static void append_own_label(struct buffer *out, struct own_label label)
     buffer_append_char(out, '"');
 }
 
-/* Joins one more set to those between the braces. */
+/* Appends one more set of labels inside the braces. */
 static void append_set(struct buffer *out, size_t *sets, struct slice set)
 {
     if (set.len == 0) return;
@@ -119,7 +126,7 @@ static void append_set(struct buffer *out, size_t *sets, struct slice set)
     buffer_append_slice(out, set);
 }
 
-/* Everything of a sample's line up to its value. */
+/* Writes the line of a sample up to its value. */
 static void begin_sample(struct encoder *encoder, const char *suffix, struct slice target_labels,
                          struct slice labels, struct own_label own)
 {
@@ -140,7 +147,9 @@ static void begin_sample(struct encoder *encoder, const char *suffix, struct sli
 
 static const struct own_label none = {NULL, 0};
 
-/* Joins one more set to those between the braces; `mark` is what goes before it. */
+/*
+ * Appends one more set of labels. `mark` is the character before the set: '{' before the first set, then ','.
+ */
 static char *put_set(char *at, char *mark, struct slice set)
 {
     if (set.len == 0) return at;
@@ -149,8 +158,10 @@ static char *put_set(char *at, char *mark, struct slice set)
     return slice_put_short(at, set);
 }
 
-/* One line. An exposition is hundreds of these for each target: the room is taken once, and the parts are
- * copied. */
+/*
+ * Writes one line. An exposition has hundreds of lines for each target, so this function reserves the space
+ * once and then copies the parts into it.
+ */
 static void text_line(struct encoder *encoder, struct slice target_labels, struct slice labels,
                       struct slice value)
 {
@@ -186,7 +197,7 @@ static void text_double(struct encoder *encoder, struct slice target_labels, str
 
 /* --- Samples of several lines --- */
 
-/* Where the lines of one histogram or summary go. */
+/* The output and the labels for the lines of one histogram or summary. */
 struct lines {
     struct encoder *encoder;
     struct slice target_labels, labels;
@@ -223,7 +234,7 @@ static void append_exemplar(struct encoder *encoder, const struct exemplar *exem
     buffer_printf(out, " %.3f", exemplar->timestamp);
 }
 
-/* Returns the count of all buckets. */
+/* Writes the lines of all buckets. Returns the number of observations in all buckets. */
 static uint64_t line_buckets(const struct lines *lines, const struct histogram_view *view)
 {
     struct encoder *encoder = lines->encoder;
@@ -248,11 +259,13 @@ static void text_histogram(struct encoder *encoder, struct slice target_labels, 
 {
     struct lines lines = {encoder, target_labels, labels};
     uint64_t count = line_buckets(&lines, view);
-    /* Of a gauge histogram the last bucket is the count: 0.0.4 would want further lines apart, behind all
-     * targets. */
+    /*
+     * The last bucket of a gauge histogram is its count. In 0.0.4, further lines would form another family
+     * and would have to follow the buckets of all targets.
+     */
     if (encoder->family->type == METRIC_GAUGE_HISTOGRAM) return;
     if (!isnan(view->sum)) {
-        /* OpenMetrics wants the count exactly where there is a sum. */
+        /* OpenMetrics requires _count if and only if there is a _sum. */
         line_u64(&lines, "_count", none, count);
         line_double(&lines, "_sum", none, view->sum);
     }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* How the value behind a field's number is written. */
+/* How the value after the field's number is encoded. */
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2 };
 
 #define VARINT_MAX 10
@@ -38,14 +38,14 @@ void wire_put_uint(struct buffer *out, unsigned field, uint64_t value)
     wire_append_varint(out, value);
 }
 
-/* Numbers near zero on both sides are short ones: 0, -1, 1, -2 become 0, 1, 2, 3. */
+/* Encodes numbers near zero as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3. */
 void wire_put_sint(struct buffer *out, unsigned field, int64_t value)
 {
     uint64_t folded = (uint64_t) value << 1;
     wire_put_uint(out, field, value < 0 ? ~folded : folded);
 }
 
-/* The lowest byte first, whatever the machine does. */
+/* Writes the lowest byte first on any machine. */
 void wire_put_double(struct buffer *out, unsigned field, double value)
 {
     uint64_t bits;

@@ -1,6 +1,6 @@
 /*
- * The wire format of protocol buffers, as far as an exposition needs it: fields are appended to a message
- * that grows in a buffer. Pure; knows no schema. A failed buffer stays failed and is otherwise left alone.
+ * The wire format of protocol buffers, as far as an exposition needs it. Appends fields to a message in a
+ * buffer. Pure; knows no schema. After a buffer has failed, nothing is written to it.
  *
  * Facts: https://protobuf.dev/programming-guides/encoding/.
  */
@@ -14,11 +14,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A bare number of one to ten bytes, seven bits in each, the lowest first. */
+/* Appends a number without a field. Takes one to ten bytes with seven bits each, lowest bits first. */
 void wire_append_varint(struct buffer *out, uint64_t value);
 
-/* Fields by their number in the schema: uint64, int64, int32 and enums; sint64 and sint32; double; string and
- * bytes. */
+/*
+ * Append a field with its number in the schema. The types are: uint64, int64, int32 and enums; sint64 and
+ * sint32; double; string and bytes.
+ */
 void wire_put_uint(struct buffer *out, unsigned field, uint64_t value);
 void wire_put_sint(struct buffer *out, unsigned field, int64_t value);
 void wire_put_double(struct buffer *out, unsigned field, double value);
@@ -53,9 +55,9 @@ static inline char *wire_short_double(char *at, unsigned field, double value)
 }
 
 /*
- * A field that is a message, or a string made piece by piece: what is appended between the two calls is its
- * content. They nest. `begin` is what wire_begin returned; the length is put before it once it is known, and
- * moves the content if it needs more than one byte.
+ * Append a field that is a message, or a string made piece by piece. Its content is all that is appended
+ * between the two calls. Calls may nest. `begin` is the result of wire_begin. wire_end inserts the length and
+ * moves the content by a few bytes.
  */
 size_t wire_begin(struct buffer *out, unsigned field);
 void wire_end(struct buffer *out, size_t begin);
