@@ -45,7 +45,7 @@ struct connection {
     bool closed;
 
     struct stream stream;
-    struct request_reader reader; /* for the request at the start of `head` */
+    struct request_reader reader; /* reader of the request at the start of `head` */
     struct exchange exchange;
     size_t drained; /* number of bytes discarded while lingering */
     size_t used;    /* number of bytes in `head` that belong to the request being answered */

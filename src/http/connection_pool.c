@@ -47,7 +47,7 @@ void connection_pool_deinit(struct connection_pool *pool)
 /* How many things of one kind a peer holds: connections, places or unread answers. */
 struct share {
     const struct peer *peer; /* NULL: no peer asks */
-    unsigned held;           /* including the one that the peer asks for */
+    unsigned held;           /* number of things, including the one that the peer asks for */
 };
 
 static bool is_reserved(struct share share)

@@ -44,7 +44,7 @@ struct connection_pool {
     void *secure_context;
     struct exchange_shared exchanges;
     struct peers peers;
-    struct server_counts counts; /* all but `open` */
+    struct server_counts counts; /* all counts except `open` */
     struct list open;            /* connections that are not closing */
     unsigned open_count;         /* number of connections in the list above */
     unsigned rejecting;          /* number of open connections that are being told 503 */

@@ -36,7 +36,7 @@ typedef void (*exchange_end_fn)(struct exchange *exchange, int status);
 
 /* Data that all exchanges of one server share. */
 struct exchange_shared {
-    server_observer_fn observer; /* gets a report of each answer; NULL for none */
+    server_observer_fn observer; /* function that gets a report of each answer; NULL for none */
     void *observer_context;
     struct work_budget work; /* time per turn of the loop for new clients, requests and bodies */
     /*
@@ -82,12 +82,12 @@ struct exchange {
     /* The answer. Between two answers, all these fields are empty. */
     struct response response;
     struct producer *body;            /* owned; NULL after it is released */
-    struct work_budget_ticket ticket; /* waits for a turn of the loop for the handler or the next piece */
+    struct work_budget_ticket ticket; /* ticket for a turn of the loop, for the handler or the next piece */
     bool last;                        /* true if the current piece is the last one */
     bool chunked;
     bool streamed;        /* true for a body from exchange_stream, false for a short answer */
     struct buffer head;   /* bytes before the piece: the head of the answer, the size of the chunk */
-    struct buffer piece;  /* as the producer made it */
+    struct buffer piece;  /* the piece as the producer made it */
     struct buffer packed; /* the piece, compressed */
     struct compressor compressor;
 };

@@ -21,7 +21,7 @@ struct listener {
     struct link link; /* the owner's */
     void *context;    /* the owner's */
     unsigned number;  /* the owner's */
-    bool stalled;     /* the owner's: a waiting connection could not be accepted yet */
+    bool stalled;     /* the owner's: true if a waiting connection could not be accepted yet */
     uv_loop_t *loop;
     struct work_budget *work; /* borrowed */
     /* Waits for a turn of the loop in which the next connection is accepted. */

@@ -1,5 +1,5 @@
 /*
- * Counts what each client address holds: connections, places and unread answers. Pure: no loop, no clock.
+ * Counts how many connections, places and unread answers each client address holds. Pure: no loop, no clock.
  *
  * A peer is an address, or a group of addresses. Each IPv4 address is a peer, also as an IPv4-mapped IPv6
  * address. All IPv6 addresses with the same first 64 bits are one peer, because a host can choose the other

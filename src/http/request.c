@@ -193,7 +193,7 @@ struct head_walk {
     llhttp_t parser;
     struct request *request;
     struct request_reader *reader;
-    struct slice name, value; /* of the header that is being parsed */
+    struct slice name, value; /* name and value of the header that is being parsed */
 };
 
 static int on_url(llhttp_t *parser, const char *at, size_t len)

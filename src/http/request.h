@@ -36,9 +36,10 @@ enum request_header {
  */
 struct request {
     enum request_method method;
-    struct slice target; /* as sent: "/scrape?target=a%3A1"; for an absolute form, without scheme and host */
-    struct slice path;   /* the target up to '?', still percent-encoded; begins with '/' or is "*" */
-    struct slice query;  /* the bytes after '?', still percent-encoded */
+    /* Target as sent: "/scrape?target=a%3A1"; for an absolute form, without scheme and host. */
+    struct slice target;
+    struct slice path;  /* the target up to '?', still percent-encoded; begins with '/' or is "*" */
+    struct slice query; /* the bytes after '?', still percent-encoded */
 
     /*
      * The values of the headers, trimmed. `len` is 0 if a header is absent or empty. Several lines of a list
@@ -73,7 +74,7 @@ enum request_outcome {
 };
 
 struct request_refusal {
-    int status;      /* 400, 413, 431 or 505; an unknown method is not refused but METHOD_OTHER */
+    int status;      /* 400, 413, 431 or 505; not for an unknown method, which is METHOD_OTHER */
     const char *why; /* one line for the body, without a newline; static */
 };
 

@@ -48,9 +48,11 @@ typedef struct tls_context *(*server_secure_fn)(void *context);
 struct server_limits {
     /* Beyond that, a client gets 503, unless an older connection can be closed. */
     unsigned max_connections;
-    unsigned max_unread;      /* most answers whose clients do not read; beyond that, one is cut off */
-    unsigned head_timeout_ms; /* for a complete request head, else 408; for a TLS handshake, else close */
-    unsigned idle_timeout_ms; /* between requests; also while a client reads nothing of its answer */
+    unsigned max_unread; /* most answers whose clients do not read; beyond that, one is cut off */
+    /* Time for a complete request head, else 408; for a TLS handshake, else close. */
+    unsigned head_timeout_ms;
+    /* Time between requests; also the time in which a client reads nothing of its answer. */
+    unsigned idle_timeout_ms;
     /* From the first byte of an answer to its last, even if the client keeps reading. */
     unsigned answer_timeout_ms;
 };
@@ -70,7 +72,7 @@ struct server_counts {
 
 /* The result of one answer. */
 struct answer_report {
-    const char *handler; /* as set by exchange_set_handler; NULL if no handler saw the request */
+    const char *handler; /* handler's name from exchange_set_handler; NULL if no handler saw the request */
     int status;
     uint64_t bytes; /* bytes given to the kernel, including the head */
     /* From the complete head of the request to the last byte, or to the end of the connection. */

@@ -38,8 +38,8 @@ struct line_template line_template_make(const struct line_parts *parts, struct b
 size_t line_template_size(const struct line_parts *parts);
 
 /*
- * Template texts are copied in blocks of this size. So this many spare bytes must follow each text and the
- * output.
+ * Template texts are copied in blocks of this size. So each text and the output need this many spare bytes at
+ * their end.
  */
 #define LINE_BLOCK 16
 
