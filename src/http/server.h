@@ -53,7 +53,7 @@ struct server_limits {
     unsigned head_timeout_ms;
     /* Time between requests; also the time in which a client reads nothing of its answer. */
     unsigned idle_timeout_ms;
-    /* From the first byte of an answer to its last, even if the client keeps reading. */
+    /* Time from the first byte of an answer to its last, even if the client keeps reading. */
     unsigned answer_timeout_ms;
 };
 
@@ -75,7 +75,7 @@ struct answer_report {
     const char *handler; /* handler's name from exchange_set_handler; NULL if no handler saw the request */
     int status;
     uint64_t bytes; /* bytes given to the kernel, including the head */
-    /* From the complete head of the request to the last byte, or to the end of the connection. */
+    /* Time from the complete head of the request to the last byte, or to the end of the connection. */
     uint64_t duration_ns;
 };
 
