@@ -103,9 +103,6 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
 void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
                              struct slice key);
 
-void snapshot_builder_remark(struct snapshot_builder *builder, enum remark_kind kind, unsigned command,
-                             struct slice key);
-
 /* Counts a value that cannot be read, and adds a remark with its key. */
 void snapshot_builder_reject(struct snapshot_builder *builder, enum command command, struct slice key);
 
