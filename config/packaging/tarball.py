@@ -66,7 +66,7 @@ def build(source, folder, llhttp, revision):
     # A cache may hold objects with the paths of another folder.
     env = dict(os.environ, CCACHE_DISABLE="1")
     run("meson", "setup", folder / "build", source, "--buildtype=release", "--prefix=/usr", "-Dtests=disabled",
-        "-Dprefer_static=true", "-Disal=disabled", "-Dresolv=shared", f"-Dllhttp_source={llhttp}", f"-Drevision={revision}",
+        "-Dprefer_static=true", "-Disal=disabled", f"-Dllhttp_source={llhttp}", f"-Drevision={revision}",
         "-Dbranch=HEAD", f"-Dc_args={maps}", env=env)
     run("ninja", "-C", folder / "build", env=env)
     run("meson", "install", "-C", folder / "build", "--no-rebuild", "--strip", "--quiet",
