@@ -1,9 +1,13 @@
 /*
- * The happy path: guard_handle -> check_login -> the handler; or, for a password that has not come lately,
- * guard_handle -> check_login -> [password.c] -> on_password -> the handler.
+ * The normal path:
  *
- * What can go wrong: the connection is closed while the password is hashed (on_abort: nobody is answered); no
- * memory (401, as for a wrong password).
+ *     guard_handle -> check_login -> the handler
+ *     guard_handle -> check_login -> [password.c] -> on_password -> the handler
+ *
+ * The second line is for a password that is not in the cache of password.c.
+ *
+ * Errors: if the connection is closed while the password is hashed, on_abort cancels the check without an
+ * answer. Out of memory is answered with 401, like a wrong password.
  */
 #include "web/guard.h"
 
@@ -24,9 +28,9 @@ struct guard {
     struct password_checker *checker; /* owned */
     server_handler_fn handler;
     void *handler_context;
-    bool secured; /* since the start */
+    bool secured; /* TLS was configured at the start */
 
-    /* Of the start; one bucket for each listener. */
+    /* The rate limit as configured at the start. Each listener has its own bucket. */
     bool has_rate_limit;
     uint64_t rate_interval_ns, rate_burst;
     struct rate_limit *buckets; /* owned */
@@ -44,9 +48,9 @@ struct login {
     struct password_query query;
 };
 
-/* --- How often --- */
+/* --- Rate limit --- */
 
-/* False when out of memory. */
+/* Creates the bucket of a listener, if needed. Returns false when out of memory. */
 static bool has_bucket(struct guard *guard, unsigned listener)
 {
     if (listener < guard->bucket_count) return true;
@@ -97,7 +101,10 @@ static void on_abort(void *context)
     free(login);
 }
 
-/* Splits "Basic dXNlcjpwYXNz" at the first colon of what it stands for. The bytes are in the storage. */
+/*
+ * Decodes "Basic dXNlcjpwYXNz" and splits the result at the first colon. `user` and `password` point into
+ * `storage`. Returns false if the header is missing or malformed.
+ */
 static bool read_credentials(struct slice header, struct buffer *storage, struct slice *user,
                              struct slice *password)
 {
@@ -109,8 +116,8 @@ static bool read_credentials(struct slice header, struct buffer *storage, struct
 }
 
 /*
- * An unknown user, or one with a bad hash, costs as much time as any other, so that the time does not tell
- * which users exist.
+ * Returns the hash of the user's password. Returns NULL for an unknown user or an invalid hash. The check
+ * then takes as long as a normal one, so the time does not reveal which users exist.
  */
 static const char *find_hash(const struct web_config *config, struct slice user)
 {
@@ -181,9 +188,9 @@ void guard_secure(struct guard *guard, struct server *server)
     if (guard->secured) server_secure(server, on_secure, guard);
 }
 
-/* --- What is in force --- */
+/* --- Log --- */
 
-/* Prometheus' own exporters log these words, and people search for them. */
+/* Users search for these words, which Prometheus' own exporters log too. */
 void guard_log_address(const struct guard *guard, struct slice address)
 {
     log_line(LOG_INFO, guard && guard->secured ? "TLS is enabled." : "TLS is disabled.",
@@ -219,8 +226,8 @@ int guard_new(struct guard **out, uv_loop_t *loop, const char *file, server_hand
     struct guard *guard = calloc(1, sizeof(*guard));
     if (!guard) return UV_ENOMEM;
     int result = web_files_open(&guard->files, file, error);
-    dumps_forbid(); /* a key, or hashes of passwords */
-    /* Users may come into the file later. */
+    dumps_forbid(); /* memory holds a private key or password hashes */
+    /* Always creates the checker: users may be added to the file later. */
     if (result == 0) result = password_checker_new(&guard->checker, loop);
     if (result < 0) {
         guard_free(guard);

@@ -1,6 +1,8 @@
 /*
- * route -> parameters -> scrape -> answer. Everything that can be wrong with a request is found here, before
- * a target is asked, and answered in one line that says what was expected.
+ *     route -> parameters -> scrape -> answer
+ *
+ * A request is checked completely before any target is asked. An invalid request is answered with one line
+ * that says what was expected.
  */
 #include "web/handlers.h"
 
@@ -16,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In force now. */
+/* Returns the active options. */
 static const struct options *options_of(const struct handlers *handlers)
 {
     return &manager_generation(handlers->manager)->settings.options;
@@ -32,7 +34,7 @@ static void answer_malformed(struct exchange *exchange, const char *what)
     answer_refusal(exchange, &refusal);
 }
 
-/* 404 with what the client sent. */
+/* Answers 404 with the client's text, which may be cut. */
 static void answer_unknown(struct exchange *exchange, const char *what, struct slice subject)
 {
     struct query_refusal refusal = {.status = 404, .what = what, .subject = subject};
@@ -40,7 +42,7 @@ static void answer_unknown(struct exchange *exchange, const char *what, struct s
     answer_refusal(exchange, &refusal);
 }
 
-/* `allow` names the methods: "GET, HEAD". */
+/* Answers 405. `allow` lists the methods: "GET, HEAD". */
 static void answer_method(struct exchange *exchange, const char *allow, struct slice line)
 {
     struct response response = {.status = 405, .content_type = TEXT_PLAIN, .allow = allow};
@@ -62,7 +64,10 @@ static void handle_scrape(struct handlers *handlers, struct exchange *exchange, 
 
 /* --- What is configured --- */
 
-/* The group= of a query; its bytes are in the storage. False when the query is malformed. */
+/*
+ * Finds the group= of a query. `group` points into `storage`; its data is NULL if there is no group=. Returns
+ * false if the query is malformed.
+ */
 static bool find_group(struct slice query, struct buffer *storage, struct slice *group)
 {
     struct slice name, value;
@@ -133,7 +138,7 @@ static void handle_reload(struct handlers *handlers, struct exchange *exchange, 
 
 /* --- Pages for people and probes --- */
 
-/* The from= of a query, or 0: a link of the page has it, and a wrong one leads to the first page. */
+/* Returns the from= of a query. Returns 0, for the first page, if from= is missing or invalid. */
 static size_t find_from(struct slice query)
 {
     struct slice name, value;
@@ -189,15 +194,18 @@ static void handle_ready(struct handlers *handlers, struct exchange *exchange, c
 /* --- Routes --- */
 
 struct route {
-    const char *name; /* of the handler, in the exporter's own metrics */
+    const char *name; /* name of the handler in the exporter's own metrics */
     void (*handle)(struct handlers *handlers, struct exchange *exchange, const struct request *request);
-    bool any_method; /* the handler looks at it */
+    bool any_method; /* the handler checks the method itself */
 };
 
 static const struct route metrics = {"metrics", handle_metrics, false};
 static const struct route scrape = {"scrape", handle_scrape, false};
 
-/* As in Go, a path that ends in a slash stands for all below it, and for itself without the slash. */
+/*
+ * Returns true if `path` is below `tree`. As in Go, a tree that ends in a slash covers all paths below it,
+ * and itself without the slash.
+ */
 static bool is_below(struct slice path, const char *tree)
 {
     size_t len = strlen(tree);

@@ -1,6 +1,4 @@
-/*
- * The HTTP surface: which path answers what. One screen of routes, each with its function in web/handlers.c.
- */
+/* The HTTP interface: the routes and their handler functions, see web/handlers.c. */
 #ifndef WEB_HANDLERS_H
 #define WEB_HANDLERS_H
 
@@ -14,18 +12,18 @@
 #include <stddef.h>
 
 struct handlers {
-    struct manager *manager; /* borrowed, as all of these */
+    struct manager *manager; /* borrowed, as are the other pointers */
     struct reload *reload;
     struct fleet *fleet;
     struct telemetry *telemetry;
     struct kubelet kubelet;
-    bool stopping; /* not ready any more */
+    bool stopping; /* true: the exporter is stopping and not ready any more */
 };
 
-/* Answers one request, at once or later; a server_handler_fn whose context is a struct handlers. */
+/* Answers a request, immediately or later. A server_handler_fn whose context is a struct handlers. */
 void handlers_handle(void *context, struct exchange *exchange, const struct request *request);
 
-/* Releases the last gather. Called when other targets are configured, and when the exporter stops. */
+/* Releases the last gather. Call it when the configured targets change and when the exporter stops. */
 void handlers_forget(struct handlers *handlers);
 
 #endif

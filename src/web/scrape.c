@@ -1,8 +1,8 @@
 /*
- * scrape_answer -> parameters_read -> gather_start -> on_gathered -> expose -> exchange_stream -> on_sent
+ *     scrape_answer -> parameters_read -> gather_start -> on_gathered -> expose -> exchange_stream -> on_sent
  *
- * The exchange may end before the targets have answered: on_abort gives the gather up then. A kubelet is
- * answered without a gather of its own.
+ * If the exchange ends before the targets have answered, on_abort releases the gather. A kubelet's probe is
+ * answered without a new gather.
  */
 #include "web/scrape.h"
 
@@ -14,8 +14,8 @@
 struct scrape {
     struct handlers *handlers; /* borrowed */
     struct exchange *exchange;
-    struct scrape_request *request; /* held */
-    struct gather *gather;          /* held */
+    struct scrape_request *request; /* holds a reference */
+    struct gather *gather;          /* holds a reference */
 };
 
 static void scrape_free(struct scrape *scrape)
@@ -36,7 +36,7 @@ static void on_sent(void *context)
     scrape_free(context);
 }
 
-/* If the only target is forbidden by the policy, the answer is an error rather than an exposition. */
+/* Answers 403 with `why`, for a scrape whose only target is forbidden by the policy. */
 static void answer_forbidden(struct scrape *scrape, const char *why)
 {
     struct buffer line;
@@ -76,7 +76,7 @@ static void on_gathered(void *context)
     answer_exposition(scrape);
 }
 
-/* For HEAD: the head of a scrape's answer without the scrape. */
+/* An empty body for HEAD: no scrape runs. */
 static bool fill_nothing(struct producer *body, struct buffer *out, size_t want)
 {
     (void) body, (void) out, (void) want;
@@ -111,7 +111,7 @@ static int scrape_start(struct handlers *handlers, struct exchange *exchange, st
     return status;
 }
 
-/* At once, from what was gathered before. */
+/* Answers a probe immediately, from the last gather. Returns 0, or UV_ENOMEM without having answered. */
 static int answer_kubelet(struct handlers *handlers, struct exchange *exchange,
                           struct scrape_request *request)
 {

@@ -1,4 +1,4 @@
-/* One scrape over HTTP: a request, what is gathered for it, and the exposition that answers it. */
+/* Answers one scrape over HTTP: reads the request, gathers, and sends the exposition. */
 #ifndef WEB_SCRAPE_H
 #define WEB_SCRAPE_H
 
@@ -6,12 +6,12 @@
 #include "web/handlers.h"
 
 /*
- * Answers the request, at once or later, with what its targets say: those that its query names, or the
- * configured ones. What is wrong with the request is found before a target is asked, and answered in one line
- * that says what was expected.
+ * Answers the request, immediately or later, with the metrics of its targets. If `takes_targets`, the query
+ * names them; otherwise they are the configured ones. An invalid request is refused before any target is
+ * asked, with one line that says what was expected.
  *
- * With fail=true the answer is 502 when no target is up. It is 403 when there is one target, and all that its
- * name was resolved to is forbidden.
+ * With fail=true the answer is 502 if no target is up. The answer is 403 if there is only one target and the
+ * policy forbids all addresses of its name.
  */
 void scrape_answer(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                    bool takes_targets);

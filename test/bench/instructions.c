@@ -1,14 +1,15 @@
 /*
- * What is counted under callgrind: the work of one poll, again and again, without sockets.
+ * The work that callgrind counts: the work of a poll, repeated, without sockets.
  *
- *     instructions parse CAPTURE TIMES          four replies to a finished snapshot
- *     instructions parse-shuffled CAPTURE TIMES the same, the lines of each reply in random order
- *     instructions encode PORT TARGETS TIMES    the snapshots of so many targets to an exposition in text
- *     instructions encode-protobuf PORT TARGETS TIMES    the same in protobuf
- *     instructions made-with                    the compiler and the libc, on which the figures depend
+ *     instructions parse CAPTURE TIMES                 parses four replies into a finished snapshot
+ *     instructions parse-shuffled CAPTURE TIMES        the same, with the lines of each reply in random order
+ *     instructions encode PORT TARGETS TIMES           encodes the snapshots of TARGETS targets as text
+ *     instructions encode-protobuf PORT TARGETS TIMES  the same, as protobuf
+ *     instructions made-with                           prints the compiler and libc versions
  *
- * Two runs that differ in TIMES give the instructions of one time: all that happens once drops out. The
- * snapshots that are encoded come from a simulated fleet (fleet.c) on PORT, by a fan-out over loopback.
+ * The difference between two runs with different TIMES gives the instructions of one repetition, without the
+ * work that is done once. The snapshots to encode come from a simulated fleet (fleet.c) on PORT, through a
+ * fan-out over loopback.
  */
 #include "bench.h"
 
