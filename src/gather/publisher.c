@@ -120,8 +120,8 @@ static void report_file(struct publisher *publisher, int status, const char *ste
         bool landlock = publisher->config.telemetry->landlock && status == UV_EACCES;
         log_line(LOG_WARN,
                  landlock
-                     ? "the textfile cannot be written; the sandbox leaves only those folders writable that "
-                       "were an output's at the start: restart the exporter, or use --no-sandbox"
+                     ? "the textfile cannot be written: the sandbox allows writing only to folders that were "
+                       "configured at the start; restart the exporter, or use --no-sandbox"
                      : "the textfile cannot be written",
                  LOG_FIELD("path", path), LOG_FIELD("step", step), LOG_FIELD("err", uv_strerror(status)));
     } else if (!failed && publisher->file_failing) {

@@ -24,8 +24,8 @@ struct media_offer {
     const char *version; /* "0.0.4" */
 
     /*
-     * Protobuf only: the message's name, and how messages are delimited: "io.prometheus.client.MetricFamily",
-     * "delimited".
+     * Protobuf only: the name of the message, "io.prometheus.client.MetricFamily", and how messages follow
+     * each other, "delimited".
      */
     const char *proto, *encoding;
 };

@@ -14,7 +14,7 @@
  */
 #define RESERVE 8
 
-/* Processor time per turn of the loop for accepting clients, beginning requests and making bodies. */
+/* Processor time per turn of the loop for accepting clients, beginning requests and producing bodies. */
 #define TURN_NS 3000000
 
 /* Number of simultaneous connections from which memory is given back to the system afterwards. */

@@ -48,7 +48,7 @@ struct channel *channel_new(struct client *client, struct stream *stream, struct
  */
 int channel_ask(struct channel *channel, const struct protocol *protocol, unsigned commands);
 
-/* Returns the message from TLS for a broken connection; NULL without TLS. */
+/* Returns why TLS broke the connection; NULL without TLS. */
 const char *channel_why(const struct channel *channel);
 
 /*

@@ -20,10 +20,10 @@ typedef void (*fan_out_fn)(void *context);
  * Starts a fan-out that polls every target. Each target is asked for `stats` and for those of `commands` that
  * its profile allows. A snapshot may also hold the replies to commands of other callers of the same poll.
  *
- * `timeout_ms` limits the whole fan-out. With UINT64_MAX, each target waits at most FAN_OUT_TURN_MS for its
- * turn. A target's own time begins when its server is asked, and never ends after the fan-out's. The own time
- * does not run while the exporter is paused, as far as the loop's clock shows it. Before a target is given
- * up, the bytes that have arrived from its server are read.
+ * `timeout_ms` limits the whole fan-out. UINT64_MAX means no limit, but a target that has not been asked
+ * after FAN_OUT_TURN_MS is given up. Each target also has the time-out of its profile. That time-out begins
+ * when its server is asked, and ends at the latest with the fan-out. Time in which the whole exporter stood
+ * still does not count. Before a target is given up, bytes that have already arrived are read.
  *
  * Returns 0: on_done runs exactly once, from the loop, never inside this call, unless the fan-out is freed
  * before. It runs when every target has answered or its time is over. Returns a negative libuv code: on_done

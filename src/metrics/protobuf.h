@@ -50,7 +50,7 @@ void protobuf_summary(struct protobuf *protobuf, const struct family *family,
 
 /*
  * Ends the current message, if there is one, and appends it to `out`. If there was no memory for the message,
- * `out` fails.
+ * out->failed is set.
  */
 void protobuf_flush(struct protobuf *protobuf, struct buffer *out);
 

@@ -331,7 +331,9 @@ static void read_conf(const char *path, struct resolv_conf *conf)
     buffer_deinit(&error);
 }
 
-/* If there is no memory for the new servers, the old servers stay in use until the next call. */
+/*
+ * If there is no memory for the new name servers, the old ones stay in use, and the next call tries again.
+ */
 void dns_refresh(struct dns *dns)
 {
     struct version version = version_of(dns->path);

@@ -45,7 +45,7 @@ static bool read_service(const ns_msg *message, const ns_rr *record, struct dns_
     return true;
 }
 
-/* Lowers *ttl to `other`. A TTL with the highest bit set counts as 0 (RFC 2181, 8). */
+/* Sets *ttl to the smaller of the two. A TTL with the highest bit set counts as 0 (RFC 2181, 8). */
 static void shorten(uint32_t *ttl, uint32_t other)
 {
     if (other > INT32_MAX) other = 0;

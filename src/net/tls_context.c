@@ -215,8 +215,8 @@ static int copy_sans(struct tls_context *context, const struct tls_server_settin
 }
 
 /*
- * If the maximum is below the minimum, this function succeeds, but every handshake fails with its own
- * message.
+ * If the highest allowed version of TLS is below the lowest one, this function succeeds. Every handshake then
+ * fails, and its error says why.
  */
 static int set_versions_and_ciphers(SSL_CTX *ssl, const struct tls_server_settings *settings,
                                     struct buffer *error)

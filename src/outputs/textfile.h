@@ -43,7 +43,7 @@ struct textfile {
     bool temporary_exists;
     uv_file folder, file; /* -1: not open */
     uv_fs_t request;      /* request of the current step; one at a time */
-    uv_idle_t farewell;   /* defers on_close of an idle textfile to the loop */
+    uv_idle_t farewell;   /* never started; closing it calls on_close later when no step is in progress */
     const char *step;     /* the step in progress, or the step that failed */
     int status;
     bool busy;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
-/* The group of the flags while it is filled. */
+/* State while the addresses of --memcached.address are added to one group of the configuration. */
 struct filling {
     struct config *config;
     struct config_group *group;

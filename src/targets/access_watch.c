@@ -64,13 +64,15 @@ static void finish_look(struct look *look)
     if (look->result == 0) {
         access_take(look->access, &look->contents);
         look->seen = access_taken_fingerprint(look->access);
-        log_line(LOG_INFO, "reloaded certificates and passwords because a file has changed");
+        log_line(LOG_INFO,
+                 "reloaded the certificates and passwords for memcached because a file has changed");
         return;
     }
     access_contents_deinit(&look->contents);
     buffer_append_char(&look->error, '\0');
     bool has_line = look->error.data && look->error.data[0] && !look->error.failed;
-    log_line(LOG_ERROR, "cannot reload certificates and passwords, the old ones stay in use",
+    log_line(LOG_ERROR,
+             "cannot reload the certificates and passwords for memcached, the old ones stay in use",
              LOG_FIELD("err", has_line ? look->error.data : uv_strerror(look->result)));
     buffer_clear(&look->error);
 }

@@ -7,8 +7,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Labels of a target are at most some kilobytes, see targets/target_set_builder.c. */
-#define LABELS_MAX (256 * 1024)
+/* More bytes than all labels of a target can have, see targets/target_set_builder.c. */
+#define LABELS_ROOM (256 * 1024)
 
 struct sd {
     struct producer producer;
@@ -83,7 +83,7 @@ static void append_labels(const struct sd *sd, const struct target *target, stru
     struct label label;
     struct buffer value;
     bool any = false;
-    buffer_init(&value, LABELS_MAX);
+    buffer_init(&value, LABELS_ROOM);
     buffer_append_char(out, '{');
     while (labels_next(&rest, &label)) {
         buffer_clear(&value);
@@ -161,7 +161,7 @@ struct producer *sd_producer(const struct sd_request *request)
     sd->with_modules = request->with_modules;
     sd->all = !request->group.data;
     if (!sd->all && !find_group(sd->target_set, request->group, &sd->group)) sd->group = UINT_MAX;
-    buffer_init(&sd->target_label, LABELS_MAX);
+    buffer_init(&sd->target_label, LABELS_ROOM);
     buffer_append_string(&sd->target_label, request->target_label);
     if (!sd->target_label.failed) return &sd->producer;
     release(&sd->producer);

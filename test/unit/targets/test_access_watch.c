@@ -122,11 +122,11 @@ static void test_a_new_password(void **state)
     access_watch_start(&watch, &world.fleet.loop, world.manager);
     assert_true(uses("u one\r\n"));
     look_again();
-    assert_int_equal(lines_with("reloaded certificates and passwords"), 0);
+    assert_int_equal(lines_with("reloaded the certificates and passwords"), 0);
     write_password("two\n");
     look_again();
     assert_true(uses("u two\r\n"));
-    assert_int_equal(lines_with("reloaded certificates and passwords"), 1);
+    assert_int_equal(lines_with("reloaded the certificates and passwords"), 1);
     close_watch();
 }
 
@@ -143,7 +143,7 @@ static void test_a_bad_file_changes_nothing(void **state)
     write_password("two");
     look_again();
     assert_true(uses("u two\r\n"));
-    assert_int_equal(lines_with("reloaded certificates and passwords"), 1);
+    assert_int_equal(lines_with("reloaded the certificates and passwords"), 1);
     close_watch();
 }
 
