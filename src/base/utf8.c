@@ -67,6 +67,12 @@ static bool is_control(unsigned code)
            code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
+size_t utf8_visible(struct slice text)
+{
+    size_t len = utf8_sequence(text);
+    return len == 0 || len == 4 || !is_control(code_point(text.data, len)) ? len : 0;
+}
+
 void utf8_append_escaped(struct buffer *out, struct slice text)
 {
     while (text.len) {

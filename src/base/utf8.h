@@ -14,10 +14,17 @@
  */
 size_t utf8_sequence(struct slice text);
 
+/*
+ * Returns the same length if the character is one to show. Returns 0 also for control characters (C0, DEL,
+ * C1), bidirectional marks, and the separators U+2028 and U+2029, which a terminal would act upon. `text`
+ * must not be empty.
+ */
+size_t utf8_visible(struct slice text);
+
 /* Returns true if the whole text consists of well-formed sequences. The empty text is valid. */
 bool utf8_is_valid(struct slice text);
 
-/* The replacement character U+FFFD. It replaces every invalid byte. */
+/* The replacement character U+FFFD. It replaces every byte that cannot be shown. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
 /*

@@ -10,7 +10,7 @@ static const char rest_name[] = "other";
 void name_append(struct buffer *out, struct slice name)
 {
     while (name.len) {
-        size_t len = utf8_sequence(name);
+        size_t len = utf8_visible(name);
         if (len)
             buffer_append(out, name.data, len);
         else
@@ -32,7 +32,7 @@ static size_t copy_valid(char *out, struct slice name)
     const size_t replacement = strlen(UTF8_REPLACEMENT);
     size_t written = 0;
     while (name.len) {
-        size_t len = utf8_sequence(name), step = len ? len : replacement;
+        size_t len = utf8_visible(name), step = len ? len : replacement;
         if (written + step > NAME_LEN_MAX) break;
         memcpy(out + written, len ? name.data : UTF8_REPLACEMENT, step);
         written += step;

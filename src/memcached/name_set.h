@@ -12,7 +12,10 @@
 
 #include <stddef.h>
 
-/* Appends the name as valid UTF-8. Each invalid byte becomes U+FFFD, which has three bytes. */
+/*
+ * Appends the name as UTF-8 that can be shown, see utf8_visible. Each other byte becomes U+FFFD, which has
+ * three bytes.
+ */
 void name_append(struct buffer *out, struct slice name);
 
 /* Compares names byte by byte, like memcmp. A name sorts before its own extensions. */

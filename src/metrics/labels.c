@@ -6,17 +6,21 @@
 
 /* --- Writing --- */
 
-/* Escapes quotes, backslashes and newlines, and replaces bytes that are not UTF-8. */
+/*
+ * Escapes quotes, backslashes and newlines. Replaces bytes that are not UTF-8 and characters that a terminal
+ * would act upon, but for tabs: values come from servers, and people look at an exposition.
+ */
 static void append_label_value(struct buffer *out, struct slice value)
 {
     while (value.len) {
-        size_t len = utf8_sequence(value);
         char c = value.data[0];
-        if (len == 0) {
+        size_t len = c == '\t' ? 1 : utf8_visible(value);
+        if (c == '\n') {
+            buffer_append_string(out, "\\n");
+            len = 1;
+        } else if (len == 0) {
             buffer_append_string(out, UTF8_REPLACEMENT);
             len = 1;
-        } else if (c == '\n') {
-            buffer_append_string(out, "\\n");
         } else if (c == '"' || c == '\\') {
             buffer_append_char(out, '\\');
             buffer_append_char(out, c);

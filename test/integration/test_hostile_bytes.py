@@ -7,6 +7,8 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
+from support.fake import reply
+
 HOSTILE = (b"\x1b[2J\x1b[31mred", b"a\r\nSet-Cookie: x=1\r\n\r\n<b>", b"\n level=error msg=forged", b'"} 1\nforged_metric{x="',
            b"<script>alert(1)</script>", b"\xff\xfe\x80", b"\xc2\x9b31m", b"\xe2\x80\xae\xe2\x80\xa8", b"\x01\x7f\x08", b"\\\"'`%s%n", b"\x00")
 PLACES = ("/scrape?target=%s", "/probe?target=%s", "/scrape?target=127.0.0.1&module=%s", "/metrics?collect[]=%s", "/metrics?name[]=%s",
@@ -61,3 +63,19 @@ def test_hostile_bytes_come_back_escaped(exporter, log_format):
             assert isinstance(json.loads(line), dict)
         else:
             assert line.startswith("time="), line
+
+
+def test_what_a_server_says_is_not_acted_upon(exporter, fake):
+    """Names and values that a terminal would act upon are shown as replacement characters, and stay apart from others."""
+    texts = [sample.translate(None, b"\r\n\x00 ") for sample in HOSTILE]
+    unknown = [b"odd%d" % n + text + b" " + text for n, text in enumerate(texts)] + [b"num%d" % n + text + b" 7" for n, text in enumerate(texts)]
+    server = fake({"stats": reply("pid 1", "uptime 5", b"version 1.6.18\x1b[2J", b"libevent 2\xe2\x80\xae1", *unknown)})
+    started = exporter(targets=[server.address])
+    for path in ("/metrics", "/scrape?target=" + server.address, "/"):
+        answer = started.get(path)
+        assert answer.status == 200
+        shown = [char for char in answer.text if ord(char) < 0x20 and char != "\n" or 0x7f <= ord(char) < 0xa0 or char in "\u202e\u2028"]
+        assert not shown, (path, shown)
+    exposition = started.exposition()
+    assert exposition.value("memcached_up") == "1"
+    assert sum("num" in str(sample) for sample in exposition.samples) >= len(texts)

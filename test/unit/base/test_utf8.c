@@ -108,6 +108,20 @@ static void a_text_is_as_good_as_each_of_its_sequences(void **state)
     assert_false(utf8_is_valid(SLICE("\xed\xa0\x80")));
 }
 
+static void tells_what_can_be_shown(void **state)
+{
+    (void) state;
+    assert_int_equal(utf8_visible(SLICE("a")), 1);
+    assert_int_equal(utf8_visible(SLICE("\xc2\xa0")), 2);
+    assert_int_equal(utf8_visible(SLICE("\xe2\x82\xac")), 3);
+    assert_int_equal(utf8_visible(SLICE("\xf0\x9f\x98\x80")), 4);
+    assert_int_equal(utf8_visible(SLICE("\x1b")), 0);
+    assert_int_equal(utf8_visible(SLICE("\x7f")), 0);
+    assert_int_equal(utf8_visible(SLICE("\xc2\x9b")), 0);
+    assert_int_equal(utf8_visible(SLICE("\xe2\x80\xae")), 0);
+    assert_int_equal(utf8_visible(SLICE("\xff")), 0);
+}
+
 static void escapes_what_terminals_obey(void **state)
 {
     (void) state;
@@ -142,6 +156,7 @@ int main(void)
         cmocka_unit_test(refuses_a_broken_continuation),
         cmocka_unit_test(the_replacement_is_well_formed),
         cmocka_unit_test(a_text_is_as_good_as_each_of_its_sequences),
+        cmocka_unit_test(tells_what_can_be_shown),
         cmocka_unit_test(escapes_what_terminals_obey),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

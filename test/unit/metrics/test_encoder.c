@@ -254,7 +254,9 @@ static void test_label_values_are_escaped(void **unused)
     expect_label(SLICE("a\"b"), "l=\"a\\\"b\"");
     expect_label(SLICE("a\\b"), "l=\"a\\\\b\"");
     expect_label(SLICE("a\nb"), "l=\"a\\nb\"");
-    expect_label(SLICE("a\tb\r"), "l=\"a\tb\r\"");
+    expect_label(SLICE("a\tb\r"), "l=\"a\tb\xef\xbf\xbd\"");
+    expect_label(SLICE("\x1b[1m"), "l=\"\xef\xbf\xbd[1m\"");
+    expect_label(SLICE("\xc2\x9b\x7f"), "l=\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     expect_label(SLICE("\xc3\xa9"), "l=\"\xc3\xa9\"");
     expect_label(SLICE("\xff\xc3"), "l=\"\xef\xbf\xbd\xef\xbf\xbd\"");
     expect_label(SLICE("\xed\xa0\x80"), "l=\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
