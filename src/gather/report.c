@@ -85,25 +85,21 @@ static void warn_of_slabs(struct warnings *warnings, const struct snapshot *snap
     end_warning(warnings);
 }
 
-static double vital_of(const struct history *history, enum vital vital)
-{
-    return history_knows(history, vital) ? (double) history->vitals[vital] : 0;
-}
-
 static void find_warnings(struct warnings *warnings, const struct history *history,
                           const struct snapshot *snapshot)
 {
-    double hits = vital_of(history, VITAL_HITS), misses = vital_of(history, VITAL_MISSES);
-    double limit = vital_of(history, VITAL_LIMIT_BYTES);
+    double hits = (double) history_vital(history, VITAL_HITS),
+           misses = (double) history_vital(history, VITAL_MISSES);
+    double limit = (double) history_vital(history, VITAL_LIMIT_BYTES);
     size_t start = warnings->texts.len;
     buffer_append_string(&warnings->texts, "published security holes: ");
     if (advisories_append(&warnings->texts, slice_of(history->version)))
         end_warning(warnings);
     else
         warnings->texts.len = start;
-    warn_of_share(warnings, "memory is", vital_of(history, VITAL_BYTES), limit);
-    warn_of_share(warnings, "connections are", vital_of(history, VITAL_CONNECTIONS),
-                  vital_of(history, VITAL_MAX_CONNECTIONS));
+    warn_of_share(warnings, "memory is", (double) history_vital(history, VITAL_BYTES), limit);
+    warn_of_share(warnings, "connections are", (double) history_vital(history, VITAL_CONNECTIONS),
+                  (double) history_vital(history, VITAL_MAX_CONNECTIONS));
     if (hits + misses >= MANY_GETS && hits < LOW_HIT_RATIO * (hits + misses)) {
         buffer_printf(&warnings->texts, "the hit ratio is only %.1f %%", 100 * hits / (hits + misses));
         end_warning(warnings);
@@ -164,18 +160,18 @@ static void write_figures(const struct finding *finding, struct buffer *out)
 {
     const struct history *history = finding->history;
     buffer_append_string(out, "    memory       ");
-    readable_bytes(out, vital_of(history, VITAL_BYTES));
+    readable_bytes(out, (double) history_vital(history, VITAL_BYTES));
     buffer_append_string(out, " of ");
-    readable_bytes(out, vital_of(history, VITAL_LIMIT_BYTES));
+    readable_bytes(out, (double) history_vital(history, VITAL_LIMIT_BYTES));
     buffer_append_string(out, ", items ");
-    readable_count(out, vital_of(history, VITAL_ITEMS));
+    readable_count(out, (double) history_vital(history, VITAL_ITEMS));
     buffer_append_string(out, "\n    hit ratio    ");
-    readable_ratio(out, (uint64_t) vital_of(history, VITAL_HITS), (uint64_t) vital_of(history, VITAL_MISSES));
-    buffer_printf(out, "\n    connections  %.0f", vital_of(history, VITAL_CONNECTIONS));
+    readable_ratio(out, history_vital(history, VITAL_HITS), history_vital(history, VITAL_MISSES));
+    buffer_printf(out, "\n    connections  %.0f", (double) history_vital(history, VITAL_CONNECTIONS));
     if (history_knows(history, VITAL_MAX_CONNECTIONS))
-        buffer_printf(out, " of %.0f", vital_of(history, VITAL_MAX_CONNECTIONS));
+        buffer_printf(out, " of %.0f", (double) history_vital(history, VITAL_MAX_CONNECTIONS));
     buffer_append_string(out, "\n    uptime       ");
-    readable_duration(out, (uint64_t) vital_of(history, VITAL_UPTIME));
+    readable_duration(out, history_vital(history, VITAL_UPTIME));
     buffer_append_char(out, '\n');
 }
 
@@ -248,7 +244,7 @@ static void write_json(const struct finding *finding, struct buffer *out)
     write_number("answer_seconds", finding->answer_ms / 1000, out);
     for (unsigned vital = 0; vital < VITAL_COUNT; vital++) {
         if (history_knows(finding->history, vital))
-            write_number(vital_names[vital], vital_of(finding->history, vital), out);
+            write_number(vital_names[vital], (double) history_vital(finding->history, vital), out);
     }
     buffer_append_string(out, ",\"warnings\":[");
     const char *text = finding->warnings.texts.data;

@@ -167,6 +167,11 @@ bool history_knows(const struct history *history, enum vital vital)
     return history->known & 1u << vital;
 }
 
+uint64_t history_vital(const struct history *history, enum vital vital)
+{
+    return history_knows(history, vital) ? history->vitals[vital] : 0;
+}
+
 void history_deinit(struct history *history)
 {
     free(history->error);

@@ -56,6 +56,9 @@ void history_observe(struct history *history, const struct snapshot *snapshot, u
 
 bool history_knows(const struct history *history, enum vital vital);
 
+/* Returns the vital; 0 if it is not known. */
+uint64_t history_vital(const struct history *history, enum vital vital);
+
 /*
  * Returns how long the n-th of the remembered polls took, oldest first; at most 7 % off. n < history->count.
  */

@@ -34,11 +34,6 @@ struct totals {
     double rates[RATE_COUNT];
 };
 
-static uint64_t vital_of(const struct history *history, enum vital vital)
-{
-    return history_knows(history, vital) ? history->vitals[vital] : 0;
-}
-
 /* Sums up all configured servers that are up. */
 static struct totals add_up(const struct target_set *target_set)
 {
@@ -48,11 +43,11 @@ static struct totals add_up(const struct target_set *target_set)
         totals.polled += history != NULL;
         if (!history || history->state != TARGET_UP) continue;
         totals.up++;
-        totals.items += vital_of(history, VITAL_ITEMS);
-        totals.bytes += vital_of(history, VITAL_BYTES);
-        totals.limit += vital_of(history, VITAL_LIMIT_BYTES);
-        totals.hits += vital_of(history, VITAL_HITS);
-        totals.misses += vital_of(history, VITAL_MISSES);
+        totals.items += history_vital(history, VITAL_ITEMS);
+        totals.bytes += history_vital(history, VITAL_BYTES);
+        totals.limit += history_vital(history, VITAL_LIMIT_BYTES);
+        totals.hits += history_vital(history, VITAL_HITS);
+        totals.misses += history_vital(history, VITAL_MISSES);
         for (size_t rate = 0; history->span_ms && rate < RATE_COUNT; rate++)
             totals.rates[rate] += (double) history->rates[rate];
     }
@@ -230,7 +225,7 @@ static void write_bar(struct buffer *out, uint64_t used, uint64_t limit)
 
 static void write_memory(const struct history *history, struct buffer *out)
 {
-    uint64_t used = vital_of(history, VITAL_BYTES), limit = vital_of(history, VITAL_LIMIT_BYTES);
+    uint64_t used = history_vital(history, VITAL_BYTES), limit = history_vital(history, VITAL_LIMIT_BYTES);
     buffer_append_string(out, "<span>");
     readable_bytes(out, (double) used);
     if (limit) {
@@ -243,10 +238,10 @@ static void write_memory(const struct history *history, struct buffer *out)
 
 static void write_connections(const struct history *history, struct buffer *out)
 {
-    buffer_append_u64(out, vital_of(history, VITAL_CONNECTIONS));
+    buffer_append_u64(out, history_vital(history, VITAL_CONNECTIONS));
     if (!history_knows(history, VITAL_MAX_CONNECTIONS)) return;
     buffer_append_string(out, " of ");
-    buffer_append_u64(out, vital_of(history, VITAL_MAX_CONNECTIONS));
+    buffer_append_u64(out, history_vital(history, VITAL_MAX_CONNECTIONS));
 }
 
 static void write_target_link(const struct page *page, const struct target *target, const char *more,
@@ -266,17 +261,17 @@ static void write_figures(const struct history *history, size_t *column, struct 
 {
     static const struct history nothing;
     const struct history *of = history && history->vitals_ms ? history : &nothing;
-    uint64_t hits = vital_of(of, VITAL_HITS), misses = vital_of(of, VITAL_MISSES);
+    uint64_t hits = history_vital(of, VITAL_HITS), misses = history_vital(of, VITAL_MISSES);
     bool known = history_knows(of, VITAL_UPTIME);
-    open_cell(out, column, known, (double) vital_of(of, VITAL_UPTIME));
-    if (known) readable_duration(out, vital_of(of, VITAL_UPTIME));
+    open_cell(out, column, known, (double) history_vital(of, VITAL_UPTIME));
+    if (known) readable_duration(out, history_vital(of, VITAL_UPTIME));
     close_cell(out);
     known = history_knows(of, VITAL_ITEMS);
-    open_cell(out, column, known, (double) vital_of(of, VITAL_ITEMS));
-    if (known) readable_count(out, (double) vital_of(of, VITAL_ITEMS));
+    open_cell(out, column, known, (double) history_vital(of, VITAL_ITEMS));
+    if (known) readable_count(out, (double) history_vital(of, VITAL_ITEMS));
     close_cell(out);
     known = history_knows(of, VITAL_BYTES);
-    open_cell(out, column, known, (double) vital_of(of, VITAL_BYTES));
+    open_cell(out, column, known, (double) history_vital(of, VITAL_BYTES));
     if (known) write_memory(of, out);
     close_cell(out);
     known = hits + misses > 0;
@@ -289,7 +284,7 @@ static void write_figures(const struct history *history, size_t *column, struct 
         close_cell(out);
     }
     known = history_knows(of, VITAL_CONNECTIONS);
-    open_cell(out, column, known, (double) vital_of(of, VITAL_CONNECTIONS));
+    open_cell(out, column, known, (double) history_vital(of, VITAL_CONNECTIONS));
     if (known) write_connections(of, out);
     close_cell(out);
 }
