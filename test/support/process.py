@@ -27,11 +27,21 @@ def wait_until(condition, what, seconds=PATIENCE_S, pause=0.02):
         time.sleep(pause)
 
 
+def _port_range():
+    """First port and number of ports of this process, below those of outgoing connections, which would take them
+    again. Each worker of a parallel run has a range of its own: what is free in one stays free in the others."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = 20000 // workers
+    return 10240 + worker * count, count
+
+
 def free_port(host="127.0.0.1"):
-    """A TCP port that nobody listens on. Kept out of the range of outgoing connections, which would take it again."""
+    """A TCP port that nobody listens on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    first, count = _port_range()
     for _ in range(200):
-        port = 10240 + int.from_bytes(os.urandom(2), "big") % 20000
+        port = first + int.from_bytes(os.urandom(2), "big") % count
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((host, port))
