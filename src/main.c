@@ -19,8 +19,9 @@
  *     collectors/  Turns snapshots, and the exporter's own numbers, into samples.
  *     gather/      Polls the targets of a scrape, keeps their snapshots, and writes the exposition.
  *     web/         The pages: who may see them, which path shows what, and which parameters a URL may have.
+ *     process/     The process and its system: signals, reserves for libuv, the sandbox.
  *
- * exporter.c starts and stops all rooms in order. signals, reserve and the sandbox are parts of the start.
+ * exporter.c starts and stops all rooms in order.
  *
  * Two words need care. A scrape asks many targets once: for a request for /metrics, a write of the textfile,
  * or a push. A poll asks one target once: it sends stats commands over one connection. Scrapes that overlap

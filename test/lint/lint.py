@@ -29,7 +29,8 @@ ROOMS = {
     "collectors": {"base", "net", "metrics", "memcached", "http", "outputs", "targets"},
     "gather": {"base", "net", "metrics", "memcached", "outputs", "cli", "settings", "targets", "collectors"},
     "web": {"base", "net", "metrics", "memcached", "http", "cli", "settings", "targets", "collectors", "gather", "config/web_config.h", "config/web_tls.h"},
-    "": {"base", "net", "memcached", "config", "http", "cli", "settings", "targets", "collectors", "gather", "web"},
+    "process": {"base", "net", "cli", "config/config.h", "collectors/telemetry.h"},
+    "": {"base", "net", "memcached", "config", "http", "cli", "settings", "targets", "collectors", "gather", "web", "process"},
 }
 # Headers of libraries, by how their names begin, that only one place may know.
 PLACES = {
@@ -43,7 +44,7 @@ PLACES = {
     "curl/": "src/net/",
     "openssl/": "src/net/openssl.",
     "crypt.h": "src/base/bcrypt.",
-    "seccomp.h": "src/sandbox_filter.",
+    "seccomp.h": "src/process/sandbox_filter.",
 }
 GENERATED = {"revision.h", "openssl_names.h", "sandbox_filter.h", "page_files.h"}
 LONGEST_FILE = 450
@@ -55,7 +56,7 @@ UNTESTED = {
     "src/net/route.c": "net/test_own_listeners.c and net/test_address_order.c",
     "src/net/openssl.c": "it loads a library; net/test_tls.c calls it",
     "src/gather/report.c": "integration/test_check.py",
-    "src/sandbox_filter.c": "it runs when the program is built; integration/test_sandbox.py",
+    "src/process/sandbox_filter.c": "it runs when the program is built; integration/test_sandbox.py",
     "src/base/version.c": "it holds what the build knows; collectors/test_build.c, integration/test_single.py",
     "src/http/gzip_isal.c": "http/test_gzip.c is built with each of the two",
     "src/http/gzip_zlib.c": "http/test_gzip.c is built with each of the two",
@@ -77,7 +78,7 @@ UNTESTED = {
     "src/net/dns_channel.c": "net/test_dns.c and net/test_resolver.c",
     "src/net/libcurl.c": "outputs/test_push_config.c and discovery/test_discovery_config.c",
     "src/outputs/gateway.c": "outputs/test_push.c",
-    "src/sandbox_start.c": "integration/test_sandbox.py",
+    "src/process/sandbox_start.c": "integration/test_sandbox.py",
     "src/web/answer.c": "web/test_handlers.c",
     "src/web/serving.c": "it puts the parts together; integration/test_web_config.py",
 }
@@ -97,7 +98,7 @@ INCLUDE = re.compile(r'\s*#\s*include\s+([<"])([^>"]+)[>"]')
 UNWRAPPED = set("""
 src/collectors/telemetry.c src/config/config.h src/config/web_config.h src/gather/publisher.h
 src/http/connection_pool.h src/http/exchange.h src/main.c src/memcached/client.c src/memcached/fleet.c
-src/memcached/snapshot.h src/net/tls_context.c src/net/tls_context.h src/sandbox.c src/sandbox.h src/targets/reload.c
+src/memcached/snapshot.h src/net/tls_context.c src/net/tls_context.h src/process/sandbox.c src/process/sandbox.h src/targets/reload.c
 src/targets/reload.h src/web/password.c test/support/web_world.h test/unit/settings/test_agreement.c
 test/unit/web/test_scrape.c
 """.split())

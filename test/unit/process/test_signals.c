@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "signals.h"
+#include "process/signals.h"
 
 #include "loop.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "reserve.h"
+#include "process/reserve.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

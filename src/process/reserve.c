@@ -1,4 +1,4 @@
-#include "reserve.h"
+#include "process/reserve.h"
 
 #include <malloc.h>
 #include <stdatomic.h>

@@ -5,8 +5,8 @@
  *
  * SIGHUP reloads the configuration, see targets/reload. This file only ignores SIGHUP until then.
  */
-#ifndef SIGNALS_H
-#define SIGNALS_H
+#ifndef PROCESS_SIGNALS_H
+#define PROCESS_SIGNALS_H
 
 #include <stdbool.h>
 #include <uv.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "sandbox.h"
+#include "process/sandbox.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

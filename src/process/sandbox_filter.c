@@ -139,7 +139,7 @@ static bool fill(scmp_filter_ctx filter, const char *family)
 static bool print(FILE *program)
 {
     struct sock_filter step;
-    printf("/* Made by src/sandbox_filter.c. */\n#include <linux/filter.h>\n\n"
+    printf("/* Made by src/process/sandbox_filter.c. */\n#include <linux/filter.h>\n\n"
            "static const struct sock_filter sandbox_filter[] = {\n");
     rewind(program);
     while (fread(&step, sizeof(step), 1, program) == 1)

@@ -10,8 +10,8 @@
  *
  *     reserve_open -> uv_loop_init -> reserve_start_threads
  */
-#ifndef RESERVE_H
-#define RESERVE_H
+#ifndef PROCESS_RESERVE_H
+#define PROCESS_RESERVE_H
 
 #include <uv.h>
 

@@ -4,13 +4,13 @@
  *
  *     sandbox_start -> the first thread -> listening -> sandbox_finish
  */
-#ifndef SANDBOX_START_H
-#define SANDBOX_START_H
+#ifndef PROCESS_SANDBOX_START_H
+#define PROCESS_SANDBOX_START_H
 
 #include "cli/options.h"
 #include "collectors/telemetry.h"
 #include "config/config.h"
-#include "sandbox.h"
+#include "process/sandbox.h"
 
 /*
  * Call this before the program starts a thread. The folders of the textfile and of unix sockets to listen on

@@ -1,4 +1,4 @@
-#include "signals.h"
+#include "process/signals.h"
 
 #include "base/log.h"
 

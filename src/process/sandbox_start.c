@@ -1,4 +1,4 @@
-#include "sandbox_start.h"
+#include "process/sandbox_start.h"
 
 #include "base/log.h"
 #include "net/address.h"

@@ -10,8 +10,8 @@
  * libraries then behave as on an older kernel. Layers that the kernel lacks are left out. struct sandbox
  * shows which layers are active.
  */
-#ifndef SANDBOX_H
-#define SANDBOX_H
+#ifndef PROCESS_SANDBOX_H
+#define PROCESS_SANDBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>
