@@ -1,7 +1,7 @@
 #include "memcached/session.h"
 
-#include "base/number.h"
 #include "memcached/reply.h"
+#include "memcached/server_version.h"
 #include "memcached/target_state.h"
 
 #include <assert.h>
@@ -73,39 +73,11 @@ size_t session_ask(struct session *session, char request[PROTOCOL_REQUESTS_MAX])
 
 /* --- What the server says of itself --- */
 
-static bool read_part(struct slice *rest, unsigned *part)
-{
-    size_t len = 0;
-    uint64_t number;
-    while (len < rest->len && rest->data[len] >= '0' && rest->data[len] <= '9') len++;
-    if (!number_parse_u64((struct slice){rest->data, len}, &number) || number > 9999) return false;
-    *part = (unsigned) number;
-    *rest = slice_from(*rest, len);
-    return true;
-}
-
-/*
- * Returns true if a version is 1.4.27 or later: "1.6.18", "1.5.4-rc1", "1.6.0 DF". Returns false if it has
- * another form.
- */
-static bool counts_sizes(struct slice version)
-{
-    unsigned part[3];
-    for (unsigned n = 0; n < 3; n++) {
-        if (n > 0 && !slice_starts(version, ".")) return false;
-        if (n > 0) version = slice_from(version, 1);
-        if (!read_part(&version, &part[n])) return false;
-    }
-    if (version.len && !memchr(" -_", version.data[0], 3)) return false;
-    if (part[0] != 1) return part[0] > 1;
-    return part[1] > 4 || (part[1] == 4 && part[2] >= 27);
-}
-
 static void learn(struct session *session, struct slice key, struct slice value)
 {
     if (key.data[0] == 'e' && slice_is(key, "extstore_limit_maxbytes")) session->has_storage = true;
     if (key.data[0] == 'v' && slice_is(key, "version"))
-        session->has_size_counts = counts_sizes(value);
+        session->has_size_counts = server_version_reaches(value, 1, 4, 27);
     else
         session->has_stats = true;
 }
