@@ -9,6 +9,7 @@
  *     net/         Addresses, names and connections, for any protocol.
  *     metrics/     A library for metrics, independent of memcached: families, samples, formats.
  *     memcached/   Asks memcached servers: the fleet, its clients, the protocol, the table of all stats.
+ *     watch/       Looks at what clients do with the items of a server: hot keys, prefixes, evictions.
  *     http/        Serves HTTP: parses requests, sends answers, and limits both.
  *     discovery/   Finds targets by DNS, in files, at a URL or at a cluster's endpoint.
  *     outputs/     Writes expositions to a file or pushes them to a Pushgateway.

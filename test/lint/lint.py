@@ -19,6 +19,7 @@ ROOMS = {
     "net": {"base"},
     "metrics": {"base"},
     "memcached": {"base", "net"},
+    "watch": {"base", "net", "metrics", "memcached"},
     "http": {"base", "net"},
     "discovery": {"base", "document", "net"},
     "outputs": {"base", "net"},

@@ -1,0 +1,46 @@
+#include "watch/watch_config.h"
+
+#define SECOND UINT64_C(1000000000)
+
+void watch_config_init(struct watch_config *config)
+{
+    *config = (struct watch_config){
+        .streams = WATCH_BIT(WATCH_FETCHERS) | WATCH_BIT(WATCH_MUTATIONS) | WATCH_BIT(WATCH_EVICTIONS),
+        .window_ns = 2 * SECOND,
+        .every_ns = 60 * SECOND,
+        .servers = 8,
+        .bytes_per_second = 8 * 1024 * 1024,
+        .keys = WATCH_KEYS_PREFIX,
+        .separator = ':',
+        .prefixes = 20,
+        .hot_keys = 10,
+    };
+}
+
+const char *watch_stream_name(enum watch_stream stream)
+{
+    static const char *const names[] = {
+        [WATCH_FETCHERS] = "fetchers",   [WATCH_MUTATIONS] = "mutations", [WATCH_EVICTIONS] = "evictions",
+        [WATCH_DELETIONS] = "deletions", [WATCH_PROXYREQS] = "proxyreqs",
+    };
+    return names[stream];
+}
+
+const char *watch_keys_name(enum watch_keys keys)
+{
+    static const char *const names[] = {
+        [WATCH_KEYS_NONE] = "none",
+        [WATCH_KEYS_PREFIX] = "prefix",
+        [WATCH_KEYS_HASH] = "hash",
+        [WATCH_KEYS_FULL] = "full",
+    };
+    return names[keys];
+}
+
+bool watch_config_trusts(const struct watch_config *config, const struct server_version *version)
+{
+    for (size_t n = 0; n < config->trusted_count; n++) {
+        if (server_version_compare(&config->trusted[n], version) == 0) return true;
+    }
+    return false;
+}

@@ -1,0 +1,54 @@
+/* The defaults of watching, its words, and which versions are trusted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "watch/watch_config.h"
+
+static void watches_nothing_by_default(void **state)
+{
+    struct watch_config config;
+    (void) state;
+    watch_config_init(&config);
+    assert_false(config.enabled);
+    assert_int_equal(config.window_ns, UINT64_C(2000000000));
+    assert_int_equal(config.every_ns, UINT64_C(60000000000));
+    assert_int_equal(config.servers, 8);
+    assert_int_equal(config.keys, WATCH_KEYS_PREFIX);
+    assert_int_equal(config.trusted_count, 0);
+}
+
+static void has_a_word_for_everything(void **state)
+{
+    (void) state;
+    for (enum watch_stream stream = 0; stream < WATCH_STREAM_COUNT; stream++)
+        assert_non_null(watch_stream_name(stream));
+    for (enum watch_keys keys = 0; keys < WATCH_KEYS_COUNT; keys++) assert_non_null(watch_keys_name(keys));
+    assert_string_equal(watch_stream_name(WATCH_FETCHERS), "fetchers");
+    assert_string_equal(watch_keys_name(WATCH_KEYS_FULL), "full");
+}
+
+static void trusts_exactly_what_is_named(void **state)
+{
+    struct watch_config config;
+    struct server_version old = {{1, 6, 18}}, older = {{1, 6, 17}};
+    (void) state;
+    watch_config_init(&config);
+    assert_false(watch_config_trusts(&config, &old));
+    config.trusted[config.trusted_count++] = old;
+    assert_true(watch_config_trusts(&config, &old));
+    assert_false(watch_config_trusts(&config, &older));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(watches_nothing_by_default),
+        cmocka_unit_test(has_a_word_for_everything),
+        cmocka_unit_test(trusts_exactly_what_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
