@@ -62,7 +62,7 @@ static bool has_unread(const struct client *client)
 {
     for (size_t n = 0; n < ARRAY_LEN(client->channels); n++) {
         const struct channel *channel = client->channels[n];
-        if (channel && link_is_linked(&channel->stream->ticket.link)) return true;
+        if (channel && stream_has_unread(channel->stream)) return true;
     }
     return false;
 }

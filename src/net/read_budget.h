@@ -1,7 +1,11 @@
 /*
  * Limits the bytes that are read in one turn of the loop, so that a burst of answers delays everything else
- * by at most a few milliseconds. A reader that finds the budget spent waits for a later turn, and its bytes
- * wait in the kernel.
+ * by at most a few milliseconds. A reader that finds the budget spent is refused. Its bytes wait in the
+ * kernel until a later turn.
+ *
+ * Most refused readers stay: they continue to watch their socket, and the loop reports the same bytes again
+ * in the next turn. That costs no system call. If many readers are refused in one turn, the further ones stop
+ * watching and queue.
  *
  * The budget is divided into shares. A reader reads one share and then queues for the next. Readers that have
  * used the fewest shares go first. So peers that send without end only get what the other readers leave.
@@ -31,6 +35,12 @@
  */
 #define READ_BUDGET_LINES 8
 
+/*
+ * Most refusals in a turn whose readers may stay. Each costs a fraction of a microsecond in each turn, so
+ * many more would take the time that the budget is meant to leave.
+ */
+#define READ_BUDGET_STAYS 256
+
 struct read_budget;
 struct read_budget_ticket;
 
@@ -41,13 +51,15 @@ typedef void (*read_budget_close_fn)(struct read_budget *budget);
 struct read_budget_ticket {
     struct link link; /* in a queue */
     uint32_t left;    /* unread bytes of the current share */
-    uint32_t shares;  /* number of shares used up */
+    uint16_t shares;  /* number of shares used up, at most READ_BUDGET_LINES */
+    bool refused;     /* refused since its last read, so bytes may be unread */
     read_budget_fn on_turn;
 };
 
 struct read_budget {
     uv_prepare_t turn;
     size_t size, used;                    /* bytes per turn, and bytes used in this turn */
+    unsigned stays;                       /* refusals of this turn whose readers have stayed */
     struct list lines[READ_BUDGET_LINES]; /* queues of readers by the number of shares used */
     read_budget_close_fn on_close;
 };
@@ -58,7 +70,7 @@ struct read_budget {
  */
 void read_budget_init(struct read_budget *budget, uv_loop_t *loop, size_t size);
 
-/* Gives the ticket a full share and sets its used shares to 0. A queued ticket stays queued. */
+/* Gives the ticket a full share, and forgets what it used before. A queued ticket stays queued. */
 void read_budget_ticket_renew(struct read_budget_ticket *ticket);
 
 /* Initialises a ticket that is not queued and has a full share. */
@@ -83,7 +95,14 @@ static inline void read_budget_take(struct read_budget *budget, struct read_budg
     uint32_t bytes = n > 0 ? (uint32_t) n : 0;
     read_budget_charge(budget, READ_BUDGET_READ_COST + bytes);
     ticket->left -= bytes < ticket->left ? bytes : ticket->left;
+    ticket->refused = false;
 }
+
+/*
+ * Refuses a reader that found the budget spent. Returns true if the reader may stay: it continues to watch
+ * its socket. Returns false if the reader must stop watching and call read_budget_wait.
+ */
+bool read_budget_refuse(struct read_budget *budget, struct read_budget_ticket *ticket);
 
 /*
  * Queues the ticket. on_turn runs once, at the beginning of a later turn, unless the ticket is removed first.

@@ -8,8 +8,8 @@
  * close callback. These callbacks return early, so that the owner gets no callback between stream_close and
  * on_close.
  *
- * When the budget is spent: on_alloc -> on_received (on_alloc has provided no memory) -> on_budget, in a
- * later turn -> on_alloc.
+ * When the budget is spent: on_alloc -> on_received (on_alloc has provided no memory) -> [on_budget ->]
+ * on_alloc, in a later turn.
  */
 #include "net/stream.h"
 
@@ -110,7 +110,10 @@ int stream_accept(struct stream *stream, uv_stream_t *listener)
     return uv_accept(listener, &stream->stream);
 }
 
-/* Provides no memory if the budget is spent. libuv then calls on_received with UV_ENOBUFS at once. */
+/*
+ * Provides no memory if the budget is spent. libuv then calls on_received with UV_ENOBUFS at once, and reads
+ * no more of this stream in this turn.
+ */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, handle);
@@ -124,11 +127,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 static void on_budget(struct read_budget_ticket *ticket);
 
 /*
- * Stops reading until the budget has room. Otherwise the loop would ask for memory again and again in the
- * same turn while many streams are ready.
+ * Leaves the bytes to a later turn. If the stream keeps its interest in them, the loop reports them again;
+ * stopping and starting would take two system calls. If many streams are ready, the loop would report all of
+ * them again and again in the same turn, so some stop reading until the budget has room.
  */
 static void wait_for_budget(struct stream *stream)
 {
+    if (read_budget_refuse(stream->budget, &stream->ticket)) return;
     uv_read_stop(&stream->stream);
     read_budget_wait(stream->budget, &stream->ticket, on_budget);
 }
@@ -197,6 +202,11 @@ void stream_keep_alive(struct stream *stream)
     if (stream->handle.type != UV_TCP) return;
     for (size_t n = 0; n < ARRAY_LEN(options); n++)
         setsockopt(descriptor_of(stream), options[n].level, options[n].name, &options[n].value, sizeof(int));
+}
+
+bool stream_has_unread(const struct stream *stream)
+{
+    return stream->ticket.refused;
 }
 
 bool stream_is_quiet(const struct stream *stream)

@@ -130,6 +130,9 @@ void stream_share(struct stream *stream, struct read_budget *budget);
  */
 void stream_keep_alive(struct stream *stream);
 
+/* Returns true if bytes may wait because the read budget of a turn was spent. */
+bool stream_has_unread(const struct stream *stream);
+
 /*
  * Returns true if nothing waits to be read, not even the end of the connection. Call it when no data is
  * expected.

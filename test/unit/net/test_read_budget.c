@@ -164,11 +164,62 @@ static void test_a_share_is_renewed(void **unused)
     read_budget_ticket_init(&reader);
     read_share(&budget, &reader, on_flood);
     loop_turn(&loop, 20);
-    assert_true(reader.shares > READ_BUDGET_LINES);
+    assert_int_equal(reader.shares, READ_BUDGET_LINES);
     read_budget_leave(&reader);
     read_budget_ticket_renew(&reader);
     assert_int_equal(reader.shares, 0);
     assert_false(read_budget_is_spent(&budget, &reader));
+    close_budget(&loop, &budget);
+}
+
+/* Those who are refused stay, but not without end, and not before those who queue. */
+static void test_those_who_stay(void **unused)
+{
+    struct read_budget budget;
+    uv_loop_t loop;
+    (void) unused;
+    loop_open(&loop);
+    read_budget_init(&budget, &loop, 1);
+    served = 0;
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (unsigned n = 0; n < READ_BUDGET_STAYS; n++) {
+            read_budget_ticket_init(&reader);
+            assert_true(read_budget_refuse(&budget, &reader));
+            assert_true(reader.refused);
+        }
+        assert_false(read_budget_refuse(&budget, &reader));
+        assert_true(reader.refused);
+        read_budget_take(&budget, &reader, 1);
+        assert_false(reader.refused);
+        loop_turn(&loop, 1);
+    }
+    for (unsigned n = 0; n < READ_BUDGET_STAYS; n++) assert_true(read_budget_refuse(&budget, &reader));
+    read_budget_wait(&budget, &reader, on_ticket);
+    loop_turn(&loop, 1);
+    assert_int_equal(served, 0); /* behind those who stayed */
+    assert_false(read_budget_refuse(&budget, &quiet[0]));
+    loop_turn(&loop, 1);
+    assert_int_equal(served, 1);
+    close_budget(&loop, &budget);
+}
+
+/* Who has read a share, or is in a later one, queues behind the others. */
+static void test_the_loud_do_not_stay(void **unused)
+{
+    struct read_budget budget;
+    uv_loop_t loop;
+    (void) unused;
+    loop_open(&loop);
+    read_budget_init(&budget, &loop, 1);
+    read_budget_ticket_init(&reader);
+    read_budget_take(&budget, &reader, READ_BUDGET_SHARE);
+    assert_false(read_budget_refuse(&budget, &reader));
+    read_budget_wait(&budget, &reader, on_ticket);
+    loop_turn(&loop, 1);
+    assert_int_equal(reader.left, READ_BUDGET_SHARE);
+    assert_false(read_budget_refuse(&budget, &reader));
+    read_budget_ticket_renew(&reader);
+    assert_true(read_budget_refuse(&budget, &reader));
     close_budget(&loop, &budget);
 }
 
@@ -187,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_each_turn_has_its_own), cmocka_unit_test(test_ends_are_not_free),
         cmocka_unit_test(test_some_have_their_turn),  cmocka_unit_test(test_the_quiet_are_served_first),
         cmocka_unit_test(test_a_share_is_renewed),    cmocka_unit_test(test_no_bound),
+        cmocka_unit_test(test_those_who_stay),        cmocka_unit_test(test_the_loud_do_not_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
