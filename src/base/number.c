@@ -76,15 +76,13 @@ static bool scan_decimal(struct slice text, bool *has_exponent)
     return text.len == 0;
 }
 
-/* A double holds an integer of this many digits exactly, so strtod is not needed. */
-#define EXACT_DIGITS 15
-
 bool number_parse_double(struct slice text, double *value)
 {
     char copy[64];
     bool has_exponent;
     uint64_t digits;
-    if (text.len <= EXACT_DIGITS && number_parse_u64(text, &digits)) {
+    /* Converting a whole number rounds to the nearest double, as strtod does. */
+    if (text.len <= SAFE_DIGITS && number_parse_u64(text, &digits)) {
         *value = (double) digits;
         return true;
     }

@@ -7,7 +7,6 @@
 #include "collectors/fleet.h"
 
 #include "base/container.h"
-#include "base/digits.h"
 #include "collectors/counts.h"
 #include "collectors/fleet_table.h"
 #include "collectors/outcome.h"
@@ -35,44 +34,13 @@ struct place {
     unsigned commands;               /* set of commands whose metrics are written; also has BY_CLASS bits */
 };
 
-/* Appends labels such as command="get",slab="1",status="hit". Optimised, because most samples need it. */
-static void append_numbered(struct buffer *labels, const struct row_shape *shape, uint32_t number)
-{
-    char digits[DIGITS_MAX];
-    const size_t marks = strlen(",=\"\",");
-    char *at = buffer_reserve(labels, shape->before.len + shape->number.len + sizeof(digits) +
-                                          shape->after.len + marks);
-    if (!at) return;
-    const char *start = at;
-    if (shape->before.len) {
-        at = slice_put(at, shape->before);
-        *at++ = ',';
-    }
-    at = slice_put(at, shape->number);
-    *at++ = '=';
-    *at++ = '"';
-    at = slice_put(at, digits_of(number, digits));
-    *at++ = '"';
-    if (shape->after.len) {
-        *at++ = ',';
-        at = slice_put(at, shape->after);
-    }
-    labels->len += (size_t) (at - start);
-}
-
-/* Returns the labels of one record. They are in fleet->labels unless they are constant. */
+/* Returns the labels of one record, whose row has a text of the server among its labels. */
 static struct slice record_labels(struct fleet_walk *fleet, const struct record *record,
                                   const struct stat_row *row)
 {
-    const struct row_shape *shape = &fleet_table.shapes[record->row];
-    if (!shape->number.len && !row->label) return shape->before;
     buffer_clear(&fleet->labels);
-    if (shape->number.len)
-        append_numbered(&fleet->labels, shape, record->number);
-    else
-        buffer_append_slice(&fleet->labels, shape->before);
-    if (row->form == FORM_TEXT) labels_append(&fleet->labels, row->label, record->value);
-    if (row->scope == SCOPE_NAME) labels_append(&fleet->labels, row->label, record->key);
+    buffer_append_slice(&fleet->labels, fleet_table.shapes[record->row].before);
+    labels_append(&fleet->labels, row->label, row->form == FORM_TEXT ? record->value : record->key);
     return buffer_slice(&fleet->labels);
 }
 
@@ -85,8 +53,12 @@ static bool is_said(const struct place *place, const struct record *record)
 static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
 {
     const struct stat_row *row = stats_row(record->row);
-    encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
-                   row->form == FORM_TEXT ? SLICE("1") : record->value);
+    if (fleet_table.shapes[record->row].is_series)
+        encoder_series(place->encoder, &fleet->series[record->row], place->cursor->rendered, record->number,
+                       record->value);
+    else
+        encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
+                       row->form == FORM_TEXT ? SLICE("1") : record->value);
 }
 
 /*
@@ -107,19 +79,14 @@ static bool write_table_family(struct fleet_walk *fleet, const struct place *pla
                                const struct table_family *family)
 {
     struct fleet_cursor *cursor = place->cursor;
-    struct buffer *lines = NULL; /* known once there is a sample */
     for (unsigned n = 0; cursor->row < family->end; n++) {
         struct record record;
         if (n == RECORDS_A_STEP) return false;
         cursor->at = record_read(cursor->at, &record);
         cursor->row = record_row(cursor->at, cursor->end);
         if (record.row < family->first || !is_shown(place, &record)) continue;
-        const struct row_shape *shape = &fleet_table.shapes[record.row];
-        if (!lines && shape->has_line) lines = encoder_lines(place->encoder);
-        if (lines && shape->has_line)
-            line_template_append(&shape->line, lines, place->target_labels, record.number, record.value);
-        else
-            write_record(fleet, place, &record);
+        encoder_begin_series(place->encoder);
+        write_record(fleet, place, &record);
     }
     /*
      * Prefetches the records of the next families. They are in the cache after all other targets are written.
@@ -297,12 +264,27 @@ static void announce(struct fleet_walk *fleet, struct encoder *encoder)
         encoder_family_ready(encoder, fleet->walk.collector->families[n], &fleet_table.heads[n]);
 }
 
+/* Prepares samples of series, once the format is known. Returns false if out of memory. */
+static bool prepare_series(struct fleet_walk *fleet, struct encoder *encoder)
+{
+    fleet->series = fleet_series(encoder->form);
+    for (size_t n = 0; n < fleet->heard; n++) {
+        struct fleet_cursor *cursor = &fleet->cursors[n];
+        cursor->rendered = encoder_target_labels(encoder, cursor->labels, &fleet->arena);
+    }
+    return fleet->series && !encoder->out->failed;
+}
+
 /* Writes one family of some targets, or a part of it. */
 static bool fleet_step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
     size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
     if (fleet->family == walk->collector->count || fan_out_count(fleet->fan_out) == 0) return false;
+    if (!fleet->series && !prepare_series(fleet, encoder)) {
+        encoder->out->failed = true;
+        return false;
+    }
 
     if (fleet->end_ns && !is_own(fleet) && uv_hrtime() > fleet->end_ns) {
         leave_out_rest(fleet);
@@ -386,5 +368,6 @@ void fleet_walk_deinit(struct fleet_walk *fleet)
 {
     free(fleet->cut);
     buffer_deinit(&fleet->labels);
+    arena_deinit(&fleet->arena);
     free(fleet->cursors);
 }

@@ -5,6 +5,7 @@
 #ifndef COLLECTORS_FLEET_H
 #define COLLECTORS_FLEET_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "collectors/fleet_table.h"
 #include "memcached/fan_out.h"
@@ -18,6 +19,8 @@
 struct fleet_cursor {
     const char *at, *end; /* the next record to write, and the end of all records */
     struct slice labels;  /* labels of the target; borrowed */
+    struct slice
+        rendered; /* the same as the format writes them in samples of series; in `arena` or borrowed */
     const struct snapshot *snapshot;
     size_t target;     /* index of the target in the fan-out */
     unsigned commands; /* set of commands whose metrics are written for this target; also has BY_CLASS bits */
@@ -43,6 +46,9 @@ struct fleet_walk {
                                       for never */
     bool late;                     /* true if the rest was left out because of end_ns */
     struct buffer labels;          /* scratch buffer for the labels of a sample */
+    const struct series
+        *series;        /* series of all rows in the form of the format; NULL before the first step */
+    struct arena arena; /* memory of `rendered` of the cursors */
 };
 
 /*

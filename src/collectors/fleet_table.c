@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEADS_MAX (FAMILIES_MAX * 1024)
@@ -113,6 +114,7 @@ static void make_families(void)
         if (!stat->family) continue;
         *shape = shape_of(stat);
         shape->shown_by = shown_by(stat);
+        shape->is_series = !stat->label;
         if (last && strcmp(last->family.name, stat->family) == 0) {
             add_row(last, row);
             continue;
@@ -126,32 +128,6 @@ static void make_families(void)
         last->early = last->family;
         last->first = last->turn = row;
         last->end = (uint16_t) (row + 1);
-    }
-}
-
-static struct line_parts parts_of(uint16_t row)
-{
-    const struct row_shape *shape = &fleet_table.shapes[row];
-    return (struct line_parts){stats_row(row)->family, shape->before, shape->number, shape->after};
-}
-
-/* The lines of all rows whose labels are known. Samples of the others are made of their parts each time. */
-static void make_lines(void)
-{
-    struct buffer *texts = &fleet_table.line_texts;
-    size_t size = 0;
-    for (uint16_t row = 0; row < stats_count(); row++) {
-        if (!stats_row(row)->family || stats_row(row)->label) continue;
-        struct line_parts parts = parts_of(row);
-        size += line_template_size(&parts);
-    }
-    buffer_init(texts, size);
-    if (!buffer_reserve(texts, size)) return;
-    for (uint16_t row = 0; row < stats_count(); row++) {
-        if (!stats_row(row)->family || stats_row(row)->label) continue;
-        struct line_parts parts = parts_of(row);
-        fleet_table.shapes[row].line = line_template_make(&parts, texts);
-        fleet_table.shapes[row].has_line = true;
     }
 }
 
@@ -189,6 +165,47 @@ const struct collector *fleet_collector(void)
     fleet_table.pointers[count++] = &truncated;
     fleet_table.collector = (struct collector){"fleet", fleet_table.pointers, count, ""};
     make_heads(count);
-    make_lines();
     return &fleet_table.collector;
+}
+
+/* --- Series --- */
+
+static struct series_parts parts_of(uint16_t row)
+{
+    const struct row_shape *shape = &fleet_table.shapes[row];
+    return (struct series_parts){stats_row(row)->family, shape->before, shape->number, shape->after};
+}
+
+/* Returns the bytes that the texts of all series need. */
+static size_t texts_size(void)
+{
+    size_t size = 0;
+    for (uint16_t row = 0; row < stats_count(); row++) {
+        struct series_parts parts = parts_of(row);
+        if (fleet_table.shapes[row].is_series) size += series_size(&parts);
+    }
+    return size;
+}
+
+/* The texts are never freed: the series point into them. */
+static struct series *make_series(enum series_form form)
+{
+    struct series *series = calloc(stats_count(), sizeof(series[0]));
+    struct buffer texts;
+    buffer_init(&texts, texts_size());
+    if (!series || !buffer_reserve(&texts, texts.cap)) {
+        free(series);
+        return NULL;
+    }
+    for (uint16_t row = 0; row < stats_count(); row++) {
+        struct series_parts parts = parts_of(row);
+        if (fleet_table.shapes[row].is_series) series[row] = series_make(form, &parts, &texts);
+    }
+    return series;
+}
+
+const struct series *fleet_series(enum series_form form)
+{
+    if (!fleet_table.series[form]) fleet_table.series[form] = make_series(form);
+    return fleet_table.series[form];
 }

@@ -37,8 +37,7 @@ struct row_shape {
     struct slice before; /* constant labels; all of them if there is no number */
     struct slice number; /* name of the number's label; empty if there is none */
     struct slice after;  /* constant labels */
-    struct line_template line; /* of any sample of the row, where has_line */
-    bool has_line;             /* no text of the server is among its labels, and there was memory for it */
+    bool is_series;      /* no text of the server is among the labels: fleet_series has the row */
 };
 
 /* In a set of commands: their metrics of single slab classes. */
@@ -47,7 +46,7 @@ _Static_assert(COMMAND_COUNT < 16, "both fit into one set");
 
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)
 
-/* Made once. Rows live as long as the program. */
+/* Made once. Lives as long as the program. */
 struct fleet_table {
     struct table_family families[STAT_ROWS_MAX];
     struct row_shape shapes[STAT_ROWS_MAX];
@@ -55,12 +54,20 @@ struct fleet_table {
     struct collector collector;
     const struct family *pointers[FAMILIES_MAX];
     struct family_head heads[FAMILIES_MAX];
-    struct buffer head_texts, line_texts;
+    struct buffer head_texts;
+    struct series
+        *series[SERIES_FORMS]; /* one for each row, made when a format first needs them; else NULL */
 };
 
 extern struct fleet_table fleet_table;
 
 /* Returns the collector. The first call makes the table. */
 const struct collector *fleet_collector(void);
+
+/*
+ * Returns the series of all rows in a form. Those of rows that are not `is_series` are empty. Returns NULL if
+ * out of memory.
+ */
+const struct series *fleet_series(enum series_form form);
 
 #endif

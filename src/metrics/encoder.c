@@ -3,6 +3,8 @@
 
 #include "metrics/format.h"
 
+#include <assert.h>
+
 static const struct format_operations *const formats[FORMAT_COUNT] = {
     [FORMAT_TEXT] = &text_operations,
     [FORMAT_OPENMETRICS] = &text_operations,
@@ -11,7 +13,10 @@ static const struct format_operations *const formats[FORMAT_COUNT] = {
 
 void encoder_init(struct encoder *encoder, enum format format, struct slice filter)
 {
-    *encoder = (struct encoder){.format = format, .operations = formats[format], .filters = filter.len};
+    *encoder = (struct encoder){.format = format,
+                                .operations = formats[format],
+                                .form = formats[format]->form,
+                                .filters = filter.len};
     set_init(&encoder->names);
     while (filter.len && !encoder->filter_failed) {
         bool is_new;
@@ -59,13 +64,6 @@ void encoder_sample(struct encoder *encoder, struct slice target_labels, struct 
     if (!encoder->muted) encoder->operations->write_line(encoder, target_labels, labels, value);
 }
 
-struct buffer *encoder_lines(struct encoder *encoder)
-{
-    if (encoder->muted || encoder->constant_labels.len || !encoder->operations->begin_lines) return NULL;
-    encoder->operations->begin_lines(encoder);
-    return encoder->out;
-}
-
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value)
 {
@@ -76,6 +74,25 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
                            double value)
 {
     if (!encoder->muted) encoder->operations->write_double(encoder, target_labels, labels, value);
+}
+
+bool encoder_begin_series(struct encoder *encoder)
+{
+    assert(encoder->constant_labels.len == 0);
+    if (!encoder->muted) encoder->operations->begin_series(encoder);
+    return !encoder->muted;
+}
+
+struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena)
+{
+    if (!encoder->operations->make_target || labels.len == 0) return labels;
+    return encoder->operations->make_target(encoder, labels, arena);
+}
+
+void encoder_metric(struct encoder *encoder, const struct series *series, struct slice target,
+                    uint32_t number, struct slice value)
+{
+    encoder->operations->write_series(encoder, series, target, number, value);
 }
 
 void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,

@@ -8,13 +8,14 @@
 #ifndef METRICS_ENCODER_H
 #define METRICS_ENCODER_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "metrics/family.h"
 #include "metrics/histogram.h"
 #include "metrics/labels.h"
-#include "metrics/line_template.h"
 #include "metrics/protobuf.h"
+#include "metrics/series.h"
 #include "metrics/summary.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ struct format_operations; /* metrics/format.h */
 struct encoder {
     enum format format;
     const struct format_operations *operations; /* functions of `format` */
+    enum series_form form;                      /* form of the series that the format takes */
     struct buffer *out;                         /* borrowed */
     struct slice constant_labels;               /* constant labels of the current collector; borrowed */
     bool filters; /* true if only families that have a name in `names` are wanted */
@@ -82,17 +84,50 @@ void family_append_head(const struct family *family, enum format format, struct 
 void encoder_sample(struct encoder *encoder, struct slice target_labels, struct slice labels,
                     struct slice value);
 
-/*
- * Returns the output for writing samples of the announced family as lines, with templates of its name. Writes
- * the family's head, so the caller must write at least one sample. Returns NULL if the family is filtered
- * out, there are constant labels, or the format has no lines.
- */
-struct buffer *encoder_lines(struct encoder *encoder);
-
 void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, struct slice labels,
                         uint64_t value);
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,
                            double value);
+
+/* --- Samples of series that are rendered, see metrics/series.h --- */
+
+/*
+ * Returns the labels of a target in the form in which encoder_series takes them: the rendered labels, or
+ * bytes made of them, for which the memory is taken from `arena`. Sets out->failed if out of memory.
+ */
+struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena);
+
+/*
+ * Writes the head of the announced family, for samples that are written by encoder_series. At least one must
+ * follow. Returns false if the family is filtered out: then none may follow. For collectors without constant
+ * labels.
+ */
+bool encoder_begin_series(struct encoder *encoder);
+
+/* Writes a sample of a series in the form SERIES_METRIC. Use encoder_series instead. */
+void encoder_metric(struct encoder *encoder, const struct series *series, struct slice target,
+                    uint32_t number, struct slice value);
+
+/*
+ * Writes one sample of a series, which must have the form encoder->form. `target` is from
+ * encoder_target_labels. `value` is a number as text. Inline, since most samples of an exposition are written
+ * by this function.
+ */
+static inline void encoder_series(struct encoder *encoder, const struct series *series, struct slice target,
+                                  uint32_t number, struct slice value)
+{
+    struct buffer *out = encoder->out;
+    if (encoder->form != SERIES_LINE) {
+        encoder_metric(encoder, series, target, number, value);
+        return;
+    }
+    char *at = buffer_reserve(out, series_most(series) + target.len + value.len);
+    if (!at) return;
+    at = series_put_line(at, series, target, number, value);
+    out->len = (size_t) (at - out->data);
+}
+
+/* --- Samples of several values --- */
 
 /* Writes all samples of one histogram, or of one gauge histogram, depending on the family. */
 void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,

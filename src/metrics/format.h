@@ -15,8 +15,15 @@ struct format_operations {
     /* Appends the prepared head of a family: the text before its first sample. */
     void (*append_head)(const struct family *family, enum format format, struct buffer *out);
 
-    /* Called before lines are written with templates. NULL in a format without lines. */
-    void (*begin_lines)(struct encoder *encoder);
+    /*
+     * For samples of series in the form `form`: begins the family, makes the labels of a target, writes a
+     * sample. For lines the last two are NULL: metrics/encoder.h writes lines, with labels as they are.
+     */
+    enum series_form form;
+    void (*begin_series)(struct encoder *encoder);
+    struct slice (*make_target)(struct encoder *encoder, struct slice labels, struct arena *arena);
+    void (*write_series)(struct encoder *encoder, const struct series *series, struct slice target,
+                         uint32_t number, struct slice value);
 
     /* Write one sample. The value is a text, an unsigned number or a double. */
     void (*write_line)(struct encoder *encoder, struct slice target_labels, struct slice labels,

@@ -4,8 +4,8 @@
  */
 #include "metrics/protobuf.h"
 
-#include "base/number.h"
-#include "metrics/labels.h"
+#include "base/digits.h"
+#include "metrics/label_pairs.h"
 #include "metrics/native.h"
 #include "metrics/wire.h"
 
@@ -14,9 +14,7 @@
 #include <string.h>
 
 enum { FAMILY_NAME = 1, FAMILY_HELP = 2, FAMILY_TYPE = 3, FAMILY_METRIC = 4, FAMILY_UNIT = 5 };
-enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
 enum {
-    METRIC_FIELD_LABEL = 1,
     METRIC_FIELD_GAUGE = 2,
     METRIC_FIELD_COUNTER = 3,
     METRIC_FIELD_SUMMARY = 4,
@@ -39,7 +37,7 @@ enum {
 };
 enum { BUCKET_COUNT = 1, BUCKET_BOUND = 2, BUCKET_EXEMPLAR = 3 };
 enum { SPAN_OFFSET = 1, SPAN_LENGTH = 2 };
-enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE = 2, EXEMPLAR_TIMESTAMP = 3 };
+enum { EXEMPLAR_VALUE = 2, EXEMPLAR_TIMESTAMP = 3 };
 enum { TIMESTAMP_SECONDS = 1, TIMESTAMP_NANOS = 2 }; /* google.protobuf.Timestamp */
 
 /* The MetricType of a type, and the number of its field in Metric. The schema has no infos and state sets. */
@@ -62,11 +60,13 @@ void protobuf_init(struct protobuf *protobuf)
     *protobuf = (struct protobuf){0};
     /* Leaves space for the sample that exceeds PROTOBUF_MESSAGE_MAX. */
     buffer_init(&protobuf->message, 2 * PROTOBUF_MESSAGE_MAX);
+    buffer_init(&protobuf->pairs, PROTOBUF_MESSAGE_MAX);
 }
 
 void protobuf_deinit(struct protobuf *protobuf)
 {
     buffer_deinit(&protobuf->message);
+    buffer_deinit(&protobuf->pairs);
 }
 
 void protobuf_flush(struct protobuf *protobuf, struct buffer *out)
@@ -119,38 +119,11 @@ struct metric {
     size_t begin, value;
 };
 
-static void put_label(struct buffer *message, unsigned field, const struct label *label)
+static void append_pairs(struct buffer *out, const struct protobuf_labels *labels)
 {
-    size_t pair = wire_begin(message, field);
-    wire_put_string(message, LABEL_NAME, label->name);
-    size_t value = wire_begin(message, LABEL_VALUE);
-    label_append_value(message, label);
-    wire_end(message, value);
-    wire_end(message, pair);
-}
-
-/* The same for a label whose value is as it is written, and whose length is known therefore. */
-static void put_short_label(struct buffer *message, unsigned field, const struct label *label, size_t len)
-{
-    char *at = buffer_reserve(message, 2 + len);
-    if (!at) return;
-    at = wire_short_begin(at, field, len);
-    at = wire_short_string(at, LABEL_NAME, label->name);
-    at = wire_short_string(at, LABEL_VALUE, label->escaped);
-    message->len = (size_t) (at - message->data);
-}
-
-static void put_labels(struct buffer *message, unsigned field, struct slice labels)
-{
-    struct label label;
-    bool is_plain = labels.len && !memchr(labels.data, '\\', labels.len);
-    while (labels_next(&labels, &label)) {
-        size_t len = 2 + label.name.len + 2 + label.escaped.len;
-        if (is_plain && len <= WIRE_SHORT_MAX)
-            put_short_label(message, field, &label, len);
-        else
-            put_label(message, field, &label);
-    }
+    label_pairs_append(out, labels->constant);
+    label_pairs_append(out, labels->target);
+    label_pairs_append(out, labels->own);
 }
 
 /* Begins a Metric and writes its labels. The caller may add more labels. */
@@ -158,9 +131,7 @@ static struct metric begin_metric(struct protobuf *protobuf, const struct protob
 {
     struct buffer *message = &protobuf->message;
     struct metric metric = {.message = message, .begin = wire_begin(message, FAMILY_METRIC)};
-    put_labels(message, METRIC_FIELD_LABEL, labels->constant);
-    put_labels(message, METRIC_FIELD_LABEL, labels->target);
-    put_labels(message, METRIC_FIELD_LABEL, labels->own);
+    append_pairs(message, labels);
     return metric;
 }
 
@@ -173,20 +144,6 @@ static void end_metric(struct metric metric)
 {
     wire_end(metric.message, metric.value);
     wire_end(metric.message, metric.begin);
-}
-
-/* Key and eight bytes. */
-#define DOUBLE_LEN 9
-
-static void end_number(struct protobuf *protobuf, struct metric metric, double value)
-{
-    struct buffer *message = metric.message;
-    char *at = buffer_reserve(message, 2 + DOUBLE_LEN);
-    if (!at) return;
-    at = wire_short_begin(at, kinds[protobuf->family->type].field, DOUBLE_LEN);
-    at = wire_short_double(at, NUMBER_VALUE, value);
-    message->len = (size_t) (at - message->data);
-    wire_end(message, metric.begin);
 }
 
 /*
@@ -203,15 +160,87 @@ static void put_time(struct buffer *message, unsigned field, double time)
     wire_end(message, begin);
 }
 
-/* --- Numbers and summaries --- */
+/* --- Numbers --- */
+
+/* A key and eight bytes. */
+#define DOUBLE_LEN 9
+
+/* A Counter, Gauge or Untyped with its key and its length. */
+#define NUMBER_LEN (2 + DOUBLE_LEN)
+
+/* Most bytes of a Metric's key and length. */
+#define METRIC_HEAD_MAX (1 + WIRE_VARINT_MAX)
+
+/*
+ * Begins a Metric whose labels take `len` bytes and whose value is a number. Reserves `spare` more bytes.
+ * Returns the place of the labels, or NULL if there is no memory.
+ */
+static inline char *begin_number(struct buffer *message, size_t len, size_t spare)
+{
+    char *at = buffer_reserve(message, METRIC_HEAD_MAX + len + NUMBER_LEN + spare);
+    if (!at) return NULL;
+    *at = FAMILY_METRIC << 3 | 2;
+    return wire_put_varint(at + 1, len + NUMBER_LEN);
+}
+
+/* Writes the value behind the labels, which end at `at`, and so ends the Metric. */
+static inline void end_number(struct protobuf *protobuf, char *at, double value)
+{
+    at = wire_short_begin(at, kinds[protobuf->family->type].field, DOUBLE_LEN);
+    at = wire_short_double(at, NUMBER_VALUE, value);
+    protobuf->message.len = (size_t) (at - protobuf->message.data);
+}
+
+struct slice protobuf_pairs(struct protobuf *protobuf, struct slice labels)
+{
+    struct buffer *pairs = &protobuf->pairs;
+    buffer_clear(pairs);
+    label_pairs_append(pairs, labels);
+    return pairs->failed ? (struct slice){NULL, 0} : buffer_slice(pairs);
+}
+
+/* Writes a Metric with labels that are ready in protobuf->pairs. */
+static void put_number(struct protobuf *protobuf, double value)
+{
+    struct slice pairs = buffer_slice(&protobuf->pairs);
+    char *at = protobuf->pairs.failed ? NULL : begin_number(&protobuf->message, pairs.len, 0);
+    if (at)
+        end_number(protobuf, pairs.len ? slice_put(at, pairs) : at, value);
+    else
+        protobuf->message.failed = true;
+}
 
 void protobuf_number(struct protobuf *protobuf, const struct family *family,
                      const struct protobuf_labels *labels, double value, struct buffer *out)
 {
     begin_sample(protobuf, family, out);
-    end_number(protobuf, begin_metric(protobuf, labels), value);
+    buffer_clear(&protobuf->pairs);
+    append_pairs(&protobuf->pairs, labels);
+    put_number(protobuf, value);
     end_sample(protobuf, out);
 }
+
+void protobuf_series(struct protobuf *protobuf, const struct family *family, const struct series *series,
+                     struct slice target, uint32_t number, double value, struct buffer *out)
+{
+    char memory[DIGITS_MAX];
+    struct slice digits = series->number_len ? digits_of(number, memory) : SLICE("");
+    size_t labels = target.len + series->before_len + digits.len + series->after_len;
+    begin_sample(protobuf, family, out);
+    char *at = begin_number(&protobuf->message, labels, SERIES_BLOCK);
+    if (at) {
+        at = slice_put_short(at, target);
+        at = series_put_blocks(at, series->before, series->before_len);
+        if (series->number_len) {
+            at = label_pairs_put_value(at, series->number_len, digits);
+            at = series_put_blocks(at, series->after, series->after_len);
+        }
+        end_number(protobuf, at, value);
+    }
+    end_sample(protobuf, out);
+}
+
+/* --- Summaries --- */
 
 void protobuf_summary(struct protobuf *protobuf, const struct family *family,
                       const struct protobuf_labels *labels, const struct summary_view *view,
@@ -239,7 +268,7 @@ void protobuf_summary(struct protobuf *protobuf, const struct family *family,
 static void put_exemplar(struct buffer *message, const struct exemplar *exemplar)
 {
     size_t begin = wire_begin(message, BUCKET_EXEMPLAR);
-    put_labels(message, EXEMPLAR_LABEL, (struct slice){exemplar->labels, exemplar->labels_len});
+    label_pairs_append(message, (struct slice){exemplar->labels, exemplar->labels_len});
     wire_put_double(message, EXEMPLAR_VALUE, exemplar->value);
     put_time(message, EXEMPLAR_TIMESTAMP, exemplar->timestamp);
     wire_end(message, begin);
@@ -327,15 +356,11 @@ static void put_gauge_buckets(struct protobuf *protobuf, const struct protobuf_l
 {
     uint64_t below = 0;
     for (size_t n = 0; n <= view->count; n++) {
-        struct metric metric = begin_metric(protobuf, labels);
-        size_t pair = wire_begin(metric.message, METRIC_FIELD_LABEL);
-        wire_put_string(metric.message, LABEL_NAME, SLICE("le"));
-        size_t bound = wire_begin(metric.message, LABEL_VALUE);
-        number_append_float(metric.message, bound_of(view, n));
-        wire_end(metric.message, bound);
-        wire_end(metric.message, pair);
+        buffer_clear(&protobuf->pairs);
+        append_pairs(&protobuf->pairs, labels);
+        label_pairs_append_float(&protobuf->pairs, SLICE("le"), bound_of(view, n));
         below += view->counts[n];
-        end_number(protobuf, metric, (double) below);
+        put_number(protobuf, (double) below);
     }
 }
 

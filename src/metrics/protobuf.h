@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "metrics/family.h"
 #include "metrics/histogram.h"
+#include "metrics/series.h"
 #include "metrics/summary.h"
 
 /*
@@ -29,6 +30,7 @@ struct protobuf_labels {
 struct protobuf {
     const struct family *family; /* family of the current message, or NULL; borrowed */
     struct buffer message;       /* owned; the current message without its length; empty if there is none */
+    struct buffer pairs;         /* owned; scratch memory for the labels of a sample */
 };
 
 /* Allocates nothing. */
@@ -41,6 +43,18 @@ void protobuf_deinit(struct protobuf *protobuf);
  */
 void protobuf_number(struct protobuf *protobuf, const struct family *family,
                      const struct protobuf_labels *labels, double value, struct buffer *out);
+
+/*
+ * Returns rendered labels as label_pairs_append writes them, valid until the next sample. If out of memory,
+ * the data is NULL.
+ */
+struct slice protobuf_pairs(struct protobuf *protobuf, struct slice labels);
+
+/* The same for a series in the form SERIES_METRIC. `target` holds labels as protobuf_pairs returns them. */
+void protobuf_series(struct protobuf *protobuf, const struct family *family, const struct series *series,
+                     struct slice target, uint32_t number, double value, struct buffer *out);
+
+/* The same for samples of several values. */
 void protobuf_histogram(struct protobuf *protobuf, const struct family *family,
                         const struct protobuf_labels *labels, const struct histogram_view *view,
                         struct buffer *out);

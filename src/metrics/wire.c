@@ -5,26 +5,10 @@
 /* How the value after the field's number is encoded. */
 enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2 };
 
-#define VARINT_MAX 10
-
-static size_t format_varint(char text[VARINT_MAX], uint64_t value)
-{
-    size_t len = 0;
-    while (value >= 0x80) {
-        text[len++] = (char) (value | 0x80);
-        value >>= 7;
-    }
-    text[len++] = (char) value;
-    return len;
-}
-
 void wire_append_varint(struct buffer *out, uint64_t value)
 {
-    char text[VARINT_MAX];
-    if (value < 0x80)
-        buffer_append_char(out, (char) value);
-    else
-        buffer_append(out, text, format_varint(text, value));
+    char text[WIRE_VARINT_MAX];
+    buffer_append(out, text, (size_t) (wire_put_varint(text, value) - text));
 }
 
 static void append_key(struct buffer *out, unsigned field, enum wire_type type)
@@ -71,9 +55,9 @@ size_t wire_begin(struct buffer *out, unsigned field)
 
 void wire_end(struct buffer *out, size_t begin)
 {
-    char length[VARINT_MAX];
+    char length[WIRE_VARINT_MAX];
     if (out->failed) return;
-    size_t content = out->len - begin, more = format_varint(length, content) - 1;
+    size_t content = out->len - begin, more = (size_t) (wire_put_varint(length, content) - length) - 1;
     if (more) {
         if (!buffer_reserve(out, more)) return;
         memmove(out->data + begin + more, out->data + begin, content);

@@ -14,7 +14,22 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Appends a number without a field. Takes one to ten bytes with seven bits each, lowest bits first. */
+#define WIRE_VARINT_MAX 10
+
+/*
+ * Writes a number without a field: one to ten bytes with seven bits each, lowest bits first. Returns the
+ * position behind it.
+ */
+static inline char *wire_put_varint(char *at, uint64_t value)
+{
+    while (value >= 0x80) {
+        *at++ = (char) (value | 0x80);
+        value >>= 7;
+    }
+    *at++ = (char) value;
+    return at;
+}
+
 void wire_append_varint(struct buffer *out, uint64_t value);
 
 /*
