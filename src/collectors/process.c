@@ -3,14 +3,14 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "collectors/process_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Families of both collectors, in the order of the exposition. */
 enum process_metric {
@@ -62,24 +62,23 @@ const struct collector process_collector = {"process", own_families, PROCESS_MET
 const struct collector memcached_process_collector = {"memcached_process", server_families,
                                                       PROCESS_METRIC_COUNT, ""};
 
-/* Reads a small file of /proc as a whole. Returns the empty slice if that fails. */
-static struct slice read_file(const char *path, char *bytes, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return (struct slice){bytes, 0};
-    ssize_t n = read(fd, bytes, size);
-    close(fd);
-    return (struct slice){bytes, n > 0 ? (size_t) n : 0};
-}
+/* How long the counters of the network are remembered. The kernel takes longest to write those. */
+#define NETWORK_MS 1000
 
-static struct slice read_proc(pid_t pid, const char *name, char *bytes, size_t size)
+/* What is kept between two walks. */
+struct process_source {
+    struct process_files files;
+    uint64_t network_ms; /* time of the counters below, as uv_hrtime(); 0: they are not known */
+    uint64_t received, sent;
+};
+
+static struct process_source own_source, server_source;
+
+/* Announces a family. Returns true if its sample is wanted. */
+static bool wants(const struct process_walk *process, struct encoder *encoder, enum process_metric metric)
 {
-    char path[64];
-    if (pid)
-        snprintf(path, sizeof(path), "/proc/%ld/%s", (long) pid, name);
-    else
-        snprintf(path, sizeof(path), "/proc/self/%s", name);
-    return read_file(path, bytes, size);
+    encoder_family(encoder, process->walk.collector->families[metric]);
+    return !encoder->muted;
 }
 
 static void write_u64(struct process_walk *process, struct encoder *encoder, enum process_metric metric,
@@ -128,10 +127,10 @@ static uint64_t boot_time(void)
  * Reads fields of /proc/PID/stat; `fields` has the numbers of proc(5). The second field, the name, may
  * contain blanks and parentheses. Returns false if there is no such process.
  */
-static bool read_stat(pid_t pid, uint64_t fields[25])
+static bool read_stat(struct process_source *source, uint64_t fields[25])
 {
     char bytes[1024];
-    struct slice text = read_proc(pid, "stat", bytes, sizeof(bytes));
+    struct slice text = process_files_read(&source->files, PROCESS_FILE_STAT, bytes, sizeof(bytes));
     const char *name_end = text.len ? memrchr(text.data, ')', text.len) : NULL;
     if (!name_end) return false;
     text = slice_from(text, (size_t) (name_end - text.data) + 1);
@@ -156,41 +155,13 @@ static void write_stat(struct process_walk *process, struct encoder *encoder, co
     write_u64(process, encoder, PROCESS_RESIDENT_BYTES, fields[24] * (uint64_t) sysconf(_SC_PAGESIZE));
 }
 
-/*
- * Counts the open descriptors of a process; `pid` is 0 for this process. Returns false if the kernel does not
- * show them.
- */
-static bool list_descriptors(const char *path, pid_t pid, uint64_t *count)
-{
-    DIR *directory = opendir(path);
-    if (!directory) return false;
-    *count = 0;
-    while (readdir(directory)) ++*count;
-    closedir(directory);
-    /* Excludes "." and "..", and for this process also the descriptor of `directory`. */
-    *count -= pid ? 2 : 3;
-    return true;
-}
-
-/*
- * Since Linux 6.2, the size of the directory is the number of open descriptors. On older kernels the size is
- * 0, and the directory must be listed: ten thousand descriptors take a tenth of a second. A process of
- * another user hides its descriptors; then no sample is written.
- */
 static void write_open_fds(struct process_walk *process, struct encoder *encoder)
 {
-    char path[64];
-    struct stat status;
     uint64_t count;
-    if (process->pid)
-        snprintf(path, sizeof(path), "/proc/%ld/fd", (long) process->pid);
-    else
-        snprintf(path, sizeof(path), "/proc/self/fd");
-    if (stat(path, &status) == 0 && status.st_size > 0)
-        count = (uint64_t) status.st_size;
-    else if (!list_descriptors(path, process->pid, &count))
-        return;
-    write_u64(process, encoder, PROCESS_OPEN_FDS, count);
+    if (wants(process, encoder, PROCESS_OPEN_FDS) &&
+        process_files_count_descriptors(&process->source->files, &count)) {
+        write_u64(process, encoder, PROCESS_OPEN_FDS, count);
+    }
 }
 
 /* Finds the soft limit in the line of /proc/PID/limits that begins with `name`. */
@@ -210,10 +181,11 @@ static bool find_limit(struct slice limits, const char *name, struct slice *limi
 static void write_own_limits(struct process_walk *process, struct encoder *encoder)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    if (wants(process, encoder, PROCESS_MAX_FDS) && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur != RLIM_INFINITY) {
         write_u64(process, encoder, PROCESS_MAX_FDS, limit.rlim_cur);
     }
-    if (getrlimit(RLIMIT_AS, &limit) < 0) return;
+    if (!wants(process, encoder, PROCESS_VIRTUAL_MAX_BYTES) || getrlimit(RLIMIT_AS, &limit) < 0) return;
     write_u64(process, encoder, PROCESS_VIRTUAL_MAX_BYTES,
               limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur);
 }
@@ -221,8 +193,11 @@ static void write_own_limits(struct process_walk *process, struct encoder *encod
 static void write_limits(struct process_walk *process, struct encoder *encoder)
 {
     char bytes[4096];
-    struct slice limits = read_proc(process->pid, "limits", bytes, sizeof(bytes)), limit;
+    struct slice limits, limit;
     uint64_t value;
+    if (!wants(process, encoder, PROCESS_MAX_FDS) && !wants(process, encoder, PROCESS_VIRTUAL_MAX_BYTES))
+        return;
+    limits = process_files_read(&process->source->files, PROCESS_FILE_LIMITS, bytes, sizeof(bytes));
     if (find_limit(limits, "Max open files", &limit) && number_parse_u64(limit, &value)) {
         write_u64(process, encoder, PROCESS_MAX_FDS, value);
     }
@@ -233,47 +208,40 @@ static void write_limits(struct process_walk *process, struct encoder *encoder)
 }
 
 /*
- * Opens the netstat file of this process, once, and keeps it open. For each read the kernel writes the text
- * anew. After an open it does so twice, because the text is longer than the page that it tries first. Opening
- * the file each time would take a fifth of the time of a scrape of one server.
- */
-static int open_own_netstat(void)
-{
-    static bool opened;
-    static int fd;
-    if (!opened) fd = open("/proc/self/net/netstat", O_RDONLY | O_CLOEXEC);
-    opened = true;
-    return fd;
-}
-
-static struct slice read_netstat(pid_t pid, char *bytes, size_t size)
-{
-    if (pid) return read_proc(pid, "net/netstat", bytes, size);
-    ssize_t n = pread(open_own_netstat(), bytes, size, 0);
-    return (struct slice){bytes, n > 0 ? (size_t) n : 0};
-}
-
-/*
- * Writes the counters of the process' network namespace, from /proc/PID/net/netstat. The file has pairs of
+ * Reads the counters of the process' network namespace from /proc/PID/net/netstat. The file has pairs of
  * lines with the same beginning: names, then values.
  */
-static void write_network(struct process_walk *process, struct encoder *encoder)
+static void read_network(struct process_source *source)
 {
     char bytes[8192];
-    struct slice text = read_netstat(process->pid, bytes, sizeof(bytes));
+    struct slice text = process_files_read(&source->files, PROCESS_FILE_NETSTAT, bytes, sizeof(bytes));
+    source->network_ms = 0;
     while (text.data) {
         struct slice names = slice_cut(&text, '\n'), values;
         if (!slice_starts(names, "IpExt: ")) continue;
         values = slice_cut(&text, '\n');
         while (names.data && values.data) {
             struct slice name = slice_cut(&names, ' '), value = slice_cut(&values, ' ');
-            uint64_t octets;
-            if (!number_parse_u64(value, &octets)) continue;
-            if (slice_is(name, "InOctets")) write_u64(process, encoder, PROCESS_RECEIVED_BYTES, octets);
-            if (slice_is(name, "OutOctets")) write_u64(process, encoder, PROCESS_SENT_BYTES, octets);
+            if (slice_is(name, "InOctets")) number_parse_u64(value, &source->received);
+            if (slice_is(name, "OutOctets")) number_parse_u64(value, &source->sent);
         }
+        source->network_ms = uv_hrtime() / 1000000;
         return;
     }
+}
+
+static void write_network(struct process_walk *process, struct encoder *encoder)
+{
+    struct process_source *source = process->source;
+    if (!wants(process, encoder, PROCESS_RECEIVED_BYTES) && !wants(process, encoder, PROCESS_SENT_BYTES))
+        return;
+    if (!source->files.descriptors[PROCESS_FILE_NETSTAT] ||
+        uv_hrtime() / 1000000 >= source->network_ms + NETWORK_MS) {
+        read_network(source);
+    }
+    if (!source->network_ms) return;
+    write_u64(process, encoder, PROCESS_RECEIVED_BYTES, source->received);
+    write_u64(process, encoder, PROCESS_SENT_BYTES, source->sent);
 }
 
 /*
@@ -299,20 +267,23 @@ static const char *read_pid_file(struct process_walk *process)
 {
     char bytes[64];
     uint64_t pid;
-    struct slice text = read_file(process->pid_file, bytes, sizeof(bytes));
-    if (text.len == 0) return "it cannot be read or is empty";
+    int fd = open(process->pid_file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+    if (fd >= 0) close(fd);
+    if (n <= 0) return "it cannot be read or is empty";
+    struct slice text = {bytes, (size_t) n};
     text = slice_trim(slice_cut(&text, '\n'));
     if (!number_parse_u64(text, &pid) || pid == 0 || pid > INT32_MAX) return "it does not hold a process id";
-    process->pid = (pid_t) pid;
+    process_files_select(&process->source->files, (pid_t) pid);
     return NULL;
 }
 
 /* Returns false if there is no process to observe. */
 static bool find_process(struct process_walk *process, uint64_t fields[25])
 {
-    if (!process->pid_file) return read_stat(process->pid, fields);
+    if (!process->pid_file) return read_stat(process->source, fields);
     const char *fault = read_pid_file(process);
-    if (!fault && !read_stat(process->pid, fields)) fault = "there is no process of that id";
+    if (!fault && !read_stat(process->source, fields)) fault = "there is no process of that id";
     log_pid_file(process->pid_file, fault);
     return !fault;
 }
@@ -324,7 +295,7 @@ static bool process_step(struct walk *walk, struct encoder *encoder)
     if (!find_process(process, fields)) return false;
     write_stat(process, encoder, fields);
     write_open_fds(process, encoder);
-    if (process->pid)
+    if (process->pid_file)
         write_limits(process, encoder);
     else
         write_own_limits(process, encoder);
@@ -334,12 +305,12 @@ static bool process_step(struct walk *walk, struct encoder *encoder)
 
 void process_walk_self(struct process_walk *process)
 {
-    *process = (struct process_walk){.walk = {&process_collector, process_step}};
-    open_own_netstat(); /* opened here so that it is among the counted descriptors */
+    *process = (struct process_walk){.walk = {&process_collector, process_step}, .source = &own_source};
+    process_files_open(&own_source.files, PROCESS_FILE_NETSTAT); /* so that it is counted from the start */
 }
 
 void process_walk_pid_file(struct process_walk *process, const char *pid_file)
 {
-    *process =
-        (struct process_walk){.walk = {&memcached_process_collector, process_step}, .pid_file = pid_file};
+    *process = (struct process_walk){
+        .walk = {&memcached_process_collector, process_step}, .source = &server_source, .pid_file = pid_file};
 }

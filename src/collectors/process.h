@@ -1,17 +1,17 @@
 /*
  * Metrics of a process, read from /proc. They are the process_* metrics of Prometheus' client libraries. Used
  * for this process and, with another prefix, for a memcached on the same machine.
+ *
+ * The files of /proc stay open between two walks. The counters of the network are at most a second old.
  */
 #ifndef COLLECTORS_PROCESS_H
 #define COLLECTORS_PROCESS_H
 
 #include "metrics/collector.h"
 
-#include <sys/types.h>
-
 struct process_walk {
     struct walk walk;
-    pid_t pid;            /* 0 for this process */
+    struct process_source *source; /* what is kept between two walks of the process */
     const char *pid_file; /* NULL, or a file that is read in each walk, because the server may have been
                              restarted; borrowed */
 };

@@ -99,3 +99,25 @@ def test_a_fleet_that_answers_at_once(counted, fake):
     assert each["write"] < 1.05, each
     assert each["read"] < 1.05, each
     assert each["epoll_ctl"] < 0.06, each
+
+
+def calls_of_scrapes(started, path):
+    """By name, of one scrape."""
+    for _ in range(3):
+        started.exposition(path)
+    started.calls()
+    for _ in range(20):
+        started.exposition(path)
+    return {name: count / 20 for name, count in started.calls().items()}
+
+
+def test_one_server(counted, memcached):
+    """Nothing is opened, and what the kernel takes long to tell is asked for once a second."""
+    each = calls_of_scrapes(counted(targets=[memcached().address]), "/metrics")
+    assert each["write"] == 1 and each["open"] == 0, each
+    assert each["pread"] < 1.5 and each["stat"] <= 1 and each["getrlimit"] <= 2, each
+
+
+def test_what_is_not_asked_for_is_not_read(counted, memcached):
+    each = calls_of_scrapes(counted(targets=[memcached().address]), "/metrics?name[]=memcached_up")
+    assert each["open"] == each["stat"] == each["getrlimit"] == 0 and each["pread"] <= 1, each
