@@ -5,6 +5,8 @@ const char *response_reason(int status)
     switch (status) {
     case 200:
         return "OK";
+    case 303:
+        return "See Other";
     case 400:
         return "Bad Request";
     case 401:
@@ -91,6 +93,7 @@ void response_append_head(struct buffer *out, const struct response *response,
     if (response->varies) buffer_append_string(out, "Vary: Accept, Accept-Encoding\r\n");
     if (response->authenticate) buffer_printf(out, "WWW-Authenticate: %s\r\n", response->authenticate);
     if (response->allow) buffer_printf(out, "Allow: %s\r\n", response->allow);
+    if (response->location) buffer_printf(out, "Location: %s\r\n", response->location);
     if (response->retry_after) buffer_append_string(out, "Retry-After: 1\r\n");
     buffer_append_slice(out, transfer->headers);
     append_framing(out, transfer);

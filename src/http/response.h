@@ -18,6 +18,7 @@ struct response {
     int status;               /* 200 to 505, one that response_reason knows */
     const char *content_type; /* NUL-terminated */
     const char *allow;        /* value of Allow, or NULL */
+    const char *location;     /* value of Location, or NULL */
     const char *authenticate; /* value of WWW-Authenticate, or NULL */
     bool retry_after;         /* Retry-After: 1 */
     bool varies;              /* Vary: Accept, Accept-Encoding */

@@ -145,6 +145,7 @@ static size_t find_from(struct slice query)
     struct buffer storage;
     uint64_t from = 0;
     buffer_init(&storage, REQUEST_HEAD_MAX);
+    if (query.len && !buffer_reserve(&storage, query.len)) query.len = 0;
     while (query_next(&query, &storage, &name, &value) == QUERY_PAIR) {
         if (slice_is(name, "from") && !number_parse_u64(value, &from)) from = 0;
     }
@@ -152,7 +153,7 @@ static size_t find_from(struct slice query)
     return (size_t) from;
 }
 
-static void handle_root(struct handlers *handlers, struct exchange *exchange, const struct request *request)
+static void show_page(struct handlers *handlers, struct exchange *exchange, size_t from)
 {
     const struct options *options = options_of(handlers);
     struct response head = {.status = 200, .content_type = "text/html; charset=utf-8"};
@@ -160,8 +161,9 @@ static void handle_root(struct handlers *handlers, struct exchange *exchange, co
         .target_set = manager_target_set(handlers->manager),
         .options = options,
         .reload = options->config_file[0] ? reload_state(handlers->reload) : NULL,
+        .with_modules = manager_generation(handlers->manager)->config->file,
         .ready = manager_is_ready(handlers->manager),
-        .from = find_from(request->query),
+        .from = from,
         .now_ms = uv_hrtime() / 1000000,
         .now_s = unix_now(),
     };
@@ -170,6 +172,23 @@ static void handle_root(struct handlers *handlers, struct exchange *exchange, co
         exchange_stream(exchange, &head, producer);
     else
         answer_line(exchange, 503, "out of memory");
+}
+
+/*
+ * GET shows the page and asks no memcached, since probes and charts ask for it. POST, which only the button
+ * of the page sends, asks all servers and then leads back to the page.
+ */
+static void handle_root(struct handlers *handlers, struct exchange *exchange, const struct request *request)
+{
+    size_t from = find_from(request->query);
+    if (request->method == METHOD_GET || request->method == METHOD_HEAD)
+        show_page(handlers, exchange, from);
+    else if (request->method != METHOD_POST)
+        answer_method(exchange, "GET, HEAD, POST", SLICE("expected GET, HEAD or POST\n"));
+    else if (handlers->stopping)
+        answer_line(exchange, 503, stopping);
+    else
+        scrape_refresh(handlers, exchange, request, from);
 }
 
 static void handle_healthy(struct handlers *handlers, struct exchange *exchange,
@@ -219,7 +238,7 @@ static const struct route *find_route(const struct options *options, struct slic
         const char *path;
         struct route route;
     } fixed[] = {
-        {"/", {"root", handle_root, false}},
+        {"/", {"root", handle_root, true}},
         {"/sd", {"sd", handle_sd, false}},
         {"/-/healthy", {"healthy", handle_healthy, false}},
         {"/-/ready", {"ready", handle_ready, false}},

@@ -26,12 +26,19 @@ static void append_byte(struct buffer *page, char c)
 
 void html_append(struct buffer *page, struct slice text)
 {
-    struct buffer escaped;
-    buffer_init(&escaped, 6 * text.len + 1);
-    utf8_append_escaped(&escaped, text);
-    for (size_t n = 0; n < escaped.len; n++) append_byte(page, escaped.data[n]);
-    if (escaped.failed) page->failed = true;
-    buffer_deinit(&escaped);
+    while (text.len) {
+        size_t len = utf8_visible(text);
+        if (len == 1) {
+            append_byte(page, text.data[0]);
+        } else if (len > 1) {
+            buffer_append(page, text.data, len);
+        } else {
+            len = utf8_sequence(text);
+            if (len == 0) len = 1;
+            utf8_append_escaped(page, (struct slice){text.data, len});
+        }
+        text = slice_from(text, len);
+    }
 }
 
 static void append_url_byte(struct buffer *page, char c, bool plain)

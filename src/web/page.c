@@ -6,6 +6,7 @@
 #include "memcached/history.h"
 #include "page_files.h"
 #include "web/html.h"
+#include "web/page_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,14 +17,12 @@ struct page {
     struct producer producer;
     struct target_set *target_set; /* holds a reference */
     struct buffer metrics_path, scrape_path;
-    bool has_scrape, has_reload, ready;
+    bool has_reload, ready;
     struct reload_state reload;
-    uint64_t now_ms;
     double now_s;
     size_t first, end; /* range of servers on this page; `end` is exclusive */
     size_t next;       /* next server to write; SIZE_MAX before the head is written */
-    bool open;         /* the table body of a group is open */
-    unsigned group;    /* group of the open table body */
+    struct page_table table;
 };
 
 /* --- Totals --- */
@@ -82,7 +81,8 @@ static void write_facts(const struct page *page, struct buffer *out)
 {
     buffer_append_string(out, "<p class=\"faint\">As of ");
     readable_time(out, page->now_s);
-    buffer_append_string(out, ". The page shows what the last scrapes have seen.");
+    buffer_append_string(out, ". The page shows what the last scrapes have seen. Rates span "
+                              "the last two polls.");
     if (!page->ready) buffer_append_string(out, " Discovery has not found its targets yet.");
     if (page->has_reload && page->reload.successful) {
         buffer_append_string(out, " Configuration loaded ");
@@ -94,6 +94,15 @@ static void write_facts(const struct page *page, struct buffer *out)
                              "force. The log says why.</strong>");
     }
     buffer_append_string(out, "</p>\n");
+}
+
+/* Appends the button that asks all servers anew. handlers.c answers its POST and leads back to this page. */
+static void write_refresh(const struct page *page, struct buffer *out)
+{
+    buffer_printf(out,
+                  "<form id=\"refresh\" method=\"post\" action=\"/?from=%zu\"><button>Ask all servers "
+                  "now</button></form>\n",
+                  page->first);
 }
 
 static void write_links(const struct page *page, struct buffer *out)
@@ -111,10 +120,14 @@ static void write_head(const struct page *page, struct buffer *out)
                               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                               "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                               "style-src 'unsafe-inline'; script-src '" PAGE_SCRIPT_HASH
-                              "'; base-uri 'none'; form-action 'none'\">\n"
+                              "'; base-uri 'none'; form-action 'self'\">\n"
                               "<title>Memcached Fleet Exporter</title>\n<style>\n");
     buffer_append_string(out, page_css);
-    buffer_append_string(out, "</style>\n</head>\n<body>\n<header>\n<h1>Memcached Fleet Exporter</h1>\n");
+    page_table_style(out);
+    buffer_append_string(out, "</style>\n</head>\n<body>\n<header>\n<div class=\"title\"><h1>Memcached Fleet "
+                              "Exporter</h1>\n");
+    if (count) write_refresh(page, out);
+    buffer_append_string(out, "</div>\n");
     write_facts(page, out);
     write_links(page, out);
     buffer_append_string(out, "</header>\n<main>\n");
@@ -131,207 +144,6 @@ static void write_head(const struct page *page, struct buffer *out)
         "<label>State <select id=\"state\"><option value=\"\">all</option><option value=\"up\">up</option>"
         "<option value=\"down\">not up</option></select></label>"
         "<p id=\"shown\" class=\"faint\" role=\"status\"></p></form>\n");
-}
-
-/* --- The table --- */
-
-static const struct column {
-    const char *name;
-    bool number, sorts;
-} columns[] = {
-    {"Server", false, true},       {"State", false, true},      {"Answer", true, true},
-    {"Version", false, false},     {"Uptime", true, true},      {"Items", true, true},
-    {"Memory", true, true},        {"Hit ratio", true, true},   {"Gets/s", true, true},
-    {"Sets/s", true, true},        {"Evictions/s", true, true}, {"Connections", true, true},
-    {"Look closer", false, false},
-};
-
-static void open_table(struct buffer *out)
-{
-    buffer_append_string(out, "<div class=\"scroll\" role=\"region\" aria-label=\"Servers\" tabindex=\"0\">\n"
-                              "<table id=\"servers\">\n<thead><tr>");
-    for (size_t n = 0; n < ARRAY_LEN(columns); n++)
-        buffer_printf(out, "<th scope=\"col\"%s%s>%s</th>", columns[n].number ? " class=\"n\"" : "",
-                      columns[n].sorts ? " data-sort" : "", columns[n].name);
-    buffer_append_string(out, "</tr></thead>\n");
-}
-
-/* Opens the next cell of a row and increments `column`. `value` is the key for sorting. */
-static void open_cell(struct buffer *out, size_t *column, bool known, double value)
-{
-    const struct column *is = &columns[++*column];
-    buffer_printf(out, "<td data-l=\"%s\"%s", is->name, is->number ? " class=\"n\"" : "");
-    if (known) buffer_printf(out, " data-v=\"%.9g\"", value);
-    buffer_append_string(out, ">");
-    if (!known) buffer_append_string(out, "–");
-}
-
-static void close_cell(struct buffer *out)
-{
-    buffer_append_string(out, "</td>");
-}
-
-static void write_state(const struct page *page, const struct history *history, struct buffer *out)
-{
-    if (!history) {
-        buffer_append_string(out, "<span><span class=\"state none\">not asked yet</span></span>");
-        return;
-    }
-    const char *name = target_state_name(history->state);
-    buffer_printf(out, "<span><span class=\"state %s\">%s</span> <small>for ",
-                  history->state == TARGET_UP ? "up" : "down", name);
-    readable_duration(out, (page->now_ms - history->since_ms) / 1000);
-    buffer_append_string(out, ", asked ");
-    readable_duration(out, (page->now_ms - history->polled_ms) / 1000);
-    buffer_append_string(out, " ago</small>");
-    if (history->error && history->error[0]) {
-        buffer_append_string(out, "<br><span class=\"why\">");
-        html_append(out, slice_of(history->error));
-        buffer_append_string(out, "</span>");
-    }
-    buffer_append_string(out, "</span>");
-}
-
-/* Draws the response times of the last polls as a line. The slowest poll reaches the top. */
-static void write_times(const struct history *history, struct buffer *out)
-{
-    uint64_t most = 1, least = UINT64_MAX, last = history_time_us(history, history->count - 1U);
-    for (size_t n = 0; n < history->count; n++) {
-        uint64_t us = history_time_us(history, n);
-        if (us > most) most = us;
-        if (us < least) least = us;
-    }
-    buffer_printf(out, "<span>%.1f ms", (double) last / 1000);
-    if (history->count > 1) {
-        buffer_printf(
-            out,
-            "<svg viewBox=\"0 0 %d 18\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"last %d "
-            "answers: %.1f to %.1f ms\"><polyline points=\"",
-            HISTORY_POLLS - 1, history->count, (double) least / 1000, (double) most / 1000);
-        for (size_t n = 0; n < history->count; n++)
-            buffer_printf(out, "%zu,%.1f ", HISTORY_POLLS - history->count + n,
-                          17 - 16 * (double) history_time_us(history, n) / (double) most);
-        buffer_append_string(out, "\"/></svg>");
-    }
-    buffer_append_string(out, "</span>");
-}
-
-static void write_bar(struct buffer *out, uint64_t used, uint64_t limit)
-{
-    double share = limit ? 100 * (double) used / (double) limit : 0;
-    buffer_printf(out, "<span class=\"bar\"><i style=\"width:%.0f%%\"></i></span>",
-                  share > 100 ? 100 : share);
-}
-
-static void write_memory(const struct history *history, struct buffer *out)
-{
-    uint64_t used = history_vital(history, VITAL_BYTES), limit = history_vital(history, VITAL_LIMIT_BYTES);
-    buffer_append_string(out, "<span>");
-    readable_bytes(out, (double) used);
-    if (limit) {
-        buffer_append_string(out, " of ");
-        readable_bytes(out, (double) limit);
-        write_bar(out, used, limit);
-    }
-    buffer_append_string(out, "</span>");
-}
-
-static void write_connections(const struct history *history, struct buffer *out)
-{
-    buffer_append_u64(out, history_vital(history, VITAL_CONNECTIONS));
-    if (!history_knows(history, VITAL_MAX_CONNECTIONS)) return;
-    buffer_append_string(out, " of ");
-    buffer_append_u64(out, history_vital(history, VITAL_MAX_CONNECTIONS));
-}
-
-static void write_target_link(const struct page *page, const struct target *target, const char *more,
-                              const char *text, struct buffer *out)
-{
-    buffer_append_string(out, "<a href=\"");
-    html_append_path(out, page->scrape_path.data);
-    buffer_append_string(out, "?target=");
-    html_append_query_value(out, slice_of(target->name));
-    buffer_printf(out, "%s\">%s<span class=\"hidden\"> of ", more, text);
-    html_append(out, slice_of(target->name));
-    buffer_append_string(out, "</span></a> ");
-}
-
-/* Writes the figures from the last time that the server was up. */
-static void write_figures(const struct history *history, size_t *column, struct buffer *out)
-{
-    static const struct history nothing;
-    const struct history *of = history && history->vitals_ms ? history : &nothing;
-    uint64_t hits = history_vital(of, VITAL_HITS), misses = history_vital(of, VITAL_MISSES);
-    bool known = history_knows(of, VITAL_UPTIME);
-    open_cell(out, column, known, (double) history_vital(of, VITAL_UPTIME));
-    if (known) readable_duration(out, history_vital(of, VITAL_UPTIME));
-    close_cell(out);
-    known = history_knows(of, VITAL_ITEMS);
-    open_cell(out, column, known, (double) history_vital(of, VITAL_ITEMS));
-    if (known) readable_count(out, (double) history_vital(of, VITAL_ITEMS));
-    close_cell(out);
-    known = history_knows(of, VITAL_BYTES);
-    open_cell(out, column, known, (double) history_vital(of, VITAL_BYTES));
-    if (known) write_memory(of, out);
-    close_cell(out);
-    known = hits + misses > 0;
-    open_cell(out, column, known, known ? (double) hits / ((double) hits + (double) misses) : 0);
-    if (known) readable_ratio(out, hits, misses);
-    close_cell(out);
-    for (size_t rate = 0; rate < RATE_COUNT; rate++) {
-        open_cell(out, column, of->span_ms, (double) of->rates[rate]);
-        if (of->span_ms) readable_rate(out, (double) of->rates[rate]);
-        close_cell(out);
-    }
-    known = history_knows(of, VITAL_CONNECTIONS);
-    open_cell(out, column, known, (double) history_vital(of, VITAL_CONNECTIONS));
-    if (known) write_connections(of, out);
-    close_cell(out);
-}
-
-static void write_server(const struct page *page, const struct target *target, struct buffer *out)
-{
-    const struct history *history = target->client->history;
-    bool up = history && history->state == TARGET_UP;
-    size_t column = 0;
-    buffer_printf(out, "<tr data-s=\"%s\"><th scope=\"row\">", up ? "up" : "down");
-    html_append(out, slice_of(target->name));
-    buffer_append_string(out, "</th>");
-    open_cell(out, &column, true, history ? (double) history->state : -1);
-    write_state(page, history, out);
-    close_cell(out);
-    open_cell(out, &column, history, history ? (double) history_time_us(history, history->count - 1U) : 0);
-    if (history) write_times(history, out);
-    close_cell(out);
-    open_cell(out, &column, history && history->version[0], 0);
-    if (history) html_append(out, slice_of(history->version));
-    close_cell(out);
-    write_figures(history, &column, out);
-    open_cell(out, &column, page->has_scrape, 0);
-    if (page->has_scrape) {
-        buffer_append_string(out, "<span>");
-        write_target_link(page, target, "", "Metrics", out);
-        write_target_link(page, target, "&amp;collect[]=settings", "Settings", out);
-        buffer_append_string(out, "</span>");
-    }
-    close_cell(out);
-    buffer_append_string(out, "</tr>\n");
-}
-
-/* Opens a table body for the group, if the group is a new one. A group without a name gets no heading. */
-static void open_group(struct page *page, unsigned group, struct buffer *out)
-{
-    const struct target_set *target_set = page->target_set;
-    if (page->open && page->group == group) return;
-    if (page->open) buffer_append_string(out, "</tbody>\n");
-    buffer_append_string(out, "<tbody>\n");
-    page->open = true;
-    page->group = group;
-    if (group >= target_set->group_count || !target_set->groups[group].name[0]) return;
-    buffer_printf(out, "<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"%zu\">Group ",
-                  ARRAY_LEN(columns));
-    html_append(out, slice_of(target_set->groups[group].name));
-    buffer_append_string(out, "</th></tr>\n");
 }
 
 /* --- The end --- */
@@ -351,8 +163,7 @@ static void write_pages(const struct page *page, struct buffer *out)
 
 static void write_end(const struct page *page, struct buffer *out)
 {
-    if (page->open) buffer_append_string(out, "</tbody>\n");
-    if (page->target_set->targets.count) buffer_append_string(out, "</table>\n</div>\n");
+    if (page->target_set->targets.count) page_table_close(&page->table, out);
     write_pages(page, out);
     buffer_printf(out, "</main>\n<footer class=\"faint\">Memcached Fleet Exporter %s, revision %s</footer>\n",
                   build_info.version, build_info.revision);
@@ -370,15 +181,12 @@ static bool fill_page(struct producer *producer, struct buffer *out, size_t want
     size_t start = out->len;
     if (page->next == SIZE_MAX) {
         write_head(page, out);
-        if (targets->count) open_table(out);
+        if (targets->count) page_table_open(out);
         page->next = page->first;
         return true;
     }
-    while (page->next < page->end && out->len - start < want && !out->failed) {
-        const struct target *target = targets->items[page->next++];
-        open_group(page, target->group, out);
-        write_server(page, target, out);
-    }
+    while (page->next < page->end && out->len - start < want && !out->failed)
+        page_table_add(&page->table, targets->items[page->next++], out);
     if (page->next < page->end) return true;
     write_end(page, out);
     return false;
@@ -408,11 +216,15 @@ struct producer *page_producer(const struct page_request *request)
     page->target_set = target_set_hold(request->target_set);
     copy_path(&page->metrics_path, request->options->telemetry_path);
     copy_path(&page->scrape_path, request->options->scrape_path);
-    page->has_scrape = request->options->scrape_endpoint;
     page->has_reload = request->reload != NULL;
     if (request->reload) page->reload = *request->reload;
     page->ready = request->ready;
-    page->now_ms = request->now_ms;
+    page->table = (struct page_table){
+        .target_set = page->target_set,
+        .scrape_path = request->options->scrape_endpoint ? page->scrape_path.data : NULL,
+        .with_modules = request->with_modules,
+        .now_ms = request->now_ms,
+    };
     page->now_s = request->now_s;
     page->first = request->from < count ? request->from / PAGE_SERVERS * PAGE_SERVERS : 0;
     page->end = count - page->first < PAGE_SERVERS ? count : page->first + PAGE_SERVERS;

@@ -7,6 +7,7 @@
     const bodies = [...table.tBodies];
     const rows = bodies.map(body => [...body.rows].filter(row => row.dataset.s));
     const names = new Map(rows.flat().map(row => [row, row.cells[0].textContent.toLowerCase()]));
+    const keys = new Map();
 
     function filter() {
         const wanted = text.value.trim().toLowerCase();
@@ -25,10 +26,12 @@
         shown.textContent = `${count} of ${names.size} servers`;
     }
 
-    const key = (row, column) => {
-        const cell = row.cells[column], value = cell.dataset.v;
-        return column === 0 ? names.get(row) : value === undefined ? null : Number(value);
-    };
+    /* The values of a row's other cells, in the order of the columns. A missing one is empty. */
+    function key(row, column) {
+        if (column === 0) return names.get(row);
+        if (!keys.has(row)) keys.set(row, row.dataset.v.split(",").map(value => value === "" ? null : Number(value)));
+        return keys.get(row)[column - 1];
+    }
 
     /* Cells without a value come last, whichever way. */
     function compare(a, b, sign) {

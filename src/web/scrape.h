@@ -16,4 +16,11 @@
 void scrape_answer(struct handlers *handlers, struct exchange *exchange, const struct request *request,
                    bool takes_targets);
 
+/*
+ * Asks all configured servers, for the page at "/", and then answers 303 to the page with the server of index
+ * `from`. The limits are those of any other scrape.
+ */
+void scrape_refresh(struct handlers *handlers, struct exchange *exchange, const struct request *request,
+                    size_t from);
+
 #endif

@@ -4,16 +4,18 @@ import re
 
 import yaml
 
-from support.process import free_port
+from support import http
+from support.process import free_port, wait_until
 
 
 def rows(page):
     """The text of each cell of each server, by the server's name."""
+    titles = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", page)[1:]
     found = {}
     for row in re.findall(r"<tr data-s=.*?</tr>", page, re.S):
         name = re.search(r"<th scope=\"row\">(.*?)</th>", row).group(1)
-        cells = re.findall(r"<td data-l=\"([^\"]*)\"[^>]*>(.*?)</td>", row, re.S)
-        found[name] = {label: re.sub(r"<[^>]*>", "", cell) for label, cell in cells}
+        cells = re.findall(r"<td>(.*?)</td>", row, re.S)
+        found[name] = {title: re.sub(r"<[^>]*>", "", cell) for title, cell in zip(titles, cells, strict=True)}
     return found
 
 
@@ -68,3 +70,45 @@ def test_names_of_others_are_escaped(exporter, tmp_path):
     page = started.get("/").text
     assert "<img" not in page
     assert "&lt;img/src=x/onerror" in page
+
+
+def refresh(started, path="/"):
+    with http.RawClient(started.where) as client:
+        client.send(f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n".encode())
+        return client.answer()
+
+
+def test_only_the_button_asks_the_servers(exporter, fake):
+    server, dead = fake(), f"127.0.0.1:{free_port()}"
+    started = exporter(targets=[server.address, dead])
+    form = re.search(r'<form id="refresh" method="post" action="([^"]*)">', started.get("/").text).group(1)
+    for path in "/", form, "/?refresh=true":
+        started.get(path)
+    assert {cells["State"] for cells in rows(started.get("/").text).values()} == {"not asked yet"}
+    assert server.connections == 0
+
+    answer = refresh(started, form)
+    assert (answer.status, answer.headers["location"]) == (303, "./?from=0")
+    found = rows(started.get("/").text)
+    assert found[server.address]["State"].startswith("up for ")
+    assert found[dead]["State"].startswith("refused for ")
+    metrics = started.exposition("/metrics")
+    assert metrics.value("memcached_exporter_http_requests_in_flight") == "1", "the refresh has given back its place"
+
+
+def test_a_refresh_is_bounded_as_any_scrape_is(exporter, deaf):
+    started = exporter("--memcached.timeout=20s", "--web.max-requests=1", targets=[deaf().address])
+    with http.RawClient(started.where) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        wait_until(lambda: refresh(started).status == 503, "a refresh without a place")
+
+
+def test_a_row_is_small(exporter, memcached, tmp_path):
+    """A browser renders a thousand rows in a moment, if each has few elements and few bytes."""
+    server = memcached()
+    started = exporter(targets=[server.address])
+    for _ in range(65):
+        started.get("/metrics")
+    row = re.search(r"<tr data-s=.*?</tr>", started.get("/").text, re.S).group(0)
+    assert len(row) < 1100
+    assert len(re.findall(r"<\w", row)) <= 24

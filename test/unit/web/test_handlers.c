@@ -32,8 +32,11 @@ static void test_routes(void **state)
         const char *line, *status_line, *text;
     } rows[] = {
         {"GET /", "HTTP/1.1 200 ", "<h1>Memcached Fleet Exporter</h1>"},
+        {"GET /?from=7&x=%41", "HTTP/1.1 200 ", "<h1>Memcached Fleet Exporter</h1>"},
+        {"GET /?from=%zz", "HTTP/1.1 200 ", "<h1>Memcached Fleet Exporter</h1>"},
+        {"POST /?from=7", "HTTP/1.1 303 ", "Location: ./?from=7\r\n"},
         {"HEAD /", "HTTP/1.1 200 ", "text/html; charset=utf-8"},
-        {"POST /", "HTTP/1.1 405 ", "Allow: GET, HEAD\r\n"},
+        {"PUT /", "HTTP/1.1 405 ", "Allow: GET, HEAD, POST\r\n"},
         {"GET /sd", "HTTP/1.1 200 ", "application/json"},
         {"GET /sd?group=x", "HTTP/1.1 404 ", "unknown group \"x\"\n"},
         {"GET /sd?group=%zz", "HTTP/1.1 400 ", "malformed query: expected '%' to be followed by"},

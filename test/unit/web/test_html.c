@@ -27,7 +27,7 @@ static void test_texts(void **state)
     (void) state;
     expect(html_append, SLICE("plain text, ä"), "plain text, ä");
     expect(html_append, SLICE("<script>&"), "&lt;script&gt;&amp;");
-    expect(html_append, SLICE("\"'"), "\\&quot;'");
+    expect(html_append, SLICE("\"'\\"), "&quot;'\\");
     expect(html_append, SLICE("a\x1b[31m\r\n\xff"), "a\\u001b[31m\\u000d\\n\xef\xbf\xbd");
     expect(html_append, SLICE("\xe2\x80\xaex"), "\\u202ex"); /* would turn the direction of writing */
     expect(html_append, (struct slice){"", 0}, "");

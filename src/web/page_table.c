@@ -1,0 +1,314 @@
+#include "web/page_table.h"
+
+#include "base/container.h"
+#include "base/readable.h"
+#include "memcached/history.h"
+#include "web/html.h"
+
+#include <string.h>
+
+/* A row of the table. */
+struct row {
+    const struct page_table *table;
+    const struct target *target;
+    const struct history *history; /* zeroed if the server was not asked yet */
+};
+
+/* --- Where values come from. `of` selects one of several; false: the value is not known. --- */
+
+static bool find_state(const struct row *row, int of, double *value)
+{
+    (void) of;
+    *value = row->history->polled_ms ? (double) row->history->state : -1;
+    return true;
+}
+
+static bool find_time(const struct row *row, int of, double *value)
+{
+    const struct history *history = row->history;
+    (void) of;
+    if (history->count == 0) return false;
+    *value = (double) history_time_us(history, history->count - 1U);
+    return true;
+}
+
+static bool find_version(const struct row *row, int of, double *value)
+{
+    (void) of;
+    *value = 0;
+    return row->history->version[0];
+}
+
+static bool find_vital(const struct row *row, int of, double *value)
+{
+    *value = (double) history_vital(row->history, (enum vital) of);
+    return history_knows(row->history, (enum vital) of);
+}
+
+static bool find_hit_ratio(const struct row *row, int of, double *value)
+{
+    double hits = (double) history_vital(row->history, VITAL_HITS);
+    double gets = hits + (double) history_vital(row->history, VITAL_MISSES);
+    (void) of;
+    if (gets > 0) *value = hits / gets;
+    return gets > 0;
+}
+
+static bool find_rate(const struct row *row, int of, double *value)
+{
+    *value = (double) row->history->rates[of];
+    return row->history->span_ms;
+}
+
+static bool find_links(const struct row *row, int of, double *value)
+{
+    (void) of;
+    *value = 0;
+    return row->table->scrape_path;
+}
+
+/* --- How values are written --- */
+
+static void write_ago(const struct row *row, uint64_t then_ms, struct buffer *out)
+{
+    uint64_t now_ms = row->table->now_ms;
+    readable_duration(out, now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0);
+}
+
+static void write_state(const struct row *row, double value, struct buffer *out)
+{
+    const struct history *history = row->history;
+    (void) value;
+    if (!history->polled_ms) {
+        buffer_append_string(out, "<b class=\"none\">not asked yet</b>");
+        return;
+    }
+    bool up = history->state == TARGET_UP;
+    buffer_printf(out, "<b%s>%s</b> <small>for ", up ? " class=\"up\"" : "",
+                  target_state_name(history->state));
+    write_ago(row, history->since_ms, out);
+    buffer_append_string(out, ", asked ");
+    write_ago(row, history->polled_ms, out);
+    buffer_append_string(out, " ago");
+    if (!up && history->vitals_ms) {
+        buffer_append_string(out, ", figures from ");
+        write_ago(row, history->vitals_ms, out);
+        buffer_append_string(out, " ago");
+    }
+    buffer_append_string(out, "</small>");
+    if (!history->error || !history->error[0]) return;
+    buffer_append_string(out, "<span>");
+    html_append(out, slice_of(history->error));
+    buffer_append_string(out, "</span>");
+}
+
+/* Pixels: between two polls in the drawing of the response times, and of its height without the margins. */
+#define STEP   2
+#define HEIGHT 16
+
+/* Draws the response times of the last polls as a line. The slowest poll reaches the top. */
+static void write_time(const struct row *row, double value, struct buffer *out)
+{
+    const struct history *history = row->history;
+    uint64_t most = 1, least = UINT64_MAX;
+    for (size_t n = 0; n < history->count; n++) {
+        uint64_t us = history_time_us(history, n);
+        if (us > most) most = us;
+        if (us < least) least = us;
+    }
+    buffer_printf(out, "%.1f ms", value / 1000);
+    if (history->count < 2) return;
+    buffer_printf(out, "<svg role=\"img\" aria-label=\"%.1f to %.1f ms in the last %d answers\"><path d=\"",
+                  (double) least / 1000, (double) most / 1000, history->count);
+    int before = 0;
+    for (size_t n = 0; n < history->count; n++) {
+        int y = 1 + HEIGHT - (int) (HEIGHT * history_time_us(history, n) / most);
+        if (n == 0)
+            buffer_printf(out, "M%d %dl", STEP * (HISTORY_POLLS - history->count), y);
+        else
+            buffer_printf(out, "%s%d%s%d", n > 1 ? " " : "", STEP, y < before ? "" : " ", y - before);
+        before = y;
+    }
+    buffer_append_string(out, "\"/></svg>");
+}
+
+static void write_version(const struct row *row, double value, struct buffer *out)
+{
+    (void) value;
+    html_append(out, slice_of(row->history->version));
+}
+
+static void write_duration(const struct row *row, double value, struct buffer *out)
+{
+    (void) row;
+    readable_duration(out, (uint64_t) value);
+}
+
+static void write_count(const struct row *row, double value, struct buffer *out)
+{
+    (void) row;
+    readable_count(out, value);
+}
+
+static void write_memory(const struct row *row, double value, struct buffer *out)
+{
+    double limit = (double) history_vital(row->history, VITAL_LIMIT_BYTES);
+    readable_bytes(out, value);
+    if (limit <= 0) return;
+    buffer_append_string(out, " of ");
+    readable_bytes(out, limit);
+    buffer_printf(out, "<i style=\"--w:%.0f%%\"></i>", value < limit ? 100 * value / limit : 100);
+}
+
+static void write_ratio(const struct row *row, double value, struct buffer *out)
+{
+    (void) row;
+    buffer_printf(out, "%.1f %%", 100 * value);
+}
+
+static void write_rate(const struct row *row, double value, struct buffer *out)
+{
+    (void) row;
+    readable_rate(out, value);
+}
+
+static void write_connections(const struct row *row, double value, struct buffer *out)
+{
+    buffer_printf(out, "%.0f", value);
+    if (history_knows(row->history, VITAL_MAX_CONNECTIONS))
+        buffer_printf(out, " of %.0f", (double) history_vital(row->history, VITAL_MAX_CONNECTIONS));
+}
+
+static void write_links(const struct row *row, double value, struct buffer *out)
+{
+    static const struct {
+        const char *text, *query;
+    } links[] = {{"Metrics", ""}, {"Settings", "&amp;collect[]=settings"}};
+    const struct page_table *table = row->table;
+    const struct target_set *target_set = table->target_set;
+    unsigned group = row->target->group;
+    const char *module =
+        table->with_modules && group < target_set->group_count ? target_set->groups[group].module : "";
+    (void) value;
+    if (strcmp(module, "default") == 0) module = "";
+    for (size_t n = 0; n < ARRAY_LEN(links); n++) {
+        buffer_append_string(out, n ? " <a href=\"" : "<a href=\"");
+        html_append_path(out, table->scrape_path);
+        buffer_append_string(out, "?target=");
+        html_append_query_value(out, slice_of(row->target->name));
+        if (module[0]) {
+            buffer_append_string(out, "&amp;module=");
+            html_append_query_value(out, slice_of(module));
+        }
+        buffer_printf(out, "%s\">%s</a>", links[n].query, links[n].text);
+    }
+}
+
+/* --- The columns --- */
+
+enum alignment { TEXT, NUMBER }; /* numbers are aligned to the right */
+
+static const struct column {
+    const char *title;
+    enum alignment alignment;
+    bool sorts;
+    bool (*find)(const struct row *row, int of, double *value);
+    int of;
+    void (*write)(const struct row *row, double value, struct buffer *out);
+} columns[] = {
+    /* The first cell of a row is its heading, which page_table_add writes. */
+    {"Server", TEXT, true, NULL, 0, NULL},
+    {"State", TEXT, true, find_state, 0, write_state},
+    {"Answer", NUMBER, true, find_time, 0, write_time},
+    {"Version", TEXT, false, find_version, 0, write_version},
+    {"Uptime", NUMBER, true, find_vital, VITAL_UPTIME, write_duration},
+    {"Items", NUMBER, true, find_vital, VITAL_ITEMS, write_count},
+    {"Memory", NUMBER, true, find_vital, VITAL_BYTES, write_memory},
+    {"Hit ratio", NUMBER, true, find_hit_ratio, 0, write_ratio},
+    {"Gets/s", NUMBER, true, find_rate, RATE_GETS, write_rate},
+    {"Sets/s", NUMBER, true, find_rate, RATE_SETS, write_rate},
+    {"Evictions/s", NUMBER, true, find_rate, RATE_EVICTIONS, write_rate},
+    {"Connections", NUMBER, true, find_vital, VITAL_CONNECTIONS, write_connections},
+    {"Look closer", TEXT, false, find_links, 0, write_links},
+};
+
+void page_table_style(struct buffer *out)
+{
+    buffer_append_string(out, "@media (max-width: 48rem) {\n");
+    for (size_t n = 1; n < ARRAY_LEN(columns); n++)
+        buffer_printf(out, "td:nth-child(%zu)::before { content: \"%s\"; }\n", n + 1, columns[n].title);
+    buffer_append_string(out, "}\n@media (min-width: 48.01rem) {\n");
+    for (size_t n = 1; n < ARRAY_LEN(columns); n++) {
+        if (columns[n].alignment == NUMBER)
+            buffer_printf(out, "tr > :nth-child(%zu) { text-align: right; }\n", n + 1);
+    }
+    buffer_append_string(out, "}\n");
+}
+
+void page_table_open(struct buffer *out)
+{
+    buffer_append_string(out, "<div class=\"scroll\" role=\"region\" aria-label=\"Servers\" tabindex=\"0\">\n"
+                              "<table id=\"servers\">\n<thead><tr>");
+    for (size_t n = 0; n < ARRAY_LEN(columns); n++)
+        buffer_printf(out, "<th scope=\"col\"%s>%s</th>", columns[n].sorts ? " data-sort" : "",
+                      columns[n].title);
+    buffer_append_string(out, "</tr></thead>\n");
+}
+
+/* --- Rows --- */
+
+/* Opens a table body for the group, if the group is a new one. A group without a name gets no heading. */
+static void open_group(struct page_table *table, unsigned group, struct buffer *out)
+{
+    const struct target_set *target_set = table->target_set;
+    if (table->open && table->group == group) return;
+    if (table->open) buffer_append_string(out, "</tbody>\n");
+    buffer_append_string(out, "<tbody>\n");
+    table->open = true;
+    table->group = group;
+    if (group >= target_set->group_count || !target_set->groups[group].name[0]) return;
+    buffer_printf(out, "<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"%zu\">Group ",
+                  ARRAY_LEN(columns));
+    html_append(out, slice_of(target_set->groups[group].name));
+    buffer_append_string(out, "</th></tr>\n");
+}
+
+/* Appends the values by which the script sorts, in the order of the columns. A missing value is empty. */
+static void append_keys(const struct row *row, struct buffer *out)
+{
+    for (size_t n = 1; n < ARRAY_LEN(columns); n++) {
+        double value;
+        if (n > 1) buffer_append_char(out, ',');
+        if (columns[n].sorts && columns[n].find(row, columns[n].of, &value))
+            buffer_printf(out, "%.6g", value);
+    }
+}
+
+void page_table_add(struct page_table *table, const struct target *target, struct buffer *out)
+{
+    static const struct history nothing;
+    const struct history *history = target->client->history;
+    struct row row = {table, target, history ? history : &nothing};
+    open_group(table, target->group, out);
+    buffer_printf(out, "<tr data-s=\"%s\" data-v=\"", history && history->state == TARGET_UP ? "up" : "down");
+    append_keys(&row, out);
+    buffer_append_string(out, "\"><th scope=\"row\">");
+    html_append(out, slice_of(target->name));
+    buffer_append_string(out, "</th>");
+    for (size_t n = 1; n < ARRAY_LEN(columns); n++) {
+        double value;
+        buffer_append_string(out, "<td>");
+        if (columns[n].find(&row, columns[n].of, &value))
+            columns[n].write(&row, value, out);
+        else
+            buffer_append_string(out, "–");
+        buffer_append_string(out, "</td>");
+    }
+    buffer_append_string(out, "</tr>\n");
+}
+
+void page_table_close(const struct page_table *table, struct buffer *out)
+{
+    if (table->open) buffer_append_string(out, "</tbody>\n");
+    buffer_append_string(out, "</table>\n</div>\n");
+}
