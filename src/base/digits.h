@@ -31,6 +31,14 @@ static inline unsigned digits_count(const char *text)
     return others ? (unsigned) __builtin_ctzll(others) / 8 : 8;
 }
 
+/* Returns the value of a text that is known to be the digits of a 64-bit number. */
+static inline uint64_t digits_value(struct slice digits)
+{
+    uint64_t value = 0;
+    for (size_t n = 0; n < digits.len; n++) value = value * 10 + (uint64_t) (digits.data[n] - '0');
+    return value;
+}
+
 /* Most digits that a 64-bit value needs. */
 #define DIGITS_MAX 20
 

@@ -10,7 +10,7 @@
 #define FLAG(flag_name, type_name, member, default)                                                          \
     .name = flag_name, .type = &flag_##type_name, .place = offsetof(struct options, member),                 \
     .fallback = default
-#define COLLECTOR(name) .bit = COMMAND_BIT(name)
+#define COLLECTOR(name) .bit = name
 
 /* In the order of --help: file, asking memcached, collectors, serving, scraping, outputs, logging. */
 const struct flag flags[] = {
@@ -99,42 +99,46 @@ const struct flag flags[] = {
              "where a server wants a login and takes none in text."},
 
     {FLAG("collector.settings", collector, collectors, "true"), .group = "Collectors",
-     .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_SETTINGS)},
+     .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_BIT(COMMAND_SETTINGS))},
     {FLAG("collector.slab", switch, collect_slab, "true"),
-     .help = "Show memcached_slab_* metrics; --collector.items and --collector.slabs override it for what "
-             "comes of each "
-             "of them."},
+     .help = "Show the metrics of slab classes; --collector.items and --collector.slabs override it for what "
+             "comes of each of them."},
+    {FLAG("collector.slab-summary", collector, collectors, "true"),
+     .help =
+         "Show a few figures over all slab classes, also with --no-collector.slab: both \"stats items\" and "
+         "\"stats slabs\" are asked for them.",
+     COLLECTOR(SLAB_SUMMARY)},
     {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
-     COLLECTOR(COMMAND_ITEMS)},
+     COLLECTOR(COMMAND_BIT(COMMAND_ITEMS))},
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
-     COLLECTOR(COMMAND_SLABS)},
+     COLLECTOR(COMMAND_BIT(COMMAND_SLABS))},
 
     {FLAG("collector.sizes", collector, collectors, "false"),
      .help =
          "Ask the servers for \"stats sizes\"; needs memcached 1.4.27 or later, started with -o track_sizes.",
-     COLLECTOR(COMMAND_SIZES)},
+     COLLECTOR(COMMAND_BIT(COMMAND_SIZES))},
     {FLAG("collector.conns", collector, collectors, "false"),
      .help = "Ask the servers for \"stats conns\": connections by state and listener, and how long they are "
              "idle.",
-     COLLECTOR(COMMAND_CONNS)},
+     COLLECTOR(COMMAND_BIT(COMMAND_CONNS))},
     {FLAG("collector.detail", collector, collectors, "false"),
      .help = "Ask the servers for \"stats detail dump\": commands by prefix of the keys. Needs \"stats "
              "detail on\" at the server, which the exporter never sends.",
-     COLLECTOR(COMMAND_DETAIL)},
+     COLLECTOR(COMMAND_BIT(COMMAND_DETAIL))},
     {FLAG("collector.detail.max-prefixes", count, max_prefixes, "1000"),
      .help = "How many key prefixes of a server get series of their own; the others are added up."},
     {FLAG("collector.extstore", collector, collectors, "false"),
      .help = "Ask the servers that have an external store for \"stats extstore\": its pages.",
-     COLLECTOR(COMMAND_EXTSTORE)},
+     COLLECTOR(COMMAND_BIT(COMMAND_EXTSTORE))},
     {FLAG("collector.proxy", collector, collectors, "false"),
      .help = "Ask the servers for \"stats proxy\": counters of a proxy's own configuration.",
-     COLLECTOR(COMMAND_PROXY)},
+     COLLECTOR(COMMAND_BIT(COMMAND_PROXY))},
     {FLAG("collector.proxyfuncs", collector, collectors, "false"),
      .help = "Ask the servers for \"stats proxyfuncs\": functions of a proxy.",
-     COLLECTOR(COMMAND_PROXYFUNCS)},
+     COLLECTOR(COMMAND_BIT(COMMAND_PROXYFUNCS))},
     {FLAG("collector.proxybe", collector, collectors, "false"),
      .help = "Ask the servers for \"stats proxybe\": backends of a proxy that are bad.",
-     COLLECTOR(COMMAND_PROXYBE)},
+     COLLECTOR(COMMAND_BIT(COMMAND_PROXYBE))},
 
     {FLAG("collector.build", switch, collect_build, "true"),
      .help = "Serve the build of the exporter: memcached_exporter_build_info."},

@@ -52,7 +52,7 @@ struct flag {
     const char *help;     /* one sentence */
     const char *group;    /* heading above this flag and the flags after it; NULL if no heading begins here */
 
-    unsigned bit;                       /* bit of the command; for flag_collector */
+    unsigned bit;                       /* bit of the collector; for flag_collector */
     void (*print)(struct buffer *text); /* prints the text and ends the program; for FLAG_ACTION */
     char letter;                        /* 'h' for -h; 0 for none */
     bool hidden;                        /* true if --help does not list it */

@@ -297,18 +297,25 @@ static const char *default_of(const struct parser *parser, const struct flag *fl
     const struct options *options = parser->options;
     bool addresses = flag->place == offsetof(struct options, addresses);
     if (addresses && options->config_file[0]) return ""; /* the file itself says what is scraped */
-    return flag->bit == COMMAND_BIT(COMMAND_ITEMS) && !options->collect_slab ? "false" : flag->fallback;
+    bool classes = options->collect_slab || options->collectors & SLAB_SUMMARY;
+    return flag->bit == COMMAND_BIT(COMMAND_ITEMS) && !classes ? "false" : flag->fallback;
 }
 
 /*
- * Sends `stats slabs` even without --collector.slab, to show memcached_malloced_bytes, as the official
- * exporter does.
+ * Without --collector.slab, `stats slabs` is still sent, to show memcached_malloced_bytes as the official
+ * exporter does, and for the summary `stats items` too. Nothing by slab class is shown of a command unless its
+ * own flag was given. The summary needs both commands.
  */
 static void narrow_slabs(struct parser *parser)
 {
     struct options *options = parser->options;
-    bool is_default = *source_of(parser, flag_find(SLICE("collector.slabs"))) == FROM_DEFAULT;
-    if (is_default && !options->collect_slab) options->collectors |= SLABS_TOTALS_ONLY;
+    bool items = *source_of(parser, flag_find(SLICE("collector.items"))) == FROM_DEFAULT;
+    bool slabs = *source_of(parser, flag_find(SLICE("collector.slabs"))) == FROM_DEFAULT;
+    unsigned asked = options->collectors;
+    if ((asked & SLAB_COMMANDS) != SLAB_COMMANDS) options->collectors &= ~SLAB_SUMMARY;
+    if (options->collect_slab) return;
+    if (items) options->collectors |= WITHOUT_CLASSES(asked & COMMAND_BIT(COMMAND_ITEMS));
+    if (slabs) options->collectors |= WITHOUT_CLASSES(asked & COMMAND_BIT(COMMAND_SLABS));
 }
 
 static enum options_outcome read_defaults(struct parser *parser)

@@ -52,8 +52,7 @@ struct options {
     unsigned max_prefixes;
     bool collect_slab;   /* false: no metrics of slab classes, unless the collectors items and slabs are
                             given */
-    unsigned collectors; /* set of commands, see memcached/stats.h. Always contains `stats`, and may
-                            contain SLABS_TOTALS_ONLY */
+    unsigned collectors; /* set of collectors, see memcached/stats.h. Always contains `stats` */
 
     /* The web server. */
     struct string_list listen_addresses; /* at least one; not parsed yet */

@@ -56,6 +56,41 @@ static bool write_ages(const struct counts_place *place, size_t *part)
     return true;
 }
 
+static bool write_wasted(const struct counts_place *place, size_t *part)
+{
+    const struct slab_summary *slabs = &place->snapshot->slabs;
+    (void) part;
+    return !slabs->has_wasted || write_bare(place, slabs->wasted_bytes);
+}
+
+static bool write_classes_evicting(const struct counts_place *place, size_t *part)
+{
+    (void) part;
+    return write_bare(place, place->snapshot->slabs.classes_evicting);
+}
+
+static bool write_eviction_age(const struct counts_place *place, size_t *part)
+{
+    const struct slab_summary *slabs = &place->snapshot->slabs;
+    (void) part;
+    return slabs->classes_evicting == 0 || write_bare(place, slabs->eviction_age_s);
+}
+
+static bool write_free_while_evicting(const struct counts_place *place, size_t *part)
+{
+    (void) part;
+    return write_bare(place, place->snapshot->slabs.free_while_evicting_bytes);
+}
+
+static bool write_imbalance(const struct counts_place *place, size_t *part)
+{
+    const struct slab_summary *slabs = &place->snapshot->slabs;
+    (void) part;
+    if (slabs->limit_bytes)
+        encoder_sample_double(place->encoder, place->target_labels, SLICE(""), slab_summary_imbalance(slabs));
+    return true;
+}
+
 /* --- Item sizes --- */
 
 static bool write_sizes(const struct counts_place *place, size_t *part)
@@ -209,55 +244,83 @@ static bool write_dropped(const struct counts_place *place, size_t *part)
 const struct counts_family counts_families[COUNTS_FAMILIES] = {
     {{"memcached_slab_tail_age_seconds", "Slab classes by the age of their oldest item (stat items:N:age).",
       METRIC_GAUGE_HISTOGRAM, ""},
-     COMMAND_ITEMS,
+     COMMAND_BIT(COMMAND_ITEMS) | BY_CLASS(COMMAND_BIT(COMMAND_ITEMS)),
      write_ages},
+    {{"memcached_slab_wasted_bytes",
+      "Bytes of used chunks that no item fills, of all slab classes together (stats N:used_chunks and "
+      "N:chunk_size, less mem_requested).",
+      METRIC_GAUGE, ""},
+     SLAB_COMMANDS | SLAB_SUMMARY,
+     write_wasted},
+    {{"memcached_slab_classes_evicting",
+      "Slab classes that have evicted items since the server started (stat items:N:evicted above 0).",
+      METRIC_GAUGE, ""},
+     SLAB_COMMANDS | SLAB_SUMMARY,
+     write_classes_evicting},
+    {{"memcached_eviction_age_seconds",
+      "Seconds since the last access of the item that a slab class evicted last, the least of all classes "
+      "that have evicted; absent if none has (stat items:N:evicted_time).",
+      METRIC_GAUGE, ""},
+     SLAB_COMMANDS | SLAB_SUMMARY,
+     write_eviction_age},
+    {{"memcached_slab_free_while_evicting_bytes",
+      "Bytes of free chunks in slab classes that have not evicted, if another class has; else 0 (stats "
+      "N:free_chunks and N:chunk_size, items:N:evicted).",
+      METRIC_GAUGE, ""},
+     SLAB_COMMANDS | SLAB_SUMMARY,
+     write_free_while_evicting},
+    {{"memcached_slab_imbalance_ratio",
+      "memcached_slab_free_while_evicting_bytes as a share of the memory limit (stat limit_maxbytes).",
+      METRIC_GAUGE, ""},
+     SLAB_COMMANDS | SLAB_SUMMARY,
+     write_imbalance},
     {{"memcached_item_sizes_enabled", "Whether the server counts items by size (stat sizes_status).",
       METRIC_GAUGE, ""},
-     COMMAND_SIZES,
+     COMMAND_BIT(COMMAND_SIZES),
      write_sizes_enabled},
     {{"memcached_item_size_bytes", "Items by their whole size (stats sizes).", METRIC_GAUGE_HISTOGRAM, ""},
-     COMMAND_SIZES,
+     COMMAND_BIT(COMMAND_SIZES),
      write_sizes},
     {{"memcached_connections_by_state",
       "Connections and other sockets by listener, where the server names it, and state (stat N:state).",
       METRIC_GAUGE, "listener,state"},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_states},
     {{"memcached_connection_idle_seconds",
       "Connections by the time since their last command, listening and UDP sockets left out "
       "(stat N:secs_since_last_cmd).",
       METRIC_GAUGE_HISTOGRAM, ""},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_idle},
     {{"memcached_udp_sockets", "UDP sockets, one for each worker (stat N:UDP).", METRIC_GAUGE, ""},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_udp},
     {{"memcached_connection_responses_waiting",
       "Responses that wait for a backend or for flash, absent if there are none (stat N:resps_waiting).",
       METRIC_GAUGE, ""},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_responses},
     {{"memcached_connection_queues_waiting",
       "I/O queues that connections wait for, absent if there are none (stat N:queues_waiting).", METRIC_GAUGE,
       ""},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_queues},
     {{"memcached_connection_queued",
       "Requests of connections in I/O queues, absent if there are none (stats N:queue_extstore and so on).",
       METRIC_GAUGE, "queue"},
-     COMMAND_CONNS,
+     COMMAND_BIT(COMMAND_CONNS),
      write_queued},
     {{"memcached_prefix_commands_total",
       "Commands by key prefix; the empty one stands for all that are not told apart (stats detail dump).",
       METRIC_COUNTER, "prefix,command"},
-     COMMAND_DETAIL,
+     COMMAND_BIT(COMMAND_DETAIL),
      write_all_commands},
     {{"memcached_prefix_get_hits_total", "Hits of get by key prefix, as above (stats detail dump).",
       METRIC_COUNTER, "prefix"},
-     COMMAND_DETAIL,
+     COMMAND_BIT(COMMAND_DETAIL),
      write_all_hits},
     {{"memcached_prefixes_dropped",
       "Key prefixes that are not told apart, see --collector.detail.max-prefixes.", METRIC_GAUGE, ""},
-     COMMAND_DETAIL,
+     COMMAND_BIT(COMMAND_DETAIL),
      write_dropped},
 };

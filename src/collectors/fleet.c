@@ -133,7 +133,9 @@ static bool write_counts(struct fleet_walk *fleet, const struct place *place,
                          const struct counts_family *family)
 {
     struct counts_place counts = {place->encoder, place->target_labels, place->snapshot, &fleet->labels};
-    if (!(place->commands & place->snapshot->answered & COMMAND_BIT(family->command))) return true;
+    unsigned commands = family->needs & COMMANDS_ALL;
+    if ((place->commands & family->needs) != family->needs) return true;
+    if ((place->snapshot->answered & commands) != commands) return true;
     return family->write(&counts, &fleet->part);
 }
 
@@ -193,13 +195,13 @@ static struct slice target_labels(const struct fleet_walk *fleet, size_t target)
     return fleet->with_labels ? slice_of(fan_out_target(fleet->fan_out, target)->labels) : SLICE("");
 }
 
-/* Returns the commands whose metrics are written for a target. `stats` is always sent. */
+/* Returns the collectors whose metrics are written for a target. `stats` is always sent. */
 static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
 {
     unsigned asked = fan_out_target(fleet->fan_out, target)->profile->commands;
-    unsigned shown = fleet->commands & (asked | COMMAND_BIT(COMMAND_STATS)) & COMMANDS_ALL;
-    unsigned by_class = asked & SLABS_TOTALS_ONLY ? shown & ~COMMAND_BIT(COMMAND_SLABS) : shown;
-    return shown | BY_CLASS(by_class);
+    unsigned shown = fleet->commands & (asked | COMMAND_BIT(COMMAND_STATS)) & COLLECTORS_ALL;
+    unsigned classless = WITHOUT_CLASSES(shown) & (fleet->commands | asked);
+    return shown | (BY_CLASS(shown) & ~classless);
 }
 
 /*

@@ -31,7 +31,7 @@ struct fleet_cursor {
 struct fleet_walk {
     struct walk walk;
     const struct fan_out *fan_out; /* finished fan-out; borrowed */
-    unsigned commands;             /* set of commands whose metrics are written. A shared poll may have
+    unsigned commands;             /* set of collectors whose metrics are written. A shared poll may have
                                       sent more commands */
     bool with_labels;              /* true if samples have their target's labels */
     size_t family, position;       /* next step: index of the family, and of the target among the targets

@@ -40,10 +40,6 @@ struct row_shape {
     bool is_series;      /* no text of the server is among the labels: fleet_series has the row */
 };
 
-/* In a set of commands: their metrics of single slab classes. */
-#define BY_CLASS(commands) ((commands) << 16)
-_Static_assert(COMMAND_COUNT < 16, "both fit into one set");
-
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)
 
 /* Made once. Lives as long as the program. */

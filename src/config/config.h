@@ -38,8 +38,7 @@ struct config_place {
 struct config_module {
     const char *name;
     uint64_t timeout_ns;          /* above 0 */
-    unsigned collectors;          /* set of commands, see memcached/stats.h. It always contains `stats` and
-                                     may also contain SLABS_TOTALS_ONLY */
+    unsigned collectors;          /* set of collectors, see memcached/stats.h. It always contains `stats` */
     struct access_settings wants; /* protocol, TLS and login for the servers; strings are in the arena */
     bool url_targets;             /* true if targets that a URL names get the login and see our
                                      certificate, too */

@@ -14,13 +14,11 @@ static int read_collector(struct reading *reading, const struct node *node, unsi
 {
     struct nearest nearest;
     nearest_init(&nearest, node->text);
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        const char *name = command_info(command)->name;
-        nearest_try(&nearest, name);
-        if (!slice_is(node->text, name)) continue;
-        *collectors |= COMMAND_BIT(command);
-        return 0;
-    }
+    unsigned found = collector_find(node->text);
+    *collectors |= found;
+    if (found) return 0;
+    for (unsigned collector = 0; collector < COLLECTOR_COUNT; collector++)
+        nearest_try(&nearest, collector_name(collector));
     return reading_reject_name(reading, node, "a collector such as settings, items or slabs", nearest.name);
 }
 
@@ -33,6 +31,7 @@ static int read_collectors(struct reading *reading, const struct node *node, voi
         int result = read_collector(reading, item, collectors);
         if (result < 0) return result;
     }
+    *collectors = collectors_complete(*collectors, reading->rules->collectors & SLAB_SUMMARY);
     return 0;
 }
 

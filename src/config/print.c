@@ -27,10 +27,11 @@ static void print_module(const struct config_module *module, struct buffer *out)
     buffer_append_string(out, ": timeout ");
     print_duration(out, module->timeout_ns, 9);
     buffer_append_string(out, ", collectors");
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (!(module->collectors & COMMAND_BIT(command))) continue;
-        bool totals = command == COMMAND_SLABS && module->collectors & SLABS_TOTALS_ONLY;
-        buffer_printf(out, " %s%s", command_info(command)->name, totals ? " (totals only)" : "");
+    for (unsigned collector = 0; collector < COLLECTOR_COUNT; collector++) {
+        unsigned bit = COMMAND_BIT(collector);
+        if (!(module->collectors & bit)) continue;
+        bool classless = module->collectors & WITHOUT_CLASSES(bit);
+        buffer_printf(out, " %s%s", collector_name(collector), classless ? " (totals only)" : "");
     }
     if (module->wants.tls) buffer_append_string(out, ", TLS");
     if (module->wants.tls && module->wants.skip_verify) buffer_append_string(out, " without verification");

@@ -43,7 +43,7 @@ static int collect(struct publisher *publisher, struct gather **gather, unsigned
     request->with_labels = target_set->with_labels;
     request->own_collectors = own & own_collectors(options);
     request->pid_file = options->pid_file;
-    request->commands = COMMANDS_ALL;
+    request->commands = COLLECTORS_ALL;
     request->timeout_ms = SCRAPE_NO_TIMEOUT;
     int status = gather_start(gather, request, config->fleet, config->telemetry, on_done, publisher);
     scrape_request_release(request);

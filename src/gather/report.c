@@ -46,41 +46,12 @@ static void warn_of_share(struct warnings *warnings, const char *what, double us
     end_warning(warnings);
 }
 
-/* Returns 0 if the server did not say it of the class. */
-static uint64_t stat_of(const struct snapshot *snapshot, uint16_t row, uint32_t class)
+static void warn_of_slabs(struct warnings *warnings, const struct slab_summary *slabs)
 {
-    struct record record;
-    uint64_t value = 0;
-    const char *at = snapshot_seek(snapshot, row), *end = snapshot_end(snapshot);
-    while (record_row(at, end) == row) {
-        at = record_read(at, &record);
-        if (record.number == class && number_parse_u64(record.value, &value)) return value;
-    }
-    return 0;
-}
-
-static void warn_of_slabs(struct warnings *warnings, const struct snapshot *snapshot, uint64_t limit)
-{
-    uint32_t class;
-    uint16_t sizes = stats_find(COMMAND_SLABS, SLICE("1:chunk_size"), &class);
-    uint16_t free_chunks = stats_find(COMMAND_SLABS, SLICE("1:free_chunks"), &class);
-    uint16_t evicted = stats_find(COMMAND_ITEMS, SLICE("items:1:evicted"), &class);
-    const char *at = snapshot_seek(snapshot, sizes), *end = snapshot_end(snapshot);
-    double free_bytes = 0;
-    unsigned evicting = 0;
-    while (record_row(at, end) == sizes) {
-        struct record record;
-        uint64_t size;
-        at = record_read(at, &record);
-        if (!number_parse_u64(record.value, &size)) continue;
-        if (stat_of(snapshot, evicted, record.number))
-            evicting++;
-        else
-            free_bytes += (double) size * (double) stat_of(snapshot, free_chunks, record.number);
-    }
-    if (evicting == 0 || limit == 0 || free_bytes < FREE_SHARE * (double) limit) return;
-    buffer_printf(&warnings->texts, "slabs are out of balance: %u classes have evicted while ", evicting);
-    readable_bytes(&warnings->texts, free_bytes);
+    if (slab_summary_imbalance(slabs) < FREE_SHARE) return;
+    buffer_printf(&warnings->texts, "slabs are out of balance: %u classes have evicted while ",
+                  slabs->classes_evicting);
+    readable_bytes(&warnings->texts, (double) slabs->free_while_evicting_bytes);
     buffer_append_string(&warnings->texts, " lie free in others");
     end_warning(warnings);
 }
@@ -104,7 +75,7 @@ static void find_warnings(struct warnings *warnings, const struct history *histo
         buffer_printf(&warnings->texts, "the hit ratio is only %.1f %%", 100 * hits / (hits + misses));
         end_warning(warnings);
     }
-    if (snapshot) warn_of_slabs(warnings, snapshot, (uint64_t) limit);
+    if (snapshot) warn_of_slabs(warnings, &snapshot->slabs);
 }
 
 /* --- One server --- */

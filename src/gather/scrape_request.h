@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Value of `timeout_ms`: each target uses its own timeout. COMMANDS_ALL does the same for `commands`. */
+/* Value of `timeout_ms`: each target uses its own timeout. COLLECTORS_ALL does the same for `commands`. */
 #define SCRAPE_NO_TIMEOUT UINT64_MAX
 
 #define SCRAPE_CONTENT_TYPE_MAX 160
@@ -30,7 +30,7 @@ struct scrape_request {
     struct shard shard;             /* shard whose targets are polled; others are skipped */
 
     /* Questions to the targets. */
-    unsigned commands;   /* set of commands; a target is sent only those that its module allows */
+    unsigned commands;   /* set of collectors; a target is sent only those that its module allows */
     uint64_t timeout_ms; /* time for all polls together; a target may have less */
 
     /* Time (uv_hrtime) by which the whole answer must be sent; 0 for no deadline. */

@@ -17,7 +17,7 @@
  */
 struct profile {
     unsigned references;
-    unsigned commands; /* set of commands that may be asked, and SLABS_TOTALS_ONLY; `stats` is always asked */
+    unsigned commands;   /* set of collectors that may be asked; `stats` is always asked */
     uint64_t timeout_ms; /* time for a whole poll; UINT64_MAX: no limit */
     /* restricts the addresses that a name resolves to; holds a reference; NULL allows all */
     struct policy *policy;

@@ -273,6 +273,12 @@ static bool pack_all(struct snapshot *snapshot)
     return true;
 }
 
+static void summarize_slabs(struct snapshot *snapshot)
+{
+    const unsigned both = COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS);
+    if ((snapshot->answered & both) == both) slab_summary_make(&snapshot->slabs, &snapshot->builder);
+}
+
 size_t snapshot_finish(struct snapshot *snapshot)
 {
     assert(!snapshot->finished);
@@ -281,6 +287,7 @@ size_t snapshot_finish(struct snapshot *snapshot)
         snapshot->answered = 0;
         snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "no memory for the answer");
     }
+    summarize_slabs(snapshot);
     size_t sorted = snapshot->builder.sorted;
     snapshot->parse_errors = snapshot->builder.parse_errors;
     snapshot->cut = snapshot->builder.cut;

@@ -15,6 +15,7 @@
 #include "memcached/conn_stats.h"
 #include "memcached/prefixes.h"
 #include "memcached/sizes.h"
+#include "memcached/slab_summary.h"
 #include "memcached/snapshot_builder.h"
 #include "memcached/stats.h"
 
@@ -70,6 +71,7 @@ struct snapshot {
     char *records;                   /* packed records in the order of their rows, once finished; owned */
     size_t records_len;              /* bytes of all records */
     size_t count;                    /* number of records */
+    struct slab_summary slabs;       /* of `stats items` and `stats slabs`; zeros unless both have answered */
     struct sizes sizes;              /* buckets of `stats sizes`; empty without an answer */
     struct conn_stats *connections;  /* counts of `stats conns`; owned; NULL if it listed none */
     struct prefixes prefixes;        /* counts of `stats detail dump`; empty without an answer */

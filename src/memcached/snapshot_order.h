@@ -21,6 +21,10 @@
  */
 bool snapshot_order_sort(struct snapshot_builder *builder);
 
+/* Returns the first entry of a sorted builder with that row or a later one; the end of the entries if there is none. */
+const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder,
+                                                         uint16_t row);
+
 /* Returns the entry with that row and number in a sorted builder, or NULL. */
 const struct snapshot_builder_entry *snapshot_order_find(const struct snapshot_builder *builder, uint16_t row,
                                                          uint32_t number);

@@ -44,6 +44,28 @@ unsigned commands_harmless(void)
     return harmless;
 }
 
+/* --- Sets of collectors --- */
+
+const char *collector_name(unsigned collector)
+{
+    return collector < COMMAND_COUNT ? commands[collector].name : "slab-summary";
+}
+
+unsigned collector_find(struct slice name)
+{
+    for (unsigned collector = 0; collector < COLLECTOR_COUNT; collector++) {
+        if (slice_is(name, collector_name(collector))) return COMMAND_BIT(collector);
+    }
+    return 0;
+}
+
+unsigned collectors_complete(unsigned named, bool implies)
+{
+    unsigned missing = SLAB_COMMANDS & ~named;
+    if (named & SLAB_SUMMARY) return named | missing | WITHOUT_CLASSES(missing);
+    return implies && !missing ? named | SLAB_SUMMARY : named;
+}
+
 /* --- The table --- */
 
 /* For each stats command: the scope of its stats, and the words for it in HELP texts. */

@@ -36,10 +36,29 @@ enum command {
 #define COMMANDS_ALL         (COMMAND_BIT(COMMAND_COUNT) - 1)
 
 /*
- * Flag in the set of commands that a target may be asked: of `stats slabs`, show the totals, and nothing by
- * slab class.
+ * A set of collectors says what a target is asked and what of the answers is shown: the bits of commands, and
+ * those below.
+ *
+ * SLAB_SUMMARY: the figures over all slab classes are shown, see memcached/slab_summary.h. They need both
+ * SLAB_COMMANDS. WITHOUT_CLASSES: of the answers to these commands, nothing by slab class is shown.
  */
-#define SLABS_TOTALS_ONLY COMMAND_BIT(COMMAND_COUNT)
+#define SLAB_SUMMARY              COMMAND_BIT(COMMAND_COUNT)
+#define SLAB_COMMANDS             (COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS))
+#define WITHOUT_CLASSES(commands) ((commands) << 16)
+#define COLLECTORS_ALL            (COMMANDS_ALL | SLAB_SUMMARY)
+
+/* The names of the collectors, by the number of their bit. */
+#define COLLECTOR_COUNT (COMMAND_COUNT + 1)
+const char *collector_name(unsigned collector);
+
+/* Returns the bit of the collector with that name, or 0. */
+unsigned collector_find(struct slice name);
+
+/*
+ * Completes a set that a user has named. For the summary, commands that were not named are asked too, and
+ * nothing by slab class is shown of them. Where both are named, the summary costs nothing: `implies` adds it.
+ */
+unsigned collectors_complete(unsigned named, bool implies);
 
 /* Condition on the `stats` reply of the same poll before a command may be sent. */
 enum command_danger {

@@ -28,7 +28,7 @@ struct parameter_reader {
     bool takes_targets;
     struct query_refusal *refusal;
 
-    unsigned commands;       /* commands that collect[]= names */
+    unsigned commands;       /* collectors of memcached that collect[]= names */
     bool narrowed;           /* true if the query has a collect[]= */
     unsigned own_collectors; /* the exporter's own collectors that collect[]= names */
 };
@@ -93,12 +93,9 @@ static bool read_collector(struct parameter_reader *reader, struct slice name)
         reader->own_collectors |= OWN_BIT(own);
         return true;
     }
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (!slice_is(name, command_info(command)->name)) continue;
-        reader->commands |= COMMAND_BIT(command);
-        return true;
-    }
-    return refuse_query(reader, 400, "unknown collector", name, "");
+    unsigned found = collector_find(name);
+    reader->commands |= found;
+    return found || refuse_query(reader, 400, "unknown collector", name, "");
 }
 
 static bool read_name(struct parameter_reader *reader, struct slice name)
@@ -149,7 +146,7 @@ static bool read_pair(struct parameter_reader *reader, struct slice name, struct
     return true;
 }
 
-/* Returns all commands that are enabled for at least one configured target. */
+/* Returns all collectors that are enabled for at least one configured target. */
 static unsigned configured_commands(const struct parameter_reader *reader)
 {
     const struct config *config = reader->generation->config;
@@ -163,11 +160,12 @@ static bool choose_commands(struct parameter_reader *reader)
     const unsigned stats = COMMAND_BIT(COMMAND_STATS);
     unsigned enabled = configured_commands(reader);
     if (reader->takes_targets) enabled = reader->module->collectors | stats;
-    for (enum command command = 0; command < COMMAND_COUNT; command++) {
-        if (reader->commands & ~enabled & ~stats & COMMAND_BIT(command))
-            return refuse_query(reader, 400, "collector", slice_of(command_info(command)->name), not_enabled);
+    unsigned named = collectors_complete(reader->commands, enabled & SLAB_SUMMARY);
+    for (unsigned collector = 0; collector < COLLECTOR_COUNT; collector++) {
+        if (named & ~enabled & ~stats & COMMAND_BIT(collector))
+            return refuse_query(reader, 400, "collector", slice_of(collector_name(collector)), not_enabled);
     }
-    reader->scrape->commands = reader->narrowed ? reader->commands | stats : enabled;
+    reader->scrape->commands = reader->narrowed ? named | stats : enabled & COLLECTORS_ALL;
     return true;
 }
 

@@ -28,11 +28,11 @@ def test_slab_switch_of_the_official_exporter(exporter, memcached):
 @pytest.mark.parametrize("flag", ["--no-collector.slab", "--collector.slab=false", "--no-collector.items --no-collector.slabs"])
 def test_nothing_of_slabs(exporter, memcached, flag):
     """Also not of what `stats` says of them. The official exporter keeps memcached_malloced_bytes, which is no series of a
-    class."""
+    class. The summary of all classes has a switch of its own, see test_slab_summary.py."""
     server = memcached()
     server.traffic()
     with_slabs = exporter(targets=[server.address]).exposition().names()
-    without = exporter(*flag.split(), targets=[server.address]).exposition().names()
+    without = exporter(*flag.split(), "--no-collector.slab-summary", targets=[server.address]).exposition().names()
     assert "memcached_slab_pages_moved_total" in with_slabs
     gone = {name for name in with_slabs if name.startswith("memcached_slab_")}
     if "slabs" in flag:
@@ -127,7 +127,8 @@ def test_output_that_cannot_be_written(flag):
     assert process.stderr == "memcached_fleet_exporter: standard output: No space left on device\n"
 
 
-SLAB_FLAGS = {"--no-collector.settings", "--no-collector.slab", "--no-collector.slabs", "--no-collector.sizes"}
+SLAB_FLAGS = {"--no-collector.settings", "--no-collector.slab", "--no-collector.slab-summary", "--no-collector.slabs",
+              "--no-collector.sizes"}
 
 
 def shell(name, *words):

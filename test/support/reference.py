@@ -82,12 +82,16 @@ groups:
   - name: files
     file_sd: {{ files: ["{folder}/none*.json"] }}
 """
+SUMMARY = ("memcached_slab_wasted_bytes", "memcached_slab_classes_evicting", "memcached_eviction_age_seconds",
+           "memcached_slab_free_while_evicting_bytes", "memcached_slab_imbalance_ratio")
 SECTIONS = (
     ("memcached_exporter_", "The exporter", "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
     ("process_", "The exporter's process", "As in other exporters."),
     ("memcached_target_", "What the exporter saw of a server", "There for each server, whether it answers or not."),
     ("memcached_process_", "The process of a memcached", "Most of them with `--memcached.pid-file` alone."),
     ("memcached_settings_", "Settings of a server", "From `stats settings`: `--no-collector.settings` leaves them out."),
+    (SUMMARY, "All slab classes of a server together",
+     "From `stats items`, `stats slabs` and `stats`: `--no-collector.slab-summary` leaves them out, `--no-collector.slab` does not."),
     ("memcached_slab", "Slab classes of a server", "From `stats items` and `stats slabs`: `--no-collector.slab` leaves them out."),
     ("memcached_extstore_", "External store of a server", ""),
     ("memcached_proxy_", "Proxy in a server", ""),

@@ -25,8 +25,9 @@ static void assert_list(const struct string_list *list, const char *expected)
     buffer_deinit(&joined);
 }
 
-static const unsigned all_collectors = COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_SETTINGS) |
-                                       COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS);
+static const unsigned all_collectors = SLAB_SUMMARY | COMMAND_BIT(COMMAND_STATS) |
+                                       COMMAND_BIT(COMMAND_SETTINGS) | COMMAND_BIT(COMMAND_ITEMS) |
+                                       COMMAND_BIT(COMMAND_SLABS);
 
 static void has_the_documented_defaults(void **state)
 {
@@ -158,9 +159,12 @@ static const struct {
     {"scrape.endpoint", "no", BIT(scrape_endpoint), 0},
     {"memcached.tls.enable", "false", BIT(tls_enable), 0},
     {"collector.settings", "false", NARROW(collectors), all_collectors & ~COMMAND_BIT(COMMAND_SETTINGS)},
-    {"collector.items", "false", NARROW(collectors), all_collectors & ~COMMAND_BIT(COMMAND_ITEMS)},
-    {"collector.slabs", "false", NARROW(collectors), all_collectors & ~COMMAND_BIT(COMMAND_SLABS)},
+    {"collector.items", "false", NARROW(collectors),
+     all_collectors & ~(SLAB_SUMMARY | COMMAND_BIT(COMMAND_ITEMS))},
+    {"collector.slabs", "false", NARROW(collectors),
+     all_collectors & ~(SLAB_SUMMARY | COMMAND_BIT(COMMAND_SLABS))},
     {"collector.slabs", "true", NARROW(collectors), all_collectors},
+    {"collector.slab-summary", "false", NARROW(collectors), all_collectors & ~SLAB_SUMMARY},
 };
 
 static void assert_value(const struct outcome *outcome, size_t row)
@@ -211,7 +215,8 @@ static void takes_switches_by_name(void **state)
     assert_runs(&outcome);
     assert_true(outcome.options.systemd_socket);
     assert_false(outcome.options.scrape_endpoint);
-    assert_int_equal(outcome.options.collectors, all_collectors & ~COMMAND_BIT(COMMAND_ITEMS));
+    assert_int_equal(outcome.options.collectors,
+                     all_collectors & ~(SLAB_SUMMARY | COMMAND_BIT(COMMAND_ITEMS)));
     release(&outcome);
 
     parse(&outcome, ARGUMENTS("--no-collector.items", "--no-collector.slabs", "--no-collector.settings"),

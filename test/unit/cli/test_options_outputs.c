@@ -112,7 +112,8 @@ static void switches_collectors(void **state)
         variable_of(on + 2, "true", variable, sizeof(variable));
         parse(&outcome, ARGUMENTS(off), ENVIRONMENT(variable));
         assert_runs(&outcome);
-        assert_int_equal(outcome.options.collectors, by_default & ~COMMAND_BIT(command));
+        unsigned with_it = SLAB_COMMANDS & COMMAND_BIT(command) ? SLAB_SUMMARY : 0;
+        assert_int_equal(outcome.options.collectors, by_default & ~COMMAND_BIT(command) & ~with_it);
         release(&outcome);
     }
 }
@@ -127,20 +128,30 @@ static void reads_the_prefixes(void **state)
     release(&outcome);
 }
 
-/* items and slabs follow slab, unless they are given themselves: slabs is then asked for its totals. */
+#define ITEMS COMMAND_BIT(COMMAND_ITEMS)
+#define SLABS COMMAND_BIT(COMMAND_SLABS)
+
+/*
+ * items and slabs follow slab, unless they are given themselves. slabs is then asked for its totals, and both
+ * for the summary.
+ */
 static void follows_the_official_switch(void **state)
 {
     static const struct {
         const char *arguments[ARGS_MAX + 1];
-        bool items, slabs, totals_only;
+        unsigned asked, classless; /* of SLAB_COMMANDS */
     } cases[] = {
-        {{NULL}, true, true, false},
-        {{"--no-collector.slab"}, false, true, true},
-        {{"--collector.slab=false"}, false, true, true},
-        {{"--collector.slab=true", "--no-collector.items"}, false, true, false},
-        {{"--collector.slabs", "--no-collector.slab"}, false, true, false},
-        {{"--no-collector.slab", "--collector.items=true"}, true, true, true},
-        {{"--no-collector.slab", "--collector.items=true", "--collector.slabs=false"}, true, false, false},
+        {{NULL}, ITEMS | SLABS, 0},
+        {{"--no-collector.slab-summary"}, ITEMS | SLABS, 0},
+        {{"--no-collector.slab"}, ITEMS | SLABS, ITEMS | SLABS},
+        {{"--collector.slab=false"}, ITEMS | SLABS, ITEMS | SLABS},
+        {{"--no-collector.slab", "--no-collector.slab-summary"}, SLABS, SLABS},
+        {{"--collector.slab=true", "--no-collector.items"}, SLABS, 0},
+        {{"--collector.slabs", "--no-collector.slab"}, ITEMS | SLABS, ITEMS},
+        {{"--collector.slabs", "--no-collector.slab", "--no-collector.slab-summary"}, SLABS, 0},
+        {{"--no-collector.slab", "--collector.items=true"}, ITEMS | SLABS, SLABS},
+        {{"--no-collector.slab", "--collector.items=true", "--collector.slabs=false"}, ITEMS, 0},
+        {{"--no-collector.items", "--no-collector.slabs"}, 0, 0},
     };
     (void) state;
     for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
@@ -148,9 +159,8 @@ static void follows_the_official_switch(void **state)
         parse(&outcome, cases[n].arguments, NO_ENVIRONMENT);
         assert_runs(&outcome);
         unsigned collectors = outcome.options.collectors;
-        assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_ITEMS)), cases[n].items);
-        assert_int_equal(!!(collectors & COMMAND_BIT(COMMAND_SLABS)), cases[n].slabs);
-        assert_int_equal(!!(collectors & SLABS_TOTALS_ONLY), cases[n].totals_only);
+        assert_int_equal(collectors & SLAB_COMMANDS, cases[n].asked);
+        assert_int_equal(collectors & WITHOUT_CLASSES(COMMANDS_ALL), WITHOUT_CLASSES(cases[n].classless));
         assert_true(collectors & COMMAND_BIT(COMMAND_SETTINGS));
         release(&outcome);
     }
@@ -158,7 +168,7 @@ static void follows_the_official_switch(void **state)
     parse(&outcome, ARGUMENTS(NULL),
           ENVIRONMENT(PREFIX "COLLECTOR_SLAB=false", PREFIX "COLLECTOR_ITEMS=true"));
     assert_true(outcome.options.collectors & COMMAND_BIT(COMMAND_ITEMS));
-    assert_true(outcome.options.collectors & SLABS_TOTALS_ONLY);
+    assert_int_equal(outcome.options.collectors & WITHOUT_CLASSES(COMMANDS_ALL), WITHOUT_CLASSES(SLABS));
     release(&outcome);
 }
 

@@ -27,7 +27,7 @@ static char *write_samples(struct snapshot *snapshot, enum command command)
     for (size_t n = 0; n < COUNTS_FAMILIES; n++) {
         struct counts_place place = {&encoder, SLICE("instance=\"i\""), snapshot, &labels};
         size_t part = 0;
-        if (counts_families[n].command != command) continue;
+        if ((counts_families[n].needs & COLLECTORS_ALL) != COMMAND_BIT(command)) continue;
         encoder_family(&encoder, &counts_families[n].family);
         while (!counts_families[n].write(&place, &part)) assert_true(part > 0);
     }

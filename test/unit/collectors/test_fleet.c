@@ -334,7 +334,8 @@ static void test_totals_of_slabs_only(void **state)
     struct world *world = *state;
     target_release(world->targets[0]);
     world->targets[0] =
-        make_target(world, world->server.port, COMMANDS_ALL | SLABS_TOTALS_ONLY, SLICE("instance=\"a:1\""));
+        make_target(world, world->server.port, COMMANDS_ALL | WITHOUT_CLASSES(COMMAND_BIT(COMMAND_SLABS)),
+                    SLICE("instance=\"a:1\""));
     world->server.reply =
         "STAT slabs_moved 4\r\nSTAT slab_reassign_last_busy_status x\r\nSTAT pid 1\r\nEND\r\nEND\r\n"
         "STAT 1:chunk_size 96\r\nSTAT 1:cmd_set 3\r\nSTAT 1:brand_new 3\r\nSTAT total_malloced 77\r\n"
@@ -346,6 +347,49 @@ static void test_totals_of_slabs_only(void **state)
     expect_none(text, "memcached_slab_");
     expect_none(text, "brand_new");
     free(text);
+}
+
+/* The figures over all classes stay where nothing by class is shown, if they are asked for. */
+static void test_summary_of_slabs_only(void **state)
+{
+    static const struct {
+        unsigned collectors, asked;
+        bool shown;
+    } cases[] = {
+        {COLLECTORS_ALL | WITHOUT_CLASSES(SLAB_COMMANDS), ALL_COMMANDS | SLAB_SUMMARY, true},
+        {COMMANDS_ALL | WITHOUT_CLASSES(SLAB_COMMANDS), ALL_COMMANDS | SLAB_SUMMARY, false},
+        {COLLECTORS_ALL, ALL_COMMANDS | SLAB_SUMMARY | WITHOUT_CLASSES(SLAB_COMMANDS), true},
+        {COLLECTORS_ALL | WITHOUT_CLASSES(SLAB_COMMANDS), ALL_COMMANDS, false},
+    };
+    struct world *world = *state;
+    world->server.reply = "STAT limit_maxbytes 1920\r\nEND\r\nEND\r\n"
+                          "STAT items:1:evicted 0\r\nSTAT items:1:age 5\r\nSTAT items:2:evicted 3\r\n"
+                          "STAT items:2:evicted_time 7\r\nSTAT items:2:mem_requested 1000\r\nEND\r\n"
+                          "STAT 1:chunk_size 96\r\nSTAT 1:free_chunks 5\r\nSTAT 2:chunk_size 120\r\n"
+                          "STAT 2:used_chunks 10\r\nEND\r\n";
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        fan_out_free(world->fan_out);
+        world->fan_out = NULL;
+        target_release(world->targets[0]);
+        world->targets[0] =
+            make_target(world, world->server.port, cases[n].collectors, SLICE("instance=\"a:1\""));
+        world->asked = ALL_COMMANDS;
+        world->shown = cases[n].asked;
+        char *text = collect(world, 1, false);
+        expect_none(text, "slab=");
+        expect_none(text, "memcached_slab_tail_age_seconds");
+        if (cases[n].shown) {
+            expect_line(text, "memcached_slab_wasted_bytes 200");
+            expect_line(text, "memcached_slab_classes_evicting 1");
+            expect_line(text, "memcached_eviction_age_seconds 7");
+            expect_line(text, "memcached_slab_free_while_evicting_bytes 480");
+            expect_line(text, "memcached_slab_imbalance_ratio 0.25");
+        } else {
+            expect_none(text, "memcached_slab");
+            expect_none(text, "memcached_eviction_age_seconds");
+        }
+        free(text);
+    }
 }
 
 /* Without both collectors nothing is left of slabs. */
@@ -493,6 +537,7 @@ int main(void)
         TEST(test_only_what_was_wanted_is_written),
         TEST(test_preferred_stat_that_is_not_wanted),
         TEST(test_totals_of_slabs_only),
+        TEST(test_summary_of_slabs_only),
         TEST(test_neither_items_nor_slabs),
         TEST(test_type_of_a_stat_that_moved),
         TEST(test_many_prefixes),

@@ -38,6 +38,7 @@ static void test_modules(void **unused)
     (void) unused;
     read_good(&outcome, "modules:\n"
                         "  brief: {timeout: 250ms, collectors: []}\n"
+                        "  few: {collectors: [slab-summary, items]}\n"
                         "  default: {collectors: [stats, items]}\n"
                         "  other: {}\n"
                         "groups:\n"
@@ -45,12 +46,15 @@ static void test_modules(void **unused)
                         "  - {name: b, targets: []}\n");
     const struct config *config = &outcome.config;
     const struct config_module *brief = config_module(config, SLICE("brief"));
-    assert_int_equal(config->module_count, 3);
+    assert_int_equal(config->module_count, 4);
     assert_string_equal(config->modules[0].name, "default");
     assert_int_equal(config->modules[0].timeout_ns, 1000000000);
     assert_int_equal(config->modules[0].collectors, COMMAND_BIT(COMMAND_STATS) | COMMAND_BIT(COMMAND_ITEMS));
     assert_int_equal(brief->timeout_ns, 250000000);
     assert_int_equal(brief->collectors, COMMAND_BIT(COMMAND_STATS));
+    assert_int_equal(config_module(config, SLICE("few"))->collectors,
+                     COMMAND_BIT(COMMAND_STATS) | SLAB_COMMANDS | SLAB_SUMMARY |
+                         WITHOUT_CLASSES(COMMAND_BIT(COMMAND_SLABS)));
     assert_int_equal(config_module(config, SLICE("other"))->collectors, rules.collectors);
     assert_null(config_module(config, SLICE("brie")));
     assert_ptr_equal(config->groups[0].module, brief);

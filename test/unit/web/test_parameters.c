@@ -296,16 +296,17 @@ static void test_collectors(void **state)
 {
     struct fixture *fixture = *state;
     unsigned stats = COMMAND_BIT(COMMAND_STATS), items = COMMAND_BIT(COMMAND_ITEMS);
-    unsigned slabs = COMMAND_BIT(COMMAND_SLABS);
-    expect_commands(fixture, "target=a", stats | items | slabs);
+    unsigned slabs = COMMAND_BIT(COMMAND_SLABS), all = stats | items | slabs | SLAB_SUMMARY;
+    expect_commands(fixture, "target=a", all);
     expect_commands(fixture, "target=a&collect[]=items", stats | items);
     expect_commands(fixture, "collect%5B%5D=items&target=a", stats | items);
     expect_commands(fixture, "target=a&collect[]=stats", stats);
-    expect_commands(fixture, "target=a&collect[]=items&collect[]=slabs&collect[]=items",
-                    stats | items | slabs);
-    expect_commands(fixture, "target=a&collect=items", stats | items | slabs);
+    expect_commands(fixture, "target=a&collect[]=items&collect[]=slabs&collect[]=items", all);
+    expect_commands(fixture, "target=a&collect=items", all);
+    expect_commands(fixture, "target=a&collect[]=slab-summary", all | WITHOUT_CLASSES(items | slabs));
+    expect_commands(fixture, "target=a&collect[]=slab-summary&collect[]=items", all | WITHOUT_CLASSES(slabs));
     fixture->takes_targets = false;
-    expect_commands(fixture, "", stats | items | slabs);
+    expect_commands(fixture, "", all);
     expect_commands(fixture, "collect[]=slabs", stats | slabs);
 }
 
