@@ -303,8 +303,8 @@ static const char *default_of(const struct parser *parser, const struct flag *fl
 
 /*
  * Without --collector.slab, `stats slabs` is still sent, to show memcached_malloced_bytes as the official
- * exporter does, and for the summary `stats items` too. Nothing by slab class is shown of a command unless its
- * own flag was given. The summary needs both commands.
+ * exporter does, and for the summary `stats items` too. Nothing by slab class is shown of a command unless
+ * its own flag was given. The summary needs both commands.
  */
 static void narrow_slabs(struct parser *parser)
 {

@@ -33,7 +33,10 @@ static void learn_rows(void)
 
 /* --- One stat of all classes --- */
 
-/* The lines of one row, in ascending order of their classes. Their values are digits: all rows have FORM_UNSIGNED. */
+/*
+ * The lines of one row, in ascending order of their classes. Their values are digits, because all rows have
+ * FORM_UNSIGNED.
+ */
 struct class_stats {
     const struct snapshot_builder *builder;
     const struct snapshot_builder_entry *at, *end;
@@ -52,8 +55,8 @@ static inline bool has_class(const struct class_stats *stats)
 }
 
 /*
- * Reads the value of a class. Returns false if the server did not say it. Classes must be asked for in ascending
- * order.
+ * Reads the value of a class. Returns false if the server did not say it. Classes must be asked for in
+ * ascending order.
  */
 static inline bool read_value(struct class_stats *stats, uint32_t class, uint64_t *value)
 {

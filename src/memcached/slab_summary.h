@@ -1,6 +1,6 @@
 /*
- * What the slab classes of a server amount to together: a handful of figures, where the classes themselves are
- * thousands of series. Pure.
+ * What the slab classes of a server amount to together: a handful of figures, where the classes themselves
+ * are thousands of series. Pure.
  *
  * The figures are made of `stats slabs` and `stats items` of one poll. The counters of these count since the
  * server started, so a class "has evicted" if it did so at any time since then (or since a `stats reset`).

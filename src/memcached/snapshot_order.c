@@ -242,7 +242,7 @@ bool snapshot_order_sort(struct snapshot_builder *builder)
 }
 
 /* Returns the index of the first entry with that row and number, or of a later row or number. */
-static size_t place_of(const struct snapshot_builder *builder, uint16_t row, uint32_t number)
+static size_t entry_place(const struct snapshot_builder *builder, uint16_t row, uint32_t number)
 {
     size_t low = 0, high = builder->count;
     while (low < high) {
@@ -258,13 +258,13 @@ static size_t place_of(const struct snapshot_builder *builder, uint16_t row, uin
 
 const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder, uint16_t row)
 {
-    return builder->entries + place_of(builder, row, 0);
+    return builder->entries + entry_place(builder, row, 0);
 }
 
 const struct snapshot_builder_entry *snapshot_order_find(const struct snapshot_builder *builder, uint16_t row,
                                                          uint32_t number)
 {
-    size_t at = place_of(builder, row, number);
+    size_t at = entry_place(builder, row, number);
     const struct snapshot_builder_entry *entry = at < builder->count ? &builder->entries[at] : NULL;
     return entry && entry->row == row && entry->number == number ? entry : NULL;
 }

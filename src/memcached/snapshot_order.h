@@ -21,7 +21,7 @@
  */
 bool snapshot_order_sort(struct snapshot_builder *builder);
 
-/* Returns the first entry of a sorted builder with that row or a later one; the end of the entries if there is none. */
+/* Returns the first entry with that row or a later one in a sorted builder, or the end of the entries. */
 const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder,
                                                          uint16_t row);
 
