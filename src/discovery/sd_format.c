@@ -73,10 +73,14 @@ static int read_labels(const struct sd_reading *reading, const struct node *node
 
 /* --- Targets --- */
 
-/* Leaves out one bad target and counts it. The other targets are kept. */
+/*
+ * Leaves out one bad target and counts it. The other targets are kept. Only the first one is described, because
+ * the place of a node in a list takes a walk over the nodes before it.
+ */
 static int drop_target(const struct sd_reading *reading, const struct node *node, const char *expected)
 {
     struct buffer fault;
+    if (reading->found->dropped) return results_drop(reading->found, "", 1) ? 0 : UV_ENOMEM;
     buffer_init(&fault, SIZE_MAX);
     node_append_fault(node, expected, &fault);
     buffer_append_char(&fault, '\0');

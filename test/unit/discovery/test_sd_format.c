@@ -238,6 +238,24 @@ static void test_too_many(void **state)
     buffer_deinit(&text);
 }
 
+/* Each of them described by its place in the list would take a hundred times as long as the time-out. */
+static void test_many_bad_targets(void **state)
+{
+    (void) state;
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX);
+    buffer_append_string(&text, "[{\"targets\":[");
+    for (unsigned n = 0; n < 300000; n++) buffer_append_string(&text, "\"a:b:c\",");
+    buffer_append_string(&text, "\"last:1\"]}]");
+    assert_false(text.failed);
+    assert_int_equal(read_text(SD_JSON, buffer_slice(&text)), 0);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.dropped, 300000);
+    assert_non_null(strstr(found.dropped_example, "[0].targets[0]: "));
+    release();
+    buffer_deinit(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_every_beginning),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_bad_targets_cost_themselves),
+        cmocka_unit_test(test_many_bad_targets),
         cmocka_unit_test(test_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
