@@ -74,8 +74,8 @@ static int read_labels(const struct sd_reading *reading, const struct node *node
 /* --- Targets --- */
 
 /*
- * Leaves out one bad target and counts it. The other targets are kept. Only the first one is described, because
- * the place of a node in a list takes a walk over the nodes before it.
+ * Leaves out one bad target and counts it. The other targets are kept. Only the first one is described:
+ * finding the place of a node in a list takes a walk over the nodes before it.
  */
 static int drop_target(const struct sd_reading *reading, const struct node *node, const char *expected)
 {

@@ -2,6 +2,8 @@
 How fast the exporter is, against a floor, on this machine, now:
 
     ./dev bench [--quick] [--against PATH]      --renew only writes instructions.txt
+    ./dev bench --growth [--quick]              curves, see growth.py
+    ./dev bench --shards                        100 exporters of 10,000 servers on paper, see shards.py
 
 The method. The floor (floor.c) is a bare epoll client that asks the same servers the same four commands, throws their
 answers away, and answers the same HTTP request with as many bytes as the exporter's plain text has: nothing that asks so
@@ -37,13 +39,16 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import callgrind  # noqa: E402  (the path above)
+import growth  # noqa: E402
 import report  # noqa: E402
+import shards  # noqa: E402
 from servers import MEMCACHED_KIB, TARGETS_IN_PROCESS, Real, Shared, Simulated, available_kib  # noqa: E402
 from subjects import Exporter, Floor, FloorWork, ScrapeWork, alternate  # noqa: E402
 from support.tls import Certificate  # noqa: E402
 
 FLAGS = ("--memcached.timeout=5s",)
 SINGLE_SCRAPES = 2000
+SPARE = 500  # descriptors beside those of the servers
 
 
 class Bench:
@@ -263,11 +268,11 @@ def raise_limit(wanted):
 
 def fit(bench):
     """Leaves out what the machine cannot hold, and says so."""
-    spare, count = 500, bench.simulated[-1]
-    limit = raise_limit(max(count, 2 * TARGETS_IN_PROCESS) + spare)
-    if limit < count + spare:
-        say(f"ulimit -n allows only {limit} descriptors: {limit - spare} simulated servers instead of {count}")
-        bench.simulated[-1] = limit - spare
+    count = bench.simulated[-1]
+    limit = raise_limit(max(count, 2 * TARGETS_IN_PROCESS) + SPARE)
+    if limit < count + SPARE:
+        say(f"ulimit -n allows only {limit} descriptors: {limit - SPARE} simulated servers instead of {count}")
+        bench.simulated[-1] = limit - SPARE
     room = available_kib() // MEMCACHED_KIB
     if room < bench.real[-1]:
         say(f"memory for {room} memcached, not for {bench.real[-1]}")
@@ -279,6 +284,8 @@ def main():
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="fewer servers and rounds, in less than a minute")
     parser.add_argument("--renew", action="store_true", help="only count instructions, for the tests")
+    parser.add_argument("--growth", action="store_true", help="curves over servers, series and scrapers")
+    parser.add_argument("--shards", action="store_true", help="how a million servers divide among exporters")
     parser.add_argument("--against", metavar="PATH", help="another exporter, measured on the same servers")
     options = parser.parse_args()
     if options.against and not os.access(options.against, os.X_OK):
@@ -286,6 +293,14 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     bench = Bench(pathlib.Path(options.build).resolve(), options)
+    if options.shards:
+        shards.run(bench.programs)
+        return
+    if options.growth:
+        curves = growth.Growth(pathlib.Path(options.build).resolve(), options.quick, say)
+        curves.largest = min(curves.largest, raise_limit(curves.largest + SPARE) - SPARE)
+        curves.run()
+        return
     fit(bench)
     if options.renew:
         with contextlib.ExitStack() as stack:

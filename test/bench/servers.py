@@ -37,7 +37,7 @@ def available_kib():
 
 def address(block, n, port):
     """Loopback has sixteen million addresses: each server has its own, all of them the same port, as in a fleet."""
-    return f"127.{block}.{n // 250}.{n % 250 + 1}:{port}"
+    return f"127.{64 * block + n // 62500}.{n // 250 % 250}.{n % 250 + 1}:{port}"
 
 
 class Real:

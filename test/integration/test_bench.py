@@ -1,18 +1,30 @@
 """What the bench measures with must be right; and the instructions that it counts must not grow unnoticed."""
 
 import http.server
+import json
 import os
 import pathlib
+import random
 import socket
+import subprocess
+import sys
 import threading
+import xml.etree.ElementTree
 
 import pytest
 
-from bench import callgrind
-from bench.servers import Simulated
-from bench.subjects import Exporter, Floor, FloorWork, ScrapeWork
 from support.exporter import binary
 from support.fake import PLAIN
+
+# The bench is a script, whose modules find one another in its own folder.
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+
+import callgrind  # noqa: E402  (the path above)
+import chart  # noqa: E402
+import growth  # noqa: E402
+import shards  # noqa: E402
+from servers import Simulated  # noqa: E402
+from subjects import Exporter, Floor, FloorWork, ScrapeWork  # noqa: E402
 
 REQUESTS = (b"stats\r\n", b"stats settings\r\n", b"stats items\r\n", b"stats slabs\r\n")
 FILES = ("stats", "stats-settings", "stats-items", "stats-slabs")
@@ -186,3 +198,37 @@ def test_scraper_takes_no_failure_for_an_answer(programs, page):
     page.status = 503
     with pytest.raises(AssertionError, match="503"):
         ScrapeWork(programs, "", page, ["/metrics"], 1, 1).run()
+
+
+def test_a_chart_shows_every_point(tmp_path):
+    curves = {"<one>": [(1, 0.5), (10, 2), (100, 8)], "two": [(10, 4)]}
+    drawn = xml.etree.ElementTree.fromstring(chart.draw("A & B", "x", "y", curves))
+    svg = "{http://www.w3.org/2000/svg}"
+    assert len(drawn.findall(f".//{svg}circle")) == 4
+    texts = {text.text for text in drawn.iter(f"{svg}text")}
+    assert {"A & B", "<one>", "two", "1", "10", "100"} <= texts
+    places = [float(circle.get("cy")) for circle in drawn.findall(f".//{svg}circle")]
+    assert places[0] > places[1] > places[2]  # up is more
+
+
+@pytest.mark.parametrize("classes", [0, 1, growth.CLASSES_MAX])
+def test_captures_with_any_number_of_slab_classes(tmp_path, programs, exporter, classes):
+    fleet = Simulated(programs, growth.capture_with(tmp_path, classes), 2)
+    try:
+        got = exporter(targets=fleet.targets).exposition()
+    finally:
+        fleet.stop()
+    assert [value for _, value in got.find("memcached_up")] == ["1", "1"]
+    assert len(got.find("memcached_slab_chunk_size_bytes")) == 2 * classes
+
+
+def test_shards_divide_all_servers(programs):
+    done = subprocess.run([programs / "shards", "3000", "10", "11"], capture_output=True, text=True, check=True)
+    ten, eleven = (json.loads(line) for line in done.stdout.splitlines())
+    assert ten["moved"] == 0 and 200 < ten["least"] <= 300 <= ten["most"] < 400
+    assert 0 < eleven["moved"] < 3000 / 11 * 1.5
+
+
+def test_the_herd_is_never_larger_than_all():
+    assert shards.most_at_once(shards.INTERVAL_S * 2, random.Random(1)) == shards.EXPORTERS
+    assert shards.most_at_once(0.0001, random.Random(1)) < 4
