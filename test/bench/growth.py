@@ -10,6 +10,7 @@ cost is processor time of the exporter per server and scrape, by the scheduler's
 
 import contextlib
 import pathlib
+import shutil
 import tempfile
 import urllib.error
 import urllib.request
@@ -18,12 +19,21 @@ import callgrind
 import chart
 import report
 from servers import Simulated
+from subjects import Exporter, Floor, ScrapeWork, alternate, cpu_ns, memory_kib
 from support.process import wait_until
-from subjects import Exporter, Floor, ScrapeWork, alternate
+from support.prometheus import Prometheus
 
 HERE = pathlib.Path(__file__).resolve().parent
 FLAGS = ("--memcached.timeout=20s", "--web.max-requests=64")
 COMMANDS = ("stats", "stats-settings", "stats-items", "stats-slabs")
+CONFIG = """
+scrape_configs:
+  - job_name: memcached
+    honor_labels: true
+    scrape_interval: %ds
+    scrape_timeout: %ds
+    static_configs: [{targets: ["127.0.0.1:%d"]}]
+"""
 # A page of 1 MiB with the default growth factor has at most 63 classes of slabs.
 CLASSES_MAX = 63
 
@@ -168,6 +178,34 @@ class Growth:
               f"{rest / 1024:.0f} MB before, {peak / 1024:.0f} MB at the peak, {after / 1024:.0f} MB after; the longest "
               f"/-/healthy beside them took {max(later.beside_ms):.1f} ms, 99 % took {report.quantile(sorted(later.beside_ms), 99):.1f} ms")
 
+    def in_prometheus(self, servers):
+        """What the answers cost the Prometheus that takes them: its processor time for a sample, its memory for a series."""
+        if not shutil.which("prometheus"):
+            self.say("no prometheus: what it takes is left out")
+            return
+        count, interval_s, scrapes = 2 * self.fleet, 2, 10
+        self.say(f"Prometheus over {count} servers")
+        with contextlib.ExitStack() as stack:
+            exporter = self.exporter(stack, servers.targets[:count])
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            prometheus = Prometheus(folder / "prometheus", CONFIG % (interval_s, interval_s, exporter.port))
+            stack.callback(prometheus.stop)
+            empty = memory_kib(prometheus.process.pid)
+            wait_until(lambda: self.scrapes_of(prometheus) >= 2, "two scrapes", seconds=60)
+            before, cpu_before = self.scrapes_of(prometheus), cpu_ns(prometheus.process.pid)
+            wait_until(lambda: self.scrapes_of(prometheus) >= before + scrapes, "more scrapes", seconds=60, pause=0.2)
+            done, cpu = self.scrapes_of(prometheus) - before, cpu_ns(prometheus.process.pid) - cpu_before
+            (_, samples), = prometheus.query('scrape_samples_scraped{job="memcached"}')
+            memory = memory_kib(prometheus.process.pid) - empty
+        print(f"\nPrometheus, {int(samples):,} series of {count} servers: {cpu / done / int(samples):.0f} ns of CPU for each sample, "
+              f"{memory / int(samples):.1f} KB of memory for each series")
+
+    @staticmethod
+    def scrapes_of(prometheus):
+        with contextlib.suppress(IndexError):
+            return int(float(prometheus.query('count_over_time(up{job="memcached"}[10m])')[0][1]))
+        return 0
+
     def scrape(self, exporter, count, times):
         work = ScrapeWork(self.programs, "largest", exporter, ["/metrics"], count, times, beside="/-/healthy")
         work.command[work.command.index("-w") + 1] = 0
@@ -192,6 +230,7 @@ class Growth:
             stack.callback(servers.stop)
             self.over_servers(servers)
             self.over_scrapers(servers)
+            self.in_prometheus(servers)
         self.over_series()
         with contextlib.ExitStack() as stack:
             servers = Simulated(self.programs, callgrind.CAPTURE, self.largest)

@@ -31,6 +31,12 @@ def cpu_ns(pid):
     return total
 
 
+def memory_kib(pid, field="VmRSS"):
+    """VmRSS: resident now. VmHWM: the most that ever was."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field + ":"))
+
+
 class Exporter:
     """A running exporter: `targets` of its own, or none, when they come in the URL."""
 
@@ -48,9 +54,7 @@ class Exporter:
             raise
 
     def memory_kib(self, field):
-        """VmRSS: resident now. VmHWM: the most that ever was."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith(field + ":"))
+        return memory_kib(self.pid, field)
 
     def resident_at_rest_kib(self):
         time.sleep(1)
