@@ -22,6 +22,7 @@
 #include "process/signals.h"
 #include "settings/descriptors.h"
 #include "settings/memory_limit.h"
+#include "targets/announce.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
 #include "web/handlers.h"
@@ -53,6 +54,7 @@ struct exporter {
     bool publishing; /* true if the publisher is started */
     bool renewing;   /* true while the publisher is closing before a new start */
     bool served;     /* true once the server was started, if a server is wanted */
+    struct announced announced;
     struct loop_lag turns;
     struct sandbox sandbox;
     bool stopping;
@@ -233,7 +235,9 @@ static void on_target_set(void *context, const struct target_set *target_set)
     serving_limit(&exporter->serving, exporter->options);
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
-    if (exporter->stopping || exporter->renewing || !manager_is_ready(exporter->manager)) return;
+    if (exporter->stopping || !manager_is_ready(exporter->manager)) return;
+    announce_targets(&exporter->announced, generation, target_set);
+    if (exporter->renewing) return;
     if (!exporter->publishing) {
         start_publisher(exporter);
     } else if (!settings_same_outputs(&exporter->publisher.config.generation->settings,

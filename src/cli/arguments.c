@@ -14,8 +14,8 @@
  * is an error.
  */
 #define DEEPEST      8
-#define MOST         10000
-#define LONGEST_LINE ((ssize_t) 64 * 1024)
+#define MOST         200000
+#define LONGEST_LINE 65536
 
 static int reject_file(const char *file, const char *why, int result, struct buffer *error)
 {
@@ -23,6 +23,22 @@ static int reject_file(const char *file, const char *why, int result, struct buf
     utf8_append_escaped(error, slice_of(file));
     buffer_printf(error, ": %s", why);
     return result;
+}
+
+static int reject_line(const char *file, size_t number, const char *expected, struct buffer *error)
+{
+    buffer_append_char(error, '@');
+    utf8_append_escaped(error, slice_of(file));
+    buffer_printf(error, ":%zu: expected %s", number, expected);
+    return UV_EINVAL;
+}
+
+/* Returns what is wrong with a line of `len` bytes, or NULL. `count` arguments were read before. */
+static const char *line_fault(const char *line, size_t len, size_t count)
+{
+    if (strlen(line) != len) return "text without NUL bytes";
+    if (len > LONGEST_LINE) return "at most 65536 bytes in a line";
+    return count >= MOST ? "at most 200000 arguments" : NULL;
 }
 
 /* Appends an argument, and the NULL after it. */
@@ -48,12 +64,14 @@ static int add_lines(struct arguments *arguments, FILE *lines, const char *file,
                      struct buffer *error)
 {
     char *line = NULL;
-    size_t size = 0;
+    size_t size = 0, number = 0;
     int result = 0;
     for (ssize_t len; result == 0 && (len = getline(&line, &size, lines)) >= 0;) {
         while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r')) line[--len] = '\0';
-        if (strlen(line) != (size_t) len || len > LONGEST_LINE || arguments->count > MOST)
-            result = reject_file(file, "expected lines of text, one for each argument", UV_EINVAL, error);
+        const char *expected = line_fault(line, (size_t) len, arguments->count);
+        number++;
+        if (expected)
+            result = reject_line(file, number, expected, error);
         else if (len > 0 && line[0] != '#')
             result = add_expanded(arguments, line, depth, error);
     }

@@ -192,8 +192,10 @@ const struct flag flags[] = {
      .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url is required."},
     {FLAG("once", switch, once, "false"),
      .help =
-         "Collect once, to --output.textfile or to standard output, and exit: 0 if every server was up, 3 if "
-         "some were not, 4 if none was, 1 if nothing could be written."},
+         "Collect once, to --output.textfile and --push.url, or without them to standard output, and exit: 0 "
+         "if "
+         "every server was up, 3 if some were not, 4 if none was or the shard is empty, 1 if an output could "
+         "not be written."},
     {FLAG("json", switch, json, "false"),
      .help = "With the command check: report as a JSON array, with an object for each server."},
     {FLAG("output.textfile", prom_file, textfile, ""),

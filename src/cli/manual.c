@@ -95,7 +95,7 @@ static const struct entry codes[] = {
     {"1", "The start failed, an output could not be written, or a file is not valid."},
     {"2", "The command line or an environment variable is wrong. One line on standard error names it."},
     {"3", "With --once: some servers were not up."},
-    {"4", "With --once: no server was up."},
+    {"4", "With --once: no server was up, or the shard has none."},
     {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once."},
 };
 
@@ -110,6 +110,7 @@ static const struct entry examples[] = {
      PROGRAM_NAME " --config.file=exporter.yml --config.check"},
     {"A file for the textfile collector of node_exporter, once:",
      PROGRAM_NAME " --once --output.textfile=/var/lib/prometheus/node-exporter/memcached.prom"},
+    {"A push to a Pushgateway, once, for cron:", PROGRAM_NAME " --once --push.url=http://pushgateway:9091"},
 };
 
 static void append_section(struct buffer *text, const char *title, const struct entry *entries, size_t count)

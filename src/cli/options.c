@@ -32,6 +32,12 @@ static enum source *source_of(struct parser *parser, const struct flag *flag)
     return &parser->sources[flag - flags];
 }
 
+/* Returns true if the flag is on the command line, not only in the environment. */
+static bool is_argument(struct parser *parser, const char *name)
+{
+    return *source_of(parser, flag_find(slice_of(name))) == FROM_ARGUMENT;
+}
+
 static void *place_of(const struct parser *parser, const struct flag *flag)
 {
     return (char *) parser->options + flag->place;
@@ -101,10 +107,19 @@ static enum options_outcome reject_value(struct parser *parser, const struct fla
     return end_usage(parser, expected);
 }
 
-/* For a switch that does not go together with the other flags; its value says nothing to the user. */
+/*
+ * For a flag that does not go together with the other flags. Names a switch that is off as users write it,
+ * "--no-web".
+ */
 static enum options_outcome reject_switch(struct parser *parser, const char *name, const char *why)
 {
-    begin_flag_error(parser, flag_find(slice_of(name)));
+    const struct flag *flag = flag_find(slice_of(name));
+    bool off = flag->type == &flag_switch && !*(const bool *) place_of(parser, flag);
+    begin_flag_error(parser, flag);
+    if (off && is_argument(parser, name)) {
+        buffer_clear(parser->text);
+        buffer_printf(parser->text, PROGRAM_NAME ": --no-%s: ", name);
+    }
     return end_usage(parser, why);
 }
 
@@ -370,14 +385,14 @@ static enum options_outcome check_together(struct parser *parser)
         return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
     if (options->check && has_file && options->addresses.count)
         return reject_switch(parser, "config.file", "expected no targets as well");
-    if (options->check && options->textfile[0])
+    if (options->check && is_argument(parser, "output.textfile"))
         return reject_switch(parser, "output.textfile", "check writes to standard output");
+    if (options->check && is_argument(parser, "push.url"))
+        return reject_switch(parser, "push.url", "check pushes nothing");
     if (options->json && !options->check) return reject_switch(parser, "json", "expected the command check");
-    if (options->once && pushes) return reject_switch(parser, "once", "expected no --push.url as well");
     if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
-        return reject_switch(
-            parser, "web",
-            "without the web server, expected one of --once, --output.textfile and --push.url");
+        return reject_switch(parser, "web",
+                             "expected one of --once, --output.textfile and --push.url as well");
     return OPTIONS_RUN;
 }
 

@@ -123,6 +123,12 @@ void options_append_overruled(const struct options *given, const struct options 
                               struct buffer *out);
 
 /*
+ * Appends a line such as "--push.job: nothing is pushed without --push.url" for each flag that was given but
+ * has no effect beside the options in force. If memory runs out, `out` fails.
+ */
+void options_append_idle(const struct options *given, const struct options *in_force, struct buffer *out);
+
+/*
  * Rules of two flags, also used for the same settings in the configuration file. options_label_reserved
  * returns true if samples of a server may have a label of this name, and options_label_of_exporter if samples
  * of the exporter itself may and those of servers may not. options_check_textfile returns NULL if

@@ -114,7 +114,8 @@ static bool ends_with(struct slice text, const char *end)
 static int read_patterns(struct reading *reading, const struct node *node, void *place)
 {
     struct discovery_config *source = place;
-    if (node->kind != NODE_SEQUENCE || !node->first) return reading_reject(reading, node, "a list of files");
+    if (node->kind != NODE_SEQUENCE || !node->first)
+        return reading_reject(reading, node, "a list with at least one file");
     const char **patterns = arena_alloc(&reading->config->arena, node->count, sizeof(*patterns));
     if (!patterns) return UV_ENOMEM;
     source->file_sd.patterns = patterns;

@@ -326,11 +326,12 @@ int web_config_read(struct web_config *config, const char *file, struct slice te
 
 int web_config_read_file(const char *path, struct buffer *text, struct buffer *error)
 {
+    size_t start = error->len;
     buffer_init(text, FILE_MAX + 1);
     if (strcmp(path, "/dev/null") == 0) return 0; /* not a regular file, but commonly used as an empty file */
     int result = read_file(path, FILE_MAX, text, error);
     if (result != UV_ENOENT) return result;
-    buffer_clear(error);
+    error->len = start;
     utf8_append_escaped(error, slice_of(path));
     buffer_append_string(error, ": no such file or directory");
     return result;
@@ -340,6 +341,7 @@ int web_config_load(struct web_config *config, const char *file, struct buffer *
 {
     struct buffer text;
     buffer_clear(error);
+    buffer_append_string(error, "--web.config.file: ");
     *config = (struct web_config){0};
     int result = web_config_read_file(file, &text, error);
     if (result == 0) result = web_config_read(config, file, buffer_slice(&text), error);

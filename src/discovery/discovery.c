@@ -132,7 +132,8 @@ static void record(struct discovery *discovery, const char *error)
         state->failures++;
         if (discovery->failing++ == 0)
             log_transition(discovery, LOG_WARN,
-                           "discovery failed, the targets that it found before stay in use");
+                           state->targets ? "discovery failed, the targets that it found before stay in use"
+                                          : "discovery failed, it has found no targets so far");
         return;
     }
     state->last_success_s = unix_now();

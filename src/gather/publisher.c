@@ -3,7 +3,8 @@
  * last write is still running. The push has its own ticks: on_push_tick -> gather -> on_push_ready ->
  * push_deliver.
  *
- * --once is a single tick. Its bytes go to standard output if no textfile is named.
+ * --once is a single tick of each output, and ends when all are done. Without a textfile and a push, the
+ * bytes go to standard output.
  *
  * What can go wrong: a gather cannot start (counted and logged as a failed write), a write fails (the first
  * failure and the recovery are logged), or the program stops in the middle (publisher_close cancels).
@@ -61,19 +62,32 @@ static struct producer *expose_collected(struct gather **gather)
 
 /* --- Once --- */
 
-/* Returns the exit code for the gather. No targets is a success, unless discovery failed to find them. */
-static int code_of(const struct publisher *publisher)
+/*
+ * Returns the exit code for the gather. No targets is a success only if there are none, not if discovery
+ * found none or all belong to other shards.
+ */
+static int code_of(const struct publisher *publisher, const struct gather *gather)
 {
-    const struct gather *gather = publisher->file_gather;
-    if (gather->targets == 0 && publisher->config.target_set(publisher->config.context)->blind)
-        return DELIVERY_ALL_DOWN;
+    const struct target_set *target_set = publisher->config.target_set(publisher->config.context);
+    if (gather->targets == 0 && (target_set->blind || target_set->elsewhere > 0)) return DELIVERY_ALL_DOWN;
     if (gather->up == gather->targets) return EXIT_SUCCESS;
     return gather->up ? DELIVERY_SOME_DOWN : DELIVERY_ALL_DOWN;
 }
 
-static void finish_once(struct publisher *publisher, int code)
+/* Notes how the gather of an output went. The outputs ask at nearly the same time; the worse code counts. */
+static void note_code(struct publisher *publisher, const struct gather *gather)
 {
-    publisher->config.on_once(publisher->config.context, code);
+    int code = code_of(publisher, gather);
+    if (code > publisher->once_code) publisher->once_code = code;
+}
+
+/* Called when one output of --once is done. */
+static void finish_output(struct publisher *publisher, bool written)
+{
+    if (!written) publisher->once_failed = true;
+    if (--publisher->once_waits > 0) return;
+    publisher->config.on_once(publisher->config.context,
+                              publisher->once_failed ? EXIT_FAILURE : publisher->once_code);
 }
 
 /* Blocks if the reader is slow. That is harmless, because nothing else runs on the loop. */
@@ -128,7 +142,7 @@ static void report_file(struct publisher *publisher, int status, const char *ste
         log_line(LOG_INFO, "writing the textfile works again", LOG_FIELD("path", path));
     }
     publisher->file_failing = failed;
-    if (options_of(publisher)->once) finish_once(publisher, failed ? EXIT_FAILURE : publisher->once_code);
+    if (options_of(publisher)->once) finish_output(publisher, !failed);
 }
 
 static void on_file_done(struct textfile *textfile, int status, const char *step)
@@ -148,7 +162,7 @@ static bool wants_color(void)
 static void on_file_ready(void *context)
 {
     struct publisher *publisher = context;
-    publisher->once_code = code_of(publisher);
+    note_code(publisher, publisher->file_gather);
     const struct options *options = options_of(publisher);
     struct producer *producer = options->check
                                     ? report_collected(&publisher->file_gather, options->json, wants_color())
@@ -161,7 +175,7 @@ static void on_file_ready(void *context)
         int result = print(producer);
         if (result < 0)
             log_line(LOG_ERROR, "cannot write to standard output", LOG_FIELD("err", uv_strerror(result)));
-        finish_once(publisher, result < 0 ? EXIT_FAILURE : publisher->once_code);
+        finish_output(publisher, result == 0);
         return;
     }
     publisher->writing = true;
@@ -185,7 +199,10 @@ static void start_file(struct publisher *publisher)
 {
     const struct options *options = options_of(publisher);
     uint64_t interval_ms = options->once ? 0 : duration_to_ms(options->textfile_interval_ns);
-    if (options->textfile[0] || options->once) uv_timer_start(&publisher->timer, on_tick, 0, interval_ms);
+    bool prints = options->once && !push_is_given(options->push.url);
+    if (!options->textfile[0] && !prints) return;
+    publisher->once_waits++;
+    uv_timer_start(&publisher->timer, on_tick, 0, interval_ms);
 }
 
 /* --- The push --- */
@@ -193,6 +210,7 @@ static void start_file(struct publisher *publisher)
 static void on_push_ready(void *context)
 {
     struct publisher *publisher = context;
+    note_code(publisher, publisher->push_gather);
     push_deliver(&publisher->push, expose_collected(&publisher->push_gather));
 }
 
@@ -203,12 +221,19 @@ static void on_push_tick(struct push *push)
     if (result < 0) push_deliver(push, NULL);
 }
 
+static void on_pushed_once(struct push *push, bool sent)
+{
+    finish_output(container_of(push, struct publisher, push), sent);
+}
+
 static void start_push(struct publisher *publisher)
 {
     const struct push_config *config = &options_of(publisher)->push;
     publisher->pushes = push_is_given(config->url);
     if (!publisher->pushes) return;
-    push_start(&publisher->push, publisher->config.loop, config, on_push_tick);
+    publisher->once_waits++;
+    push_start(&publisher->push, publisher->config.loop, config, on_push_tick,
+               options_of(publisher)->once ? on_pushed_once : NULL);
     publisher->config.telemetry->push = &publisher->push;
 }
 

@@ -43,9 +43,11 @@ struct publisher {
     bool file_failing; /* true if the last result in the log was a failure */
     uv_timer_t timer;
     struct push push;
-    bool pushes; /* true if the push is started */
-    int once_code;
-    unsigned open; /* number of parts that are still open: timer, textfile, push */
+    bool pushes;         /* true if the push is started */
+    unsigned once_waits; /* outputs of --once that are not done yet */
+    bool once_failed;    /* one of them could not be written */
+    int once_code;       /* exit code if all are written */
+    unsigned open;       /* number of parts that are still open: timer, textfile, push */
     publisher_close_fn on_close;
     void *close_context;
 };

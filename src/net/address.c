@@ -18,6 +18,9 @@ static const char expected_no_path[] = "host:port without a slash or a path behi
 static const char expected_name[] =
     "a host name of letters, digits, '-', '_' and '.', at most 63 bytes between "
     "dots and 253 in all";
+static const char expected_host[] = "host:port or :port, such as localhost:11211";
+static const char expected_listen_host[] = "host:port or :port, such as :9150";
+static const char expected_no_login[] = "host:port without a user; logins have settings of their own";
 static const char expected_v4[] = "an IPv4 address such as 192.0.2.1";
 static const char expected_v6[] = "an IPv6 address such as ::1, in brackets if a port follows: [::1]:port";
 static const char expected_bracket[] = "nothing or a port after the brackets: [::1]:port";
@@ -133,6 +136,15 @@ static bool is_name(struct slice name)
     return true;
 }
 
+/* Returns true for "11211", which is a port without a host. */
+static bool is_digits(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.data[i])) return false;
+    }
+    return true;
+}
+
 static bool is_digits_and_dots(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -160,6 +172,7 @@ static const char *read_name(struct address_reader *reader, struct slice name)
         set_host(address, ADDRESS_NAME, reader->listen ? name : SLICE("localhost"));
         return NULL;
     }
+    if (is_digits(name)) return reader->listen ? expected_listen_host : expected_host;
     if (!is_name(name)) return is_digits_and_dots(name) ? expected_v4 : expected_name;
     set_host(address, ADDRESS_NAME, name);
     for (char *c = address->host; *c; c++) *c = to_lower(*c);
@@ -264,6 +277,7 @@ static const char *read_address(struct address_reader *reader, struct slice text
     if (slice_starts(text, "dns+") || slice_starts(text, "dnssrv+")) return expected_no_discovery;
     if (has_scheme(text)) return expected_plain;
     if (!reader->listen && is_relative_path(text)) return read_path(reader, text);
+    if (memchr(text.data, '@', text.len)) return expected_no_login;
     if (text.data[0] == '[') return read_bracketed(reader, slice_from(text, 1));
     return read_host_and_port(reader, text);
 }

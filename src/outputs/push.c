@@ -125,7 +125,8 @@ static void record_failure(struct push *push, const char *error)
 {
     push->counts.failures++;
     push->failing++;
-    log_line(push->failing == 1 ? LOG_WARN : LOG_DEBUG, "push failed, trying again later",
+    log_line(push->failing == 1 ? LOG_WARN : LOG_DEBUG,
+             push->on_once ? "push failed" : "push failed, trying again later",
              LOG_FIELD("url", push->config->url), LOG_FIELD("job", push->config->job),
              LOG_FIELD("err", error));
 }
@@ -149,6 +150,8 @@ static void record(struct push *push, const char *error)
         record_success(push);
     if (push->closing)
         leave(push);
+    else if (push->on_once)
+        push->on_once(push, !error);
     else
         schedule(push);
 }
@@ -182,9 +185,10 @@ void push_deliver(struct push *push, struct producer *producer)
 
 /* --- Life --- */
 
-void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config, push_collect_fn collect)
+void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config, push_collect_fn collect,
+                push_once_fn on_once)
 {
-    *push = (struct push){.config = config, .collect = collect};
+    *push = (struct push){.config = config, .collect = collect, .on_once = on_once};
     uv_timer_init(loop, &push->timer);
     uv_timer_start(&push->timer, on_tick, 0, 0);
 }

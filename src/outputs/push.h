@@ -1,5 +1,5 @@
 /*
- * Pushes expositions to a Pushgateway at a fixed interval.
+ * Pushes expositions to a Pushgateway at a fixed interval, or a single time.
  *
  * At every tick of the interval, a push asks its owner to collect and streams the result. At most one push is
  * in progress; ticks during a push are skipped. After failures the delay grows (up to ten intervals or five
@@ -28,6 +28,9 @@ struct gateway;
 /* Asks the owner for an exposition. The owner calls push_deliver once, inside this call or later. */
 typedef void (*push_collect_fn)(struct push *push);
 
+/* Tells the owner that the only push has ended. */
+typedef void (*push_once_fn)(struct push *push, bool sent);
+
 typedef void (*push_close_fn)(struct push *push);
 
 /* Counts for the exporter's own metrics. A push that push_close cancels is not counted. */
@@ -50,6 +53,7 @@ struct push {
     uv_timer_t timer;
     struct gateway *gateway; /* NULL until a tick has made it */
     push_collect_fn collect;
+    push_once_fn on_once; /* NULL unless there is a single push */
     enum push_phase phase;
     uint64_t started_ms; /* loop time of the last tick */
     unsigned failing;    /* failures in a row */
@@ -62,9 +66,12 @@ struct push {
 /*
  * Starts pushing; the first tick comes in the next turn of the loop. Cannot fail: if the set-up fails, that
  * is a failed push, and it is tried again. `config` must have been checked. It is borrowed until on_close.
+ *
+ * If on_once is not NULL, there is a single push, and no second try. on_once runs when it has ended, unless
+ * push_close comes first; it may call push_close.
  */
-void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config,
-                push_collect_fn collect);
+void push_start(struct push *push, uv_loop_t *loop, const struct push_config *config, push_collect_fn collect,
+                push_once_fn on_once);
 
 /*
  * Delivers the exposition that `collect` asked for. NULL means that there is none, which is a failed push.

@@ -27,17 +27,20 @@ static void print_in_force(const struct config *config, const struct settings *s
                   count_owned(config, options->shard), config->target_count);
 }
 
-static void print_overruled(const struct settings *settings, const struct options *flags, struct buffer *out)
+/* Prints the lines that `append` makes, each after `begin`. */
+static void print_flags(const struct settings *settings, const struct options *flags,
+                        void (*append)(const struct settings *, const struct options *, struct buffer *),
+                        const char *begin, struct buffer *out)
 {
-    struct buffer overruled;
-    buffer_init(&overruled, OPTIONS_TEXT_MAX);
-    settings_append_overruled(settings, flags, &overruled);
-    for (struct slice rest = buffer_slice(&overruled); rest.len;) {
-        struct slice flag = slice_cut(&rest, '\n');
-        buffer_printf(out, "the file overrides %.*s\n", SLICE_ARG(flag));
+    struct buffer lines;
+    buffer_init(&lines, OPTIONS_TEXT_MAX);
+    append(settings, flags, &lines);
+    for (struct slice rest = buffer_slice(&lines); rest.len;) {
+        struct slice line = slice_cut(&rest, '\n');
+        buffer_printf(out, "%s%.*s\n", begin, SLICE_ARG(line));
     }
-    if (overruled.failed) out->failed = true;
-    buffer_deinit(&overruled);
+    if (lines.failed) out->failed = true;
+    buffer_deinit(&lines);
 }
 
 static void print_warnings(const struct config *config, struct buffer *out)
@@ -87,7 +90,8 @@ bool check_config(const struct options *flags, struct buffer *text)
     if (result == 0 && config.file) {
         config_print(&config, text);
         print_in_force(&config, &settings, text);
-        print_overruled(&settings, flags, text);
+        print_flags(&settings, flags, settings_append_overruled, "the file overrides ", text);
+        print_flags(&settings, flags, settings_append_idle, "warning: no effect of ", text);
         print_warnings(&config, text);
     }
     if (result == 0) result = check_web_config(flags->web_config_file, text, &error);

@@ -118,17 +118,11 @@ static int check_push(const struct options *options, const struct config *config
 }
 
 /* Checks flags and file together. options_parse has checked the flags alone. */
-static int check_together(const struct options *options, const struct config *config, struct buffer *error)
+static int check_together(const struct options *options, struct buffer *error)
 {
-    bool pushes = push_is_given(options->push.url);
-    if (options->once && pushes) {
-        append_push_setting(error, config, PUSH_URL);
-        buffer_append_string(error, "not allowed together with --once");
-        return UV_EINVAL;
-    }
-    if (!options->web && !options->once && !options->textfile[0] && !pushes) {
-        buffer_append_string(
-            error, "--web: without the web server, expected --once, or a textfile or push as an output");
+    if (!options->web && !options->once && !options->textfile[0] && !push_is_given(options->push.url)) {
+        buffer_append_string(error,
+                             "--no-web: expected --once, or a textfile or a push as an output in the file");
         return UV_EINVAL;
     }
     return 0;
@@ -149,7 +143,9 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     options->textfile = config->textfile;
     options->textfile_interval_ns = config->textfile_interval_ns;
     options->push = config->push;
-    int result = config->file ? check_together(options, config, error) : 0;
+    if (options->check) options->textfile = options->push.url = ""; /* it writes its report instead */
+    if (options->once) options->push.delete_on_exit = false;
+    int result = config->file ? check_together(options, error) : 0;
     return result < 0 ? result : check_push(options, config, error);
 }
 
@@ -159,6 +155,11 @@ bool settings_same_outputs(const struct settings *a, const struct settings *b)
 {
     return options_same(&a->options, &b->options, "output.") &&
            options_same(&a->options, &b->options, "push.");
+}
+
+void settings_append_idle(const struct settings *settings, const struct options *flags, struct buffer *out)
+{
+    options_append_idle(flags, &settings->options, out);
 }
 
 void settings_append_overruled(const struct settings *settings, const struct options *flags,

@@ -49,4 +49,10 @@ bool settings_same_outputs(const struct settings *a, const struct settings *b);
 void settings_append_overruled(const struct settings *settings, const struct options *flags,
                                struct buffer *out);
 
+/*
+ * Appends one line, such as "--push.job: nothing is pushed without --push.url", for each flag that was given
+ * but has no effect.
+ */
+void settings_append_idle(const struct settings *settings, const struct options *flags, struct buffer *out);
+
 #endif

@@ -49,6 +49,7 @@ struct reload {
     int result;              /* result of reading */
     struct buffer error;     /* error of the current reload */
     struct buffer overruled; /* overridden flags that were logged last */
+    struct buffer idle;      /* flags without effect that were logged last */
     bool closing;
     unsigned open; /* number of handles and threads that are still open, while closing */
     reload_close_fn on_close;
@@ -69,37 +70,58 @@ static void log_warnings(const struct config *config)
                  LOG_FIELD("warning", warning->text));
 }
 
+/* Takes `lines` in place of `last`, and returns true if they are not the same. */
+static bool is_news(struct buffer *last, struct buffer *lines)
+{
+    bool same = slice_equal(buffer_slice(last), buffer_slice(lines));
+    buffer_deinit(last);
+    *last = *lines;
+    return !same;
+}
+
 /* Logs the flags that the file overrides, if they differ from those logged last. */
-static void log_overruled(struct reload *reload, const struct generation *generation)
+static void log_overruled(struct reload *reload, const struct settings *settings)
 {
     struct buffer flags;
     buffer_init(&flags, OPTIONS_TEXT_MAX);
-    settings_append_overruled(&generation->settings, reload->flags, &flags);
-    if (slice_equal(buffer_slice(&flags), buffer_slice(&reload->overruled))) {
-        buffer_deinit(&flags);
-        return;
+    settings_append_overruled(settings, reload->flags, &flags);
+    if (!is_news(&reload->overruled, &flags)) return;
+    for (struct slice rest = buffer_slice(&flags); rest.len;)
+        log_line(LOG_WARN, "the configuration file overrides this flag",
+                 (struct log_field){"flag", slice_cut(&rest, '\n')});
+}
+
+/* Logs the flags that have no effect, if they differ from those logged last. */
+static void log_idle(struct reload *reload, const struct settings *settings)
+{
+    struct buffer flags;
+    buffer_init(&flags, OPTIONS_TEXT_MAX);
+    settings_append_idle(settings, reload->flags, &flags);
+    if (!is_news(&reload->idle, &flags)) return;
+    for (struct slice rest = buffer_slice(&flags); rest.len;) {
+        struct slice why = slice_cut(&rest, '\n');
+        struct slice flag = slice_cut(&why, ':');
+        log_line(LOG_WARN, "this flag has no effect", (struct log_field){"flag", flag},
+                 (struct log_field){"reason", slice_trim(why)});
     }
-    struct slice rest = buffer_slice(&flags);
-    while (rest.len) {
-        struct log_field flag = {"flag", slice_cut(&rest, '\n')};
-        log_line(LOG_WARN, "the configuration file overrides this flag", flag);
-    }
-    buffer_deinit(&reload->overruled);
-    reload->overruled = flags;
 }
 
 /* Logs the result. A failed start is not logged, because the program then prints the reason and exits. */
 static void log_result(struct reload *reload, int status, const char *error)
 {
     const struct generation *generation = manager_generation(reload->manager);
-    if (status == 0) {
-        log_line(LOG_INFO, "the configuration file is in force",
-                 LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("hash", generation->config->hash));
-        log_overruled(reload, generation);
-    } else if (reload->state.last_success_s > 0) {
+    if (status < 0) {
+        if (reload->state.last_success_s == 0) return;
         log_line(LOG_ERROR, "cannot load the configuration file, the previous configuration stays in force",
                  LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("err", error));
+        return;
     }
+    if (has_file(reload)) {
+        log_line(LOG_INFO, "the configuration file is in force",
+                 LOG_FIELD("file", reload->flags->config_file), LOG_FIELD("hash", generation->config->hash));
+        log_overruled(reload, &generation->settings);
+    }
+    log_idle(reload, &generation->settings);
 }
 
 /* --- End of a reload --- */
@@ -136,7 +158,7 @@ static void finish(struct reload *reload, int status, const char *error)
     unsigned long reading = reload->reading;
     reload->phase = PHASE_IDLE;
     reload->state.successful = status == 0;
-    if (has_file(reload)) log_result(reload, status, error);
+    log_result(reload, status, error);
     if (status == 0) reload->state.last_success_s = unix_now();
     if (reload->again) begin_reading(reload);
     answer_waiters(reload, reading, status, error);
@@ -177,6 +199,7 @@ static void close_part(struct reload *reload)
     release_config(reload);
     buffer_deinit(&reload->error);
     buffer_deinit(&reload->overruled);
+    buffer_deinit(&reload->idle);
     free(reload);
     on_close(context);
 }
@@ -282,6 +305,7 @@ int reload_new(struct reload **result, uv_loop_t *loop, const struct options *fl
     list_init(&reload->waiters);
     buffer_init(&reload->error, 64 * 1024);
     buffer_init(&reload->overruled, OPTIONS_TEXT_MAX);
+    buffer_init(&reload->idle, OPTIONS_TEXT_MAX);
     int status = uv_signal_init(loop, &reload->hangup);
     if (status < 0) {
         free(reload);

@@ -21,6 +21,7 @@ struct target_set {
     unsigned references;
     bool with_labels;                /* true if samples have the labels of their target */
     bool blind;                      /* true if there is no target and some source has never succeeded */
+    size_t elsewhere;                /* number of configured targets that belong to other shards */
     struct target_list targets;      /* each target's `group` is an index in `groups` */
     struct target_set_group *groups; /* owned array */
     size_t group_count;

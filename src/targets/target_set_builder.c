@@ -165,7 +165,10 @@ static int append_unless_duplicate(struct target_set_builder *builder, struct ta
 static int add_target(struct target_set_builder *builder, const struct config_group *group,
                       const struct address *address, const char *name, const struct results_target *found)
 {
-    if (!shard_owns_address(builder->parts.shard, address)) return 0;
+    if (!shard_owns_address(builder->parts.shard, address)) {
+        builder->target_set->elsewhere++;
+        return 0;
+    }
     if (!render_labels(builder, group, name, found)) {
         count_dropped(&builder->refused, name);
         return 0;

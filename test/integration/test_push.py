@@ -75,6 +75,33 @@ def test_reload_while_the_password_is_away(tmp_path, exporter, gateway):
     deaf.close()
 
 
+# Once
+
+def test_once_pushes_and_tells_by_its_exit_code(memcached, dead_address, gateway):
+    """What cron wants: one poll, one push, nothing on standard output; 1 if the gateway did not take it."""
+    server, there = memcached(), gateway()
+    process = run("--once", f"--push.url={there.url}", f"--memcached.address={server.address}")
+    assert (process.code, process.stdout, process.stderr) == (0, "", "")
+    assert float(there.group(job="memcached")["memcached_up"][0][1]) == 1
+    process = run("--once", f"--push.url={there.url}", "--push.delete-on-exit",
+                  f"--memcached.address={server.address},{dead_address}")
+    assert process.code == 3
+    assert "--push.delete-on-exit" in process.stderr
+    assert there.labels() == [{"job": "memcached"}]
+    there.kill()
+    process = run("--once", f"--push.url={there.url}", f"--memcached.address={server.address}")
+    assert process.code == 1
+    assert "push failed" in process.stderr and "again" not in process.stderr
+
+
+def test_once_writes_all_outputs(memcached, gateway, tmp_path):
+    there, file = gateway(), tmp_path / "all.prom"
+    process = run("--once", f"--push.url={there.url}", f"--output.textfile={file}", f"--memcached.address={memcached().address}")
+    assert (process.code, process.stdout) == (0, "")
+    assert "memcached_up 1" in file.read_text(encoding="utf-8")
+    assert there.labels() == [{"job": "memcached"}]
+
+
 # What arrives
 
 def test_pushed_metrics_appear_with_job_and_grouping(exporter, memcached, gateway):

@@ -121,7 +121,7 @@ static inline int set_up(void **state)
 
 static inline void start_push(void)
 {
-    push_start(&world.push, &world.loop, &world.config, on_collect);
+    push_start(&world.push, &world.loop, &world.config, on_collect, NULL);
     world.started = true;
 }
 

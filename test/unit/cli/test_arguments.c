@@ -68,6 +68,40 @@ static void assert_refused(const char *expected)
     buffer_deinit(&error);
 }
 
+/* A second line of 65,537 bytes. */
+static const char *long_line(void)
+{
+    static char text[65536 + 16];
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "--once\n", 7);
+    text[7 + 65537] = '\0';
+    return text;
+}
+
+/* A file has one line for each server of a fleet. */
+static void test_many_lines(void **state)
+{
+    struct arguments arguments;
+    struct buffer error, text;
+    (void) state;
+    buffer_init(&text, 8 * 1024 * 1024);
+    for (unsigned n = 0; n < 20000; n++) buffer_printf(&text, "--memcached.address=cache-%u\n", n);
+    buffer_append_char(&text, '\0');
+    write_file("a.txt", text.data);
+    assert_int_equal(expand(&arguments, &error, ARGUMENTS("@")), 0);
+    assert_int_equal(arguments.count, 20000);
+    assert_string_equal(arguments.items[19999], "--memcached.address=cache-19999");
+    arguments_deinit(&arguments);
+    buffer_deinit(&error);
+
+    buffer_clear(&text);
+    for (unsigned n = 0; n < 200001; n++) buffer_append_string(&text, "x\n");
+    buffer_append_char(&text, '\0');
+    write_file("a.txt", text.data);
+    assert_refused("/a.txt:200001: expected at most 200000 arguments");
+    buffer_deinit(&text);
+}
+
 static void test_bad_files(void **state)
 {
     char line[PATH_MAX + 16];
@@ -77,7 +111,9 @@ static void test_bad_files(void **state)
     write_file("a.txt", line);
     assert_refused("expected no file that names itself");
     write_bytes("a.txt", "a\0b\n", 4);
-    assert_refused("expected lines of text");
+    assert_refused("/a.txt:1: expected text without NUL bytes");
+    write_file("a.txt", long_line());
+    assert_refused("/a.txt:2: expected at most 65536 bytes in a line");
     assert_int_equal(unlink(path_of("a.txt")), 0);
     assert_int_equal(mkdir(path_of("a.txt"), 0700), 0);
     assert_refused("illegal operation on a directory");
@@ -120,10 +156,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_lines),
-        TEST(test_file_in_a_file),
-        TEST(test_bad_files),
-        TEST(test_options),
+        TEST(test_lines),     TEST(test_file_in_a_file), TEST(test_many_lines),
+        TEST(test_bad_files), TEST(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

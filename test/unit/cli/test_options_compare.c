@@ -122,6 +122,77 @@ static void names_what_is_overruled(void **state)
     release(&none);
 }
 
+/* --- Without effect --- */
+
+#define NO_HTTP  ": nothing is served over HTTP\n"
+#define NO_PUSH  ": nothing is pushed without --push.url\n"
+#define NO_URL   ": --no-scrape.endpoint lets no URL name a server\n"
+#define NO_TLS   ": connections are without TLS unless --memcached.tls.enable is given\n"
+#define PUSH     "--push.url=http://g"
+#define TEXTFILE "--output.textfile=x.prom"
+
+/* Flags, and the lines about those among them that have no effect. */
+static const struct {
+    const char *arguments[ARGS_MAX + 1];
+    const char *lines;
+} idle[] = {
+    {{NULL}, ""},
+    {{"--push.job=x"}, "--push.job" NO_PUSH},
+    {{"--push.job=memcached"}, ""},
+    {{"--push.grouping=a=b", "--push.tls.ca-file=c"}, "--push.grouping" NO_PUSH "--push.tls.ca-file" NO_PUSH},
+    {{"--push.job=x", PUSH}, ""},
+    {{"--push.interval=1m", PUSH, "--once"}, "--push.interval: the metrics are pushed a single time\n"},
+    {{"--push.delete-on-exit", PUSH, "--once"},
+     "--push.delete-on-exit: what is pushed a single time has to stay\n"},
+    {{"--output.interval=1m"}, "--output.interval: no file is written without --output.textfile\n"},
+    {{"--output.interval=1m", TEXTFILE}, ""},
+    {{"--output.interval=1m", TEXTFILE, "--once"}, "--output.interval: the file is written a single time\n"},
+    {{"--web.listen-address=:1", "--once"}, "--web.listen-address" NO_HTTP},
+    {{"--web.listen-address=:1", "--no-web", PUSH}, "--web.listen-address" NO_HTTP},
+    {{"--web.listen-address=:1", "--web.systemd-socket"},
+     "--web.listen-address: --web.systemd-socket serves on the sockets of systemd\n"},
+    {{"--web.systemd-socket", "--web.config.file=w", "--web.telemetry-path=/m", "--web.scrape-path=/s",
+      "--once"},
+     "--web.systemd-socket" NO_HTTP "--web.config.file" NO_HTTP "--web.telemetry-path" NO_HTTP
+     "--web.scrape-path" NO_HTTP},
+    {{"--web.max-requests=1", "--web.max-connections=1", "--web.enable-lifecycle", "--once"},
+     "--web.max-connections" NO_HTTP "--web.max-requests" NO_HTTP "--web.enable-lifecycle" NO_HTTP},
+    {{"--web.enable-lifecycle"}, "--web.enable-lifecycle: there is no --config.file to read again\n"},
+    {{"--web.enable-lifecycle", "--config.file=f"}, ""},
+    {{"--web.target-label=server", "--web.disable-exporter-metrics", "--once"}, ""},
+    {{"--scrape.timeout-offset=1s", "--no-scrape.endpoint", "--once"},
+     "--scrape.timeout-offset" NO_HTTP "--scrape.endpoint" NO_HTTP},
+    {{"--no-scrape.endpoint", "--web.scrape-path=/s"},
+     "--web.scrape-path: --no-scrape.endpoint switches that path off\n"},
+    {{"--no-scrape.endpoint", "--scrape.allow=any", "--scrape.deny=metadata", "--scrape.max-targets=1"},
+     "--scrape.max-targets" NO_URL "--scrape.allow" NO_URL "--scrape.deny" NO_URL},
+    {{"--memcached.tls.ca-file=c", "--memcached.tls.insecure-skip-verify"},
+     "--memcached.tls.ca-file" NO_TLS "--memcached.tls.insecure-skip-verify" NO_TLS},
+    {{"--memcached.tls.enable", "--memcached.tls.ca-file=c"}, ""},
+    {{"--memcached.tls.enable", "--memcached.tls.ca-file=c", "--memcached.tls.insecure-skip-verify"},
+     "--memcached.tls.ca-file: --memcached.tls.insecure-skip-verify takes any certificate\n"},
+    {{"--collector.detail.max-prefixes=9"}, "--collector.detail.max-prefixes: --collector.detail is off\n"},
+    {{"--collector.detail.max-prefixes=9", "--collector.detail"}, ""},
+    {{"--collector.detail.max-prefixes=9", "--config.file=f"}, ""},
+};
+
+static void names_what_has_no_effect(void **state)
+{
+    (void) state;
+    for (size_t n = 0; n < ARRAY_LEN(idle); n++) {
+        struct outcome given;
+        struct buffer text;
+        parse(&given, idle[n].arguments, NO_ENVIRONMENT);
+        assert_runs(&given);
+        buffer_init(&text, OPTIONS_TEXT_MAX);
+        options_append_idle(&given.options, &given.options, &text);
+        assert_false(text.failed);
+        assert_text(&text, idle[n].lines);
+        buffer_deinit(&text);
+        release(&given);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +200,7 @@ int main(void)
         cmocka_unit_test(looks_at_its_flags_alone),
         cmocka_unit_test(tells_lists_of_the_same_length),
         cmocka_unit_test(names_what_is_overruled),
+        cmocka_unit_test(names_what_has_no_effect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

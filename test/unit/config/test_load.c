@@ -54,7 +54,10 @@ static void assert_load(const char *file, int result, const char *expected)
     char line[512];
     buffer_init(&error, 4096);
     assert_int_equal(config_load(&config, file, &rules, &error), result);
-    snprintf(line, sizeof(line), "%s%s", expected[0] ? file : "", expected);
+    /* The line about a file that cannot be read begins with the flag that names it. */
+    bool unread = strncmp(expected, ": ", 2) == 0;
+    snprintf(line, sizeof(line), "%s%s%s", unread ? "--config.file: " : "", expected[0] ? file : "",
+             expected);
     assert_buffer(&error, line);
     config_deinit(&config);
     buffer_deinit(&error);

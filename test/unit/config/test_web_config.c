@@ -309,7 +309,7 @@ static void test_a_missing_file(void **state)
     buffer_init(&error, 1000);
     assert_int_equal(web_config_load(&config, "/nowhere/web.yml", &error), UV_ENOENT);
     buffer_append_char(&error, '\0');
-    assert_string_equal(error.data, "/nowhere/web.yml: no such file or directory");
+    assert_string_equal(error.data, "--web.config.file: /nowhere/web.yml: no such file or directory");
     web_config_deinit(&config);
     buffer_deinit(&error);
 }

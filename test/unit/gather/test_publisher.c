@@ -137,6 +137,16 @@ static const struct {
     {1, 0, 0}, {3, 0, 0}, {0, 0, 0}, {1, 1, 3}, {2, 2, 3}, {0, 1, 4}, {0, 2, 4},
 };
 
+/* A shard without servers is a mistake of whoever divides the fleet, or a fleet that is too small. */
+static void test_once_on_an_empty_shard(void **state)
+{
+    struct publisher_world *world = *state;
+    world->options.textfile = world->path;
+    world->target_set.elsewhere = 3;
+    assert_int_equal(run_once(world, 0, 0), 4);
+    assert_int_equal(run_once(world, 1, 0), 0);
+}
+
 /* The owner closes from the callback. */
 static void test_once_to_a_file(void **state)
 {
@@ -256,6 +266,7 @@ int main(void)
         TEST(test_several_targets_have_labels),
         TEST(test_ticks_are_skipped),
         TEST(test_folder_that_comes_later),
+        TEST(test_once_on_an_empty_shard),
         TEST(test_once_to_a_file),
         TEST(test_once_to_no_folder),
         TEST(test_once_to_standard_output),

@@ -147,6 +147,64 @@ static void test_password_that_comes_later(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* --- Once --- */
+
+/* Runs --once with what the options have, and returns the exit code. */
+static int run_once(struct publisher_world *world)
+{
+    world->options.once = true;
+    world->once = 0;
+    publisher_world_start(world);
+    loop_run_until_count(&world->fleet.loop, &world->once, 1);
+    loop_run_until(&world->fleet.loop, &world->closed);
+    assert_int_equal(world->once, 1);
+    return world->code;
+}
+
+/* There is one push. The exit code tells of it, and of the servers. */
+static void test_once(void **state)
+{
+    struct publisher_world *world = *state;
+    assert_int_equal(run_once(world), 0);
+    assert_string_equal(gateway.methods, "P");
+    world_add_dead(&world->fleet);
+    assert_int_equal(run_once(world), DELIVERY_SOME_DOWN);
+    assert_int_equal(gateway.requests, 2);
+    gateway.reply = FAILED;
+    assert_int_equal(run_once(world), 1);
+    assert_int_equal(gateway.requests, 3);
+    assert_int_equal(publisher_world_logged(world, "push failed\""), 1);
+    assert_int_equal(publisher_world_logged(world, "trying again"), 0);
+    assert_int_equal(publisher_world_files(world), 0);
+}
+
+/* Both outputs are written, and either can fail. */
+static void test_once_with_a_textfile(void **state)
+{
+    struct publisher_world *world = *state;
+    char path[] = "/nothing/here.prom";
+    world->options.textfile = world->path;
+    assert_int_equal(run_once(world), 0);
+    assert_int_equal(gateway.requests, 1);
+    free(publisher_world_file(world));
+    gateway.reply = FAILED;
+    assert_int_equal(run_once(world), 1);
+    gateway.reply = ACCEPTED;
+    world->options.textfile = path;
+    assert_int_equal(run_once(world), 1);
+    assert_int_equal(gateway.requests, 3);
+}
+
+/* A password that cannot be read, which is found before anything is sent. */
+static void test_once_that_cannot_begin(void **state)
+{
+    struct publisher_world *world = *state;
+    world->options.push.username = "u";
+    world->options.push.password_file = "/nowhere/password";
+    assert_int_equal(run_once(world), 1);
+    assert_int_equal(gateway.requests, 0);
+}
+
 /* --- Ends --- */
 
 /* While it collects, sends, or waits for the answer; an end is no failure to tell of. */
@@ -188,10 +246,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_pushes_at_intervals),       TEST(test_grouping),
-        TEST(test_textfile_beside_it),        TEST(test_delete_on_exit),
-        TEST(test_pushes_are_counted),        TEST(test_gateway_that_fails),
-        TEST(test_password_that_comes_later), TEST(test_closed_at_every_turn),
+        TEST(test_once),
+        TEST(test_once_with_a_textfile),
+        TEST(test_once_that_cannot_begin),
+        TEST(test_pushes_at_intervals),
+        TEST(test_grouping),
+        TEST(test_textfile_beside_it),
+        TEST(test_delete_on_exit),
+        TEST(test_pushes_are_counted),
+        TEST(test_gateway_that_fails),
+        TEST(test_password_that_comes_later),
+        TEST(test_closed_at_every_turn),
         TEST(test_closed_while_it_collects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

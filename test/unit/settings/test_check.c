@@ -98,6 +98,8 @@ static void test_flags_beside_the_file(void **unused)
     expect_good("groups: [{name: a, targets: [h:1]}]", "--memcached.address=b",
                 "\nthe file overrides --memcached.address\n");
     expect_good("modules: {m: {}}", "--memcached.address=b", "\n  target b\n");
+    expect_good("modules: {m: {}}", "--push.job=b",
+                "\nwarning: no effect of --push.job: nothing is pushed without --push.url\n");
     expect_bad("modules: {m: {}}", "--memcached.address=b:c",
                ": --memcached.address: \"b:c\": expected a port");
 }

@@ -317,14 +317,10 @@ static const struct {
      "{}",
      UV_EINVAL,
      "--push.grouping: " SAMPLES_HAVE "goos"},
-    {{"--once", "--config.file=e"},
-     "outputs: {push: {url: 'http://g'}}",
-     UV_EINVAL,
-     "/etc/e.yml:1:23: outputs.push.url: not allowed together with --once"},
     {{"--no-web", "--config.file=e"},
      "{}",
      UV_EINVAL,
-     "--web: without the web server, expected --once, or a textfile or push as an output"},
+     "--no-web: expected --once, or a textfile or a push as an output in the file"},
 };
 
 static void test_faults(void **unused)
@@ -337,6 +333,27 @@ static void test_faults(void **unused)
         assert_int_equal(fixture.result, faults[n].result);
         drop(&fixture);
     }
+}
+
+/* Outputs that --once and the command check leave out, whether flags or the file have them. */
+static void test_outputs_left_out(void **unused)
+{
+    static const char text[] =
+        "outputs: {textfile: {path: /x.prom}, push: {url: 'http://g', delete_on_exit: true}}";
+    struct fixture fixture;
+    (void) unused;
+    make(&fixture, ARGUMENTS("--once"), text);
+    assert_int_equal(fixture.result, 0);
+    assert_string_equal(fixture.settings.options.push.url, "http://g");
+    assert_string_equal(fixture.settings.options.textfile, "/x.prom");
+    assert_false(fixture.settings.options.push.delete_on_exit);
+    drop(&fixture);
+
+    make(&fixture, ARGUMENTS("check"), text);
+    assert_int_equal(fixture.result, 0);
+    assert_string_equal(fixture.settings.options.push.url, "");
+    assert_string_equal(fixture.settings.options.textfile, "");
+    drop(&fixture);
 }
 
 /* Labels of metrics that are switched off are free. */
@@ -431,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_flags_stay),
         cmocka_unit_test(test_empty_and_off),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_outputs_left_out),
         cmocka_unit_test(test_grouping_without_own_metrics),
         cmocka_unit_test(test_file_mends),
         cmocka_unit_test(test_same_outputs),

@@ -297,6 +297,7 @@ static void test_shards(void **state)
         assemble(&world, 2);
         sum += world.target_set->targets.count;
         assert_true(world.target_set->targets.count < 3);
+        assert_int_equal(world.target_set->targets.count + world.target_set->elsewhere, 3);
         close_world(&world);
     }
     assert_int_equal(sum, 3);
