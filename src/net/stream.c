@@ -111,31 +111,48 @@ int stream_accept(struct stream *stream, uv_stream_t *listener)
 }
 
 /*
- * Provides no memory if the budget is spent. libuv then calls on_received with UV_ENOBUFS at once, and reads
- * no more of this stream in this turn.
+ * Provides no memory if the owner does not read, or if the budget is spent. libuv then calls on_received with
+ * UV_ENOBUFS at once, and reads no more of this stream in this turn.
  */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct stream *stream = container_of(handle, struct stream, handle);
     (void) suggested;
     *buffer = uv_buf_init(NULL, 0);
+    if (stream->paused) return;
     if (stream->budget && read_budget_is_spent(stream->budget, &stream->ticket)) return;
     *buffer = stream->tls ? stream_tls_lend() : stream->on_lend(stream);
     assert(buffer->base && buffer->len > 0);
 }
 
 static void on_budget(struct read_budget_ticket *ticket);
+static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer);
+
+/*
+ * Starts libuv's reading, which may be going on: an owner that stops and soon reads again must not cost a
+ * system call.
+ */
+static int start_reading(struct stream *stream)
+{
+    int result = uv_read_start(&stream->stream, on_alloc, on_received);
+    stream->paused = false;
+    return result == UV_EALREADY ? 0 : result;
+}
 
 /*
  * Leaves the bytes to a later turn. If the stream keeps its interest in them, the loop reports them again;
  * stopping and starting would take two system calls. If many streams are ready, the loop would report all of
- * them again and again in the same turn, so some stop reading until the budget has room.
+ * them again and again in the same turn, so some stop reading until the budget has room. A stream whose owner
+ * does not read stops, too.
  */
-static void wait_for_budget(struct stream *stream)
+static void leave_unread(struct stream *stream)
 {
-    if (read_budget_refuse(stream->budget, &stream->ticket)) return;
-    uv_read_stop(&stream->stream);
-    read_budget_wait(stream->budget, &stream->ticket, on_budget);
+    if (stream->paused) {
+        uv_read_stop(&stream->stream);
+    } else if (!read_budget_refuse(stream->budget, &stream->ticket)) {
+        uv_read_stop(&stream->stream);
+        read_budget_wait(stream->budget, &stream->ticket, on_budget);
+    }
 }
 
 static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
@@ -144,7 +161,7 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
     (void) buffer;
     if (n == 0) return; /* no data was there; on_lend runs again before the next read */
     if (n == UV_ENOBUFS) {
-        wait_for_budget(stream);
+        leave_unread(stream);
         return;
     }
     if (stream->budget) read_budget_take(stream->budget, &stream->ticket, n);
@@ -159,7 +176,7 @@ static void on_received(uv_stream_t *handle, ssize_t n, const uv_buf_t *buffer)
 static void on_budget(struct read_budget_ticket *ticket)
 {
     struct stream *stream = container_of(ticket, struct stream, ticket);
-    int result = uv_read_start(&stream->stream, on_alloc, on_received);
+    int result = start_reading(stream);
     if (result == 0) return;
     if (stream->tls)
         stream_tls_receive(stream, result);
@@ -171,7 +188,7 @@ int stream_secure(struct stream *stream, const struct stream_security *security,
 {
     assert(stream->open && !stream->closing && !stream->tls);
     int result = stream_tls_start(stream, security, on_secure);
-    return result < 0 ? result : uv_read_start(&stream->stream, on_alloc, on_received);
+    return result < 0 ? result : start_reading(stream);
 }
 
 void stream_share(struct stream *stream, struct read_budget *budget)
@@ -224,14 +241,14 @@ int stream_read(struct stream *stream, stream_lend_fn on_lend, stream_read_fn on
     stream->on_lend = on_lend;
     stream->on_read = on_read;
     int result = stream->tls ? stream_tls_resume_reading(stream) : 0;
-    return result < 0 ? result : uv_read_start(&stream->stream, on_alloc, on_received);
+    return result < 0 ? result : start_reading(stream);
 }
 
 void stream_read_stop(struct stream *stream)
 {
     read_budget_leave(&stream->ticket);
     if (stream->tls) stream_tls_pause_reading(stream);
-    if (stream->open && !stream->closing) uv_read_stop(&stream->stream);
+    stream->paused = true;
 }
 
 ssize_t stream_write_now(struct stream *stream, const char *bytes, size_t len)

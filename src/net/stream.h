@@ -79,6 +79,7 @@ struct stream {
     bool open;    /* the handle is initialised and has not closed yet */
     bool closing; /* stream_close was called; reset only by stream_init */
     bool writing;
+    bool paused; /* stream_read_stop was called; libuv stops reading when it finds something to read */
 };
 
 /* Initialises the fields. Does not touch the loop. */

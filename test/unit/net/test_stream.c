@@ -393,6 +393,28 @@ static void test_stop_and_go_on_reading(void **state)
     part();
 }
 
+/* What comes while the owner does not read is not lost, the end of the connection neither. */
+static void test_the_end_waits_for_the_reader(void **state)
+{
+    (void) state;
+    listen_tcp("127.0.0.1");
+    join();
+    assert_int_equal(stream_read(&world.server.stream, on_lend, on_read), 0);
+    loop_turn(&world.loop, 1);
+    stream_read_stop(&world.server.stream);
+    write_text(&world.client, "0123456789");
+    loop_run_until_count(&world.loop, &world.client.written, 1);
+    stream_close(&world.client.stream, on_end_closed);
+    loop_run_until_count(&world.loop, &world.client.closed, 1);
+    loop_turn(&world.loop, 5);
+    assert_int_equal(world.server.reads, 0);
+    assert_int_equal(stream_read(&world.server.stream, on_lend, on_read), 0);
+    loop_run_until_count(&world.loop, &world.server.reads, 2);
+    assert_int_equal(world.server.received, 10);
+    assert_int_equal(world.server.status, UV_EOF);
+    part();
+}
+
 /* More bytes are there, but the owner has seen enough. */
 static void test_close_inside_on_read(void **state)
 {
@@ -437,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup(test_end_of_stream, set_up),
         cmocka_unit_test_setup(test_reset, set_up),
         cmocka_unit_test_setup(test_stop_and_go_on_reading, set_up),
+        cmocka_unit_test_setup(test_the_end_waits_for_the_reader, set_up),
         cmocka_unit_test_setup(test_close_inside_on_read, set_up),
         cmocka_unit_test_setup(test_accept_fails, set_up),
     };
