@@ -38,6 +38,12 @@
  */
 #define BATCH 64
 
+/*
+ * Most targets that are asked in one turn of the loop. Only polls that fail at once, for want of descriptors
+ * for example, reach it: their ends would start more of their kind without end. on_pace asks the rest.
+ */
+#define ASK_TURN 512
+
 /* Polls that on_pace starts every PACE_MS: 25,000 targets a second if none of them answers. */
 #define PACE    128
 #define PACE_MS 5
@@ -82,9 +88,11 @@ struct fan_out {
     fan_out_fn on_done;
     void *context;
     size_t count;
-    size_t next;        /* index of the first target that has not been asked */
-    size_t missing;     /* number of targets that are not done */
-    unsigned free;      /* targets that have answered since the last batch */
+    size_t next;    /* index of the first target that has not been asked */
+    size_t missing; /* number of targets that are not done */
+    unsigned free;  /* targets that have answered since the last batch */
+    unsigned asked; /* targets asked at the loop time asked_ms */
+    uint64_t asked_ms;
     size_t at;          /* index of the first target of the next slice */
     uint64_t end_ms;    /* loop time after which no target is asked or may be due */
     uint64_t over_ms;   /* loop time of the last deadline: targets due by then are given up */
@@ -103,7 +111,7 @@ static void finish_fan_out(struct fan_out *fan_out)
     fan_out->on_done(fan_out->context);
 }
 
-static void ask_more(struct fan_out *fan_out, unsigned count);
+static void ask_for_free(struct fan_out *fan_out);
 
 static void on_polled(struct poll *poll, struct snapshot *snapshot)
 {
@@ -113,10 +121,8 @@ static void on_polled(struct poll *poll, struct snapshot *snapshot)
     visit->asked = false;
     fan_out->answered = true;
     fan_out->missing--;
-    if (++fan_out->free == BATCH) {
-        fan_out->free = 0;
-        ask_more(fan_out, BATCH);
-    }
+    fan_out->free++;
+    ask_for_free(fan_out);
     if (fan_out->missing == 0) finish_fan_out(fan_out);
 }
 
@@ -179,10 +185,23 @@ static void ask_more(struct fan_out *fan_out, unsigned count)
     }
 }
 
+/* Asks as many targets as have answered, in batches, as far as this turn of the loop may. */
+static void ask_for_free(struct fan_out *fan_out)
+{
+    if (fan_out->asked_ms != now_ms(fan_out)) fan_out->asked = 0;
+    fan_out->asked_ms = now_ms(fan_out);
+    while (fan_out->free >= BATCH && fan_out->asked < ASK_TURN) {
+        fan_out->free -= BATCH;
+        fan_out->asked += BATCH;
+        ask_more(fan_out, BATCH);
+    }
+}
+
 static void on_pace(uv_timer_t *pace)
 {
     struct fan_out *fan_out = container_of(pace, struct fan_out, pace);
     note_pause(fan_out);
+    ask_for_free(fan_out);
     if (!fan_out->answered && now_ms(fan_out) < fan_out->end_ms) ask_more(fan_out, PACE);
     fan_out->answered = false;
     if (fan_out->next == fan_out->count) uv_timer_set_repeat(pace, BEAT_MS);

@@ -47,9 +47,9 @@ def watched(library, tmp_path, exporter):
         assert count > 0, "the loop was not watched"
         return longest_ns / 1e6
 
-    def start(*flags, targets):
+    def start(*flags, targets, **how):
         env = {"LD_PRELOAD": str(library), "TURNS_FILE": str(file)}
-        started = exporter("--no-sandbox", "--memcached.timeout=50s", *flags, targets=targets, env=env, release=True)
+        started = exporter("--no-sandbox", "--memcached.timeout=50s", *flags, targets=targets, env=env, release=True, **how)
         started.longest_ms = longest_ms
         return started
 
@@ -93,6 +93,15 @@ def test_a_large_fleet_that_hangs_up(watched, scripted):
     got = started.exposition(headers=HEADER)
     started.longest_ms()
     started.stop()
+    assert started.longest_ms() < LONGEST_MS
+
+
+def test_polls_that_fail_at_once(watched, fake):
+    """For want of descriptors: the end of each such poll makes room for the next one."""
+    started = watched(targets=many(fake, 20000), wrapper=("prlimit", "--nofile=200:200"))
+    started.longest_ms()
+    got = started.exposition(headers=HEADER)
+    assert 50 < sum(value == "1" for _, value in got.find("memcached_up")) < 200
     assert started.longest_ms() < LONGEST_MS
 
 
