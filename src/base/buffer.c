@@ -2,7 +2,6 @@
 
 #include "base/digits.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,9 +65,8 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     int len = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    assert(len >= 0);
-
-    if (len == 0) return;
+    if (len < 0) buffer->failed = true; /* the C library had no memory, or the text is longer than INT_MAX */
+    if (len <= 0) return;
     char *at = buffer_reserve(buffer, (size_t) len);
     if (!at) return;
     va_start(arguments, format);

@@ -1,7 +1,5 @@
 #include "http/query.h"
 
-#include <assert.h>
-
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -32,14 +30,10 @@ static bool decode(struct slice text, bool plus_is_blank, struct buffer *out)
     return true;
 }
 
-/*
- * Decodes `text` to the end of `storage`. There must be enough free space: earlier slices point into
- * `storage`, so it must not move.
- */
+/* Decodes `text` to the end of `storage`, which has room for it. */
 static bool decode_in_place(struct slice text, struct buffer *storage, struct slice *decoded)
 {
     size_t start = storage->len;
-    assert(storage->size - storage->len >= text.len);
     if (!decode(text, true, storage)) return false;
     *decoded = slice_from(buffer_slice(storage), start);
     return true;
@@ -49,6 +43,7 @@ enum query_outcome query_next(struct slice *rest, struct buffer *storage, struct
                               struct slice *value)
 {
     while (rest->len) {
+        if (storage->len == 0 && !buffer_reserve(storage, rest->len)) return QUERY_NO_MEMORY;
         struct slice raw_value = slice_cut(rest, '&');
         if (raw_value.len == 0) continue;
         struct slice raw_name = slice_cut(&raw_value, '=');

@@ -66,19 +66,17 @@ static void handle_scrape(struct handlers *handlers, struct exchange *exchange, 
 
 /*
  * Finds the group= of a query. `group` points into `storage`; its data is NULL if there is no group=. Returns
- * false if the query is malformed.
+ * QUERY_END, or why the query could not be read.
  */
-static bool find_group(struct slice query, struct buffer *storage, struct slice *group)
+static enum query_outcome find_group(struct slice query, struct buffer *storage, struct slice *group)
 {
     struct slice name, value;
     enum query_outcome outcome;
     *group = (struct slice){NULL, 0};
-    if (query.len) buffer_reserve(storage, query.len);
-    while (!storage->failed && (outcome = query_next(&query, storage, &name, &value)) != QUERY_END) {
-        if (outcome == QUERY_MALFORMED) return false;
+    while ((outcome = query_next(&query, storage, &name, &value)) == QUERY_PAIR) {
         if (slice_is(name, "group")) *group = value;
     }
-    return true;
+    return outcome;
 }
 
 static void stream_targets(struct handlers *handlers, struct exchange *exchange, struct slice group)
@@ -102,9 +100,10 @@ static void handle_sd(struct handlers *handlers, struct exchange *exchange, cons
     struct buffer storage;
     struct slice group;
     buffer_init(&storage, REQUEST_HEAD_MAX);
-    if (!find_group(request->query, &storage, &group))
+    enum query_outcome outcome = find_group(request->query, &storage, &group);
+    if (outcome == QUERY_MALFORMED)
         answer_malformed(exchange, "malformed query");
-    else if (storage.failed)
+    else if (outcome == QUERY_NO_MEMORY)
         answer_line(exchange, 503, "out of memory");
     else if (group.data && !sd_has_group(manager_target_set(handlers->manager), group))
         answer_unknown(exchange, "unknown group", group);
@@ -145,7 +144,6 @@ static size_t find_from(struct slice query)
     struct buffer storage;
     uint64_t from = 0;
     buffer_init(&storage, REQUEST_HEAD_MAX);
-    if (query.len && !buffer_reserve(&storage, query.len)) query.len = 0;
     while (query_next(&query, &storage, &name, &value) == QUERY_PAIR) {
         if (slice_is(name, "from") && !number_parse_u64(value, &from)) from = 0;
     }

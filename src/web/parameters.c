@@ -202,11 +202,11 @@ static bool read_query(struct parameter_reader *reader, struct slice query, stru
     static const struct slice nothing = {NULL, 0};
     struct slice name, value;
     enum query_outcome outcome;
-    if ((query.len && !buffer_reserve(storage, query.len)) || !find_profile(reader, query, storage))
-        return refuse_query(reader, 503, "out of memory", nothing, "");
+    if (!find_profile(reader, query, storage)) return refuse_query(reader, 503, "out of memory", nothing, "");
     while ((outcome = query_next(&query, storage, &name, &value)) == QUERY_PAIR) {
         if (!read_pair(reader, name, value)) return false;
     }
+    if (outcome == QUERY_NO_MEMORY) return refuse_query(reader, 503, "out of memory", nothing, "");
     if (outcome == QUERY_MALFORMED)
         return refuse_query(reader, 400, "malformed query", nothing,
                             "expected '%' to be followed by two hexadecimal digits other than 00");

@@ -12,7 +12,8 @@ from support.fake import reply
 HOSTILE = (b"\x1b[2J\x1b[31mred", b"a\r\nSet-Cookie: x=1\r\n\r\n<b>", b"\n level=error msg=forged", b'"} 1\nforged_metric{x="',
            b"<script>alert(1)</script>", b"\xff\xfe\x80", b"\xc2\x9b31m", b"\xe2\x80\xae\xe2\x80\xa8", b"\x01\x7f\x08", b"\\\"'`%s%n", b"\x00")
 PLACES = ("/scrape?target=%s", "/probe?target=%s", "/scrape?target=127.0.0.1&module=%s", "/metrics?collect[]=%s", "/metrics?name[]=%s",
-          "/metrics?fail=%s", "/metrics?shard=%s", "/metrics?%s=1", "/sd?group=%s", "/sd?%s=1", "/-/%s", "/%s", "/debug/%s")
+          "/metrics?fail=%s", "/metrics?shard=%s", "/metrics?%s=1", "/sd?group=%s", "/sd?%s=1", "/?from=%s", "/?%s=1",
+          "/-/healthy?%s=1", "/-/%s", "/%s", "/debug/%s")
 
 
 def samples():

@@ -112,3 +112,12 @@ def test_a_row_is_small(exporter, memcached, tmp_path):
     row = re.search(r"<tr data-s=.*?</tr>", started.get("/").text, re.S).group(0)
     assert len(row) < 1100
     assert len(re.findall(r"<\w", row)) <= 24
+
+
+def test_pages_of_a_large_fleet(exporter):
+    """Whatever `from` is, there is a page."""
+    started = exporter("--memcached.timeout=10ms", targets=[f"127.0.0.{host}:{port}" for host in (1, 2) for port in range(1, 651)])
+    first, second = rows(started.get("/").text), rows(started.get("/?from=1000").text)
+    assert len(first) == 1000 and len(second) == 300 and not set(first) & set(second)
+    for query in ("from=", "from=x", "from=-1", "from=99999999999999999999", "from=0", "a=b&from=0", "from=1&from=0", "&", "=", "%zz"):
+        assert set(rows(started.get("/?" + query).text)) == set(first), query

@@ -18,7 +18,6 @@ static void expect(const char *query, const char *expected)
     enum query_outcome outcome;
     buffer_init(&storage, 4096);
     buffer_init(&seen, 4096);
-    assert_non_null(buffer_reserve(&storage, rest.len + 1));
     while ((outcome = query_next(&rest, &storage, &name, &value)) == QUERY_PAIR) {
         buffer_append_slice(&seen, name);
         buffer_append_char(&seen, '=');
@@ -72,11 +71,21 @@ static void test_names_and_values_stay_where_they_are(void **state)
     struct slice rest = SLICE("first=%31&second=2"), name, value, next_name, next_value;
     struct buffer storage;
     buffer_init(&storage, 64);
-    buffer_reserve(&storage, rest.len);
     assert_int_equal(query_next(&rest, &storage, &name, &value), QUERY_PAIR);
     assert_int_equal(query_next(&rest, &storage, &next_name, &next_value), QUERY_PAIR);
     assert_true(slice_is(name, "first") && slice_is(value, "1"));
     assert_true(slice_is(next_name, "second") && slice_is(next_value, "2"));
+    buffer_deinit(&storage);
+}
+
+/* A storage that cannot hold the query. */
+static void test_no_memory(void **state)
+{
+    (void) state;
+    struct slice rest = SLICE("first=1&second=2"), name, value;
+    struct buffer storage;
+    buffer_init(&storage, rest.len - 1);
+    assert_int_equal(query_next(&rest, &storage, &name, &value), QUERY_NO_MEMORY);
     buffer_deinit(&storage);
 }
 
@@ -107,7 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs),     cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_names_and_values_stay_where_they_are),
-        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
