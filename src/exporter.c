@@ -17,6 +17,7 @@
 #include "gather/publisher.h"
 #include "memcached/fleet.h"
 #include "net/resolver.h"
+#include "process/notifier.h"
 #include "process/reserve.h"
 #include "process/sandbox_start.h"
 #include "process/signals.h"
@@ -56,6 +57,8 @@ struct exporter {
     bool served;     /* true once the server was started, if a server is wanted */
     struct announced announced;
     struct loop_lag turns;
+    struct notifier notifier;
+    bool reloading; /* true while the configuration file is read again */
     struct sandbox sandbox;
     bool stopping;
     unsigned users; /* number of parts still open among server, publisher and reload, while stopping */
@@ -70,6 +73,7 @@ static void on_resolver_closed(void *context)
     exporter->resolver = NULL;
     signals_close(&exporter->signals);
     loop_lag_close(&exporter->turns);
+    notifier_close(&exporter->notifier);
 }
 
 static void on_fleet_closed(void *context)
@@ -127,6 +131,7 @@ static void stop(struct exporter *exporter)
     if (exporter->stopping) return;
     exporter->stopping = true;
     exporter->handlers.stopping = true;
+    notifier_stopping(&exporter->notifier);
     handlers_forget(&exporter->handlers);
     exporter->users = 3;
     serving_close(&exporter->serving, GRACE_MS, on_serving_closed, exporter);
@@ -158,19 +163,9 @@ static void on_stop_asked(void *context)
 
 /* --- Start --- */
 
-static void print_line(const char *what, const char *why)
-{
-    struct buffer line;
-    buffer_init(&line, 2 * OPTIONS_TEXT_MAX);
-    buffer_printf(&line, "%s: %s%s%s\n", PROGRAM_NAME, what, *what ? ": " : "", why);
-    buffer_append_char(&line, '\0');
-    if (!line.failed) log_plain(line.data);
-    buffer_deinit(&line);
-}
-
 static enum exit_code fail(const char *what, const char *why)
 {
-    print_line(what, why);
+    log_plain(what, why);
     return EXIT_START;
 }
 
@@ -178,7 +173,15 @@ static enum exit_code fail(const char *what, const char *why)
 static void print_failure(int result, struct buffer *error)
 {
     buffer_append_char(error, '\0');
-    print_line("", error->failed || !error->data[0] ? uv_strerror(result) : error->data);
+    log_plain("", error->failed || !error->data[0] ? uv_strerror(result) : error->data);
+}
+
+/* Ends a step of the start: prints its error, if it has failed, and returns `failure` then. */
+static enum exit_code end_step(int result, struct buffer *error, enum exit_code failure)
+{
+    if (result < 0) print_failure(result, error);
+    buffer_deinit(error);
+    return result < 0 ? failure : EXIT_CLEAN;
 }
 
 static void on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
@@ -224,6 +227,23 @@ static void on_publisher_renewed(void *context)
         start_publisher(exporter);
 }
 
+/* Tells the service manager of the fleet, unless a reload is still going on. */
+static void notify_ready(struct exporter *exporter)
+{
+    const struct reload_state *reload = exporter->telemetry.reload;
+    if (!exporter->served || exporter->stopping || exporter->reloading) return;
+    notifier_ready(&exporter->notifier, exporter->telemetry.targets,
+                   reload->successful || reload->last_success_s == 0);
+}
+
+static void on_reload_step(void *context, bool reading)
+{
+    struct exporter *exporter = context;
+    exporter->reloading = reading;
+    if (reading) notifier_reloading(&exporter->notifier);
+    notify_ready(exporter);
+}
+
 /* Called when a new target set is active; the generation may be new, too. */
 static void on_target_set(void *context, const struct target_set *target_set)
 {
@@ -235,6 +255,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
     serving_limit(&exporter->serving, exporter->options);
     descriptors_check(exporter->options, target_set->targets.count);
     fleet_limit_unused(exporter->fleet, descriptors_spare(exporter->options, target_set->targets.count));
+    notify_ready(exporter);
     if (exporter->stopping || !manager_is_ready(exporter->manager)) return;
     announce_targets(&exporter->announced, generation, target_set);
     if (exporter->renewing) return;
@@ -257,17 +278,9 @@ static void on_first_set(void *context, int status, const char *error)
 {
     struct exporter *exporter = context;
     if (status == 0 || exporter->stopping) return;
-    print_line("", error);
+    log_plain("", error);
     exporter->code = code_of(exporter, status);
     stop(exporter);
-}
-
-/* Ends a step that read or set the configuration: prints its error and returns the exit code. */
-static enum exit_code end_config_step(const struct exporter *exporter, int result, struct buffer *error)
-{
-    if (result < 0) print_failure(result, error);
-    buffer_deinit(error);
-    return result < 0 ? code_of(exporter, result) : EXIT_CLEAN;
 }
 
 /* Landlock needs a process without threads, and the sandbox needs to know the outputs. */
@@ -279,7 +292,7 @@ static enum exit_code read_config(struct exporter *exporter)
     int result = reload_read(exporter->reload, &config, &error);
     if (result == 0) result = sandbox_start(&exporter->sandbox, exporter->options, config);
     if (result == 0) reserve_start_threads(&exporter->loop, &exporter->first_work);
-    return end_config_step(exporter, result, &error);
+    return end_step(result, &error, code_of(exporter, result));
 }
 
 static enum exit_code set_config(struct exporter *exporter)
@@ -287,7 +300,7 @@ static enum exit_code set_config(struct exporter *exporter)
     struct buffer error;
     buffer_init(&error, OPTIONS_TEXT_MAX);
     int result = reload_start(exporter->reload, on_first_set, exporter, &error);
-    return end_config_step(exporter, result, &error);
+    return end_step(result, &error, code_of(exporter, result));
 }
 
 static enum exit_code start_manager(struct exporter *exporter)
@@ -306,6 +319,7 @@ static enum exit_code start_manager(struct exporter *exporter)
     if (result < 0) return fail("cannot start the manager", uv_strerror(result));
     exporter->telemetry.manager = exporter->manager;
     exporter->telemetry.reload = reload_state(exporter->reload);
+    reload_watch(exporter->reload, on_reload_step, exporter);
     return EXIT_CLEAN;
 }
 
@@ -319,23 +333,15 @@ static enum exit_code prepare_serving(struct exporter *exporter)
     if (!options->web || options->once) return EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
     int result = serving_prepare(&exporter->serving, &exporter->loop, options, &exporter->handlers, &error);
-    if (result < 0) print_failure(result, &error);
-    buffer_deinit(&error);
-    return result < 0 ? EXIT_START : EXIT_CLEAN;
+    return end_step(result, &error, EXIT_START);
 }
 
 static enum exit_code start_server(struct exporter *exporter)
 {
-    enum exit_code code = EXIT_CLEAN;
     struct buffer error;
     buffer_init(&error, 16 * 1024);
     int result = serving_start(&exporter->serving, exporter->options, &error);
-    if (result < 0) {
-        print_failure(result, &error);
-        code = result == UV_EINVAL ? EXIT_USAGE : EXIT_START;
-    }
-    buffer_deinit(&error);
-    return code;
+    return end_step(result, &error, result == UV_EINVAL ? EXIT_USAGE : EXIT_START);
 }
 
 /* Starts to listen once the first target set exists. An earlier scrape would see an empty fleet. */
@@ -403,6 +409,7 @@ static enum exit_code run(struct exporter *exporter)
     int result = uv_loop_init(&exporter->loop);
     if (result < 0) return fail("cannot start the loop", uv_strerror(result));
     loop_lag_start(&exporter->turns, &exporter->loop, &exporter->telemetry);
+    notifier_start(&exporter->notifier, &exporter->loop, !exporter->options->once);
     exporter->code = start(exporter);
     if (exporter->code != EXIT_CLEAN) stop(exporter);
     uv_run(&exporter->loop, UV_RUN_DEFAULT);
@@ -416,15 +423,8 @@ static enum exit_code run(struct exporter *exporter)
 static enum exit_code check_tables(void)
 {
     struct buffer error;
-    enum exit_code code = EXIT_CLEAN;
     buffer_init(&error, OPTIONS_TEXT_MAX);
-    int result = expose_check(&error);
-    if (result < 0) {
-        print_failure(result, &error);
-        code = EXIT_START;
-    }
-    buffer_deinit(&error);
-    return code;
+    return end_step(expose_check(&error), &error, EXIT_START);
 }
 
 int exporter_run(const struct options *options)

@@ -20,7 +20,8 @@
  *     collectors/  Turns snapshots, and the exporter's own numbers, into samples.
  *     gather/      Polls the targets of a scrape, keeps their snapshots, and writes the exposition.
  *     web/         The pages: who may see them, which path shows what, and which parameters a URL may have.
- *     process/     The process and its system: signals, reserves for libuv, the sandbox.
+ *     process/     The process and its system: signals, crashes, the service manager, reserves for
+ *                  libuv, the sandbox.
  *
  * exporter.c starts and stops all rooms in order.
  *
@@ -46,6 +47,7 @@
 #include "base/version.h"
 #include "cli/options.h"
 #include "exporter.h"
+#include "process/crash.h"
 #include "settings/check.h"
 #include "settings/descriptors.h"
 
@@ -94,6 +96,7 @@ int main(int argc, char **argv)
     struct buffer text;
     (void) argc;
     descriptors_hold_standard();
+    crash_report();
     buffer_init(&text, 1024 * 1024);
     enum options_outcome outcome = options_parse(&options, argv, environ, &text);
     int code = run(&options, outcome, &text);

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/utf8.h"
+#include "base/version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,9 +138,13 @@ uint64_t log_lost(void)
     return output.lost;
 }
 
-void log_plain(const char *text)
+void log_plain(const char *what, const char *why)
 {
-    if (!write_line(slice_of(text))) count_lost();
+    struct buffer line;
+    buffer_init(&line, LONGEST_REST);
+    buffer_printf(&line, PROGRAM_NAME ": %s%s%s\n", what, *what ? ": " : "", why);
+    if (line.failed || !write_line(buffer_slice(&line))) count_lost();
+    buffer_deinit(&line);
 }
 
 /* --- Lines --- */

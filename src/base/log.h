@@ -71,8 +71,11 @@ void log_write_limited(struct log_limit *limit, enum log_level level, const char
                           sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field));             \
     } while (0)
 
-/* Writes `text` unchanged, without time or level, at every log level. Never blocks, like log_write. */
-void log_plain(const char *text);
+/*
+ * Writes "PROGRAM_NAME: what: why" without time or level, at every log level; for the reason of a failed
+ * start. `what` may be "". Never blocks, like log_write.
+ */
+void log_plain(const char *what, const char *why);
 
 /* Returns how many lines were lost since the start. */
 uint64_t log_lost(void);

@@ -6,7 +6,7 @@
 #include "cli/flags.h"
 
 /* Date of the last change to the text in this file; printed at the foot of the page. */
-#define MANUAL_DATE "2026-11-28"
+#define MANUAL_DATE "2026-11-29"
 
 /* Longest line of the source. mandoc -Tlint warns about longer lines. */
 #define SOURCE_WIDTH 78
@@ -71,7 +71,8 @@ static const struct entry endpoints[] = {
     {"/scrape?target=A&target=B", "Just these servers; /probe is the same."},
     {"/sd?group=NAME", "The configured servers, for Prometheus' http_sd_configs."},
     {"/", "A page for people."},
-    {"/-/healthy, /-/ready", "Whether the exporter runs and serves; no server is asked."},
+    {"/-/healthy, /-/ready",
+     "Whether the exporter runs and serves; no server is asked. While it stops, every answer is a 503."},
     {"/-/reload", "POST: reads the configuration file again, if --web.enable-lifecycle is given."},
 };
 
@@ -81,6 +82,16 @@ static const struct entry signals[] = {
     {"SIGHUP",
      "Read the file of --config.file again. A file with an error changes nothing. Without a file, the "
      "signal is logged and ignored."},
+};
+
+static const struct entry variables[] = {
+    {"NOTIFY_SOCKET",
+     "The socket of sd_notify(3), where the service manager is told when the exporter serves, reads its file "
+     "again, or stops."},
+    {"WATCHDOG_USEC, WATCHDOG_PID",
+     "The event loop tells the service manager three times in so many microseconds that it runs. systemd ends "
+     "a loop that hangs by SIGABRT, so that the log says where it hung."},
+    {"LISTEN_FDS, LISTEN_PID", "The sockets of --web.systemd-socket."},
 };
 
 static const struct entry files[] = {
@@ -97,6 +108,10 @@ static const struct entry codes[] = {
     {"3", "With --once: some servers were not up."},
     {"4", "With --once: no server was up, or the shard has none."},
     {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once."},
+    {"132, 134, 135, 136, 139, 159",
+     "A crash, as a shell shows it: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV or SIGSYS ended the exporter. "
+     "Standard error has a backtrace, whose places addr2line(1) turns into lines. The exporter leaves no core "
+     "file once it has read a password or a key."},
 };
 
 /* In the examples, `term` is a sentence and `about` is a command. */
@@ -172,6 +187,7 @@ void options_print_manual(struct buffer *text)
     append_flags(text);
     append_section(text, "ENDPOINTS", endpoints, ARRAY_LEN(endpoints));
     append_section(text, "SIGNALS", signals, ARRAY_LEN(signals));
+    append_section(text, "ENVIRONMENT", variables, ARRAY_LEN(variables));
     append_section(text, "FILES", files, ARRAY_LEN(files));
     append_section(text, "EXIT STATUS", codes, ARRAY_LEN(codes));
     append_examples(text);

@@ -40,6 +40,8 @@ struct reload {
     struct reload_state state;
     uv_signal_t hangup;
     struct access_watch access_watch;
+    reload_step_fn on_step; /* may be NULL */
+    void *step_context;
     struct list waiters; /* requests, in the order of their `reading` */
     enum reload_phase phase;
     unsigned long reading; /* number of the current or last reading */
@@ -153,6 +155,11 @@ static void answer_waiters(struct reload *reload, unsigned long reading, int sta
 
 static void begin_reading(struct reload *reload);
 
+static void report_step(struct reload *reload, bool reading)
+{
+    if (reload->on_step) reload->on_step(reload->step_context, reading);
+}
+
 static void finish(struct reload *reload, int status, const char *error)
 {
     unsigned long reading = reload->reading;
@@ -160,7 +167,10 @@ static void finish(struct reload *reload, int status, const char *error)
     reload->state.successful = status == 0;
     log_result(reload, status, error);
     if (status == 0) reload->state.last_success_s = unix_now();
-    if (reload->again) begin_reading(reload);
+    if (reload->again)
+        begin_reading(reload);
+    else
+        report_step(reload, false);
     answer_waiters(reload, reading, status, error);
 }
 
@@ -247,6 +257,7 @@ static void begin_reading(struct reload *reload)
     reload->again = false;
     reload->phase = PHASE_READING;
     reload->reading++;
+    report_step(reload, true);
     uv_queue_work(reload->loop, &reload->work, prepare(reload) ? read_file : read_nothing, on_read);
 }
 
@@ -276,11 +287,20 @@ static void on_hangup(uv_signal_t *hangup, int number)
 {
     struct reload *reload = container_of(hangup, struct reload, hangup);
     (void) number;
-    if (has_file(reload))
+    if (has_file(reload)) {
         reload_request(reload, NULL, NULL);
-    else
-        log_line(LOG_WARN, "nothing to reload, the exporter was started without --config.file",
-                 LOG_FIELD("signal", "SIGHUP"));
+        return;
+    }
+    report_step(reload, true);
+    log_line(LOG_WARN, "nothing to reload, the exporter was started without --config.file",
+             LOG_FIELD("signal", "SIGHUP"));
+    report_step(reload, false);
+}
+
+void reload_watch(struct reload *reload, reload_step_fn on_step, void *context)
+{
+    reload->on_step = on_step;
+    reload->step_context = context;
 }
 
 const struct reload_state *reload_state(const struct reload *reload)

@@ -24,6 +24,7 @@ struct reload;
  */
 typedef void (*reload_done_fn)(void *context, int status, const char *error);
 typedef void (*reload_close_fn)(void *context);
+typedef void (*reload_step_fn)(void *context, bool reading);
 
 /* Results for metrics. */
 struct reload_state {
@@ -58,6 +59,12 @@ int reload_start(struct reload *reload, reload_done_fn on_done, void *context, s
  * UV_ENOMEM; after UV_ENOMEM, on_done never runs.
  */
 int reload_request(struct reload *reload, reload_done_fn on_done, void *context);
+
+/*
+ * Tells of every reload from now on: `on_step` runs from the loop with true when a reading begins, and with
+ * false when no other reading follows its end. A SIGHUP without a file to read calls it with both.
+ */
+void reload_watch(struct reload *reload, reload_step_fn on_step, void *context);
 
 /* Returns the state. It is valid until on_close. */
 const struct reload_state *reload_state(const struct reload *reload);

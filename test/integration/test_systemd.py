@@ -34,3 +34,10 @@ def test_the_service_runs_as_the_user_of_sysusers():
     unit = (UNITS / "memcached_fleet_exporter.service").read_text(encoding="utf-8")
     user = re.search(r"^u (\S+) - ", (UNITS / "sysusers.conf").read_text(encoding="utf-8"), re.MULTILINE)[1]
     assert f"\nUser={user}\nDynamicUser=yes\n" in unit, "systemd makes the user where nobody else has"
+
+
+def test_the_service_is_supervised():
+    """As test_supervision.py shows for the exporter: it tells systemd of its states, and serves the watchdog."""
+    unit = (UNITS / "memcached_fleet_exporter.service").read_text(encoding="utf-8")
+    for line in ("Type=notify", "WatchdogSec=30", "Restart=on-failure", "RestartPreventExitStatus=2"):
+        assert f"\n{line}\n" in unit
