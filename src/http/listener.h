@@ -22,6 +22,7 @@ struct listener {
     void *context;    /* the owner's */
     unsigned number;  /* the owner's */
     bool stalled;     /* the owner's: true if a waiting connection could not be accepted yet */
+    bool handed_over; /* the owner's: true if another process opened the socket */
     uv_loop_t *loop;
     struct work_budget *work; /* borrowed */
     /* Waits for a turn of the loop in which the next connection is accepted. */

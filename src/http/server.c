@@ -1,10 +1,11 @@
 /*
  * server_listen -> on_connection -> connection_accept. The rest of a connection's life is in connection.c.
  *
- * server_close closes the listeners and the connections that wait for a request. The other connections may
- * finish their answer. Then on_grace_over tells 503 to clients whose handler still works, and
- * on_last_words_over closes all connections. Each freed connection calls on_gone. After the last one the
- * timers are closed. The callback of the last handle frees the server and calls on_close.
+ * server_close closes the connections that wait for a request. The other connections may finish their answer.
+ * Until they have, the listeners stay open, and answer_stopping tells everybody who comes that the exporter
+ * is not ready. Then on_grace_over closes the listeners and tells 503 to clients whose handler still works,
+ * and on_last_words_over closes all connections. Each freed connection calls on_gone. After the last one the
+ * listeners and timers are closed. The callback of the last handle frees the server and calls on_close.
  */
 #include "http/server.h"
 
@@ -22,6 +23,8 @@
 
 /* Time for the last 503 answers to reach their clients. */
 #define LAST_WORDS_MS 500
+
+#define STOPPING "the exporter is stopping"
 
 struct server {
     struct connection_pool pool;
@@ -162,6 +165,7 @@ int server_listen_descriptor(struct server *server, int descriptor)
     assert(!server->closing);
     struct listener *listener = listener_new(server);
     if (!listener) return UV_ENOMEM;
+    listener->handed_over = true;
     return keep(server, listener, listener_open_descriptor(listener, descriptor));
 }
 
@@ -210,9 +214,33 @@ static void close_handles_if_over(struct server *server)
     work_budget_close(&server->pool.exchanges.work, on_work_closed);
 }
 
+/*
+ * Closes the listeners, or only those that were handed over. Calling it again is harmless.
+ */
+static void close_listeners(struct server *server, bool handed_over)
+{
+    list_each (&server->listeners, at, after) {
+        struct listener *listener = container_of(at, struct listener, link);
+        if ((handed_over && !listener->handed_over) || uv_is_closing(&listener->handle)) continue;
+        listener_close(listener, on_listener_closed);
+    }
+}
+
 static void on_gone(struct connection_pool *pool)
 {
-    close_handles_if_over(container_of(pool, struct server, pool));
+    struct server *server = container_of(pool, struct server, pool);
+    if (server->closing && pool->allocated == 0) close_listeners(server, false);
+    close_handles_if_over(server);
+}
+
+/* Stands in for the handler while the last answers are sent. */
+static void answer_stopping(void *context, struct exchange *exchange, const struct request *request)
+{
+    struct response response = {
+        .status = 503, .content_type = "text/plain; charset=utf-8", .retry_after = true};
+    (void) context, (void) request;
+    exchange->keep_alive = false;
+    exchange_respond(exchange, &response, SLICE(STOPPING "\n"));
 }
 
 static void on_last_words_over(uv_timer_t *timer)
@@ -227,8 +255,9 @@ static void on_grace_over(uv_timer_t *timer)
 {
     struct server *server = container_of(timer, struct server, grace);
     uv_timer_start(timer, on_last_words_over, LAST_WORDS_MS, 0);
+    close_listeners(server, false);
     list_each (&server->pool.open, at, after) {
-        connection_turn_away(container_of(at, struct connection, link), "the exporter is stopping");
+        connection_turn_away(container_of(at, struct connection, link), STOPPING);
     }
 }
 
@@ -238,12 +267,12 @@ void server_close(struct server *server, unsigned grace_ms, server_close_fn on_c
     server->closing = true;
     server->on_close = on_close;
     server->close_context = context;
-    list_each (&server->listeners, at, after) {
-        listener_close(container_of(at, struct listener, link), on_listener_closed);
-    }
+    server->pool.handler = answer_stopping;
     list_each (&server->pool.open, at, after) {
         connection_finish(container_of(at, struct connection, link));
     }
+    /* Whoever connects to a socket that was handed over is answered by the next process that gets it. */
+    close_listeners(server, server->pool.open_count > 0);
     uv_timer_start(&server->grace, on_grace_over, grace_ms, 0);
     close_handles_if_over(server);
 }

@@ -167,9 +167,10 @@ bool exchange_take_place(struct exchange *exchange, unsigned places);
 void exchange_on_abort(struct exchange *exchange, void (*on_abort)(void *context), void *context);
 
 /*
- * Stops listening and closes idle connections at once. Answers in progress may continue for up to `grace_ms`.
- * Then clients whose handler still works get 503, and a moment later everything is closed. Frees the server
- * and calls on_close once, from the loop.
+ * Closes idle connections at once, and sockets of server_listen_descriptor. Answers in progress may continue
+ * for up to `grace_ms`; meanwhile every other request is answered with 503. Then clients whose handler still
+ * works get 503, and a moment later everything is closed. Frees the server and calls on_close once, from the
+ * loop.
  */
 void server_close(struct server *server, unsigned grace_ms, server_close_fn on_close, void *context);
 

@@ -323,7 +323,8 @@ def test_sigterm_lets_a_running_scrape_finish(exporter, fake):
     thread, answers = in_background(started)
     wait_until(lambda: server.count("stats"), "the scrape to be under way")
     started.process.signal(signal.SIGTERM)
-    wait_until(lambda: not started.listening(), "the listener to be closed", 1)
+    wait_until(lambda: "msg=stopping" in started.process.stderr, "the signal")
+    assert [started.get(path).status for path in ("/-/ready", "/metrics", "/scrape?target=127.0.0.1:1")] == [503] * 3
     started.stop(asked=True)
     thread.join(10)
     assert answers[0].status == 200

@@ -193,12 +193,15 @@ static void test_stop_waits_for_the_answer(void **state)
     loop_run_for(&fixture.loop, 50);
     assert_false(fixture.closed);
 
-    int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in name = {
-        .sin_family = AF_INET, .sin_port = htons(fixture.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    client_adopt(&late, descriptor);
-    assert_int_equal(connect(descriptor, (struct sockaddr *) &name, sizeof(name)), -1);
+    client_open(&late);
+    client_ask(&late, REQUEST("/short"));
+    struct answer refusal = client_take(&late, false);
+    assert_int_equal(refusal.status, 503);
+    assert_true(answer_says(&refusal, "Connection: close\r\n"));
+    client_expect_end(&late);
+    answer_deinit(&refusal);
     client_close(&late);
+    assert_false(fixture.closed);
 
     answer_hello(fixture.waiting);
     struct answer answer = client_take(&client, false);
@@ -210,6 +213,61 @@ static void test_stop_waits_for_the_answer(void **state)
     assert_int_equal(fixture.handled, 1);
     assert_int_equal(fixture.aborted, 0);
     loop_close(&fixture.loop);
+}
+
+/* Somebody who connects and says nothing does not keep the server beyond the grace. */
+static void test_stop_does_not_wait_for_those_who_come_late(void **state)
+{
+    (void) state;
+    struct client client, silent;
+    fixture_start(&lenient_limits);
+    client_open(&client);
+    client_ask(&client, REQUEST("/later"));
+    client_wait(&client, fixture.waiting != NULL);
+    server_close(fixture.server, 200, on_server_closed, &fixture);
+    client_open(&silent);
+    client_wait(&silent, count_open() == 2);
+    answer_hello(fixture.waiting);
+    client_expect(&client, 200, "hello\n");
+    client_expect_end(&silent);
+    client_close(&client);
+    client_close(&silent);
+    loop_run_until(&fixture.loop, &fixture.closed);
+    loop_close(&fixture.loop);
+}
+
+/* Whoever connects to it waits for the next process that listens there. */
+static void test_stop_closes_a_socket_that_was_handed_over(void **state)
+{
+    (void) state;
+    struct client client, late;
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(name);
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *) &name, sizeof(name)), 0);
+    assert_int_equal(listen(listening, 8), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *) &name, &len), 0);
+    fixture_open(&lenient_limits);
+    fixture.port = ntohs(name.sin_port);
+    assert_int_equal(server_listen_descriptor(fixture.server, dup(listening)), 0);
+    client_open(&client);
+    client_ask(&client, REQUEST("/later"));
+    client_wait(&client, fixture.waiting != NULL);
+    server_close(fixture.server, 60000, on_server_closed, &fixture);
+    client_open(&late);
+    client_ask(&late, REQUEST("/short"));
+    loop_run_for(&fixture.loop, 50);
+    assert_int_equal(count_open(), 1);
+    answer_hello(fixture.waiting);
+    client_expect(&client, 200, "hello\n");
+    loop_run_until(&fixture.loop, &fixture.closed);
+    loop_close(&fixture.loop);
+    int accepted = accept(listening, NULL, NULL);
+    assert_true(accepted >= 0);
+    close(accepted);
+    close(listening);
+    client_close(&client);
+    client_close(&late);
 }
 
 static void test_stop_sends_a_body_to_its_end(void **state)
@@ -315,6 +373,8 @@ int main(void)
         cmocka_unit_test(test_stop_with_nothing_going_on),
         cmocka_unit_test(test_stop_closes_who_waits),
         cmocka_unit_test(test_stop_waits_for_the_answer),
+        cmocka_unit_test(test_stop_does_not_wait_for_those_who_come_late),
+        cmocka_unit_test(test_stop_closes_a_socket_that_was_handed_over),
         cmocka_unit_test(test_stop_sends_a_body_to_its_end),
         cmocka_unit_test(test_stop_aborts_when_the_grace_is_over),
         cmocka_unit_test(test_stop_waits_for_a_handler_that_cannot_be_aborted),
