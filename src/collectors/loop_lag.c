@@ -20,6 +20,7 @@ static void on_turn(uv_prepare_t *handle)
 void loop_lag_start(struct loop_lag *turns, uv_loop_t *loop, struct telemetry *telemetry)
 {
     *turns = (struct loop_lag){.telemetry = telemetry};
+    telemetry->loop = loop;
     uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
     uv_prepare_init(loop, &turns->handle);
     uv_prepare_start(&turns->handle, on_turn);
@@ -28,5 +29,6 @@ void loop_lag_start(struct loop_lag *turns, uv_loop_t *loop, struct telemetry *t
 
 void loop_lag_close(struct loop_lag *turns)
 {
+    turns->telemetry->loop = NULL;
     uv_close((uv_handle_t *) &turns->handle, NULL);
 }

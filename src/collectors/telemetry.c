@@ -134,7 +134,10 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
       dns.lookups)                                                                                           \
     M("dns_queries_total", METRIC_COUNTER, "Names that the cache did not know.", dns.queries)                \
     M("dns_failures_total", METRIC_COUNTER, "Names for which no address was found.", dns.failures)           \
-    M("log_lines_lost_total", METRIC_COUNTER, "Log lines that were lost, since nobody read them.", log_lost())
+    M("log_lines_lost_total", METRIC_COUNTER, "Log lines that were lost, since nobody read them.",           \
+      log_lost())                                                                                            \
+    M("event_loop_handles", METRIC_GAUGE, "Connections, timers and signals that the event loop waits for.",  \
+      t->loop ? t->loop->active_handles : 0)
 
 /* All other families, one per line: name in this file, name, type, labels, help. */
 #define OTHERS(M)                                                                                            \

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uv.h>
 
 /* More than the number of combinations of handler and status code that this program sends. */
 #define TELEMETRY_REQUESTS_MAX 64
@@ -30,6 +31,7 @@ struct reload_state;
 
 struct telemetry {
     /* Asked at each scrape; borrowed. NULL if this part does not exist. */
+    const uv_loop_t *loop;
     const struct server *server;
     const struct resolver *resolver;
     const struct fleet *fleet;
