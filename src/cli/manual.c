@@ -88,9 +88,9 @@ static const struct entry variables[] = {
     {"NOTIFY_SOCKET",
      "The socket of sd_notify(3), where the service manager is told when the exporter serves, reads its file "
      "again, or stops."},
-    {"WATCHDOG_USEC, WATCHDOG_PID",
-     "The event loop tells the service manager three times in so many microseconds that it runs. systemd ends "
-     "a loop that hangs by SIGABRT, so that the log says where it hung."},
+    {"WATCHDOG_USEC, WATCHDOG_PID", "The event loop tells the service manager three times in so many "
+                                    "microseconds that it runs. systemd ends "
+                                    "a loop that hangs by SIGABRT, so that the log says where it hung."},
     {"LISTEN_FDS, LISTEN_PID", "The sockets of --web.systemd-socket."},
 };
 
@@ -110,7 +110,8 @@ static const struct entry codes[] = {
     {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once."},
     {"132, 134, 135, 136, 139, 159",
      "A crash, as a shell shows it: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV or SIGSYS ended the exporter. "
-     "Standard error has a backtrace, whose places addr2line(1) turns into lines. The exporter leaves no core "
+     "Standard error has a backtrace, whose places addr2line(1) turns into lines. The exporter leaves no "
+     "core "
      "file once it has read a password or a key."},
 };
 
