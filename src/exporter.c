@@ -186,7 +186,9 @@ static enum exit_code end_step(int result, struct buffer *error, enum exit_code 
 
 static void on_poll(void *context, const struct client *client, const struct snapshot *snapshot)
 {
-    telemetry_observe_poll(context, client->key.name, snapshot);
+    struct telemetry *telemetry = context;
+    telemetry_observe_poll(telemetry, client->key.name, snapshot);
+    answer_times_observe(&telemetry->answers, client->group, snapshot);
 }
 
 static enum exit_code start_fleet(struct exporter *exporter)

@@ -8,6 +8,7 @@
 #define COLLECTORS_TELEMETRY_H
 
 #include "collectors/answer_pace.h"
+#include "collectors/answer_times.h"
 #include "http/server.h"
 #include "memcached/fleet.h"
 #include "metrics/collector.h"
@@ -48,6 +49,8 @@ struct telemetry {
     uint64_t kubelet_probes;
     struct answer_pace pace; /* estimates for answers to scrapes */
 
+    struct answer_times answers;
+
     struct histogram scrapes, polls, turns;
     struct native native_scrapes, native_polls, native_turns; /* native histograms of the same values */
     struct summary sizes, durations;
@@ -87,6 +90,7 @@ extern const struct collector telemetry_collector;
 struct telemetry_walk {
     struct walk walk;
     struct telemetry *telemetry; /* borrowed */
+    unsigned group;              /* next group whose times are written */
 };
 
 void telemetry_walk_init(struct telemetry_walk *walk, struct telemetry *telemetry);

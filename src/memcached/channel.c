@@ -20,6 +20,22 @@ static uv_buf_t on_lend(struct stream *stream);
 static void on_read(struct stream *stream, ssize_t n);
 static void on_written(struct stream *stream, int status);
 
+/* --- Times --- */
+
+static void begin_part(struct channel *channel, enum poll_part part)
+{
+    channel->part = part;
+    channel->part_since_ns = uv_hrtime();
+}
+
+/* Does nothing if another part is under way. */
+static void end_part(struct channel *channel, enum poll_part part)
+{
+    if (channel->part != part) return;
+    channel->snapshot->part_ns[part] = uv_hrtime() - channel->part_since_ns;
+    channel->part = POLL_PARTS;
+}
+
 /* --- Asking --- */
 
 /*
@@ -41,6 +57,7 @@ static int send_bytes(struct channel *channel, char *bytes, size_t len)
 
 static int send_requests(struct channel *channel)
 {
+    if (!channel->session.sent) begin_part(channel, PART_FIRST_BYTE);
     return send_bytes(channel, channel->request, session_ask(&channel->session, channel->request));
 }
 
@@ -50,6 +67,7 @@ static int send_login(struct channel *channel)
     access_append_login(channel->client->key.profile->access, channel->session.protocol, login);
     if (login->failed) return UV_ENOMEM;
     session_await_login(&channel->session);
+    begin_part(channel, PART_LOGIN);
     int result = send_bytes(channel, login->data, login->len);
     if (!channel->stream->writing) buffer_wipe(&channel->login);
     return result;
@@ -71,6 +89,7 @@ static void on_secure(struct stream *stream, int status, const char *why)
     (void) why; /* channel_why returns the same text */
     if (status == 0) {
         channel->shakes_hands = false;
+        end_part(channel, PART_TLS);
         status = open_session(channel);
     }
     if (status < 0) client_lost(channel->client, channel, status);
@@ -93,6 +112,7 @@ static int secure(struct channel *channel, struct tls_context *context)
     };
     channel->offered = security.session;
     channel->shakes_hands = true;
+    begin_part(channel, PART_TLS);
     return stream_secure(channel->stream, &security, on_secure);
 }
 
@@ -135,7 +155,9 @@ static void keep_rest(struct channel *channel, struct slice rest)
 
 static void take_input(struct channel *channel, struct slice input)
 {
+    end_part(channel, PART_FIRST_BYTE);
     enum session_status status = session_take(&channel->session, &input);
+    if (!channel->session.awaits_login) end_part(channel, PART_LOGIN);
     if (!snapshot_count_memory(channel->snapshot)) {
         client_failed(channel->client, channel, TARGET_OVERLOADED, "");
         return;
@@ -214,6 +236,7 @@ struct channel *channel_new(struct client *client, struct stream *stream, struct
     channel->received = 0;
     stream->context = client;
     channel->shakes_hands = channel->offered = false;
+    channel->part = POLL_PARTS;
     buffer_init(&channel->rest, REPLY_LINE_MAX);
     buffer_init(&channel->login, 2 * ACCESS_PASSWORD_MAX);
     link_init(&channel->link);

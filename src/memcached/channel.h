@@ -30,7 +30,9 @@ struct channel {
     struct buffer login; /* request of a login until it is sent; then wiped */
     bool shakes_hands;   /* the TLS handshake is not over */
     bool offered;        /* an earlier TLS session was offered */
-    struct link link;    /* linked while the kept connection is watched for silence, see stall.h */
+    enum poll_part part; /* part of the poll under way; POLL_PARTS for none */
+    uint64_t part_since_ns;
+    struct link link; /* linked while the kept connection is watched for silence, see stall.h */
     uint64_t silent_until_ms;
     char request[PROTOCOL_REQUESTS_MAX];
 };

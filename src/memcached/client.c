@@ -162,10 +162,7 @@ static void fail_to_ask(struct client *client, int status)
     fail(client, target_state_of_end(status, NULL, 0, error), error);
 }
 
-/*
- * Notes when the limiter admitted the first dial. The server's time starts then; a second dial does not
- * extend it.
- */
+/* Notes when the limiter admitted the first dial: the server's time starts then. */
 static void note_admission(struct client *client)
 {
     if (!client->admitted_ns) client->admitted_ns = dialer_admitted_ns(client->dialer);
@@ -179,6 +176,7 @@ static void on_dialed(void *context, struct stream *stream, int status, const ch
 {
     struct client *client = context;
     bool alone = !client->channels[0];
+    uint64_t connect_ns = uv_hrtime() - dialer_admitted_ns(client->dialer);
     if (alone) note_admission(client);
     client->dialer = NULL;
     if (status < 0) {
@@ -192,6 +190,7 @@ static void on_dialed(void *context, struct stream *stream, int status, const ch
         alone ? snapshot_hold(client->snapshot) : client_new_snapshot(client, client->commands);
     status = UV_ENOMEM;
     if (snapshot) {
+        snapshot->part_ns[PART_CONNECT] = connect_ns;
         status = ask(client, stream, snapshot);
     } else {
         client->shared->counts.open--;

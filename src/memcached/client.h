@@ -105,6 +105,7 @@ struct client {
     struct snapshot_remark remark;   /* last remark that was logged */
     struct history *history; /* history of polls; owned; NULL before the first poll, or if out of memory */
     struct link link;        /* link in a list of the fleet */
+    unsigned group;          /* set by the owner of a target: number of its group, see fleet_group */
     unsigned users;          /* set by the fleet: number of targets that use the client */
     unsigned configured;     /* set by the fleet: number of these whose profile has no policy */
 };

@@ -39,6 +39,8 @@ struct fleet {
     struct list used, unused;
     size_t unused_count;
     uv_timer_t sweep;
+    char *groups[FLEET_GROUPS_MAX]; /* names of groups by number, from 1 on; owned */
+    unsigned group_count;
     unsigned handles; /* handles that are not closed yet: sweep, budget and stall */
     bool closing;
     fleet_close_fn on_close;
@@ -58,6 +60,7 @@ static void finish_close(struct fleet *fleet)
     fleet_close_fn on_close = fleet->on_close;
     void *context = fleet->context;
     memory_pool_release(fleet->shared.memory);
+    for (unsigned n = 0; n < fleet->group_count; n++) free(fleet->groups[n]);
     free(fleet);
     on_close(context);
 }
@@ -231,6 +234,24 @@ void target_release(struct target *target)
     free(target->name);
     free(target->labels);
     free(target);
+}
+
+/* --- Groups --- */
+
+unsigned fleet_group(struct fleet *fleet, const char *name)
+{
+    unsigned n = 0;
+    while (n < fleet->group_count && strcmp(fleet->groups[n], name) != 0) n++;
+    if (n < fleet->group_count) return n + 1;
+    if (n == FLEET_GROUPS_MAX) return 0;
+    fleet->groups[n] = strdup(name);
+    if (!fleet->groups[n]) return 0;
+    return ++fleet->group_count;
+}
+
+const char *fleet_group_name(const struct fleet *fleet, unsigned group)
+{
+    return group ? fleet->groups[group - 1] : "";
 }
 
 /* --- Life --- */

@@ -70,6 +70,17 @@ uv_loop_t *fleet_loop(const struct fleet *fleet);
 struct target *target_new(struct fleet *fleet, const struct address *address, struct profile *profile,
                           struct slice name, struct slice labels);
 
+/*
+ * Returns the number of a group name, for numbers that are kept by group: from 1 to FLEET_GROUPS_MAX, the
+ * same as long as the fleet lives. Returns 0 if there are more names, or no memory. 0 also stands for
+ * targets of no group.
+ */
+#define FLEET_GROUPS_MAX 100
+unsigned fleet_group(struct fleet *fleet, const char *name);
+
+/* Returns the name of a group; "" for 0. */
+const char *fleet_group_name(const struct fleet *fleet, unsigned group);
+
 /* Returns true if a configured target has that address, however it was written. */
 bool fleet_has(struct fleet *fleet, const struct address *address);
 

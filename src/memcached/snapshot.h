@@ -37,6 +37,15 @@ enum target_state {
     TARGET_STATE_COUNT,
 };
 
+/* Parts of a poll whose times are measured. A part that a poll does not have takes no time. */
+enum poll_part {
+    PART_CONNECT, /* from the start of the dial to a connection; a dial waits for its turn before it starts */
+    PART_TLS,     /* the TLS handshake */
+    PART_LOGIN,   /* from the login to its answer */
+    PART_FIRST_BYTE, /* from the first stats command to the first byte of its answer */
+    POLL_PARTS,
+};
+
 /* Longest error message of a target that is not up, with its NUL. */
 #define TARGET_ERROR_MAX 256
 
@@ -58,6 +67,8 @@ struct snapshot {
     enum target_state state;
     char error[TARGET_ERROR_MAX]; /* why the target is not up, for people; "" if it is up */
     uint64_t duration_ns;         /* from the start of the poll to its end */
+    uint64_t part_ns[POLL_PARTS]; /* times of the parts, for the connection that answered; 0: no such part, or
+                                     it did not end */
     unsigned asked;               /* set of commands; grows when the answers allow more commands */
     unsigned answered;            /* set of commands whose reply is complete and not a refusal */
     unsigned cut;                 /* lines beyond the limits for one server; set once finished */

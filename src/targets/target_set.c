@@ -14,14 +14,15 @@ struct target_set *target_set_new(void (*on_unused)(struct target_set *target_se
     return target_set;
 }
 
-bool target_set_add_group(struct target_set *target_set, const char *name, const char *module)
+bool target_set_add_group(struct target_set *target_set, const char *name, const char *module,
+                          unsigned number)
 {
     size_t size = (target_set->group_count + 1) * sizeof(target_set->groups[0]);
     struct target_set_group *groups = realloc(target_set->groups, size);
     if (!groups) return false;
     target_set->groups = groups;
     struct target_set_group *group = &groups[target_set->group_count++];
-    *group = (struct target_set_group){strdup(name), strdup(module)};
+    *group = (struct target_set_group){strdup(name), strdup(module), number};
     return group->name && group->module;
 }
 

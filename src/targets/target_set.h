@@ -15,6 +15,7 @@
 
 struct target_set_group {
     char *name, *module; /* owned */
+    unsigned number;     /* see fleet_group */
 };
 
 struct target_set {
@@ -34,8 +35,9 @@ struct target_set {
 /* Makes a target set without targets and groups, with one reference. Returns NULL when out of memory. */
 struct target_set *target_set_new(void (*on_unused)(struct target_set *target_set), void *owner);
 
-/* Adds a group; copies both strings. Returns false when out of memory. */
-bool target_set_add_group(struct target_set *target_set, const char *name, const char *module);
+/* Adds a group with its number in the fleet; copies both strings. Returns false when out of memory. */
+bool target_set_add_group(struct target_set *target_set, const char *name, const char *module,
+                          unsigned number);
 
 struct target_set *target_set_hold(struct target_set *target_set);
 

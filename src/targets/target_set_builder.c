@@ -26,7 +26,9 @@ int target_set_builder_init(struct target_set_builder *builder, const struct tar
         return UV_ENOMEM;
     for (size_t n = 0; n < parts->config->group_count; n++) {
         const struct config_group *group = &parts->config->groups[n];
-        if (!target_set_add_group(builder->target_set, group->name, group->module->name)) return UV_ENOMEM;
+        unsigned number = fleet_group(parts->fleet, group->name);
+        if (!target_set_add_group(builder->target_set, group->name, group->module->name, number))
+            return UV_ENOMEM;
     }
     return 0;
 }
@@ -135,7 +137,9 @@ static struct target *make_group_target(struct target_set_builder *builder, cons
     struct profile *profile = profile_of(builder, group->module);
     struct target *target =
         profile ? target_new(builder->parts.fleet, address, profile, slice_of(name), labels) : NULL;
-    if (target) target->group = (unsigned) builder->group;
+    if (!target) return NULL;
+    target->group = (unsigned) builder->group;
+    target->client->group = builder->target_set->groups[builder->group].number;
     return target;
 }
 

@@ -128,6 +128,9 @@ def test_tls_and_login_by_flags(authority, tmp_path):
             opened = [value for (name, _), value in program.exposition().samples.items()
                       if name.endswith("target_connections_opened_total")]
             assert opened == ["1"]
+            parts = {dict(labels)["part"]: int(value) for (name, labels), value in program.exposition().samples.items()
+                     if name == "memcached_target_answer_seconds_count"}
+            assert parts == {"connect": 1, "tls": 1, "login": 1, "first_byte": 5, "whole": 5}
         variable = {"MEMCACHED_FLEET_EXPORTER_MEMCACHED_PASSWORD": PASSWORD}
         with exporter(*flags, targets=[local(server)], env=variable) as program:
             assert state_of(program) == "up"

@@ -85,7 +85,7 @@ groups:
 SUMMARY = ("memcached_slab_wasted_bytes", "memcached_slab_classes_evicting", "memcached_eviction_age_seconds",
            "memcached_slab_free_while_evicting_bytes", "memcached_slab_imbalance_ratio")
 SECTIONS = (
-    ("memcached_exporter_", "The exporter", "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
+    (("memcached_exporter_", "memcached_target_answer_seconds"), "The exporter", "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
     ("process_", "The exporter's process", "As in other exporters."),
     ("memcached_target_", "What the exporter saw of a server", "There for each server, whether it answers or not."),
     ("memcached_process_", "The process of a memcached", "Most of them with `--memcached.pid-file` alone."),

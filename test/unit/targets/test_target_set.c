@@ -23,8 +23,8 @@ static void test_references(void **state)
     (void) state;
     fleet_world_open(&world);
     struct target_set *set = target_set_new(on_unused, &unused);
-    assert_true(target_set_add_group(set, "a", "default"));
-    assert_true(target_set_add_group(set, "b", "slow"));
+    assert_true(target_set_add_group(set, "a", "default", 1));
+    assert_true(target_set_add_group(set, "b", "slow", 2));
     assert_string_equal(set->groups[1].name, "b");
     assert_string_equal(set->groups[1].module, "slow");
     for (unsigned n = 0; n < 5; n++) {
