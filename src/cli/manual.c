@@ -69,6 +69,9 @@ struct entry {
 static const struct entry endpoints[] = {
     {"/metrics", "Every configured server, and the exporter's own metrics."},
     {"/scrape?target=A&target=B", "Just these servers; /probe is the same."},
+    {"/scrape?target=A&debug=true", "A text for people: what was resolved, tried, sent and received, how "
+                                    "long each step took, the verdict and "
+                                    "the samples."},
     {"/sd?group=NAME", "The configured servers, for Prometheus' http_sd_configs."},
     {"/", "A page for people."},
     {"/-/healthy, /-/ready",

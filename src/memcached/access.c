@@ -307,6 +307,13 @@ enum protocol_choice access_protocol(const struct access *access)
     return access ? access->settings.protocol : PROTOCOL_AUTO;
 }
 
+bool access_is_told_in(const struct access *access, struct slice bytes)
+{
+    if (!access || !access_has_login(access) || !bytes.len) return false;
+    const char *password = access->contents.password;
+    return memmem(bytes.data, bytes.len, password, strlen(password));
+}
+
 void access_append_login(const struct access *access, const struct protocol *protocol, struct buffer *request)
 {
     protocol->append_login(request, access->settings.username, access->contents.password);

@@ -76,6 +76,9 @@ bool access_has_certificate(const struct access *access);
 /* Returns the protocol to use with the servers. Returns PROTOCOL_AUTO if `access` is NULL. */
 enum protocol_choice access_protocol(const struct access *access);
 
+/* Returns true if `bytes` contain the password. `access` may be NULL. */
+bool access_is_told_in(const struct access *access, struct slice bytes);
+
 /* Appends the request that logs in. The caller wipes the request after use. */
 void access_append_login(const struct access *access, const struct protocol *protocol,
                          struct buffer *request);

@@ -58,7 +58,10 @@ static int send_bytes(struct channel *channel, char *bytes, size_t len)
 static int send_requests(struct channel *channel)
 {
     if (!channel->session.sent) begin_part(channel, PART_FIRST_BYTE);
-    return send_bytes(channel, channel->request, session_ask(&channel->session, channel->request));
+    size_t len = session_ask(&channel->session, channel->request);
+    struct trace *trace = channel->client->trace;
+    if (trace) trace_append_bytes(trace, "sent", ">", (struct slice){channel->request, len});
+    return send_bytes(channel, channel->request, len);
 }
 
 static int send_login(struct channel *channel)
@@ -68,6 +71,7 @@ static int send_login(struct channel *channel)
     if (login->failed) return UV_ENOMEM;
     session_await_login(&channel->session);
     begin_part(channel, PART_LOGIN);
+    trace_note(channel->client->trace, "sent the login, which is not shown");
     int result = send_bytes(channel, login->data, login->len);
     if (!channel->stream->writing) buffer_wipe(&channel->login);
     return result;
@@ -86,7 +90,10 @@ static int open_session(struct channel *channel)
 static void on_secure(struct stream *stream, int status, const char *why)
 {
     struct channel *channel = client_channel(stream->context, stream);
-    (void) why; /* channel_why returns the same text */
+    trace_note(channel->client->trace, "TLS handshake: %s",
+               status == 0 ? "done"
+               : why       ? why
+                           : uv_strerror(status));
     if (status == 0) {
         channel->shakes_hands = false;
         end_part(channel, PART_TLS);
@@ -110,6 +117,7 @@ static int secure(struct channel *channel, struct tls_context *context)
         .server_name = server_name_of(channel->client),
         .session = resumption_offer(&channel->client->resumption, context),
     };
+    trace_note(channel->client->trace, "TLS handshake: begins, for the name %s", security.server_name);
     channel->offered = security.session;
     channel->shakes_hands = true;
     begin_part(channel, PART_TLS);
@@ -194,6 +202,28 @@ static uv_buf_t on_lend(struct stream *stream)
     return uv_buf_init(bytes + rest, (unsigned) (CLIENT_READ_SIZE - rest));
 }
 
+/*
+ * Returns true if the bytes must not be shown, because they may repeat the login: they answer it, contain the
+ * password, or are a piece of a line that may contain a piece of the password.
+ */
+static bool may_tell_login(const struct channel *channel, struct slice bytes)
+{
+    const struct profile *profile = channel->client->key.profile;
+    if (!profile->logs_in) return false;
+    return channel->session.awaits_login || channel->rest.len > 0 || bytes.data[bytes.len - 1] != '\n' ||
+           access_is_told_in(profile->access, bytes);
+}
+
+static void trace_read(const struct channel *channel, struct slice bytes)
+{
+    struct trace *trace = channel->client->trace;
+    if (bytes.len == 0) return;
+    if (may_tell_login(channel, bytes))
+        trace_append(trace, "received %zu bytes, which are not shown: they may repeat the login", bytes.len);
+    else
+        trace_append_bytes(trace, "received", "<", bytes);
+}
+
 static void on_read(struct stream *stream, ssize_t n)
 {
     struct client *client = stream->context;
@@ -201,11 +231,14 @@ static void on_read(struct stream *stream, ssize_t n)
     if (!channel) {
         client_unasked(client);
     } else if (n < 0) {
+        trace_note(client->trace, "the connection has ended: %s", uv_strerror((int) n));
         client_lost(client, channel, (int) n);
     } else {
         if (channel->received == 0) client_heard(client, channel);
         channel->received += (size_t) n;
         client->shared->counts.bytes_read += (uint64_t) n;
+        if (client->trace)
+            trace_read(channel, (struct slice){client->shared->read_buffer + channel->rest.len, (size_t) n});
         take_input(channel, (struct slice){client->shared->read_buffer, channel->rest.len + (size_t) n});
     }
 }

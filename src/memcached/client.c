@@ -78,13 +78,6 @@ static void use_snapshot(struct client *client, const struct channel *channel)
     client->snapshot = snapshot_hold(channel->snapshot);
 }
 
-/* Returns the protocol to use as long as nothing is known of the server. */
-static const struct protocol *first_protocol(const struct client *client)
-{
-    bool is_binary = access_protocol(client->key.profile->access) == PROTOCOL_BINARY;
-    return is_binary ? &protocol_binary : &protocol_text;
-}
-
 /* --- The end of a poll --- */
 
 void client_judge(struct client *client, enum target_state state, const char *error)
@@ -108,7 +101,8 @@ static void report(struct client *client, bool late)
     client->judged = false;
     client->used_ns = uv_hrtime();
 
-    if (snapshot->state != TARGET_UP && !client->kept) client->protocol = first_protocol(client);
+    if (snapshot->state != TARGET_UP && !client->kept)
+        client->protocol = profile_protocol(client->key.profile);
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     read_budget_charge(&client->shared->budget, SORT_COST * snapshot_finish(snapshot));
@@ -211,6 +205,7 @@ static int dial(struct client *client)
         .policy = client->key.profile->policy,
         .refusals = shared->counts.refused,
         .record = &client->record,
+        .trace = client->trace,
         .time_ms = client->key.profile->timeout_ms,
     };
     return dialer_start(&client->dialer, &plan, on_dialed, client);
@@ -330,6 +325,7 @@ static bool begin_without_session(struct client *client, struct channel *channel
     if (!channel->offered || channel->received) return false;
     drop_channel(client, channel);
     resumption_refuse(&client->resumption);
+    trace_note(client->trace, "asking again with a full handshake");
     begin_anew(client);
     return true;
 }
@@ -346,6 +342,7 @@ static bool begin_in_binary(struct client *client, struct channel *channel, int 
     if (status != UV_EOF || !may_change || !channel->session.awaits_login || channel->received) return false;
     drop_channel(client, channel);
     client->protocol = &protocol_binary;
+    trace_note(client->trace, "asking again in the binary protocol");
     begin_anew(client);
     return true;
 }
@@ -422,7 +419,8 @@ struct client *client_new(struct client_shared *shared, const struct address *ad
     client->shared = shared;
     client->address = *address;
     client->key = (struct client_key){name, profile_hold(profile)};
-    client->protocol = first_protocol(client);
+    client->protocol = profile_protocol(profile);
+    if (profile->traced) client->trace = trace_new();
     list_init(&client->polls);
     list_init(&client->next_polls);
     link_init(&client->link);
@@ -442,6 +440,7 @@ void client_free(struct client *client)
     drop_kept(client);
     resumption_deinit(&client->resumption);
     profile_release(client->key.profile);
+    trace_free(client->trace);
     if (client->history) history_deinit(client->history);
     free(client->history);
     free(client->key.name);

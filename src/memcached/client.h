@@ -9,6 +9,7 @@
 #define MEMCACHED_CLIENT_H
 
 #include "base/list.h"
+#include "base/trace.h"
 #include "memcached/channel.h"
 #include "memcached/history.h"
 #include "memcached/profile.h"
@@ -103,6 +104,7 @@ struct client {
     struct stall_patience patience;  /* patience with kept connections */
     uint64_t reported;               /* reasons for being down that were logged, see target_state_log */
     struct snapshot_remark remark;   /* last remark that was logged */
+    struct trace *trace;             /* of all polls; owned; NULL unless the profile is traced */
     struct history *history; /* history of polls; owned; NULL before the first poll, or if out of memory */
     struct link link;        /* link in a list of the fleet */
     unsigned group;          /* set by the owner of a target: number of its group, see fleet_group */

@@ -136,6 +136,7 @@ static struct client *find_configured(struct fleet *fleet, const struct client_k
     open.policy = NULL;
     open.logs_in = open.access && access_has_login(open.access);
     open.is_anonymous = false;
+    open.traced = false;
     struct client *client = find_client(fleet, &(struct client_key){key->name, &open});
     return client && client->configured ? client : NULL;
 }
@@ -161,7 +162,7 @@ static struct client *use_client(struct fleet *fleet, const struct address *addr
     struct client_key key = {address_text(address), profile};
     struct client *client = NULL;
     if (!key.name) return NULL;
-    if (profile->policy) client = find_configured(fleet, &key);
+    if (profile->policy && !profile->traced) client = find_configured(fleet, &key);
     if (!client) client = find_client(fleet, &key);
     free(key.name);
     return client ? client : add_client(fleet, address, profile);
@@ -186,9 +187,10 @@ static void release_client(struct fleet *fleet, struct client *client, bool conf
     list_append(&fleet->unused, &client->link);
     fleet->unused_count++;
     /*
-     * A server scraped by URL may soon be scraped again. A server removed from the configuration will not be.
+     * A server scraped by URL may soon be scraped again. A server removed from the configuration, or one that
+     * was looked into, will not be.
      */
-    if (configured)
+    if (configured || client->key.profile->traced)
         drop_client(fleet, client);
     else if (fleet->unused_count > fleet->max_unused)
         drop_client(fleet, container_of(list_first(&fleet->unused), struct client, link));
@@ -203,6 +205,14 @@ bool fleet_has(struct fleet *fleet, const struct address *address)
 {
     struct profile open = {.policy = NULL};
     struct client_key key = {address_text(address), &open};
+    bool has = key.name && find_configured(fleet, &key);
+    free(key.name);
+    return has;
+}
+
+bool fleet_has_access(struct fleet *fleet, const struct address *address, struct profile *profile)
+{
+    struct client_key key = {address_text(address), profile};
     bool has = key.name && find_configured(fleet, &key);
     free(key.name);
     return has;

@@ -84,6 +84,9 @@ const char *fleet_group_name(const struct fleet *fleet, unsigned group);
 /* Returns true if a configured target has that address, however it was written. */
 bool fleet_has(struct fleet *fleet, const struct address *address);
 
+/* Returns true if a configured target has that address and the access of `profile`. */
+bool fleet_has_access(struct fleet *fleet, const struct address *address, struct profile *profile);
+
 /*
  * Releases a target, which must not be in a fan_out. NULL is allowed. If a server was configured and has no
  * target left, closes its connection.

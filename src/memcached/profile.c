@@ -20,6 +20,11 @@ void profile_set_access(struct profile *profile, struct access *access, struct p
     profile->is_anonymous = access && !trust.certificate && access_has_certificate(access);
 }
 
+const struct protocol *profile_protocol(const struct profile *profile)
+{
+    return access_protocol(profile->access) == PROTOCOL_BINARY ? &protocol_binary : &protocol_text;
+}
+
 struct profile *profile_hold(struct profile *profile)
 {
     profile->references++;
@@ -36,6 +41,8 @@ void profile_release(struct profile *profile)
 
 int profile_compare(const struct profile *a, const struct profile *b)
 {
+    if (a->traced != b->traced) return a->traced - b->traced;
+    if (a->traced && a != b) return (uintptr_t) a < (uintptr_t) b ? -1 : 1;
     if (a->access != b->access) return (uintptr_t) a->access < (uintptr_t) b->access ? -1 : 1;
     if (a->logs_in != b->logs_in) return a->logs_in - b->logs_in;
     if (a->is_anonymous != b->is_anonymous) return a->is_anonymous - b->is_anonymous;

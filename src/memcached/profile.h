@@ -24,6 +24,7 @@ struct profile {
     struct access *access; /* holds a reference; NULL for neither TLS nor a login */
     bool logs_in;          /* the access has a login that these servers may see */
     bool is_anonymous;     /* the access has a certificate of ours that these servers may not see */
+    bool traced;           /* for one look into its targets: polls are traced, connections are not shared */
 };
 
 /*
@@ -43,6 +44,9 @@ struct profile_trust {
  */
 void profile_set_access(struct profile *profile, struct access *access, struct profile_trust trust);
 
+/* Returns the protocol to use as long as nothing is known of a server. */
+const struct protocol *profile_protocol(const struct profile *profile);
+
 struct profile *profile_hold(struct profile *profile);
 
 /* NULL is allowed. */
@@ -51,7 +55,7 @@ void profile_release(struct profile *profile);
 /*
  * Orders profiles by what a connection depends on. Returns 0 if a connection made under one profile may also
  * serve the other. Commands and timeouts may differ. Policies are compared by their rules: a reload that does
- * not change the rules keeps the connections. Accesses are compared by identity.
+ * not change the rules keeps the connections. Accesses are compared by identity, and so are traced profiles.
  */
 int profile_compare(const struct profile *a, const struct profile *b);
 

@@ -41,6 +41,19 @@ struct dialer {
     uv_timer_t pace;
 };
 
+/* Tells the trace what happens to an endpoint. `why` may be "". */
+static void trace_endpoint(const struct dialer *dialer, const char *what, const union endpoint *endpoint,
+                           const char *why)
+{
+    struct buffer text;
+    if (!dialer->plan.trace) return;
+    buffer_init(&text, 256);
+    endpoint_format(endpoint, &text);
+    trace_append(dialer->plan.trace, "%s %.*s%s%s", what, SLICE_ARG(buffer_slice(&text)), *why ? ": " : "",
+                 why);
+    buffer_deinit(&text);
+}
+
 /* --- The end --- */
 
 static void drop_attempt(struct attempt *attempt)
@@ -127,6 +140,8 @@ static bool look_up_again(struct dialer *dialer)
                  resolver_distrust(plan->resolver, plan->address->host);
     if (!again) return false;
     dialer->again = true;
+    trace_note(plan->trace, "looking up %s again, since the addresses were from the cache",
+               plan->address->host);
     dialer->phase = DIALER_RESOLVING;
     uv_timer_stop(&dialer->pace);
     return resolver_lookup(plan->resolver, &dialer->lookup, plan->address->host, on_resolved) == 0;
@@ -149,6 +164,7 @@ static void on_connected(struct stream *stream, int status)
     struct dialer *dialer = attempt->dialer;
     if (status == 0) {
         attempt->stream = NULL;
+        trace_endpoint(dialer, "connected to", &dialer->endpoints[attempt->endpoint], "");
         dialer->plan.record->favourite = endpoint_host(&dialer->endpoints[attempt->endpoint]);
         finish_dial(dialer, stream, 0, NULL);
         return;
@@ -157,11 +173,14 @@ static void on_connected(struct stream *stream, int status)
         stream_dispose(stream);
         attempt->stream = NULL;
         limiter_leave(dialer->plan.limiter, &attempt->ticket);
+        if (dialer->phase != DIALER_FULL)
+            trace_note(dialer->plan.trace, "the queue of the socket is full, waiting");
         dialer->phase = DIALER_FULL;
         uv_timer_start(&dialer->pace, on_retry, DIALER_RETRY_MS, 0);
         return;
     }
     dialer->status = status;
+    trace_endpoint(dialer, "no connection to", &dialer->endpoints[attempt->endpoint], uv_strerror(status));
     drop_attempt(attempt);
     try_next(dialer);
 }
@@ -176,6 +195,7 @@ static void connect_attempt(struct attempt *attempt)
         status = stream_connect(attempt->stream, &dialer->endpoints[attempt->endpoint], on_connected);
     }
     if (status == 0) return;
+    trace_endpoint(dialer, "no connection to", &dialer->endpoints[attempt->endpoint], uv_strerror(status));
     drop_attempt(attempt);
     fail_later(dialer, status);
 }
@@ -202,6 +222,7 @@ static void on_admitted(struct limiter_ticket *ticket)
     uint64_t hold_ms = limiter_hold_ms(dialer->plan.limiter);
     if (!dialer->admitted_ns) dialer->admitted_ns = uv_hrtime();
     dialer->phase = DIALER_CONNECTING;
+    trace_endpoint(dialer, "connecting to", &dialer->endpoints[attempt->endpoint], "");
     dialer->newest_ms = uv_now(dialer->plan.loop);
     uv_timer_start(&dialer->pace, on_pace, hold_ms < pace_ms(dialer) ? hold_ms : pace_ms(dialer), 0);
     connect_attempt(attempt);
@@ -272,8 +293,11 @@ static size_t take_endpoints(struct dialer *dialer, union endpoint *next, const 
         union endpoint *endpoint = &next[found];
         *endpoint = endpoints[i];
         endpoint_set_port(endpoint, plan->address->port);
-        if (plan->policy && policy_check(plan->policy, plan->address, endpoint, refusal) != POLICY_ALLOWED)
+        if (plan->policy && policy_check(plan->policy, plan->address, endpoint, refusal) != POLICY_ALLOWED) {
+            trace_endpoint(dialer, "resolved, but forbidden:", endpoint, refusal->why);
             continue;
+        }
+        trace_endpoint(dialer, "resolved to", endpoint, "");
         permitted++;
         if (has_failed(dialer, endpoint)) continue;
         if (endpoint_host_is(endpoint, &favourite)) first = found;
@@ -300,6 +324,7 @@ static void on_resolved(struct lookup *lookup, const union endpoint *endpoints, 
     struct dialer *dialer = container_of(lookup, struct dialer, lookup);
     struct policy_refusal refusal;
     if (count == 0) {
+        trace_note(dialer->plan.trace, "no address: %s", error);
         finish_dial(dialer, NULL, UV_EAI_NONAME, error);
         return;
     }
@@ -358,6 +383,7 @@ int dialer_start(struct dialer **result, const struct dial_plan *plan, dialer_fn
     lookup_init(&dialer->lookup);
     list_init(&dialer->attempts);
     uv_timer_init(plan->loop, &dialer->pace);
+    if (plan->address->kind == ADDRESS_NAME) trace_note(plan->trace, "looking up %s", plan->address->host);
     if (plan->address->kind == ADDRESS_NAME)
         status = resolver_lookup(plan->resolver, &dialer->lookup, plan->address->host, on_resolved);
     else if (take_literal(dialer))

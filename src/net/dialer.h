@@ -22,6 +22,7 @@
 #ifndef NET_DIALER_H
 #define NET_DIALER_H
 
+#include "base/trace.h"
 #include "net/address.h"
 #include "net/limiter.h"
 #include "net/policy.h"
@@ -78,6 +79,7 @@ struct dial_plan {
     /* Array with one counter for each policy_ground. Counts the dials that the policy ended. May be NULL. */
     uint64_t *refusals;
     struct dial_record *record; /* updated by the dial */
+    struct trace *trace;        /* told of look-ups and connections; may be NULL */
     uint64_t time_ms;           /* time in which to try all addresses; UINT64_MAX: no limit */
 };
 

@@ -183,7 +183,7 @@ static void write_links(const struct row *row, double value, struct buffer *out)
 {
     static const struct {
         const char *text, *query;
-    } links[] = {{"Metrics", ""}, {"Settings", "&amp;collect[]=settings"}};
+    } links[] = {{"Metrics", ""}, {"Settings", "&amp;collect[]=settings"}, {"Debug", "&amp;debug=true"}};
     const struct page_table *table = row->table;
     const struct target_set *target_set = table->target_set;
     unsigned group = row->target->group;

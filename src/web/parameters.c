@@ -8,12 +8,10 @@
 #include "http/compressor.h"
 #include "http/query.h"
 #include "memcached/stats.h"
+#include "web/debug.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Documented parameters that are not supported yet. To ignore them silently would give a wrong answer. */
-static const char *const unsupported[] = {"debug"};
 
 static const char not_enabled[] = "it is not enabled, see --collector.*";
 
@@ -25,6 +23,7 @@ struct parameter_reader {
     const struct options *options;
     const struct config_module *module; /* module that the query names, or the default module */
     struct profile *profile;            /* profile of targets from the query; owned */
+    struct profile *trusted; /* for debug=true, of those that are configured, too; owned; or NULL */
     bool takes_targets;
     struct query_refusal *refusal;
 
@@ -75,8 +74,12 @@ static bool read_target(struct parameter_reader *reader, struct slice name)
         reader->handlers->telemetry->refused[refusal.ground]++;
         return refuse_query(reader, 403, "target", name, refusal.why);
     }
-    if (target_list_add(targets, fleet, &address, reader->profile, reader->options->target_label, name) < 0)
+    bool trusts = reader->trusted && fleet_has_access(fleet, &address, reader->profile);
+    if (target_list_add(targets, fleet, &address, trusts ? reader->trusted : reader->profile,
+                        reader->options->target_label, name) < 0)
         return refuse_query(reader, 503, "target", name, "out of memory");
+    if (reader->scrape->debug && targets->count > DEBUG_TARGETS_MAX)
+        return refuse_query(reader, 400, "target", name, "too many targets for debug=true");
     /* Checks the count after adding, since a name that is given twice counts once. */
     if (targets->count > reader->options->max_targets)
         return refuse_query(reader, 400, "target", name, "too many targets, see --scrape.max-targets");
@@ -131,6 +134,15 @@ static bool read_shard(struct parameter_reader *reader, struct slice value)
     return !expected || refuse_value(reader, "shard", value, expected);
 }
 
+/* find_profile has already set scrape->debug, since the targets before this parameter need it. */
+static bool read_debug(struct parameter_reader *reader, struct slice value)
+{
+    if (slice_is(value, "false")) return true;
+    if (!slice_is(value, "true")) return refuse_value(reader, "debug", value, "true or false");
+    return reader->takes_targets ||
+           refuse_query(reader, 400, "debug", value, "it is for targets in the URL of /scrape");
+}
+
 static bool read_pair(struct parameter_reader *reader, struct slice name, struct slice value)
 {
     if (slice_is(name, "target")) return read_target(reader, value);
@@ -139,10 +151,7 @@ static bool read_pair(struct parameter_reader *reader, struct slice name, struct
     if (slice_is(name, "fail")) return read_fail(reader, value);
     if (slice_is(name, "shard")) return read_shard(reader, value);
     if (slice_is(name, "module")) return read_module(reader, value);
-    for (size_t n = 0; n < ARRAY_LEN(unsupported); n++) {
-        if (slice_is(name, unsupported[n]))
-            return refuse_query(reader, 400, "parameter", name, "not supported yet");
-    }
+    if (slice_is(name, "debug")) return read_debug(reader, value);
     return true;
 }
 
@@ -169,6 +178,23 @@ static bool choose_commands(struct parameter_reader *reader)
     return true;
 }
 
+/* Creates a profile of the module, whose servers may see the login and our certificate if `trusts`. */
+static struct profile *make_profile(const struct parameter_reader *reader, struct policy *policy, bool trusts)
+{
+    const struct config_module *module = reader->module;
+    struct profile *profile = profile_new(module->collectors, config_timeout_ms(module), policy);
+    /*
+     * Without a module in the file, the client certificate of the flags is presented to any target, as the
+     * official exporter does.
+     */
+    bool is_of_flags = module->place.line == 0;
+    if (!profile) return NULL;
+    profile_set_access(profile, module->access,
+                       (struct profile_trust){.login = trusts, .certificate = trusts || is_of_flags});
+    profile->traced = reader->scrape->debug;
+    return profile;
+}
+
 /*
  * Finds the module and creates the profile. This comes first, since the module parameter may follow the
  * targets that use it. Errors in the query are reported later, when the query is read. Returns false when out
@@ -179,22 +205,17 @@ static bool find_profile(struct parameter_reader *reader, struct slice query, st
     struct slice name, value;
     reader->module = generation_module(reader->generation, (struct slice){NULL, 0});
     while (query_next(&query, storage, &name, &value) == QUERY_PAIR) {
+        if (slice_is(name, "debug")) reader->scrape->debug = slice_is(value, "true");
         if (!slice_is(name, "module") || value.len == 0) continue;
         const struct config_module *named = generation_module(reader->generation, value);
         if (named) reader->module = named;
     }
     buffer_clear(storage);
-    reader->profile = profile_new(reader->module->collectors, config_timeout_ms(reader->module),
-                                  generation_policy(reader->generation));
-    /*
-     * Without a module in the file, the client certificate of the flags is presented to any target, as the
-     * official exporter does.
-     */
-    bool is_of_flags = reader->module->place.line == 0;
-    struct profile_trust trust = {.login = reader->module->url_targets,
-                                  .certificate = reader->module->url_targets || is_of_flags};
-    if (reader->profile) profile_set_access(reader->profile, reader->module->access, trust);
-    return reader->profile;
+    reader->profile =
+        make_profile(reader, generation_policy(reader->generation), reader->module->url_targets);
+    if (!reader->profile || !reader->scrape->debug) return reader->profile;
+    reader->trusted = make_profile(reader, NULL, true);
+    return reader->trusted;
 }
 
 static bool read_query(struct parameter_reader *reader, struct slice query, struct buffer *storage)
@@ -303,6 +324,7 @@ bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, c
     bool good = read_query(&reader, request->query, &storage);
     buffer_deinit(&storage);
     profile_release(reader.profile);
+    profile_release(reader.trusted);
     if (!good) return false;
     if (takes_targets) {
         scrape->with_labels = scrape->url_targets.count > 1;
@@ -313,7 +335,10 @@ bool parameters_read(struct scrape_request *scrape, struct handlers *handlers, c
         scrape->pid_file = options->pid_file;
     }
     scrape->timeout_ms = SCRAPE_NO_TIMEOUT;
-    read_accept(scrape, request->headers[HEADER_ACCEPT]);
+    if (scrape->debug)
+        snprintf(scrape->content_type, sizeof(scrape->content_type), "%s", TEXT_PLAIN);
+    else
+        read_accept(scrape, request->headers[HEADER_ACCEPT]);
     scrape->packed = coding_choose(request->headers[HEADER_ACCEPT_ENCODING]) != CODING_IDENTITY;
     read_timeout(&reader, request->headers[HEADER_SCRAPE_TIMEOUT]);
     return true;

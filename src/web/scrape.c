@@ -7,6 +7,7 @@
 #include "web/scrape.h"
 
 #include "gather/expose.h"
+#include "web/debug.h"
 #include "web/parameters.h"
 
 #include <stdio.h>
@@ -57,14 +58,18 @@ static void answer_exposition(struct scrape *scrape)
     bool failed = request->fail && gather->targets > 0 && gather->up == 0;
     struct response head = {
         .status = failed ? 502 : 200, .content_type = request->content_type, .varies = true};
-    if (only && only->state == TARGET_FORBIDDEN) {
+    if (only && only->state == TARGET_FORBIDDEN && !request->debug) {
         answer_forbidden(scrape, only->error);
         return;
     }
-    struct producer *body = expose(scrape->gather, request, on_sent, scrape);
+    struct producer *debug = request->debug ? debug_producer(scrape->gather) : NULL;
+    struct producer *body = NULL;
+    if (debug || !request->debug) body = expose(scrape->gather, request, on_sent, scrape);
+    if (body && debug) debug_set_samples(debug, body);
     if (body) {
-        exchange_stream(scrape->exchange, &head, body);
+        exchange_stream(scrape->exchange, &head, debug ? debug : body);
     } else {
+        if (debug) debug->release(debug);
         answer_line(scrape->exchange, 503, "out of memory");
         scrape_free(scrape);
     }

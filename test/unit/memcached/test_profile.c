@@ -49,11 +49,31 @@ static void test_compares_what_a_connection_depends_on(void **state)
     policy_release(other);
 }
 
+/* A traced profile shares no connection with any other, and the order stays one. */
+static void test_traced_profiles_are_alone(void **state)
+{
+    (void) state;
+    struct profile *profiles[] = {profile_new(1, 100, NULL), profile_new(1, 100, NULL),
+                                  profile_new(1, 100, NULL)};
+    profiles[1]->traced = profiles[2]->traced = true;
+    for (size_t a = 0; a < 3; a++) {
+        for (size_t b = 0; b < 3; b++) {
+            int order = profile_compare(profiles[a], profiles[b]);
+            assert_int_equal(order == 0, a == b);
+            assert_int_equal(order > 0, profile_compare(profiles[b], profiles[a]) < 0);
+        }
+    }
+    assert_true(profile_compare(profiles[0], profiles[1]) < 0 &&
+                profile_compare(profiles[0], profiles[2]) < 0);
+    for (size_t n = 0; n < 3; n++) profile_release(profiles[n]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holds_its_policy),
         cmocka_unit_test(test_compares_what_a_connection_depends_on),
+        cmocka_unit_test(test_traced_profiles_are_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -413,10 +413,28 @@ static void test_modules_of_a_file(void **state)
     expect_commands(fixture, "collect[]=sizes", stats | sizes);
 }
 
-static void test_what_is_not_there_yet(void **state)
+/* The targets before and after the parameter are traced, and the answer is a text. */
+static void test_debug(void **state)
 {
-    refuse(*state, "target=a&debug=true", 400, "parameter", "debug", "not supported yet");
-    refuse(*state, "debug&target=a", 400, "parameter", "debug", "not supported yet");
+    struct fixture *fixture = *state;
+    static const char *const traced[] = {"debug=true&target=a", "target=a&debug=true",
+                                         "debug=false&target=a&debug=true"};
+    for (size_t n = 0; n < ARRAY_LEN(traced); n++) {
+        const struct scrape_request *scrape = take(fixture, traced[n]);
+        assert_true(scrape->debug && scrape->url_targets.items[0]->profile->traced);
+        assert_non_null(scrape->url_targets.items[0]->client->trace);
+        assert_string_equal(scrape->content_type, TEXT_PLAIN);
+        clear(fixture);
+    }
+    const struct scrape_request *plain = take(fixture, "target=a&debug=false");
+    assert_false(plain->debug || plain->url_targets.items[0]->profile->traced);
+    assert_null(plain->url_targets.items[0]->client->trace);
+    clear(fixture);
+
+    refuse(fixture, "debug&target=a", 400, "debug", "", "expected true or false");
+    refuse(fixture, "debug=1&target=a", 400, "debug", "1", "expected true or false");
+    fixture->takes_targets = false;
+    refuse(fixture, "debug=true", 400, "debug", "true", "it is for targets in the URL of /scrape");
 }
 
 static void test_malformed_escapes(void **state)
@@ -550,7 +568,7 @@ int main(void)
         TEST(test_fail),
         TEST(test_modules),
         TEST(test_modules_of_a_file),
-        TEST(test_what_is_not_there_yet),
+        TEST(test_debug),
         TEST(test_malformed_escapes),
         TEST(test_longest_query),
         TEST(test_formats),
