@@ -106,7 +106,7 @@ static void report(struct client *client, bool late)
     snapshot->duration_ns = client->used_ns - client->started_ns;
     snapshot_drop_unanswered(snapshot);
     read_budget_charge(&client->shared->budget, SORT_COST * snapshot_finish(snapshot));
-    target_state_log(snapshot, client->key.name, &client->reported);
+    target_state_log(snapshot, client->key.name, &client->reported, client->shared->state_log);
     target_remark_log(snapshot, client->key.name, &client->remark);
     if (!client->history) client->history = calloc(1, sizeof(*client->history));
     if (client->history) history_observe(client->history, snapshot, client->used_ns / 1000000);

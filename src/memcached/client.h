@@ -55,10 +55,11 @@ struct client_shared {
     struct limiter limiter;
     struct read_budget budget; /* read budget of all clients */
     struct stall stall;
-    size_t max_reply;           /* most bytes that a server may send in one poll */
-    size_t max_prefixes;        /* most key prefixes that get counts of their own */
-    struct memory_pool *memory; /* pool for the memory of all snapshots; holds a reference; or NULL */
-    bool keep;                  /* keep connections between polls */
+    struct state_log *state_log; /* borrowed; NULL logs each change alike */
+    size_t max_reply;            /* most bytes that a server may send in one poll */
+    size_t max_prefixes;         /* most key prefixes that get counts of their own */
+    struct memory_pool *memory;  /* pool for the memory of all snapshots; holds a reference; or NULL */
+    bool keep;                   /* keep connections between polls */
     struct client_counts counts;
     client_poll_fn on_poll; /* or NULL */
     void *on_poll_context;

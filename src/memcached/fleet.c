@@ -10,6 +10,7 @@
 #include "memcached/fleet.h"
 
 #include "base/container.h"
+#include "memcached/state_log.h"
 
 #include <assert.h>
 #include <search.h>
@@ -39,9 +40,10 @@ struct fleet {
     struct list used, unused;
     size_t unused_count;
     uv_timer_t sweep;
+    struct state_log state_log;
     char *groups[FLEET_GROUPS_MAX]; /* names of groups by number, from 1 on; owned */
     unsigned group_count;
-    unsigned handles; /* handles that are not closed yet: sweep, budget and stall */
+    unsigned handles; /* handles that are not closed yet: sweep, budget, stall and state_log */
     bool closing;
     fleet_close_fn on_close;
     void *context;
@@ -293,7 +295,9 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uv_timer_init(loop, &fleet->sweep);
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
     read_budget_init(&fleet->shared.budget, loop, READ_IN_TURN);
-    fleet->handles = 3;
+    state_log_init(&fleet->state_log, loop);
+    fleet->shared.state_log = &fleet->state_log;
+    fleet->handles = 4;
     *result = fleet;
     return 0;
 }
@@ -339,6 +343,13 @@ static void on_stall_closed(struct stall *stall)
     finish_close(fleet);
 }
 
+static void on_state_log_closed(struct state_log *log)
+{
+    struct fleet *fleet = container_of(log, struct fleet, state_log);
+    fleet->handles--;
+    finish_close(fleet);
+}
+
 void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
 {
     assert(list_is_empty(&fleet->used) && !fleet->closing);
@@ -349,4 +360,5 @@ void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
     uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
     read_budget_close(&fleet->shared.budget, on_budget_closed);
     stall_close(&fleet->shared.stall, on_stall_closed);
+    state_log_close(&fleet->state_log, on_state_log_closed);
 }

@@ -153,19 +153,15 @@ static uint64_t reason_bits(const struct snapshot *snapshot)
     return UINT64_C(1) << snapshot->state | UINT64_C(1) << (TARGET_STATE_COUNT + words);
 }
 
-void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons)
+void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons,
+                      struct state_log *log)
 {
     uint64_t bits = snapshot->state == TARGET_UP ? 0 : reason_bits(snapshot);
     bool was_down = *reasons != 0;
     if (bits ? (bits & ~*reasons) == 0 : !was_down) return;
     *reasons = bits ? *reasons | bits : 0;
-    if (bits) {
-        log_line(LOG_WARN, was_down ? "target is still down, for another reason" : "target is down",
-                 LOG_FIELD("target", target), LOG_FIELD("state", target_state_name(snapshot->state)),
-                 LOG_FIELD("err", snapshot->error));
-    } else {
-        log_line(LOG_INFO, "target is up again", LOG_FIELD("target", target));
-    }
+    enum state_change down = was_down ? STATE_OTHER_REASON : STATE_DOWN;
+    state_log_note(log, bits ? down : STATE_UP, target, snapshot);
 }
 
 void target_remark_log(const struct snapshot *snapshot, const char *target, struct snapshot_remark *said)

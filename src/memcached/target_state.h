@@ -6,6 +6,7 @@
 
 #include "base/slice.h"
 #include "memcached/snapshot.h"
+#include "memcached/state_log.h"
 #include "net/dialer.h"
 
 /* Returns the state for a failure of the dialer, see dialer_fn. */
@@ -43,9 +44,10 @@ enum target_state target_state_of_end(int status, const char *why, size_t receiv
 
 /*
  * Logs that the target is down, once for each reason, and that it is up again. `reasons` is the set of
- * reasons logged since the target was last up; 0 at first.
+ * reasons logged since the target was last up; 0 at first. `log` may be NULL.
  */
-void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons);
+void target_state_log(const struct snapshot *snapshot, const char *target, uint64_t *reasons,
+                      struct state_log *log);
 
 /*
  * Logs the remark of the snapshot of a target that is up, unless it equals `said`, the last remark that was

@@ -58,7 +58,7 @@ static void test_each_reason_is_said_once(void **state)
         char text[4096];
         struct snapshot snapshot = {.state = polls[n].state};
         strcpy(snapshot.error, polls[n].error);
-        target_state_log(&snapshot, "a", &reasons);
+        target_state_log(&snapshot, "a", &reasons, NULL);
         ssize_t len = read(ends[0], text, sizeof(text) - 1);
         text[len < 0 ? 0 : len] = '\0';
         if (*polls[n].line ? !strstr(text, polls[n].line) : *text) fail_msg("%zu: %s", n, text);
@@ -76,7 +76,7 @@ static void test_lines_are_bounded(void **state)
         char text[4096];
         struct snapshot snapshot = {.state = TARGET_PROTOCOL_ERROR};
         snprintf(snapshot.error, sizeof(snapshot.error), "the server said: %u", n);
-        target_state_log(&snapshot, "a", &reasons);
+        target_state_log(&snapshot, "a", &reasons, NULL);
         lines += read(ends[0], text, sizeof(text)) > 0;
     }
     assert_in_range(lines, 2, 64);
