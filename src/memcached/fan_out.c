@@ -23,10 +23,6 @@
 
 #include <stdlib.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 /*
  * Most targets under way. Parsing an answer takes some 20 us, so this many take a few milliseconds of a turn.
  */
@@ -64,9 +60,6 @@
 #define GIVE_UP_SLICE 128
 #define RELEASE_SLICE 1024
 
-/* Fan-outs with this many targets return memory to the system: their snapshots take some megabytes. */
-#define TRIM_COUNT 1000
-
 struct fan_out_target {
     struct fan_out *fan_out;
     struct target *target; /* borrowed */
@@ -81,6 +74,7 @@ struct fan_out_target {
 };
 
 struct fan_out {
+    struct fleet *fleet; /* borrowed until fan_out_free */
     uv_timer_t deadline, pace;
     uv_idle_t slices;
     unsigned handles;  /* handles that are not closed yet */
@@ -291,6 +285,8 @@ int fan_out_start(struct fan_out **result, struct fleet *fleet, struct target *c
     uv_loop_t *loop = fleet_loop(fleet);
     struct fan_out *fan_out = calloc(1, sizeof(*fan_out) + count * sizeof(fan_out->visits[0]));
     if (!fan_out) return UV_ENOMEM;
+    fleet_begin_fan_out(fleet);
+    fan_out->fleet = fleet;
     fan_out->commands = commands;
     fan_out->on_done = on_done;
     fan_out->context = context;
@@ -358,25 +354,11 @@ static void close_handles(struct fan_out *fan_out)
     uv_close((uv_handle_t *) &fan_out->slices, on_slices_closed);
 }
 
-/*
- * Returns freed memory to the system. free() alone keeps memory that lies between blocks still in use, which
- * is nearly all of it here.
- */
-static void give_memory_back(const struct fan_out *fan_out)
-{
-#ifdef __GLIBC__
-    if (fan_out->count >= TRIM_COUNT) malloc_trim(0);
-#else
-    (void) fan_out;
-#endif
-}
-
 static void release(struct fan_out *fan_out)
 {
     for (size_t n = 0; n < RELEASE_SLICE && fan_out->at < fan_out->count; n++)
         snapshot_release(fan_out->visits[fan_out->at++].snapshot);
     if (fan_out->at < fan_out->count) return;
-    give_memory_back(fan_out);
     close_handles(fan_out);
 }
 
@@ -388,6 +370,7 @@ static void on_release(uv_idle_t *slices)
 void fan_out_free(struct fan_out *fan_out)
 {
     if (!fan_out) return;
+    fleet_end_fan_out(fan_out->fleet);
     for (size_t n = 0; n < fan_out->next; n++) {
         struct fan_out_target *visit = &fan_out->visits[n];
         if (visit->asked) visit->snapshot = poll_give_up(&visit->poll);

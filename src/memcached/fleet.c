@@ -6,6 +6,10 @@
  * that had no connection for LINGER_NS. Apart from the sweep, only the limit of unused clients, the release
  * of a configured target and the end of the fleet free a client. Thousands of clients may be due at once, so
  * a sweep handles SWEEP_PIECE of them and continues after SWEEP_REST_MS.
+ *
+ * The snapshots of a fan-out take some kilobytes for each target. When a fan-out is freed, the allocator
+ * keeps that memory: a next fan-out that comes soon uses it again without a page fault. The timer `idle`
+ * returns it to the system when no next fan-out comes.
  */
 #include "memcached/fleet.h"
 
@@ -15,6 +19,10 @@
 #include <assert.h>
 #include <search.h>
 #include <stdlib.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /*
  * How long an unused client without a connection is remembered. Until then its log knows whether the server
@@ -39,11 +47,12 @@ struct fleet {
     void *by_key; /* tree of client keys, for tsearch(3) */
     struct list used, unused;
     size_t unused_count;
-    uv_timer_t sweep;
+    uv_timer_t sweep, idle;
     struct state_log state_log;
     char *groups[FLEET_GROUPS_MAX]; /* names of groups by number, from 1 on; owned */
     unsigned group_count;
-    unsigned handles; /* handles that are not closed yet: sweep, budget, stall and state_log */
+    unsigned fan_outs; /* number of fan-outs that are not freed */
+    unsigned handles;  /* handles that are not closed yet: sweep, idle, budget, stall and state_log */
     bool closing;
     fleet_close_fn on_close;
     void *context;
@@ -118,6 +127,28 @@ static uint64_t sweep_interval_ms(uint64_t idle_timeout_ns)
     uint64_t interval = idle_timeout_ns / 1000000 / 10;
     if (interval < SWEEP_MIN_MS) return idle_timeout_ns ? SWEEP_MIN_MS : SWEEP_MAX_MS;
     return interval > SWEEP_MAX_MS ? SWEEP_MAX_MS : interval;
+}
+
+/* --- Memory --- */
+
+/* free() alone keeps memory that lies between blocks still in use, which is nearly all of it here. */
+static void on_idle(uv_timer_t *idle)
+{
+    (void) idle;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void fleet_begin_fan_out(struct fleet *fleet)
+{
+    fleet->fan_outs++;
+    uv_timer_stop(&fleet->idle);
+}
+
+void fleet_end_fan_out(struct fleet *fleet)
+{
+    if (--fleet->fan_outs == 0 && !fleet->closing) uv_timer_start(&fleet->idle, on_idle, FLEET_IDLE_MS, 0);
 }
 
 /* --- Targets --- */
@@ -294,10 +325,11 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     uint64_t interval = sweep_interval_ms(config->idle_timeout_ns);
     uv_timer_init(loop, &fleet->sweep);
     uv_timer_start(&fleet->sweep, on_sweep, interval, interval);
+    uv_timer_init(loop, &fleet->idle);
     read_budget_init(&fleet->shared.budget, loop, READ_IN_TURN);
     state_log_init(&fleet->state_log, loop);
     fleet->shared.state_log = &fleet->state_log;
-    fleet->handles = 4;
+    fleet->handles = 5;
     *result = fleet;
     return 0;
 }
@@ -322,9 +354,9 @@ uv_loop_t *fleet_loop(const struct fleet *fleet)
     return fleet->shared.loop;
 }
 
-static void on_sweep_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
-    struct fleet *fleet = container_of(handle, struct fleet, sweep);
+    struct fleet *fleet = handle->data;
     fleet->handles--;
     finish_close(fleet);
 }
@@ -357,7 +389,9 @@ void fleet_close(struct fleet *fleet, fleet_close_fn on_close, void *context)
     fleet->on_close = on_close;
     fleet->context = context;
     list_each (&fleet->unused, at, after) drop_client(fleet, container_of(at, struct client, link));
-    uv_close((uv_handle_t *) &fleet->sweep, on_sweep_closed);
+    fleet->sweep.data = fleet->idle.data = fleet;
+    uv_close((uv_handle_t *) &fleet->sweep, on_timer_closed);
+    uv_close((uv_handle_t *) &fleet->idle, on_timer_closed);
     read_budget_close(&fleet->shared.budget, on_budget_closed);
     stall_close(&fleet->shared.stall, on_stall_closed);
     state_log_close(&fleet->state_log, on_state_log_closed);

@@ -25,6 +25,9 @@
 
 struct fleet;
 
+/* Time without a fan-out after which the fleet returns free memory to the system. */
+#define FLEET_IDLE_MS 100
+
 struct target {
     struct fleet *fleet;     /* borrowed */
     struct client *client;   /* holds a user count of the client */
@@ -55,6 +58,13 @@ struct client_counts fleet_counts(const struct fleet *fleet);
 
 /* Returns the limiter in which connection attempts of this process queue. */
 struct limiter *fleet_limiter(struct fleet *fleet);
+
+/*
+ * Called when a fan-out begins, and when it is freed. FLEET_IDLE_MS after the last one, the fleet returns
+ * free memory to the system.
+ */
+void fleet_begin_fan_out(struct fleet *fleet);
+void fleet_end_fan_out(struct fleet *fleet);
 
 /* Sets how many servers may be remembered that no target refers to any more. */
 void fleet_limit_unused(struct fleet *fleet, unsigned max_unused);

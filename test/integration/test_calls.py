@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -121,6 +122,15 @@ def test_one_server(counted, memcached):
     assert each["write"] == 1 and each["open"] == 0, each
     assert each["epoll_ctl"] < 1.5, each
     assert each["pread"] < 1.5 and each["stat"] <= 1 and each["getrlimit"] <= 2, each
+
+
+def test_memory_is_returned_when_idle(counted, memcached):
+    """Not between scrapes that follow each other, for which it would have to be fetched again."""
+    started = counted(targets=[memcached().address])
+    calls_of_scrapes(started, "/metrics")
+    wait_until(lambda: started.calls()["malloc_trim"] == 1, "the memory to be returned")
+    time.sleep(0.5)
+    assert started.calls()["malloc_trim"] == 0
 
 
 def test_what_is_not_asked_for_is_not_read(counted, memcached):

@@ -7,6 +7,9 @@
 #include <cmocka.h>
 
 #include "fleet_world.h"
+#include "loop.h"
+
+#include <malloc.h>
 
 static int setup(void **state)
 {
@@ -163,10 +166,43 @@ static void test_policies_end_with_their_clients(void **state)
     policy_release(policy);
 }
 
+static unsigned trims;
+
+/* In place of that of the C library. */
+int malloc_trim(size_t pad)
+{
+    (void) pad;
+    trims++;
+    return 0;
+}
+
+/* Once, when no fan-out comes any more. */
+static void test_memory_is_returned_when_idle(void **state)
+{
+    struct fleet_world *world = *state;
+    trims = 0;
+    fleet_begin_fan_out(world->fleet);
+    fleet_begin_fan_out(world->fleet);
+    fleet_end_fan_out(world->fleet);
+    loop_run_for(&world->loop, 3 * FLEET_IDLE_MS);
+    assert_int_equal(trims, 0);
+    fleet_end_fan_out(world->fleet);
+    fleet_begin_fan_out(world->fleet);
+    loop_run_for(&world->loop, 3 * FLEET_IDLE_MS);
+    assert_int_equal(trims, 0);
+    fleet_end_fan_out(world->fleet);
+    loop_run_until_count(&world->loop, &trims, 1);
+    loop_run_for(&world->loop, 3 * FLEET_IDLE_MS);
+    assert_int_equal(trims, 1);
+    fleet_begin_fan_out(world->fleet);
+    fleet_end_fan_out(world->fleet); /* the fleet may be closed before that */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_memory_is_returned_when_idle, setup, teardown),
         TEST(test_one_client_for_one_address),
         TEST(test_one_client_for_one_policy),
         TEST(test_policies_are_compared_by_their_rules),
