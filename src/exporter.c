@@ -4,7 +4,7 @@
  * starts the server with the first target set. It starts the publisher when the configuration is active, and
  * again when a reload changes the outputs. If a step fails, the later steps do not run.
  *
- * Stop, after a signal, --once or a failed start: server, publisher and reload close at the same time;
+ * Stop, after a signal, --once or a failed start: server, publisher, reload and watch close at the same time;
  * running scrapes have GRACE_MS. Then manager, fleet, resolver and signals close one after the other. Nothing
  * is left on the loop then, and uv_run returns. After a failed start, any part may be missing.
  */
@@ -26,6 +26,7 @@
 #include "targets/announce.h"
 #include "targets/manager.h"
 #include "targets/reload.h"
+#include "watch/watch.h"
 #include "web/handlers.h"
 #include "web/serving.h"
 
@@ -47,6 +48,7 @@ struct exporter {
     struct resolver *resolver;
     struct fleet *fleet;
     struct manager *manager;
+    struct watch *watch;
     struct reload *reload;
     struct serving serving;
     struct telemetry telemetry;
@@ -61,7 +63,7 @@ struct exporter {
     bool reloading; /* true while the configuration file is read again */
     struct sandbox sandbox;
     bool stopping;
-    unsigned users; /* number of parts still open among server, publisher and reload, while stopping */
+    unsigned users; /* number of parts still open among server, publisher, reload and watch, while stopping */
     int code;       /* exit code of the process */
 };
 
@@ -106,7 +108,7 @@ static void on_user_closed(struct exporter *exporter)
         on_manager_closed(exporter);
 }
 
-static void on_serving_closed(void *context)
+static void on_part_closed(void *context)
 {
     on_user_closed(context);
 }
@@ -133,8 +135,10 @@ static void stop(struct exporter *exporter)
     exporter->handlers.stopping = true;
     notifier_stopping(&exporter->notifier);
     handlers_forget(&exporter->handlers);
-    exporter->users = 3;
-    serving_close(&exporter->serving, GRACE_MS, on_serving_closed, exporter);
+    exporter->users = 4;
+    exporter->telemetry.watch = NULL;
+    serving_close(&exporter->serving, GRACE_MS, on_part_closed, exporter);
+    watch_close(exporter->watch, on_part_closed, exporter);
     if (exporter->reload)
         reload_close(exporter->reload, on_reload_closed, exporter);
     else
@@ -211,6 +215,9 @@ static enum exit_code start_fleet(struct exporter *exporter)
     if (result < 0) return fail("cannot start the fleet", uv_strerror(result));
     exporter->telemetry.resolver = exporter->resolver;
     exporter->telemetry.fleet = exporter->fleet;
+    result = watch_new(&exporter->watch, &exporter->loop, exporter->resolver, fleet_limiter(exporter->fleet));
+    if (result < 0) return fail("cannot prepare the watching of servers", uv_strerror(result));
+    exporter->telemetry.watch = exporter->watch;
     return EXIT_CLEAN;
 }
 
@@ -260,6 +267,8 @@ static void on_target_set(void *context, const struct target_set *target_set)
     notify_ready(exporter);
     if (exporter->stopping || !manager_is_ready(exporter->manager)) return;
     announce_targets(&exporter->announced, generation, target_set);
+    watch_set(exporter->watch, &generation->config->watch, target_set->targets.items,
+              target_set->targets.count);
     if (exporter->renewing) return;
     if (!exporter->publishing) {
         start_publisher(exporter);
@@ -421,21 +430,15 @@ static enum exit_code run(struct exporter *exporter)
     return (enum exit_code) exporter->code;
 }
 
-/* Checks the program's own tables before anything starts. */
-static enum exit_code check_tables(void)
-{
-    struct buffer error;
-    buffer_init(&error, OPTIONS_TEXT_MAX);
-    return end_step(expose_check(&error), &error, EXIT_START);
-}
-
 int exporter_run(const struct options *options)
 {
     struct exporter exporter = {.options = options};
+    struct buffer error;
     signals_ignore();
     log_configure(options->log_level, options->log_format, STDERR_FILENO);
     descriptors_raise();
-    enum exit_code code = check_tables();
+    buffer_init(&error, OPTIONS_TEXT_MAX);
+    enum exit_code code = end_step(expose_check(&error), &error, EXIT_START);
     if (code != EXIT_CLEAN) return code;
     int result = telemetry_init(&exporter.telemetry);
     if (result < 0) return fail("cannot start the telemetry", uv_strerror(result));

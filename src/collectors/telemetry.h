@@ -29,6 +29,7 @@ enum scrape_result { SCRAPE_COMPLETE, SCRAPE_PARTIAL, SCRAPE_DOWN, SCRAPE_RESULT
 
 struct manager;
 struct reload_state;
+struct watch;
 
 struct telemetry {
     /* Asked at each scrape; borrowed. NULL if this part does not exist. */
@@ -37,6 +38,7 @@ struct telemetry {
     const struct resolver *resolver;
     const struct fleet *fleet;
     const struct push *push;
+    const struct watch *watch;     /* used by collectors/watched.h */
     const struct manager *manager; /* used by collectors/targets.h, like the next field */
     const struct reload_state *reload;
 

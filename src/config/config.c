@@ -65,6 +65,7 @@ static const struct field fields[] = {
     {"target_label", read_label_name, offsetof(struct config, target_label), false},
     {"shard", read_shard, offsetof(struct config, shard), false},
     {"scrape_policy", read_policy, offsetof(struct config, policy), false},
+    {"watch", read_watch, 0, false},
     {"outputs", read_outputs, 0, false},
     {"modules", read_modules, 0, false},
     {"groups", read_groups, 0, false},
@@ -112,6 +113,7 @@ int config_init(struct config *config, const struct config_rules *rules)
         .textfile_interval_ns = rules->textfile_interval_ns,
         .push = rules->push,
     };
+    watch_config_init(&config->watch);
     arena_init(&config->arena);
     struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
     if (!module) return UV_ENOMEM;

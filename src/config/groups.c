@@ -31,7 +31,7 @@ static int read_label(struct reading *reading, const struct node *node, struct c
     if (!label_name_is_valid(name))
         return reading_reject_key(reading, node,
                                   "a label name of letters, digits and _, not beginning with a digit or __");
-    if (reading->rules->label_reserved(name))
+    if (reading_label_is_taken(reading, name))
         return reading_reject_key(reading, node, "a label name that no metric uses already");
     if (slice_is(name, reading->config->target_label))
         return reading_reject_key(reading, node, "a label name that differs from the target label");

@@ -142,6 +142,20 @@ static void print_outputs(const struct config *config, struct buffer *out)
     if (push_is_given(config->push.url)) buffer_append_string(out, "output: push\n");
 }
 
+static void print_watch(const struct watch_config *watch, struct buffer *out)
+{
+    buffer_append_string(out, "watch:");
+    for (enum watch_stream stream = 0; stream < WATCH_STREAM_COUNT; stream++) {
+        if (watch->streams & WATCH_BIT(stream)) buffer_printf(out, " %s", watch_stream_name(stream));
+    }
+    buffer_append_string(out, " for ");
+    print_duration(out, watch->window_ns, 9);
+    buffer_append_string(out, " every ");
+    print_duration(out, watch->every_ns, 9);
+    buffer_printf(out, ", %u server%s at once, keys %s\n", watch->servers, watch->servers == 1 ? "" : "s",
+                  watch_keys_name(watch->keys));
+}
+
 void config_print(const struct config *config, struct buffer *out)
 {
     buffer_append_string(out, "file ");
@@ -155,5 +169,6 @@ void config_print(const struct config *config, struct buffer *out)
         print_rules(&config->policy->allow, "allow", out);
         print_rules(&config->policy->deny, "deny", out);
     }
+    if (config->watch.enabled) print_watch(&config->watch, out);
     print_outputs(config, out);
 }

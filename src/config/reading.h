@@ -87,6 +87,11 @@ int read_switch(struct reading *reading, const struct node *node, void *place); 
 /* Copies `text` into the arena. */
 int copy_text(struct reading *reading, struct slice text, const char **place);
 
+/*
+ * Returns true if samples of a server have a label of this name. The part `watch` must have been read before.
+ */
+bool reading_label_is_taken(const struct reading *reading, struct slice name);
+
 /* --- Parts of the configuration file. `place` is a struct config --- */
 
 /* Reads the modules. Keeps the module `default`, which config_init has made. */
@@ -95,6 +100,7 @@ int read_modules(struct reading *reading, const struct node *node, void *place);
 /* Reads the groups. The modules and the target label must have been read before. */
 int read_groups(struct reading *reading, const struct node *node, void *place);
 
+int read_watch(struct reading *reading, const struct node *node, void *place);
 int read_outputs(struct reading *reading, const struct node *node, void *place);
 
 /*

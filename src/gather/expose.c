@@ -5,6 +5,7 @@
 #include "collectors/fleet.h"
 #include "collectors/process.h"
 #include "collectors/targets.h"
+#include "collectors/watched.h"
 #include "metrics/registry.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct exposure {
     struct fleet_walk fleet; /* used only if the gather asked at least one server */
     struct process_walk process, memcached_process;
     struct telemetry_walk telemetry;
+    struct watched_walk watched; /* used only for configured targets */
     struct manager_walk manager;
     struct walk build;
     gather_fn on_end;
@@ -31,6 +33,7 @@ const struct collector *own_collector(enum own_collector own)
 {
     static const struct collector *const collectors[] = {
         [OWN_MEMCACHED_PROCESS] = &memcached_process_collector,
+        [OWN_WATCH] = &watched_collector,
         [OWN_BUILD] = &build_collector,
         [OWN_TELEMETRY] = &telemetry_collector,
         [OWN_TARGETS] = &targets_collector,
@@ -41,7 +44,7 @@ const struct collector *own_collector(enum own_collector own)
 
 unsigned own_collectors(const struct options *options)
 {
-    unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS);
+    unsigned set = OWN_BIT(OWN_MEMCACHED_PROCESS) | OWN_BIT(OWN_WATCH);
     if (options->disable_exporter_metrics) return set;
     if (options->collect_build) set |= OWN_BIT(OWN_BUILD);
     if (options->collect_telemetry) set |= OWN_BIT(OWN_TELEMETRY) | OWN_BIT(OWN_TARGETS);
@@ -59,6 +62,8 @@ static struct walk *start_own_walk(struct exposure *exposure, enum own_collector
         if (!pid_file || !pid_file[0]) return NULL;
         process_walk_pid_file(&exposure->memcached_process, pid_file);
         return &exposure->memcached_process.walk;
+    case OWN_WATCH:
+        return exposure->watched.servers ? &exposure->watched.walk : NULL;
     case OWN_BUILD:
         build_walk(&exposure->build);
         return &exposure->build;
@@ -93,6 +98,7 @@ int expose_check(struct buffer *error)
 static void exposure_free(struct exposure *exposure)
 {
     fleet_walk_deinit(&exposure->fleet);
+    watched_walk_deinit(&exposure->watched);
     exposition_deinit(&exposure->exposition);
     gather_release(exposure->gather);
     scrape_request_release(exposure->request);
@@ -138,6 +144,7 @@ static int exposure_begin(struct exposure *exposure)
 {
     const struct scrape_request *request = exposure->request;
     const struct fan_out *fan_out = exposure->gather->fan_out;
+    const struct watch *watch = exposure->gather->telemetry->watch;
     exposure->started_ns = uv_hrtime();
     if (fan_out) {
         if (fleet_walk_init(&exposure->fleet, fan_out, request->commands, request->with_labels) < 0 ||
@@ -145,6 +152,9 @@ static int exposure_begin(struct exposure *exposure)
             return UV_ENOMEM;
         exposition_add(&exposure->exposition, &exposure->fleet.walk);
     }
+    if (fan_out && request->target_set && watch && watch_count(watch) > 0 &&
+        watched_walk_init(&exposure->watched, watch, fan_out, request->with_labels) < 0)
+        return UV_ENOMEM;
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {
         struct walk *walk = request->own_collectors & OWN_BIT(own) ? start_own_walk(exposure, own) : NULL;
         if (walk) exposition_add(&exposure->exposition, walk);

@@ -16,6 +16,7 @@
 /* Collectors of the exporter's own metrics, in the order of the exposition. */
 enum own_collector {
     OWN_MEMCACHED_PROCESS, /* used if there is a pid file */
+    OWN_WATCH,             /* used if servers are watched */
     OWN_BUILD,
     OWN_TELEMETRY,
     OWN_TARGETS,

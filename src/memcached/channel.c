@@ -102,19 +102,11 @@ static void on_secure(struct stream *stream, int status, const char *why)
     if (status < 0) client_lost(channel->client, channel, status);
 }
 
-/* Returns the name that the certificate must be for. A unix socket is on this machine: localhost. */
-static const char *server_name_of(const struct client *client)
-{
-    const char *name = access_server_name(client->key.profile->access);
-    if (*name) return name;
-    return client->address.kind == ADDRESS_UNIX ? "localhost" : client->address.host;
-}
-
 static int secure(struct channel *channel, struct tls_context *context)
 {
     struct stream_security security = {
         .context = context,
-        .server_name = server_name_of(channel->client),
+        .server_name = profile_server_name(channel->client->key.profile, &channel->client->address),
         .session = resumption_offer(&channel->client->resumption, context),
     };
     trace_note(channel->client->trace, "TLS handshake: begins, for the name %s", security.server_name);

@@ -39,6 +39,13 @@ void profile_release(struct profile *profile)
     free(profile);
 }
 
+const char *profile_server_name(const struct profile *profile, const struct address *address)
+{
+    const char *name = access_server_name(profile->access);
+    if (*name) return name;
+    return address->kind == ADDRESS_UNIX ? "localhost" : address->host;
+}
+
 int profile_compare(const struct profile *a, const struct profile *b)
 {
     if (a->traced != b->traced) return a->traced - b->traced;

@@ -6,6 +6,7 @@
 #define MEMCACHED_PROFILE_H
 
 #include "memcached/access.h"
+#include "net/address.h"
 #include "net/policy.h"
 
 #include <stdbool.h>
@@ -51,6 +52,12 @@ struct profile *profile_hold(struct profile *profile);
 
 /* NULL is allowed. */
 void profile_release(struct profile *profile);
+
+/*
+ * Returns the name that the certificate of a server at that address must be for; borrowed from either. The
+ * profile must have an access. A unix socket is on this machine: localhost.
+ */
+const char *profile_server_name(const struct profile *profile, const struct address *address);
 
 /*
  * Orders profiles by what a connection depends on. Returns 0 if a connection made under one profile may also

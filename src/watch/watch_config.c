@@ -1,5 +1,7 @@
 #include "watch/watch_config.h"
 
+#include "base/container.h"
+
 #define SECOND UINT64_C(1000000000)
 
 void watch_config_init(struct watch_config *config)
@@ -35,6 +37,27 @@ const char *watch_keys_name(enum watch_keys keys)
         [WATCH_KEYS_FULL] = "full",
     };
     return names[keys];
+}
+
+bool watch_has_label(struct slice name)
+{
+    static const char *const names[] = {"backend", "fetched", "prefix", "rank",
+                                        "result",  "status",  "stream", "where"};
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        if (slice_is(name, names[n])) return true;
+    }
+    return false;
+}
+
+bool watch_config_equals(const struct watch_config *a, const struct watch_config *b)
+{
+    for (size_t n = 0; n < a->trusted_count; n++) {
+        if (!watch_config_trusts(b, &a->trusted[n])) return false;
+    }
+    return a->enabled == b->enabled && a->streams == b->streams && a->window_ns == b->window_ns &&
+           a->every_ns == b->every_ns && a->servers == b->servers &&
+           a->bytes_per_second == b->bytes_per_second && a->keys == b->keys && a->separator == b->separator &&
+           a->prefixes == b->prefixes && a->hot_keys == b->hot_keys && a->trusted_count == b->trusted_count;
 }
 
 bool watch_config_trusts(const struct watch_config *config, const struct server_version *version)

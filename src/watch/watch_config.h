@@ -35,6 +35,7 @@ enum watch_keys {
 #define WATCH_VERSIONS_MAX 16
 
 /* Limits of values, which the configuration file is held to. */
+#define WATCH_WINDOW_MIN_NS UINT64_C(100000000)   /* 100 ms */
 #define WATCH_WINDOW_MAX_NS UINT64_C(60000000000) /* 60 s */
 #define WATCH_SERVERS_MAX   8
 #define WATCH_PREFIXES_MAX  200
@@ -57,9 +58,15 @@ struct watch_config {
 /* Sets all defaults. `enabled` is false. */
 void watch_config_init(struct watch_config *config);
 
+/* Returns true if both say the same. */
+bool watch_config_equals(const struct watch_config *a, const struct watch_config *b);
+
 /* Returns the word for a stream or a way to show keys. */
 const char *watch_stream_name(enum watch_stream stream);
 const char *watch_keys_name(enum watch_keys keys);
+
+/* Returns true if metrics of watching have a label of this name, so that no target may have it. */
+bool watch_has_label(struct slice name);
 
 /* Returns true if the operator trusts exactly this version. */
 bool watch_config_trusts(const struct watch_config *config, const struct server_version *version);

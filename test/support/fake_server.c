@@ -53,7 +53,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     server->requests++;
     connection->requests++;
     if (heard + (size_t) n < sizeof(server->heard)) memcpy(server->heard + heard, buffer->base, (size_t) n);
-    if (server->close_unanswered) {
+    if (server->answer) {
+        char request[sizeof(connection->bytes) + 1];
+        memcpy(request, buffer->base, (size_t) n);
+        request[n] = '\0';
+        const char *answer = server->answer(connection, request);
+        if (answer) send_text(connection, answer, 0);
+    } else if (server->close_unanswered) {
         server->close_unanswered--;
         close_connection(connection);
     } else if (server->second_reply && connection->requests % 2 == 0) {
@@ -94,6 +100,11 @@ void fake_server_start(struct fake_server *server, uv_loop_t *loop)
     assert_int_equal(uv_listen((uv_stream_t *) &server->listener, 16, on_connection), 0);
     assert_int_equal(uv_tcp_getsockname(&server->listener, (struct sockaddr *) &address, &len), 0);
     server->port = ntohs(address.sin_port);
+}
+
+void fake_server_say(struct fake_connection *connection, const char *text, size_t len)
+{
+    send_text(connection, text, len);
 }
 
 void fake_server_drop(struct fake_server *server)

@@ -22,12 +22,20 @@ struct fake_connection {
     unsigned requests;
 };
 
+/*
+ * Returns the answer to a request, NUL-terminated and valid until it is sent, or NULL for none. `request`
+ * ends with NUL.
+ */
+typedef const char *(*fake_answer_fn)(struct fake_connection *connection, const char *request);
+
 struct fake_server {
     uv_loop_t *loop;
     uv_tcp_t listener;
     int port;
     /* The script; may be changed between polls. */
     const char *greeting;      /* sent on each new connection; or NULL */
+    fake_answer_fn answer;     /* makes the answers, if it is not NULL; the lines below do nothing then */
+    void *context;             /* for `answer` */
     const char *reply;         /* sent for each request; NULL: no reply */
     size_t reply_len;          /* length of `reply`; 0: up to its NUL */
     const char *second_reply;  /* sent instead of `reply` for every second request of a connection; or NULL */
@@ -40,6 +48,11 @@ struct fake_server {
 };
 
 void fake_server_start(struct fake_server *server, uv_loop_t *loop);
+
+/*
+ * Sends a text on a connection. The last one must have been sent. The text must stay valid until it is sent.
+ */
+void fake_server_say(struct fake_connection *connection, const char *text, size_t len);
 
 /* Closes all connections, as a restart does, but keeps listening. */
 void fake_server_drop(struct fake_server *server);

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(sys.path[0])
@@ -76,6 +77,11 @@ COMMANDS = ("sizes", "conns", "detail", "extstore", "proxy", "proxyfuncs", "prox
 VALUES = {"float": "0.5", "bool on/off": "on", "bool yes/no": "yes", "string": "text", "octal string": "700",
           "seconds.microseconds": "1.500000"}
 CONFIG = """
+watch:
+  streams: [fetchers, mutations, evictions, deletions, proxyreqs]
+  window: 100ms
+  every: 60s
+  trusted_versions: [1.6.40]
 groups:
   - name: reference
     targets: ["{address}"]
@@ -113,6 +119,13 @@ def answers():
     lines = {f"stats {name}" if name != "stats" else name:
              b"".join(f"STAT {key} {value}\r\n".encode() for key, value in keys.items()) + b"END\r\n"
              for name, keys in said.items()}
+    lines["watch fetchers mutations evictions deletions proxyreqs"] = b"OK\r\n" + b"".join(
+        b"ts=1.2 gid=1 " + line + b"\n" for line in (
+            b"type=item_get key=user%3A1 status=found clsid=1 cfd=3 size=10",
+            b"type=item_store key=user%3A1 status=stored cmd=set ttl=60 clsid=1 cfd=3 size=10",
+            b"type=eviction key=user%3A1 fetch=yes ttl=60 la=10 clsid=1 size=10",
+            b"type=proxy_req elapsed=100 type=1 code=1 status=0 res=ok cfd=3 be=cache:11211 detail= req=get a",
+        ))
     lines["stats detail dump"] = b"PREFIX user get 3 hit 2 set 2 del 1\r\nEND\r\n"
     return lines
 
@@ -129,7 +142,11 @@ def expose():
                             *(f"--collector.{name}" for name in COMMANDS), targets=None)
         try:
             exporter.get("/metrics")  # what is counted by request has no series before
-            return exporter.get("/metrics").text
+            end = time.monotonic() + 60
+            while not re.search(r"^memcached_hot_key_ratio\{", text := exporter.get("/metrics").text, re.MULTILINE):
+                assert time.monotonic() < end, "the server is not watched"
+                time.sleep(0.05)
+            return text
         finally:
             exporter.stop()
             server.close()

@@ -32,6 +32,36 @@ static void test_everything_may_be_left_out(void **unused)
     release_config(&outcome);
 }
 
+static void test_watch(void **unused)
+{
+    struct reading_outcome outcome;
+    const struct watch_config *watch = &outcome.config.watch;
+    (void) unused;
+    read_good(&outcome, "groups: [{name: a, targets: [], labels: {stream: b}}]");
+    assert_false(watch->enabled);
+    release_config(&outcome);
+    read_good(&outcome, "watch: {}");
+    assert_true(watch->enabled);
+    assert_int_equal(watch->window_ns, 2000000000);
+    assert_int_equal(watch->keys, WATCH_KEYS_PREFIX);
+    release_config(&outcome);
+    read_good(&outcome, "watch: {streams: [evictions, proxyreqs], window: 500ms, every: 10s, servers: 2, "
+                        "bytes_per_second: 100000, keys: hash, separator: '/', prefixes: 5, hot_keys: 20, "
+                        "trusted_versions: [1.6.18, '1.5.6']}");
+    assert_int_equal(watch->streams, WATCH_BIT(WATCH_EVICTIONS) | WATCH_BIT(WATCH_PROXYREQS));
+    assert_int_equal(watch->window_ns, 500000000);
+    assert_int_equal(watch->every_ns, 10000000000);
+    assert_int_equal(watch->servers, 2);
+    assert_int_equal(watch->bytes_per_second, 100000);
+    assert_int_equal(watch->keys, WATCH_KEYS_HASH);
+    assert_int_equal(watch->separator, '/');
+    assert_int_equal(watch->prefixes, 5);
+    assert_int_equal(watch->hot_keys, 20);
+    assert_int_equal(watch->trusted_count, 2);
+    assert_int_equal(watch->trusted[1].part[1], 5);
+    release_config(&outcome);
+}
+
 static void test_modules(void **unused)
 {
     struct reading_outcome outcome;
@@ -340,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_may_be_left_out),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_modules),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_targets_given_twice),

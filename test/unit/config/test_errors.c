@@ -36,9 +36,10 @@ static const struct {
     {"group: []", "1:1: group: unknown key (did you mean groups?)"},
     {"scrape-policy: []", "1:1: scrape-policy: unknown key (did you mean scrape_policy?)"},
     {"zzz: 1",
-     "1:1: zzz: unknown key, expected one of target_label, shard, scrape_policy, outputs, modules, groups"},
+     "1:1: zzz: unknown key, expected one of target_label, shard, scrape_policy, watch, outputs, modules, "
+     "groups"},
     {"{\"a\\nb\": 1}",
-     "1:2: a\\nb: unknown key, expected one of target_label, shard, scrape_policy, outputs, "
+     "1:2: a\\nb: unknown key, expected one of target_label, shard, scrape_policy, watch, outputs, "
      "modules, groups"},
     {SOURCE("dns: {name: a, prot: 1}"), "1:35: groups[0].dns.prot: unknown key (did you mean port?)"},
     {"outputs: {push: {urll: a}}", "1:18: outputs.push.urll: unknown key (did you mean url?)"},
@@ -184,6 +185,40 @@ static const struct {
      "1:44: groups[0].elasticache.endpoint: \"/a\": expected host:port, not a path"},
     {SOURCE("elasticache: {endpoint: 'a:0'}"),
      "1:44: groups[0].elasticache.endpoint: \"a:0\": expected a port from 1 to 65535"},
+
+    /* Watching. */
+    {"watch:", "1:7: watch: nothing: expected a mapping"},
+    {"watch: {stream: []}", "1:9: watch.stream: unknown key (did you mean streams?)"},
+    {"watch: {streams: fetchers}",
+     "1:18: watch.streams: \"fetchers\": expected a list of streams such as fetchers and evictions"},
+    {"watch: {streams: []}",
+     "1:18: watch.streams: a list: expected a list of streams such as fetchers and evictions"},
+    {"watch: {streams: [fetcher]}",
+     "1:19: watch.streams[0]: \"fetcher\": expected a stream: fetchers, mutations, evictions, deletions or "
+     "proxyreqs (did you mean fetchers?)"},
+    {"watch: {window: 2m}", "1:17: watch.window: \"2m\": expected a duration from 100ms to 1m"},
+    {"watch: {window: 50ms}", "1:17: watch.window: \"50ms\": expected a duration from 100ms to 1m"},
+    {"watch: {window: 2s, every: 3s}",
+     "1:8: watch: a mapping: expected every to be at least twice as long as window"},
+    {"watch: {servers: 0}", "1:18: watch.servers: \"0\": expected a number from 1 to 8"},
+    {"watch: {servers: 9}", "1:18: watch.servers: \"9\": expected a number from 1 to 8"},
+    {"watch: {bytes_per_second: 1}",
+     "1:27: watch.bytes_per_second: \"1\": expected a number of bytes from 4096"},
+    {"watch: {keys: all}", "1:15: watch.keys: \"all\": expected none, prefix, hash or full"},
+    {"watch: {separator: '::'}",
+     "1:20: watch.separator: \"::\": expected one printable character of ASCII, such as \":\""},
+    {"watch: {separator: ' '}",
+     "1:20: watch.separator: \" \": expected one printable character of ASCII, such as \":\""},
+    {"watch: {prefixes: 201}", "1:19: watch.prefixes: \"201\": expected a number from 0 to 200"},
+    {"watch: {hot_keys: 0}", "1:19: watch.hot_keys: \"0\": expected a number from 1 to 100"},
+    {"watch: {trusted_versions: 1.6.18}",
+     "1:27: watch.trusted_versions: \"1.6.18\": expected a list of at most 16 versions"},
+    {"watch: {trusted_versions: [1.6]}",
+     "1:28: watch.trusted_versions[0]: \"1.6\": expected a version such as 1.6.18"},
+    {"{target_label: rank, watch: {}}",
+     "1:29: watch: a mapping: expected a target label that the metrics of watching do not use"},
+    {"{watch: {}, groups: [{name: a, targets: [], labels: {stream: b}}]}",
+     "1:54: groups[0].labels.stream: expected a label name that no metric uses already"},
 
     /* Outputs. */
     {"outputs: []", "1:10: outputs: a list: expected a mapping"},

@@ -77,6 +77,7 @@ static void test_as_it_is(void **state)
     assert_string_equal(outcome.config.groups[0].targets[0].name, example->options.addresses.items[0]);
     assert_int_equal(outcome.config.module_count, 1);
     assert_false(outcome.config.push.url[0] || outcome.config.textfile[0] || outcome.config.policy);
+    assert_false(outcome.config.watch.enabled);
     release_config(&outcome);
 }
 
@@ -99,6 +100,12 @@ static void test_defaults(void **state)
     assert_int_equal(config->push.post, options->push.post);
     assert_int_equal(config->push.delete_on_exit, options->push.delete_on_exit);
     assert_int_equal(config->warning_count, 0);
+    struct watch_config watch = config->watch, defaults;
+    watch_config_init(&defaults);
+    assert_true(watch.enabled);
+    watch.enabled = false;
+    watch.trusted_count = 0;
+    assert_true(watch_config_equals(&watch, &defaults));
     release_config(&outcome);
 }
 
@@ -111,6 +118,7 @@ static void test_every_key(void **state)
         "{modules: {a: {tls: {zzzzzzzz: 1}}}}",
         "{modules: {a: {auth: {zzzzzzzz: 1}}}}",
         "{scrape_policy: {zzzzzzzz: 1}}",
+        "{watch: {zzzzzzzz: 1}}",
         "{outputs: {zzzzzzzz: 1}}",
         "{outputs: {textfile: {zzzzzzzz: 1}}}",
         "{outputs: {push: {zzzzzzzz: 1}}}",

@@ -31,6 +31,15 @@ static void test_little(void **unused)
                  "  target x\n");
 }
 
+static void test_watch(void **unused)
+{
+    (void) unused;
+    assert_print("watch: {streams: [fetchers, evictions], every: 30s, keys: full, servers: 1}",
+                 "file \"/etc/exporter.yml\": 0 groups, 0 targets\n"
+                 "module \"default\": timeout 1s, collectors stats settings\n"
+                 "watch: fetchers evictions for 2s every 30s, 1 server at once, keys full\n");
+}
+
 static void test_much(void **unused)
 {
     (void) unused;
@@ -77,6 +86,7 @@ static void test_much(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_little), cmocka_unit_test(test_much)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_little), cmocka_unit_test(test_watch),
+                                       cmocka_unit_test(test_much)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
