@@ -152,7 +152,8 @@ static int exposure_begin(struct exposure *exposure)
             return UV_ENOMEM;
         exposition_add(&exposure->exposition, &exposure->fleet.walk);
     }
-    if (fan_out && request->target_set && watch && watch_count(watch) > 0 &&
+    bool watches = (request->own_collectors & OWN_BIT(OWN_WATCH)) && watch && watch_count(watch) > 0;
+    if (watches && fan_out && request->target_set &&
         watched_walk_init(&exposure->watched, watch, fan_out, request->with_labels) < 0)
         return UV_ENOMEM;
     for (enum own_collector own = 0; own < OWN_COUNT; own++) {

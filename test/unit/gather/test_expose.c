@@ -172,12 +172,16 @@ static void test_own_collectors_one_by_one(void **state)
         request->pid_file = path;
         gather_world_run(world);
         char *text = drain(world, 4096);
-        /* There is no manager here that could tell anything. */
-        assert_int_equal(expect_families_of(text, own_collector(own)) > 0, own != OWN_TARGETS);
+        /* There is no manager here that could tell anything, and no server is watched. */
+        assert_int_equal(expect_families_of(text, own_collector(own)) > 0,
+                         own != OWN_TARGETS && own != OWN_WATCH);
         free(text);
     }
     unlink(path);
 }
+
+/* Those that tell of servers, which no option turns off. */
+#define OF_SERVERS (OWN_BIT(OWN_MEMCACHED_PROCESS) | OWN_BIT(OWN_WATCH))
 
 static void test_own_collectors_of_the_options(void **state)
 {
@@ -187,12 +191,12 @@ static void test_own_collectors_of_the_options(void **state)
     options.collect_build = false;
     assert_int_equal(own_collectors(&options), OWN_ALL & ~OWN_BIT(OWN_BUILD));
     options.collect_telemetry = false;
-    assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS) | OWN_BIT(OWN_PROCESS));
+    assert_int_equal(own_collectors(&options), OF_SERVERS | OWN_BIT(OWN_PROCESS));
     options.collect_process = false;
-    assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS));
+    assert_int_equal(own_collectors(&options), OF_SERVERS);
     options.collect_build = options.collect_telemetry = options.collect_process = true;
     options.disable_exporter_metrics = true;
-    assert_int_equal(own_collectors(&options), OWN_BIT(OWN_MEMCACHED_PROCESS));
+    assert_int_equal(own_collectors(&options), OF_SERVERS);
 }
 
 static void test_pid_file_that_says_nothing(void **state)

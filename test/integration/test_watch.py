@@ -1,0 +1,189 @@
+"""Watching: what is hot and what is evicted on a real memcached, hostile logs, and that nothing is sent when it is off.
+
+The real memcached may be one that the exporter leaves alone by default (before 1.6.45), so its version is trusted here.
+"""
+
+import collections
+import itertools
+import random
+import re
+import time
+
+import pytest
+
+from support.process import wait_until
+
+KEYS = 5000
+
+CONFIG = """
+watch:
+  {settings}
+  window: 1s
+  every: 2s
+  trusted_versions: ["{version}"]
+groups:
+  - name: watched
+    targets: ["{address}"]
+"""
+
+
+@pytest.fixture
+def watching(exporter, tmp_path):
+    """Starts an exporter that watches the server."""
+    def start(address, version, *settings):
+        file = tmp_path / "exporter.yml"
+        file.write_text(CONFIG.format(address=address, version=version, settings="\n  ".join(settings or ["servers: 8"])))
+        return exporter(f"--config.file={file}", targets=None)
+    return start
+
+
+def total(running, name, **labels):
+    """The sum of the samples with these labels, or None if there is none."""
+    samples = running.exposition().find(name, **labels)
+    return sum(float(value) for _, value in samples) if samples else None
+
+
+def wait_for_windows(running, count, result="complete"):
+    wait_until(lambda: total(running, "memcached_watch_windows_total", result=result) >= count, f"windows: {result}")
+
+
+def load(client, keys, seconds, seen):
+    """Fetches keys for some seconds, fifty at a time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        batch = [next(keys) for _ in range(50)]
+        seen.update(batch)
+        client.send(b"".join(b"get user:%d\r\n" % key for key in batch) + b"version\r\n")
+        while not (data := client.sock.recv(65536)).endswith(b"\r\n") or b"VERSION" not in data[-40:]:
+            pass
+
+
+def store(client, items):
+    client.send(b"".join(b"set %s 0 0 %d\r\n%s\r\n" % (key, len(value), value) for key, value in items))
+    client.read_to(b"STORED\r\n" * len(items))
+
+
+def version_of(server):
+    return server.stats()["stats"]["version"]
+
+
+def zipf(exponent=1.1, seed=1):
+    """Keys 0, 1, 2 ... so that key n comes with 1 / (n + 1)^exponent."""
+    draw = random.Random(seed)
+    shares, total = [], 0.0
+    for n in range(KEYS):
+        total += (n + 1) ** -exponent
+        shares.append(total)
+    while True:
+        yield from draw.choices(range(KEYS), cum_weights=shares, k=1000)
+
+
+def test_the_hottest_keys(watching, memcached):
+    server = memcached()
+    client = server.connect()
+    for start in range(0, KEYS, 500):
+        store(client, [(b"user:%d" % key, b"x" * 10) for key in range(start, start + 500)])
+    running = watching(server.address, version_of(server), "keys: full", "streams: [fetchers]")
+    keys, seen = zipf(), collections.Counter()
+    while not total(running, "memcached_hot_key_ratio", rank="10"):
+        load(client, keys, 0.2, seen)
+    client.close()
+    ratios = [total(running, "memcached_hot_key_ratio", rank=str(rank)) for rank in range(1, 11)]
+    truth = [count / sum(seen.values()) for _, count in seen.most_common(10)]
+    assert ratios == sorted(ratios, reverse=True)
+    for ratio, true in zip(ratios, truth):
+        assert ratio == pytest.approx(true, abs=1 / 1024 + 0.05)
+    assert total(running, "memcached_watch_skipped_total", where="exporter") == 0
+    assert 10 < total(running, "memcached_fetched_distinct_keys") < KEYS * 1.06
+
+
+def test_what_is_evicted(watching, memcached):
+    server = memcached("-m", "4")
+    client = server.connect()
+    running = watching(server.address, version_of(server), "streams: [evictions, mutations]")
+    numbers = itertools.count()
+
+    def store_until_evicted():
+        for _ in range(10):
+            store(client, [(b"big:%d" % next(numbers), b"x" * 50000) for _ in range(20)])
+        return total(running, "memcached_evicted_items", fetched="no")
+    wait_until(store_until_evicted, "evictions")
+    client.close()
+    assert total(running, "memcached_watch_events_total", stream="evictions", status="unfetched") > 0
+    assert total(running, "memcached_evicted_item_idle_seconds_count") > 0
+    assert total(running, "memcached_stored_item_size_bytes_bucket", le="16384.0") == 0
+    assert total(running, "memcached_stored_item_size_bytes_bucket", le="65536.0") > 0
+    assert "big:" not in running.get("/metrics").text
+
+
+def stats(version="1.6.45"):
+    return f"STAT version {version}\r\nSTAT log_worker_dropped 0\r\nEND\r\n".encode()
+
+
+def line(key, status=b"found"):
+    return b"ts=1.2 gid=1 type=item_get key=%s status=%s clsid=1 cfd=3 size=10\n" % (key, status)
+
+
+HOSTILE = [
+    b"a\"b", b"%22%7D", b"%0A", b"%zz", b"%", b"%C3%A4%3A1", b"secretkey%3A1", b"x" * 251, b"x" * 250, b"%FF" * 250,
+    b"a=b", b"", b"\x00", b"\xff", b"secretkey%00",
+]
+
+
+def test_a_hostile_log(watching, fake):
+    """Whatever the log holds: the exporter stands, and no part of a key is in the metrics, but for a prefix."""
+    log = b"OK\r\n" + b"".join(line(key) for key in HOSTILE) * 20 + b"\n\n" + b"y" * 100000 + b"\n" + b"\x00\xff\r\n" * 50
+    server = fake({"stats": stats(), "watch fetchers mutations evictions": log + line(b"lastkey")[:-5]})
+    running = watching(server.address, "0.0.1", "keys: full")
+    wait_for_windows(running, 1)
+    text = running.get("/metrics").text
+    assert "lastkey" not in text and "yyy" not in text and "xxx" not in text
+    assert set(re.findall(r'prefix="([^"]*)"', text)) <= {"other", "secretkey"}
+    assert total(running, "memcached_watch_skipped_total", where="exporter") > 20 * 8
+    assert total(running, "memcached_up") == 1
+
+
+def test_a_flood(watching, fake):
+    """A server that sends without end, keys that are all new: the window ends at its budget, and memory stays."""
+    flood = b"OK\r\n" + b"".join(line(b"k%d%%3A%d" % (n, n)) for n in range(100000))
+    server = fake({"stats": stats(), "watch fetchers mutations evictions": flood})
+    running = watching(server.address, "0.0.1", "bytes_per_second: 1000000")
+    wait_for_windows(running, 2, result="budget")
+    exposition = running.exposition()
+    assert len(exposition.find("memcached_prefix_fetches_total")) == 2
+    assert len(exposition.find("memcached_hot_key_ratio")) == 10
+    assert running.resident_kib() < 200 * 1024  # with sanitizers
+
+
+def test_drops_end_a_window(watching, fake):
+    server = fake({"stats": stats(), "watch fetchers mutations evictions": b"OK\r\n" + line(b"a") + b"skipped=7\n"})
+    running = watching(server.address, "0.0.1")
+    wait_for_windows(running, 1, result="dropped")
+    assert total(running, "memcached_watch_skipped_total", where="watcher") >= 7
+
+
+def test_old_servers_are_left_alone(watching, fake):
+    server = fake({"stats": stats("1.6.44")})
+    running = watching(server.address, "1.6.43")
+    wait_for_windows(running, 1, result="unsupported")
+    assert not [request for request in server.requests if request.startswith("watch")]
+
+
+def test_nothing_is_sent_when_it_is_off(exporter, fake):
+    server = fake({"stats": stats()})
+    running = exporter(targets=[server.address])
+    running.exposition()
+    time.sleep(0.5)
+    assert set(server.requests) == {"stats", "stats settings", "stats items", "stats slabs"}
+    assert len(server.requests) == 4
+    assert "memcached_watch" not in running.get("/metrics").text
+
+
+def test_url_targets_are_never_watched(watching, fake):
+    configured, other = fake({"stats": stats(), "watch fetchers mutations evictions": b"OK\r\n"}), fake({"stats": stats()})
+    running = watching(configured.address, "0.0.1")
+    wait_for_windows(running, 1)
+    text = running.get(f"/scrape?target={other.address}").text
+    assert "memcached_up" in text and "memcached_watch" not in text
+    assert "memcached_watch" not in running.get(f"/scrape?target={configured.address}").text
+    assert not [request for request in other.requests if request.startswith("watch")]
