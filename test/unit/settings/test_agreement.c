@@ -25,7 +25,22 @@ struct mapping {
     const char *before, *after;
 };
 
-enum { ROOT, MODULE, TLS, AUTH, POLICY, OUTPUTS, TEXTFILE, PUSH, GROUP, DNS, FILE_SD, HTTP_SD, ELASTICACHE };
+enum {
+    ROOT,
+    MODULE,
+    TLS,
+    AUTH,
+    POLICY,
+    WATCH,
+    OUTPUTS,
+    TEXTFILE,
+    PUSH,
+    GROUP,
+    DNS,
+    FILE_SD,
+    HTTP_SD,
+    ELASTICACHE
+};
 
 static const struct mapping mappings[] = {
     [ROOT] = {"{", "}"},
@@ -33,6 +48,7 @@ static const struct mapping mappings[] = {
     [TLS] = {"{modules: {m: {tls: {", "}}}}"},
     [AUTH] = {"{modules: {m: {auth: {", "}}}}"},
     [POLICY] = {"{scrape_policy: {", "}}"},
+    [WATCH] = {"{watch: {", "}}"},
     [OUTPUTS] = {"{outputs: {", "}}"},
     [TEXTFILE] = {"{outputs: {textfile: {", "}}}"},
     [PUSH] = {"{outputs: {push: {", "}}}"},
@@ -73,6 +89,7 @@ static const struct {
     {ROOT, "target_label", {"server", "instance", "_a"}, {"slab", "0a", "a-b", "''", "~", "[]", "__x"}, NULL},
     {ROOT, "shard", {"0/1", "1/2", "3/4"}, {"2/2", "x", "1", "[]", "0/0", "-1/2"}, NULL},
     {ROOT, "scrape_policy", {"{}"}, {"[]", "x"}, NULL},
+    {ROOT, "watch", {"{}"}, {"[]", "x", "~", "true"}, NULL},
     {ROOT, "outputs", {"{}"}, {"[]", "x", "~"}, NULL},
     {ROOT, "modules", {"{}", "{a: {}}"}, {"[]", "x", "{a: []}", "{'': {}}"}, NULL},
     {ROOT,
@@ -99,6 +116,20 @@ static const struct {
     {AUTH, "password_file", {NULL}, PATHS_OF_NOTHING, ", username: u"},
     {POLICY, "allow", {"[]", "[private]", "[10.0.0.0/8, any]"}, {"x", "[10.0.0.0/33]", "[[]]", "['']"}, NULL},
     {POLICY, "deny", {"[]", "['*.example.com']"}, {"{}", "['::/129']", "[~]"}, NULL},
+    {WATCH,
+     "streams",
+     {"[fetchers]", "[mutations, evictions, deletions, proxyreqs]"},
+     {"fetchers", "[]", "[x]", "[rawcmds]", "[[]]", "~"},
+     NULL},
+    {WATCH, "window", {"100ms", "2s", "30s"}, {"99ms", "61s", "0", "1m", "x", "[]", "~"}, NULL},
+    {WATCH, "every", {"4s", "1h"}, {"3s", "0", "x", "[]", "~"}, NULL},
+    {WATCH, "servers", {"1", "8"}, {"0", "9", "-1", "x", "[]", "~"}, NULL},
+    {WATCH, "bytes_per_second", {"4096", "100000000"}, {"0", "4095", "-1", "8MiB", "[]", "~"}, NULL},
+    {WATCH, "keys", {"none", "prefix", "hash", "full"}, {"all", "''", "true", "[]", "~"}, NULL},
+    {WATCH, "separator", {"':'", "'/'", "x"}, {"''", "'::'", "' '", "\xc3\xa4", "[]", "~"}, NULL},
+    {WATCH, "prefixes", {"0", "200"}, {"201", "-1", "x", "[]", "~"}, NULL},
+    {WATCH, "hot_keys", {"1", "100"}, {"0", "101", "x", "[]", "~"}, NULL},
+    {WATCH, "trusted_versions", {"[]", "[1.6.18]"}, {"1.6.18", "[1.6]", "[x]", "[[]]", "~"}, NULL},
     {OUTPUTS, "textfile", {"{}"}, {"x", "[]"}, NULL},
     {OUTPUTS, "push", {"{}", "{job: x}", "{username: x}"}, {"x", "[]"}, NULL},
     {TEXTFILE, "path", {"a.prom", "/tmp/a.prom"}, {"a.txt", ".a.prom", "''", "[]", "~", "/"}, NULL},
