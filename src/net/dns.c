@@ -66,7 +66,7 @@ struct dns {
     char *path; /* owned: resolv.conf to watch; NULL if a list of servers was given */
     struct version version;
     struct resolv_conf conf;
-    struct dns_channel *channel; /* owned */
+    struct dns_channel *channel; /* owned; opened by the first query */
     struct delay_queue patience; /* requests that wait for the other family */
     struct closing parts;        /* the channel and the queue */
     dns_close_fn on_close;
@@ -277,7 +277,8 @@ static void go_on(struct dns_request *request)
 void dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type,
              dns_answer_fn on_answer)
 {
-    struct dns_request *request = calloc(1, sizeof(*request) + strlen(name) + 1);
+    bool open = dns_channel_open(dns->channel) == 0;
+    struct dns_request *request = open ? calloc(1, sizeof(*request) + strlen(name) + 1) : NULL;
     *query = (struct dns_query){request, on_answer};
     if (!request) {
         on_answer(query,

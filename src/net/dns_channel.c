@@ -34,7 +34,7 @@
 
 struct dns_channel {
     uv_loop_t *loop;
-    ares_channel ares;
+    ares_channel ares;       /* NULL until dns_channel_open */
     char *sources;           /* to be freed with ares_free_string */
     struct resolv_conf conf; /* has the zones of the servers, which c-ares does not store */
     unsigned pending;        /* number of questions under way */
@@ -227,10 +227,10 @@ static int open_ares(struct dns_channel *channel, ares_channel *ares, const stru
     return code_of(status);
 }
 
-static int save_sources(struct dns_channel *channel)
+static int save_sources(struct dns_channel *channel, ares_channel ares)
 {
     struct ares_options options;
-    int mask, status = ares_save_options(channel->ares, &options, &mask);
+    int mask, status = ares_save_options(ares, &options, &mask);
     if (status != ARES_SUCCESS) return code_of(status);
     channel->sources = options.lookups;
     options.lookups = NULL;
@@ -238,13 +238,31 @@ static int save_sources(struct dns_channel *channel)
     return channel->sources ? 0 : UV_ENOMEM;
 }
 
+static int open_channel(struct dns_channel *channel, const char *servers)
+{
+    ares_channel ares;
+    int status = open_ares(channel, &ares, &channel->conf, servers);
+    if (status < 0) return status;
+    status = save_sources(channel, ares);
+    if (status < 0)
+        ares_destroy(ares);
+    else
+        channel->ares = ares;
+    return status;
+}
+
+int dns_channel_open(struct dns_channel *channel)
+{
+    return channel->ares ? 0 : open_channel(channel, NULL);
+}
+
 int dns_channel_configure(struct dns_channel *channel, const struct resolv_conf *conf)
 {
-    ares_channel old = channel->ares, ares;
-    int status = open_ares(channel, &ares, conf, NULL);
+    ares_channel old = channel->ares, ares = NULL;
+    int status = old ? open_ares(channel, &ares, conf, NULL) : 0;
     if (status < 0) return status;
     channel->ares = ares;
-    ares_destroy(old);
+    if (old) ares_destroy(old);
     channel->conf = *conf;
     return 0;
 }
@@ -341,21 +359,16 @@ int dns_channel_new(struct dns_channel **result, uv_loop_t *loop, const struct r
     channel->conf = *conf;
     list_init(&channel->watchers);
     ares_library_init(ARES_LIB_INIT_ALL);
-    int status = open_ares(channel, &channel->ares, conf, servers);
-    if (status < 0) goto no_ares;
-    status = save_sources(channel);
-    if (status < 0) goto no_sources;
+    int status = servers ? open_channel(channel, servers) : 0;
+    if (status < 0) {
+        ares_library_cleanup();
+        free(channel);
+        return status;
+    }
     uv_timer_init(loop, &channel->tick);
     closing_count(&channel->parts);
     *result = channel;
     return 0;
-
-no_sources:
-    ares_destroy(channel->ares);
-no_ares:
-    ares_library_cleanup();
-    free(channel);
-    return status;
 }
 
 static void on_closed(void *context)
@@ -371,7 +384,7 @@ static void on_closed(void *context)
 void dns_channel_close(struct dns_channel *channel, struct closing *closing)
 {
     channel->owner = closing;
-    ares_destroy(channel->ares);
+    if (channel->ares) ares_destroy(channel->ares);
     closing_close(&channel->parts, (uv_handle_t *) &channel->tick);
     closing_begin(&channel->parts, on_closed, channel);
 }

@@ -40,11 +40,17 @@ typedef void (*dns_channel_fn)(void *context, enum dns_outcome outcome, const ui
 
 /*
  * Creates a channel to the servers of `conf`. If `servers` is not NULL, it is a list
- * "127.0.0.1:5353,[::1]:53" that replaces them. Returns 0 or a negative libuv code; UV_EINVAL for a malformed
- * list.
+ * "127.0.0.1:5353,[::1]:53" that replaces them, and the channel is open. Returns 0 or a negative libuv code;
+ * UV_EINVAL for a malformed list.
  */
 int dns_channel_new(struct dns_channel **channel, uv_loop_t *loop, const struct resolv_conf *conf,
                     const char *servers);
+
+/*
+ * Opens the channel unless it is open. c-ares takes 75 KB for it, and many exporters ask for no name. Returns
+ * 0 or a negative libuv code. Call it before the functions that ask or return something.
+ */
+int dns_channel_open(struct dns_channel *channel);
 
 /*
  * Switches to the servers of `conf` and aborts all questions. Returns 0, or a negative libuv code and changes
