@@ -116,21 +116,36 @@ void number_append_scaled(struct buffer *buffer, uint64_t value, unsigned places
         fraction /= 10;
         places--;
     }
-    buffer_printf(buffer, ".%0*" PRIu64, (int) places, fraction);
+    char *at = buffer_reserve(buffer, 1 + places);
+    if (!at) return;
+    buffer->len += 1 + places;
+    for (; places; places--, fraction /= 10) at[places] = (char) ('0' + fraction % 10);
+    *at = '.';
 }
 
 /*
- * Writes a value that has at most six decimals, without trying precisions. Most values have few digits.
+ * Writes a value that has at most `places` decimals, without trying precisions. Most values have few digits.
  * Dividing two whole numbers gives the nearest double, and reading the decimal text gives the same double. So
- * `millionths / 1e6 == value` proves that the text is right. Returns false for all other values.
+ * `scaled / scale == value` proves that the text is right. Returns false for all other values.
  */
-static bool append_short(struct buffer *buffer, double value)
+static bool append_decimals(struct buffer *buffer, double value, double scale, unsigned places)
+{
+    uint64_t scaled = (uint64_t) (value * scale + 0.5);
+    if ((double) scaled / scale != value) return false;
+    number_append_scaled(buffer, scaled, places);
+    return true;
+}
+
+/*
+ * Writes a value that a text of at most fifteen digits gives exactly. Such texts are all different doubles,
+ * so the text is the shortest one.
+ */
+static bool append_short_double(struct buffer *buffer, double value)
 {
     if (signbit(value) || value >= 1e9) return false;
-    uint64_t millionths = (uint64_t) (value * 1e6 + 0.5);
-    if ((double) millionths / 1e6 != value) return false;
-    number_append_scaled(buffer, millionths, 6);
-    return true;
+    if (append_decimals(buffer, value, 1e6, 6)) return true;
+    /* Nanoseconds. Smaller values are written with an exponent. */
+    return value >= 1e-4 && value < 1e6 && append_decimals(buffer, value, 1e9, 9);
 }
 
 void number_append_double(struct buffer *buffer, double value)
@@ -143,7 +158,7 @@ void number_append_double(struct buffer *buffer, double value)
         buffer_append_string(buffer, value > 0 ? "+Inf" : "-Inf");
         return;
     }
-    if (append_short(buffer, value)) return;
+    if (append_short_double(buffer, value)) return;
     char text[32];
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(text, sizeof(text), "%.*g", precision, value);
@@ -157,6 +172,7 @@ void number_append_float(struct buffer *buffer, double value)
     size_t from = buffer->len;
     bool plain = true;
     number_append_double(buffer, value);
-    for (size_t at = from; at < buffer->len; at++) plain &= strchr(".eIN", buffer->data[at]) == NULL;
+    for (size_t at = from; at < buffer->len; at++)
+        plain &= is_digit(buffer->data[at]) || buffer->data[at] == '-';
     if (plain) buffer_append_string(buffer, ".0");
 }

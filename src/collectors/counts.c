@@ -1,15 +1,9 @@
 #include "collectors/counts.h"
 
-#include "base/container.h"
-#include "base/number.h"
-
 #include <math.h>
 
 /* Prefixes written per step. */
 #define PREFIXES_A_STEP 32
-
-/* Bucket bounds in seconds; the last one is four weeks. */
-static const double age_bounds[] = {1, 10, 60, 300, 900, 3600, 14400, 86400, 604800, 2419200};
 
 static void write_u64(const struct counts_place *place, uint64_t value)
 {
@@ -35,24 +29,10 @@ static void write_histogram(const struct counts_place *place, const double *boun
 
 static bool write_ages(const struct counts_place *place, size_t *part)
 {
-    const struct snapshot *snapshot = place->snapshot;
-    uint64_t counts[ARRAY_LEN(age_bounds) + 1] = {0};
-    double sum = 0;
-    uint32_t number;
-    uint16_t row = stats_find(COMMAND_ITEMS, SLICE("items:0:age"), &number);
-    const char *at = snapshot_seek(snapshot, row), *end = snapshot_end(snapshot);
+    uint64_t counts[TAIL_AGE_BOUNDS + 1];
     (void) part;
-    while (record_row(at, end) == row) {
-        struct record record;
-        double age = 0;
-        size_t n = 0;
-        at = record_read(at, &record);
-        number_parse_double(record.value, &age);
-        while (n < ARRAY_LEN(age_bounds) && age > age_bounds[n]) n++;
-        counts[n]++;
-        sum += age;
-    }
-    write_histogram(place, age_bounds, counts, ARRAY_LEN(age_bounds), sum);
+    for (size_t n = 0; n <= TAIL_AGE_BOUNDS; n++) counts[n] = place->snapshot->ages.counts[n];
+    write_histogram(place, tail_age_bounds, counts, TAIL_AGE_BOUNDS, NAN);
     return true;
 }
 

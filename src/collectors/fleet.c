@@ -8,6 +8,7 @@
 
 #include "base/container.h"
 #include "collectors/counts.h"
+#include "collectors/fleet_rows.h"
 #include "collectors/fleet_table.h"
 #include "collectors/outcome.h"
 #include "memcached/stats.h"
@@ -34,66 +35,11 @@ struct place {
     unsigned commands;               /* set of commands whose metrics are written; also has BY_CLASS bits */
 };
 
-/* Returns the labels of one record, whose row has a text of the server among its labels. */
-static struct slice record_labels(struct fleet_walk *fleet, const struct record *record,
-                                  const struct stat_row *row)
-{
-    buffer_clear(&fleet->labels);
-    buffer_append_slice(&fleet->labels, fleet_table.shapes[record->row].before);
-    labels_append(&fleet->labels, row->label, row->form == FORM_TEXT ? record->value : record->key);
-    return buffer_slice(&fleet->labels);
-}
-
-/* Returns true if the row that is preferred is of a command that is also shown. For a superseded record. */
-static bool is_said(const struct place *place, const struct record *record)
-{
-    return place->commands & fleet_table.shapes[stats_preferred(record->row)].shown_by;
-}
-
-static void write_record(struct fleet_walk *fleet, const struct place *place, const struct record *record)
-{
-    const struct stat_row *row = stats_row(record->row);
-    if (fleet_table.shapes[record->row].is_series)
-        encoder_series(place->encoder, &fleet->series[record->row], place->cursor->rendered, record->number,
-                       record->value);
-    else
-        encoder_sample(place->encoder, place->target_labels, record_labels(fleet, record, row),
-                       row->form == FORM_TEXT ? SLICE("1") : record->value);
-}
-
 /*
  * Records written per step. One server may have thousands of records in a family (pages of an external store,
  * unknown stats). This limit keeps a step short, even if every record has long labels.
  */
 #define RECORDS_A_STEP 32
-#define CACHE_LINE     64
-
-/* Whether the record is shown. */
-static inline bool is_shown(const struct place *place, const struct record *record)
-{
-    if (!(place->commands & fleet_table.shapes[record->row].shown_by)) return false;
-    return !record->superseded || !is_said(place, record);
-}
-
-static bool write_table_family(struct fleet_walk *fleet, const struct place *place,
-                               const struct table_family *family)
-{
-    struct fleet_cursor *cursor = place->cursor;
-    for (unsigned n = 0; cursor->row < family->end; n++) {
-        struct record record;
-        if (n == RECORDS_A_STEP) return false;
-        cursor->at = record_read(cursor->at, &record);
-        cursor->row = record_row(cursor->at, cursor->end);
-        if (record.row < family->first || !is_shown(place, &record)) continue;
-        encoder_begin_series(place->encoder);
-        write_record(fleet, place, &record);
-    }
-    /*
-     * Prefetches the records of the next families. They are in the cache after all other targets are written.
-     */
-    if (cursor->at < cursor->end) __builtin_prefetch(cursor->at + CACHE_LINE);
-    return true;
-}
 
 /* --- Unknown stats --- */
 
@@ -121,7 +67,7 @@ static bool write_unmapped(struct fleet_walk *fleet, const struct place *place, 
         struct record record;
         if (n == RECORDS_A_STEP) return false;
         cursor->at = record_read(cursor->at, &record);
-        cursor->row = record_row(cursor->at, cursor->end);
+        cursor->row = record_row(cursor->at);
         if (record.row == row) write_unmapped_record(fleet, place, &record);
     }
     return true;
@@ -158,7 +104,7 @@ static void write_truncated(const struct fleet_walk *fleet, const struct place *
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), stats);
 }
 
-/* Writes one family of one target. Returns false if samples remain. */
+/* Writes one family of one target, except for those of the table. Returns false if samples remain. */
 static bool write_family(struct fleet_walk *fleet, const struct place *place)
 {
     size_t own = OUTCOME_FAMILIES, n = fleet->family;
@@ -168,7 +114,6 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
         outcome_families[n].write(&outcome);
         return true;
     }
-    if (n < own + fleet_table.count) return write_table_family(fleet, place, &fleet_table.families[n - own]);
     if (n < own + fleet_table.count + COUNTS_FAMILIES) {
         return write_counts(fleet, place, &counts_families[n - own - fleet_table.count]);
     }
@@ -177,6 +122,13 @@ static bool write_family(struct fleet_walk *fleet, const struct place *place)
         return true;
     }
     return write_unmapped(fleet, place, n + 2 == last_family() ? STAT_UNMAPPED : STAT_UNMAPPED_TEXT);
+}
+
+/* Returns the current family if its samples are rows of the stats table, else NULL. */
+static const struct table_family *family_of_table(const struct fleet_walk *fleet)
+{
+    size_t n = fleet->family - OUTCOME_FAMILIES;
+    return fleet->family >= OUTCOME_FAMILIES && n < fleet_table.count ? &fleet_table.families[n] : NULL;
 }
 
 /* Returns true for the exporter's own families. Targets that did not answer have only these. */
@@ -204,12 +156,6 @@ static unsigned target_commands(const struct fleet_walk *fleet, size_t target)
     return shown | (BY_CLASS(shown) & ~classless);
 }
 
-/*
- * The records of a large fleet have left the caches when the next family comes. So while one target is
- * written, the records of a target some places ahead are prefetched.
- */
-#define PREFETCH_AHEAD 8
-
 static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder)
 {
     size_t at = fleet->position;
@@ -218,16 +164,8 @@ static struct place find_place(struct fleet_walk *fleet, struct encoder *encoder
                               target_commands(fleet, at)};
     }
     struct fleet_cursor *cursor = &fleet->cursors[at];
-    if (at + PREFETCH_AHEAD < fleet->heard) {
-        __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
-        __builtin_prefetch(cursor[PREFETCH_AHEAD].labels.data);
-    }
     return (struct place){encoder, cursor->labels, cursor->snapshot, cursor, cursor->commands};
 }
-
-/* A step ends after this many targets, or this many bytes. */
-#define TARGETS_A_STEP 64
-#define BYTES_A_STEP   (16 * 1024)
 
 /* Skips to the last family, memcached_target_truncated. This family is written even when time has run out. */
 static void leave_out_rest(struct fleet_walk *fleet)
@@ -252,38 +190,65 @@ static bool has_turned(const struct fleet_walk *fleet, const struct table_family
     return false;
 }
 
+/*
+ * Skips families of the table of which no server has a row. Most of them are of commands that are not asked.
+ */
+static void skip_absent_families(struct fleet_walk *fleet)
+{
+    const struct table_family *family;
+    while ((family = family_of_table(fleet)) && family->end <= fleet->next_row) fleet->family++;
+}
+
 /* Begins a family in the encoder. The head of the family is made in advance, except for an early family. */
 static void announce(struct fleet_walk *fleet, struct encoder *encoder)
 {
+    const struct table_family *family = family_of_table(fleet);
     size_t n = fleet->family;
-    const struct table_family *family = n < OUTCOME_FAMILIES || n >= OUTCOME_FAMILIES + fleet_table.count
-                                            ? NULL
-                                            : &fleet_table.families[n - OUTCOME_FAMILIES];
     fleet->announced = true;
     if (family && family->turn > family->first && !has_turned(fleet, family))
         encoder_family(encoder, &family->early);
     else
         encoder_family_ready(encoder, fleet->walk.collector->families[n], &fleet_table.heads[n]);
+    if (family && !encoder->muted) fleet->next_row = UINT16_MAX;
 }
 
 /* Prepares samples of series, once the format is known. Returns false if out of memory. */
 static bool prepare_series(struct fleet_walk *fleet, struct encoder *encoder)
 {
-    fleet->series = fleet_series(encoder->form);
+    fleet->rows = fleet_rows(encoder->form);
     for (size_t n = 0; n < fleet->heard; n++) {
         struct fleet_cursor *cursor = &fleet->cursors[n];
         cursor->rendered = encoder_target_labels(encoder, cursor->labels, &fleet->arena);
     }
-    return fleet->series && !encoder->out->failed;
+    return fleet->rows && !encoder->out->failed;
 }
+
+/*
+ * Writes one family of some targets: up to target `end`, or until the output has `bytes`. Stops at a target
+ * whose samples take several steps.
+ */
+static void write_other_family(struct fleet_walk *fleet, struct encoder *encoder, size_t end, size_t bytes)
+{
+    while (fleet->position < end && encoder->out->len < bytes) {
+        struct place place = find_place(fleet, encoder);
+        if (!write_family(fleet, &place)) return;
+        fleet->position++;
+        fleet->part = 0;
+    }
+}
+
+/* A step ends after this many targets, or this many bytes. */
+#define TARGETS_A_STEP 64
+#define BYTES_A_STEP   (16 * 1024)
 
 /* Writes one family of some targets, or a part of it. */
 static bool fleet_step(struct walk *walk, struct encoder *encoder)
 {
     struct fleet_walk *fleet = container_of(walk, struct fleet_walk, walk);
-    size_t targets = targets_of_family(fleet), bytes = encoder->out->len + BYTES_A_STEP;
+    size_t bytes = encoder->out->len + BYTES_A_STEP, targets, end;
+    if (!fleet->announced) skip_absent_families(fleet);
     if (fleet->family == walk->collector->count || fan_out_count(fleet->fan_out) == 0) return false;
-    if (!fleet->series && !prepare_series(fleet, encoder)) {
+    if (!fleet->rows && !prepare_series(fleet, encoder)) {
         encoder->out->failed = true;
         return false;
     }
@@ -293,14 +258,14 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
         return true;
     }
     if (!fleet->announced) announce(fleet, encoder);
-    if (encoder->muted) fleet->position = targets;
-    for (unsigned n = 0; n < TARGETS_A_STEP && fleet->position < targets; n++) {
-        struct place place = find_place(fleet, encoder);
-        if (!write_family(fleet, &place)) return true;
-        fleet->position++;
-        fleet->part = 0;
-        if (encoder->out->len >= bytes) break;
-    }
+    targets = targets_of_family(fleet);
+    end = targets - fleet->position < TARGETS_A_STEP ? targets : fleet->position + TARGETS_A_STEP;
+    if (encoder->muted)
+        fleet->position = targets;
+    else if (family_of_table(fleet))
+        fleet_rows_write(fleet, encoder, family_of_table(fleet), end, bytes);
+    else
+        write_other_family(fleet, encoder, end, bytes);
     if (fleet->position == targets) {
         fleet->position = 0;
         fleet->announced = false;
@@ -321,7 +286,7 @@ static bool find_heard(struct fleet_walk *fleet)
     for (size_t n = 0; n < count; n++) {
         const struct snapshot *snapshot = fan_out_snapshot(fleet->fan_out, n);
         if (!snapshot || !snapshot->answered) continue;
-        const char *at = snapshot->records, *end = snapshot_end(snapshot);
+        const char *at = snapshot_begin(snapshot), *end = snapshot_end(snapshot);
         fleet->cursors[fleet->heard++] = (struct fleet_cursor){
             .at = at,
             .end = end,
@@ -329,7 +294,7 @@ static bool find_heard(struct fleet_walk *fleet)
             .snapshot = snapshot,
             .target = n,
             .commands = target_commands(fleet, n),
-            .row = record_row(at, end),
+            .row = record_row(at),
         };
     }
     return true;

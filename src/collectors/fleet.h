@@ -17,10 +17,9 @@
 
 /* Position in the records of one target. */
 struct fleet_cursor {
-    const char *at, *end; /* the next record to write, and the end of all records */
-    struct slice labels;  /* labels of the target; borrowed */
-    struct slice
-        rendered; /* the same as the format writes them in samples of series; in `arena` or borrowed */
+    const char *at, *end;  /* the next record to write, and the end of all records */
+    struct slice labels;   /* labels of the target; borrowed */
+    struct slice rendered; /* the same in the form of the format; in `arena` */
     const struct snapshot *snapshot;
     size_t target;     /* index of the target in the fan-out */
     unsigned commands; /* set of commands whose metrics are written for this target; also has BY_CLASS bits */
@@ -37,6 +36,7 @@ struct fleet_walk {
     size_t family, position;       /* next step: index of the family, and of the target among the targets
                                       of that family */
     size_t part;                   /* position within one family of one target, if it takes several steps */
+    uint16_t next_row;             /* no cursor is at an earlier row of the table */
     bool announced;                /* true if the encoder has been given the current family */
     struct fleet_cursor *cursors;  /* one for each target that sent data; owned array */
     size_t heard;                  /* number of cursors */
@@ -46,9 +46,9 @@ struct fleet_walk {
                                       for never */
     bool late;                     /* true if the rest was left out because of end_ns */
     struct buffer labels;          /* scratch buffer for the labels of a sample */
-    const struct series
-        *series;        /* series of all rows in the form of the format; NULL before the first step */
-    struct arena arena; /* memory of `rendered` of the cursors */
+    const struct fleet_row *rows;  /* of the stats table, in the form of the format; NULL before the
+                                      first step */
+    struct arena arena;            /* memory of `rendered` of the cursors */
 };
 
 /*

@@ -114,7 +114,6 @@ static void make_families(void)
         if (!stat->family) continue;
         *shape = shape_of(stat);
         shape->shown_by = shown_by(stat);
-        shape->is_series = !stat->label;
         if (last && strcmp(last->family.name, stat->family) == 0) {
             add_row(last, row);
             continue;
@@ -168,7 +167,13 @@ const struct collector *fleet_collector(void)
     return &fleet_table.collector;
 }
 
-/* --- Series --- */
+/* --- Rows in the form of a format --- */
+
+/* Returns false if a text of the server is among the labels of the row, or if it is never shown. */
+static bool has_series(uint16_t row)
+{
+    return stats_row(row)->family && !stats_row(row)->label;
+}
 
 static struct series_parts parts_of(uint16_t row)
 {
@@ -182,30 +187,31 @@ static size_t texts_size(void)
     size_t size = 0;
     for (uint16_t row = 0; row < stats_count(); row++) {
         struct series_parts parts = parts_of(row);
-        if (fleet_table.shapes[row].is_series) size += series_size(&parts);
+        if (has_series(row)) size += series_size(&parts);
     }
     return size;
 }
 
 /* The texts are never freed: the series point into them. */
-static struct series *make_series(enum series_form form)
+static struct fleet_row *make_rows(enum series_form form)
 {
-    struct series *series = calloc(stats_count(), sizeof(series[0]));
+    struct fleet_row *rows = calloc(stats_count(), sizeof(rows[0]));
     struct buffer texts;
     buffer_init(&texts, texts_size());
-    if (!series || !buffer_reserve(&texts, texts.cap)) {
-        free(series);
+    if (!rows || !buffer_reserve(&texts, texts.cap)) {
+        free(rows);
         return NULL;
     }
     for (uint16_t row = 0; row < stats_count(); row++) {
         struct series_parts parts = parts_of(row);
-        if (fleet_table.shapes[row].is_series) series[row] = series_make(form, &parts, &texts);
+        rows[row].shown_by = fleet_table.shapes[row].shown_by;
+        if (has_series(row)) rows[row].series = series_make(form, &parts, &texts);
     }
-    return series;
+    return rows;
 }
 
-const struct series *fleet_series(enum series_form form)
+const struct fleet_row *fleet_rows(enum series_form form)
 {
-    if (!fleet_table.series[form]) fleet_table.series[form] = make_series(form);
-    return fleet_table.series[form];
+    if (!fleet_table.rows[form]) fleet_table.rows[form] = make_rows(form);
+    return fleet_table.rows[form];
 }

@@ -37,7 +37,12 @@ struct row_shape {
     struct slice before; /* constant labels; all of them if there is no number */
     struct slice number; /* name of the number's label; empty if there is none */
     struct slice after;  /* constant labels */
-    bool is_series;      /* no text of the server is among the labels: fleet_series has the row */
+};
+
+/* What is needed to write a record of a row, packed closely: an exposition has hundreds for each target. */
+struct fleet_row {
+    struct series series; /* has no text if a text of the server is among the labels */
+    unsigned shown_by;    /* as in row_shape */
 };
 
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)
@@ -51,8 +56,7 @@ struct fleet_table {
     const struct family *pointers[FAMILIES_MAX];
     struct family_head heads[FAMILIES_MAX];
     struct buffer head_texts;
-    struct series
-        *series[SERIES_FORMS]; /* one for each row, made when a format first needs them; else NULL */
+    struct fleet_row *rows[SERIES_FORMS]; /* made when a format first needs them; else NULL; owned arrays */
 };
 
 extern struct fleet_table fleet_table;
@@ -61,9 +65,8 @@ extern struct fleet_table fleet_table;
 const struct collector *fleet_collector(void);
 
 /*
- * Returns the series of all rows in a form. Those of rows that are not `is_series` are empty. Returns NULL if
- * out of memory.
+ * Returns one entry for each row of the stats table, with series in that form. Returns NULL if out of memory.
  */
-const struct series *fleet_series(enum series_form form);
+const struct fleet_row *fleet_rows(enum series_form form);
 
 #endif

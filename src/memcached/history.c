@@ -63,11 +63,11 @@ static void copy_version(char *to, size_t size, struct slice from)
 
 static void read_vitals(struct history *history, const struct snapshot *snapshot)
 {
-    const char *at = snapshot->records, *end = snapshot_end(snapshot);
+    const char *at = snapshot_begin(snapshot);
     if (rows.last == 0) learn_rows();
     history->known = 0;
     history->version[0] = '\0';
-    while (record_row(at, end) <= rows.last) {
+    while (record_row(at) <= rows.last) {
         struct record record;
         at = record_read(at, &record);
         uint8_t vital = rows.of[record.row];

@@ -256,7 +256,8 @@ static bool pack_all(struct snapshot *snapshot)
 {
     const struct snapshot_builder *builder = &snapshot->builder;
     struct buffer out;
-    buffer_init(&out, builder->text.len + builder->count * (sizeof(struct record_head) + VALUE_GROWTH));
+    buffer_init(&out, builder->text.len + builder->count * (sizeof(struct record_head) + VALUE_GROWTH) +
+                          RECORD_SPARE);
     buffer_reserve(&out, out.cap);
     for (size_t i = 0; i < builder->count && !out.failed;) {
         i = pack_plain(&out, builder, i);
@@ -266,7 +267,8 @@ static bool pack_all(struct snapshot *snapshot)
         buffer_deinit(&out);
         return false;
     }
-    char *exact = out.len ? realloc(out.data, out.len) : NULL;
+    memset(out.data + out.len, 0xff, RECORD_SPARE);
+    char *exact = realloc(out.data, out.len + RECORD_SPARE);
     snapshot->records = exact ? exact : out.data;
     snapshot->records_len = out.len;
     snapshot->count = builder->count;
@@ -288,6 +290,7 @@ size_t snapshot_finish(struct snapshot *snapshot)
         snapshot_judge(snapshot, TARGET_PROTOCOL_ERROR, "no memory for the answer");
     }
     summarize_slabs(snapshot);
+    tail_ages_count(&snapshot->ages, &snapshot->builder);
     size_t sorted = snapshot->builder.sorted;
     snapshot->parse_errors = snapshot->builder.parse_errors;
     snapshot->cut = snapshot->builder.cut;
@@ -341,11 +344,17 @@ struct snapshot *snapshot_copy(const struct snapshot *snapshot)
 
 /* --- Reading --- */
 
+const char *snapshot_begin(const struct snapshot *snapshot)
+{
+    static const char nothing[RECORD_SPARE] = {'\xff', '\xff'};
+    return snapshot->records ? snapshot->records : nothing;
+}
+
 const char *snapshot_seek(const struct snapshot *snapshot, uint16_t row)
 {
-    const char *at = snapshot->records, *end = snapshot_end(snapshot);
+    const char *at = snapshot_begin(snapshot);
     struct record ignored;
     assert(snapshot->finished);
-    while (record_row(at, end) < row) at = record_read(at, &ignored);
+    while (record_row(at) < row) at = record_read(at, &ignored);
     return at;
 }

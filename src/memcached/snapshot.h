@@ -18,6 +18,7 @@
 #include "memcached/slab_summary.h"
 #include "memcached/snapshot_builder.h"
 #include "memcached/stats.h"
+#include "memcached/tail_ages.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,10 +80,12 @@ struct snapshot {
     bool dropped;                    /* the pool was out of memory and has dropped the contents */
     struct memory_share memory;      /* the snapshot's share of a pool, if it has joined one */
     struct snapshot_builder builder; /* lines until the snapshot is finished */
-    char *records;                   /* packed records in the order of their rows, once finished; owned */
+    char *records;                   /* packed records in the order of their rows, once finished; owned; see
+                                        snapshot_begin */
     size_t records_len;              /* bytes of all records */
     size_t count;                    /* number of records */
     struct slab_summary slabs;       /* of `stats items` and `stats slabs`; zeros unless both have answered */
+    struct tail_ages ages;           /* counts of the stats items:N:age, once finished */
     struct sizes sizes;              /* buckets of `stats sizes`; empty without an answer */
     struct conn_stats *connections;  /* counts of `stats conns`; owned; NULL if it listed none */
     struct prefixes prefixes;        /* counts of `stats detail dump`; empty without an answer */
@@ -156,16 +159,25 @@ struct record_head {
 #define RECORD_ROW(head_row) ((head_row) &0x3fff)
 #define RECORD_COMMAND_SHIFT 16
 
+/*
+ * Behind the last record are this many readable bytes, so that values can be copied in blocks. The first of
+ * them are a row above all others.
+ */
+#define RECORD_SPARE 16
+#define RECORD_NONE  0x3fff
+
+/* Returns the place of the first record, or of the bytes behind the last one if there is none. */
+const char *snapshot_begin(const struct snapshot *snapshot);
+
 static inline const char *snapshot_end(const struct snapshot *snapshot)
 {
-    return snapshot->records + snapshot->records_len;
+    return snapshot_begin(snapshot) + snapshot->records_len;
 }
 
-/* Returns the row of the record at `at`. At the end, returns a number above all rows. */
-static inline uint16_t record_row(const char *at, const char *end)
+/* Returns the row of the record at `at`, which is RECORD_NONE at the end. */
+static inline uint16_t record_row(const char *at)
 {
     uint16_t row;
-    if (at == end) return UINT16_MAX;
     memcpy(&row, at, sizeof(row));
     return RECORD_ROW(row);
 }

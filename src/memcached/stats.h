@@ -151,8 +151,8 @@ struct stat_traits {
 const struct stat_traits *stats_traits(unsigned row);
 
 /* Rows of unknown stats with a number, and of unknown stats with a text. Both are above all other rows. */
-#define STAT_UNMAPPED      0x3ffe
-#define STAT_UNMAPPED_TEXT 0x3fff
+#define STAT_UNMAPPED      0x3ffd
+#define STAT_UNMAPPED_TEXT 0x3ffe
 
 static inline bool stats_is_unmapped(uint16_t row)
 {

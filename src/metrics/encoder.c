@@ -76,21 +76,47 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
     if (!encoder->muted) encoder->operations->write_double(encoder, target_labels, labels, value);
 }
 
-bool encoder_begin_series(struct encoder *encoder)
-{
-    assert(encoder->constant_labels.len == 0);
-    if (!encoder->muted) encoder->operations->begin_series(encoder);
-    return !encoder->muted;
-}
-
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena)
 {
-    if (!encoder->operations->make_target || labels.len == 0) return labels;
-    return encoder->operations->make_target(encoder, labels, arena);
+    if (encoder->form == SERIES_METRIC) labels = protobuf_pairs(&encoder->protobuf, labels);
+    char *copy = labels.data ? arena_alloc(arena, labels.len + SERIES_BLOCK, 1) : NULL;
+    if (!copy) {
+        encoder->out->failed = true;
+        return SLICE("");
+    }
+    if (labels.len) memcpy(copy, labels.data, labels.len);
+    return (struct slice){copy, labels.len};
 }
 
-void encoder_metric(struct encoder *encoder, const struct series *series, struct slice target,
-                    uint32_t number, struct slice value)
+struct encoder_run encoder_run_begin(struct encoder *encoder)
+{
+    struct buffer *out = encoder->out;
+    struct encoder_run run = {.encoder = encoder};
+    assert(!encoder->muted && encoder->constant_labels.len == 0);
+    if (!encoder->announced || out->failed) return run;
+    run.at = out->data + out->len;
+    run.end = out->data + out->size;
+    return run;
+}
+
+void encoder_run_end(struct encoder_run run)
+{
+    run.encoder->out->len = encoder_run_length(run);
+}
+
+struct encoder_run encoder_run_grow(struct encoder_run run, size_t most)
+{
+    struct encoder *encoder = run.encoder;
+    struct buffer *out = encoder->out;
+    encoder_run_end(run);
+    if (!encoder->announced) encoder->operations->announce(encoder);
+    run.at = buffer_reserve(out, most);
+    run.end = run.at ? out->data + out->size : NULL;
+    return run;
+}
+
+void encoder_run_metric(struct encoder *encoder, const struct series *series, struct slice target,
+                        uint32_t number, struct slice value)
 {
     encoder->operations->write_series(encoder, series, target, number, value);
 }

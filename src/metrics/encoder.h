@@ -40,7 +40,7 @@ struct encoder {
     bool filter_failed;             /* true if there was no memory for `names` */
     const struct family *family;    /* the announced family, or NULL; borrowed */
     bool muted;                     /* true if the filter excludes the family */
-    bool announced;                 /* true if HELP and TYPE of the family are written */
+    bool announced;                 /* true if the family's head is written, or it needs none */
     const struct family_head *head; /* prepared head of the family, or NULL; borrowed */
     struct slice name;              /* name of the announced family */
     struct protobuf protobuf;       /* message in progress for FORMAT_PROTOBUF; empty in other formats */
@@ -92,39 +92,56 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
 /* --- Samples of series that are rendered, see metrics/series.h --- */
 
 /*
- * Returns the labels of a target in the form in which encoder_series takes them: the rendered labels, or
- * bytes made of them, for which the memory is taken from `arena`. Sets out->failed if out of memory.
+ * Returns the labels of a target in the form in which samples of series take them: rendered labels, or bytes
+ * made of them. SERIES_BLOCK readable bytes follow. The memory is from `arena`. Sets out->failed if out of
+ * memory.
  */
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena);
 
 /*
- * Writes the head of the announced family, for samples that are written by encoder_series. At least one must
- * follow. Returns false if the family is filtered out: then none may follow. For collectors without constant
- * labels.
+ * Samples of the announced family, which are written one after the other: between begin and end, nothing else
+ * may be written to the encoder. There must be no constant labels, and the family must be wanted.
  */
-bool encoder_begin_series(struct encoder *encoder);
+struct encoder_run {
+    struct encoder *encoder;
+    char *at, *end; /* lines: the free room of the output; none before the head of the family is written */
+};
 
-/* Writes a sample of a series in the form SERIES_METRIC. Use encoder_series instead. */
-void encoder_metric(struct encoder *encoder, const struct series *series, struct slice target,
-                    uint32_t number, struct slice value);
+struct encoder_run encoder_run_begin(struct encoder *encoder);
+void encoder_run_end(struct encoder_run run);
+
+/* Returns the bytes in the output so far. */
+static inline size_t encoder_run_length(struct encoder_run run)
+{
+    return run.at ? (size_t) (run.at - run.encoder->out->data) : run.encoder->out->len;
+}
+
+/* Makes room for a line of `most` bytes. Use encoder_run_sample instead. */
+struct encoder_run encoder_run_grow(struct encoder_run run, size_t most);
+
+/* Writes a Metric. Use encoder_run_sample instead. */
+void encoder_run_metric(struct encoder *encoder, const struct series *series, struct slice target,
+                        uint32_t number, struct slice value);
 
 /*
- * Writes one sample of a series, which must have the form encoder->form. `target` is from
- * encoder_target_labels. `value` is a number as text. Inline, since most samples of an exposition are written
- * by this function.
+ * Writes one sample of a series. `form` is encoder->form: a constant, so that the loop over samples has no
+ * branch for it. `target` is from encoder_target_labels. `value` is a number as text, with SERIES_BLOCK
+ * readable bytes behind it. Inline, since most samples of an exposition are written by this function.
  */
-static inline void encoder_series(struct encoder *encoder, const struct series *series, struct slice target,
-                                  uint32_t number, struct slice value)
+static inline void encoder_run_sample(struct encoder_run *run, enum series_form form,
+                                      const struct series *series, struct slice target, uint32_t number,
+                                      struct slice value)
 {
-    struct buffer *out = encoder->out;
-    if (encoder->form != SERIES_LINE) {
-        encoder_metric(encoder, series, target, number, value);
+    size_t most = series->most + target.len + value.len;
+    if (form == SERIES_METRIC) {
+        encoder_run_metric(run->encoder, series, target, number, value);
         return;
     }
-    char *at = buffer_reserve(out, series_most(series) + target.len + value.len);
-    if (!at) return;
-    at = series_put_line(at, series, target, number, value);
-    out->len = (size_t) (at - out->data);
+    if ((size_t) (run->end - run->at) < most) {
+        *run = encoder_run_grow(*run, most);
+        if (!run->at) return;
+    }
+    run->at = series_put_line(run->at, series, target, number, value);
 }
 
 /* --- Samples of several values --- */

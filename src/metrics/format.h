@@ -15,13 +15,13 @@ struct format_operations {
     /* Appends the prepared head of a family: the text before its first sample. */
     void (*append_head)(const struct family *family, enum format format, struct buffer *out);
 
-    /*
-     * For samples of series in the form `form`: begins the family, makes the labels of a target, writes a
-     * sample. For lines the last two are NULL: metrics/encoder.h writes lines, with labels as they are.
-     */
+    /* The form in which samples of series are written, see struct encoder_run. */
     enum series_form form;
-    void (*begin_series)(struct encoder *encoder);
-    struct slice (*make_target)(struct encoder *encoder, struct slice labels, struct arena *arena);
+
+    /* For lines, else NULL: writes the head of the family and sets encoder->announced. */
+    void (*announce)(struct encoder *encoder);
+
+    /* For Metrics, else NULL: writes a sample. */
     void (*write_series)(struct encoder *encoder, const struct series *series, struct slice target,
                          uint32_t number, struct slice value);
 

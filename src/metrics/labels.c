@@ -6,13 +6,27 @@
 
 /* --- Writing --- */
 
+/* Returns how many bytes at the beginning are ASCII characters that are written as they are. */
+static size_t plain_length(struct slice value)
+{
+    size_t len = 0;
+    while (len < value.len && value.data[len] >= ' ' && value.data[len] <= '~' && value.data[len] != '"' &&
+           value.data[len] != '\\')
+        len++;
+    return len;
+}
+
 /*
  * Escapes quotes, backslashes and newlines. Replaces bytes that are not UTF-8 and characters that a terminal
  * would act upon, but for tabs: values come from servers, and people look at an exposition.
  */
 static void append_label_value(struct buffer *out, struct slice value)
 {
-    while (value.len) {
+    for (;;) {
+        size_t plain = plain_length(value);
+        buffer_append(out, value.data, plain);
+        value = slice_from(value, plain);
+        if (value.len == 0) return;
         char c = value.data[0];
         size_t len = c == '\t' ? 1 : utf8_visible(value);
         if (c == '\n') {

@@ -196,7 +196,8 @@ struct slice protobuf_pairs(struct protobuf *protobuf, struct slice labels)
     struct buffer *pairs = &protobuf->pairs;
     buffer_clear(pairs);
     label_pairs_append(pairs, labels);
-    return pairs->failed ? (struct slice){NULL, 0} : buffer_slice(pairs);
+    if (pairs->failed) return (struct slice){NULL, 0};
+    return pairs->len ? buffer_slice(pairs) : SLICE("");
 }
 
 /* Writes a Metric with labels that are ready in protobuf->pairs. */
@@ -229,11 +230,11 @@ void protobuf_series(struct protobuf *protobuf, const struct family *family, con
     begin_sample(protobuf, family, out);
     char *at = begin_number(&protobuf->message, labels, SERIES_BLOCK);
     if (at) {
-        at = slice_put_short(at, target);
-        at = series_put_blocks(at, series->before, series->before_len);
+        at = series_put_blocks(at, target.data, target.len);
+        at = series_put_blocks(at, series->text, series->before_len);
         if (series->number_len) {
             at = label_pairs_put_value(at, series->number_len, digits);
-            at = series_put_blocks(at, series->after, series->after_len);
+            at = series_put_blocks(at, series->text + series->before_len, series->after_len);
         }
         end_number(protobuf, at, value);
     }

@@ -45,8 +45,8 @@ void protobuf_number(struct protobuf *protobuf, const struct family *family,
                      const struct protobuf_labels *labels, double value, struct buffer *out);
 
 /*
- * Returns rendered labels as label_pairs_append writes them, valid until the next sample. If out of memory,
- * the data is NULL.
+ * Returns rendered labels as label_pairs_append writes them, valid until the next sample. The data is NULL
+ * only if out of memory.
  */
 struct slice protobuf_pairs(struct protobuf *protobuf, struct slice labels);
 

@@ -39,20 +39,6 @@ static void message_line(struct encoder *encoder, struct slice target_labels, st
     message_double(encoder, target_labels, labels, read_number(value));
 }
 
-/* Each message begins with its first sample. */
-static void begin_series(struct encoder *encoder)
-{
-    (void) encoder;
-}
-
-static struct slice make_target(struct encoder *encoder, struct slice labels, struct arena *arena)
-{
-    struct slice pairs = protobuf_pairs(&encoder->protobuf, labels);
-    const char *copy = pairs.data ? arena_copy(arena, pairs) : NULL;
-    if (!copy) encoder->out->failed = true;
-    return (struct slice){copy, copy ? pairs.len : 0};
-}
-
 static void message_series(struct encoder *encoder, const struct series *series, struct slice target,
                            uint32_t number, struct slice value)
 {
@@ -93,8 +79,6 @@ static void end_exposition(struct encoder *encoder)
 const struct format_operations protobuf_operations = {
     .append_head = append_head,
     .form = SERIES_METRIC,
-    .begin_series = begin_series,
-    .make_target = make_target,
     .write_series = message_series,
     .write_line = message_line,
     .write_u64 = message_u64,

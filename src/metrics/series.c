@@ -13,61 +13,59 @@ size_t series_size(const struct series_parts *parts)
            SERIES_BLOCK;
 }
 
-/* Sets a text of a series to what was appended to `texts` since `start`. */
-static void set_text(const char **text, uint8_t *len, const struct buffer *texts, size_t start)
-{
-    assert(!texts->failed && texts->len - start <= UINT8_MAX);
-    *text = texts->data + start;
-    *len = (uint8_t) (texts->len - start);
-}
-
 static void append_set(struct buffer *texts, struct slice set)
 {
     if (set.len) buffer_append_char(texts, ',');
     buffer_append_slice(texts, set);
 }
 
-static void make_line(struct series *series, const struct series_parts *parts, struct buffer *texts)
+static void append_line_head(enum series_form form, const struct series_parts *parts, struct buffer *texts)
 {
-    size_t start = texts->len;
+    if (form == SERIES_METRIC) return;
     buffer_append_string(texts, parts->name);
     buffer_append_char(texts, '{');
-    set_text(&series->head, &series->head_len, texts, start);
+}
 
-    start = texts->len;
-    append_set(texts, parts->before);
-    append_set(texts, parts->number);
-    buffer_append_string(texts, parts->number.len ? "=\"" : "} ");
-    set_text(&series->before, &series->before_len, texts, start);
+static void append_before(enum series_form form, const struct series_parts *parts, struct buffer *texts)
+{
+    if (form == SERIES_METRIC) {
+        label_pairs_append(texts, parts->before);
+        if (parts->number.len) label_pairs_append_name(texts, parts->number);
+    } else {
+        append_set(texts, parts->before);
+        append_set(texts, parts->number);
+        buffer_append_string(texts, parts->number.len ? "=\"" : "} ");
+    }
+}
 
-    start = texts->len;
-    if (parts->number.len) {
+static void append_after(enum series_form form, const struct series_parts *parts, struct buffer *texts)
+{
+    if (form == SERIES_METRIC) {
+        label_pairs_append(texts, parts->after);
+    } else if (parts->number.len) {
         buffer_append_char(texts, '"');
         append_set(texts, parts->after);
         buffer_append_string(texts, "} ");
     }
-    set_text(&series->after, &series->after_len, texts, start);
-}
-
-static void make_metric(struct series *series, const struct series_parts *parts, struct buffer *texts)
-{
-    size_t start = texts->len;
-    label_pairs_append(texts, parts->before);
-    if (parts->number.len) label_pairs_append_name(texts, parts->number);
-    set_text(&series->before, &series->before_len, texts, start);
-
-    start = texts->len;
-    label_pairs_append(texts, parts->after);
-    set_text(&series->after, &series->after_len, texts, start);
 }
 
 struct series series_make(enum series_form form, const struct series_parts *parts, struct buffer *texts)
 {
-    struct series series = {.number_len = (uint8_t) parts->number.len};
-    assert(texts->size - texts->len >= series_size(parts));
-    if (form == SERIES_LINE)
-        make_line(&series, parts, texts);
-    else
-        make_metric(&series, parts, texts);
+    size_t start = texts->len, before, after;
+    assert(texts->size - start >= series_size(parts));
+    append_line_head(form, parts, texts);
+    before = texts->len;
+    append_before(form, parts, texts);
+    after = texts->len;
+    append_after(form, parts, texts);
+    assert(!texts->failed && texts->len - start <= UINT8_MAX);
+    struct series series = {
+        .text = texts->data + start,
+        .head_len = (uint8_t) (before - start),
+        .before_len = (uint8_t) (after - before),
+        .after_len = (uint8_t) (texts->len - after),
+        .number_len = (uint8_t) parts->number.len,
+        .most = (uint16_t) (texts->len - start + DIGITS_MAX + strlen("\n") + SERIES_BLOCK),
+    };
     return series;
 }

@@ -28,13 +28,14 @@ struct series_parts {
     struct slice before, number, after; /* for a series without a number, `number` and `after` are empty */
 };
 
-/* The texts have SERIES_BLOCK readable bytes after their end. Borrowed from the buffer of series_make. */
+/* A rendered series. The text is borrowed from the buffer of series_make. */
 struct series {
-    const char *head;   /* of a line; a Metric has none */
-    const char *before; /* of a line: begins with the comma after the target's labels, or the closing brace */
-    const char *after;
-    uint8_t head_len, before_len, after_len;
+    const char *text;   /* head, before and after, one behind the other, and SERIES_BLOCK readable bytes */
+    uint8_t head_len;   /* of a line; a Metric has no head */
+    uint8_t before_len; /* of a line: begins with the comma after the target's labels, or the closing brace */
+    uint8_t after_len;
     uint8_t number_len; /* length of the number's label name; 0 for a series without a number */
+    uint16_t most;      /* most bytes that a sample needs in the output, beside target and value */
 };
 
 /*
@@ -45,8 +46,8 @@ struct series series_make(enum series_form form, const struct series_parts *part
 size_t series_size(const struct series_parts *parts);
 
 /*
- * Texts are copied in blocks of this size. So the texts and the output need this many spare bytes at their
- * end.
+ * Texts, labels and values are copied in blocks of this size. So they need this many readable bytes behind
+ * their end, and the output this much spare room.
  */
 #define SERIES_BLOCK 16
 
@@ -57,41 +58,39 @@ static inline char *series_put_blocks(char *at, const char *text, size_t len)
     return at + len;
 }
 
-/* Returns the most bytes of a sample, without its target's labels and its value. */
-static inline size_t series_most(const struct series *series)
-{
-    return (size_t) series->head_len + series->before_len + DIGITS_MAX + series->after_len + SERIES_BLOCK;
-}
-
 static inline char *series_put_number(char *at, uint32_t number)
 {
     char digits[DIGITS_MAX];
-    if (number >= 10) return slice_put_few(at, digits_of(number, digits));
-    *at = (char) ('0' + number);
-    return at + 1;
+    if (number >= 100) return slice_put_few(at, digits_of(number, digits));
+    if (number >= 10) *at++ = (char) ('0' + number / 10);
+    *at++ = (char) ('0' + number % 10);
+    return at;
 }
 
 /*
- * Writes a line to `at`, which must have room for series_most and the two slices. `target` holds rendered
+ * Writes a line to `at`, which must have room for series->most and the two slices. `target` holds rendered
  * labels, or is empty.
  */
 static inline char *series_put_line(char *at, const struct series *series, struct slice target,
                                     uint32_t number, struct slice value)
 {
-    at = series_put_blocks(at, series->head, series->head_len);
+    const char *before = series->text + series->head_len;
+    size_t before_len = series->before_len;
+    at = series_put_blocks(at, series->text, series->head_len);
     if (target.len) {
-        at = slice_put_short(at, target);
-        at = series_put_blocks(at, series->before, series->before_len);
+        at = series_put_blocks(at, target.data, target.len);
     } else {
         /* No comma is needed, and a line without any label has no braces. */
-        if (series->before[0] == '}') at--;
-        at = series_put_blocks(at, series->before + 1, series->before_len - 1u);
+        if (*before == '}') at--;
+        before++;
+        before_len--;
     }
+    at = series_put_blocks(at, before, before_len);
     if (series->number_len) {
         at = series_put_number(at, number);
-        at = series_put_blocks(at, series->after, series->after_len);
+        at = series_put_blocks(at, before + before_len, series->after_len);
     }
-    at = slice_put_short(at, value);
+    at = series_put_blocks(at, value.data, value.len);
     *at = '\n';
     return at + 1;
 }

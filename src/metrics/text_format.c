@@ -297,7 +297,7 @@ static void end_exposition(struct encoder *encoder)
 const struct format_operations text_operations = {
     .append_head = append_head,
     .form = SERIES_LINE,
-    .begin_series = announce,
+    .announce = announce,
     .write_line = text_line,
     .write_u64 = text_u64,
     .write_double = text_double,

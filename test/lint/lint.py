@@ -62,6 +62,7 @@ UNTESTED = {
     "src/http/gzip_isal.c": "http/test_gzip.c is built with each of the two",
     "src/http/gzip_zlib.c": "http/test_gzip.c is built with each of the two",
     "src/cli/values.c": "cli/test_options.c and cli/test_options_errors.c",
+    "src/collectors/fleet_rows.c": "collectors/test_fleet.c and collectors/test_fleet_golden.c",
     "src/collectors/loop_lag.c": "collectors/test_telemetry_parts.c",
     "src/memcached/channel.c": "memcached/test_client.c and memcached/test_stall.c",
     "src/collectors/outcome.c": "collectors/test_fleet.c",

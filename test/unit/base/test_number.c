@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void reads_unsigned_numbers(void **state)
 {
@@ -198,6 +199,28 @@ static void writes_doubles_that_read_back(void **state)
     }
 }
 
+/* Nanoseconds are written without trying precisions. The text is the one that a precision gives. */
+static void writes_nanoseconds_shortly(void **state)
+{
+    uint64_t dice = 1;
+    (void) state;
+    for (unsigned round = 0; round < 20000; round++) {
+        dice = dice * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        double value = (double) (100000 + (dice >> 14) % (UINT64_C(1) << (17 + round % 33))) / 1e9;
+        char expected[64];
+        struct buffer text;
+        buffer_init(&text, 100);
+        number_append_double(&text, value);
+        for (int precision = 15; precision <= 17; precision++) {
+            snprintf(expected, sizeof(expected), "%.*g", precision, value);
+            if (strtod(expected, NULL) == value) break;
+        }
+        if (!slice_is(buffer_slice(&text), expected))
+            fail_msg("%.*s instead of %s", SLICE_ARG(buffer_slice(&text)), expected);
+        buffer_deinit(&text);
+    }
+}
+
 /* Behind other text with a point in it. */
 static void writes_floats_that_are_no_integers(void **state)
 {
@@ -218,15 +241,11 @@ static void writes_floats_that_are_no_integers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_unsigned_numbers),
-        cmocka_unit_test(reads_signed_numbers),
-        cmocka_unit_test(knows_decimal_numbers),
-        cmocka_unit_test(refuses_what_is_no_decimal),
-        cmocka_unit_test(refuses_endless_digits),
-        cmocka_unit_test(reads_no_further_than_the_slice),
-        cmocka_unit_test(sets_the_point_exactly),
-        cmocka_unit_test(writes_doubles_that_read_back),
-        cmocka_unit_test(writes_floats_that_are_no_integers),
+        cmocka_unit_test(reads_unsigned_numbers),     cmocka_unit_test(reads_signed_numbers),
+        cmocka_unit_test(knows_decimal_numbers),      cmocka_unit_test(refuses_what_is_no_decimal),
+        cmocka_unit_test(refuses_endless_digits),     cmocka_unit_test(reads_no_further_than_the_slice),
+        cmocka_unit_test(sets_the_point_exactly),     cmocka_unit_test(writes_doubles_that_read_back),
+        cmocka_unit_test(writes_nanoseconds_shortly), cmocka_unit_test(writes_floats_that_are_no_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

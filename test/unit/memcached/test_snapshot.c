@@ -30,7 +30,7 @@ static struct snapshot *new_snapshot(void)
 static const struct record *record_at(const struct snapshot *snapshot, size_t n)
 {
     static struct record record;
-    const char *at = snapshot->records;
+    const char *at = snapshot_begin(snapshot);
     assert_true(snapshot->finished && n < snapshot->count);
     for (size_t i = 0; i <= n; i++) {
         assert_true(at < snapshot_end(snapshot));
@@ -63,7 +63,7 @@ static void assert_number(const struct record *record, const char *expected)
 /* Which record the place is that of; the count for the end. */
 static size_t seek(const struct snapshot *snapshot, uint16_t row)
 {
-    const char *sought = snapshot_seek(snapshot, row), *at = snapshot->records;
+    const char *sought = snapshot_seek(snapshot, row), *at = snapshot_begin(snapshot);
     struct record record;
     size_t n = 0;
     for (; at != sought; n++) at = record_read(at, &record);
@@ -404,7 +404,7 @@ static void test_many_entries(void **state)
     }
     snapshot_finish(snapshot);
     assert_int_equal(snapshot->count, 10000);
-    const char *at = snapshot->records;
+    const char *at = snapshot_begin(snapshot);
     for (unsigned n = 0; n < 10000; n++) {
         struct record record;
         at = record_read(at, &record);

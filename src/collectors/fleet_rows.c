@@ -1,0 +1,136 @@
+#include "collectors/fleet_rows.h"
+
+#include "memcached/stats.h"
+
+/*
+ * Bytes of records written per step for one server. It may have thousands of records in a family (pages of an
+ * external store). This limit keeps a step short, even if every record has long labels.
+ */
+#define RECORD_BYTES_A_STEP 512
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* Returns true if the preferred row of a superseded record is shown, which says the same. */
+static bool is_said(unsigned commands, uint16_t row)
+{
+    return commands & fleet_table.shapes[stats_preferred(row)].shown_by;
+}
+
+/* Writes a record whose row has a text of the server among its labels. */
+static void write_with_text(struct fleet_walk *fleet, struct encoder *encoder, struct slice target_labels,
+                            const struct record *record)
+{
+    const struct stat_row *row = stats_row(record->row);
+    bool is_text = row->form == FORM_TEXT;
+    buffer_clear(&fleet->labels);
+    buffer_append_slice(&fleet->labels, fleet_table.shapes[record->row].before);
+    labels_append(&fleet->labels, row->label, is_text ? record->value : record->key);
+    encoder_sample(encoder, target_labels, buffer_slice(&fleet->labels),
+                   is_text ? SLICE("1") : record->value);
+}
+
+/* Writes the record at `at`, which is superseded or no sample of a series, between two runs. */
+static struct encoder_run write_special(struct fleet_walk *fleet, struct encoder_run run,
+                                        const struct fleet_cursor *cursor, const char *at)
+{
+    struct record record;
+    record_read(at, &record);
+    const struct fleet_row *row = &fleet->rows[record.row];
+    if (record.superseded && is_said(cursor->commands, record.row)) return run;
+    if (row->series.text) {
+        encoder_run_sample(&run, run.encoder->form, &row->series, cursor->rendered, record.number,
+                           record.value);
+        return run;
+    }
+    encoder_run_end(run);
+    write_with_text(fleet, run.encoder, cursor->labels, &record);
+    return encoder_run_begin(run.encoder);
+}
+
+/*
+ * Writes the records that one target has before row `behind`, or some of them. All that does not vary is in
+ * variables of its own: a written byte might change anything else, as far as the compiler knows.
+ */
+static ALWAYS_INLINE void write_records(struct fleet_walk *fleet, struct encoder_run *run,
+                                        enum series_form form, struct fleet_cursor *cursor, unsigned behind)
+{
+    const struct fleet_row *rows = fleet->rows;
+    const unsigned commands = cursor->commands;
+    const struct slice target = cursor->rendered;
+    const char *at = cursor->at, *const stop = at + RECORD_BYTES_A_STEP;
+    unsigned next;
+    do {
+        struct record record;
+        const char *start = at;
+        at = record_read(at, &record);
+        next = record_row(at);
+        const struct fleet_row *row = &rows[record.row];
+        if (!(commands & row->shown_by)) continue;
+        if (row->series.text && !record.superseded)
+            encoder_run_sample(run, form, &row->series, target, record.number, record.value);
+        else
+            *run = write_special(fleet, *run, cursor, start);
+    } while (next < behind && at < stop);
+    cursor->at = at;
+    cursor->row = (uint16_t) next;
+}
+
+/*
+ * The records of a large fleet have left the caches when the next family comes. So while one target is
+ * written, the next records of a target some places ahead are prefetched, and those behind its own.
+ */
+#define PREFETCH_AHEAD 8
+#define CACHE_LINE     64
+
+static inline void prefetch_ahead(const struct fleet_walk *fleet, const struct fleet_cursor *cursor)
+{
+    if (cursor + PREFETCH_AHEAD < fleet->cursors + fleet->heard) {
+        __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
+        __builtin_prefetch(cursor[PREFETCH_AHEAD].labels.data);
+    }
+    if (cursor->at < cursor->end) __builtin_prefetch(cursor->at + CACHE_LINE);
+}
+
+/* Moves to the first record at or after a row. The families before were filtered out. */
+static void skip_records(struct fleet_cursor *cursor, unsigned row)
+{
+    struct record ignored;
+    while (cursor->row < row) {
+        cursor->at = record_read(cursor->at, &ignored);
+        cursor->row = record_row(cursor->at);
+    }
+}
+
+/*
+ * Writes one family of some targets: up to target `end`, or until the output has `bytes`. `form` is a
+ * constant for each of the two callers, so that the loop has no branch for it.
+ */
+static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *encoder, enum series_form form,
+                                     const struct table_family *family, size_t end, size_t bytes)
+{
+    const unsigned first = family->first, behind = family->end;
+    struct fleet_cursor *cursor = &fleet->cursors[fleet->position], *last = &fleet->cursors[end];
+    struct encoder_run run = encoder_run_begin(encoder);
+    uint16_t next_row = fleet->next_row;
+    for (; cursor < last && encoder_run_length(run) < bytes; cursor++) {
+        if (cursor->row < first) skip_records(cursor, first);
+        if (cursor->row < behind) {
+            prefetch_ahead(fleet, cursor);
+            write_records(fleet, &run, form, cursor, behind);
+            if (cursor->row < behind) break;
+        }
+        if (cursor->row < next_row) next_row = cursor->row;
+    }
+    fleet->position = (size_t) (cursor - fleet->cursors);
+    fleet->next_row = next_row;
+    encoder_run_end(run);
+}
+
+void fleet_rows_write(struct fleet_walk *fleet, struct encoder *encoder, const struct table_family *family,
+                      size_t end, size_t bytes)
+{
+    if (encoder->form == SERIES_LINE)
+        write_rows(fleet, encoder, SERIES_LINE, family, end, bytes);
+    else
+        write_rows(fleet, encoder, SERIES_METRIC, family, end, bytes);
+}
