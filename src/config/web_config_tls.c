@@ -7,6 +7,18 @@
 #include <string.h>
 #include <uv.h>
 
+/* Rejects a name that is in no table, and repeats it in the words of exporter-toolkit. */
+static int reject_unknown(struct reading *reading, const struct node *node, const char *expected,
+                          const char *kind)
+{
+    reading_reject(reading, node, expected);
+    if (node->kind != NODE_SCALAR) return UV_EINVAL;
+    buffer_printf(reading->error, " (unknown %s: ", kind);
+    utf8_append_escaped(reading->error, node->text);
+    buffer_append_char(reading->error, ')');
+    return UV_EINVAL;
+}
+
 static int read_version(struct reading *reading, const struct node *node, void *place)
 {
     static const char *const names[TLS_VERSION_COUNT] = {"TLS10", "TLS11", "TLS12", "TLS13"};
@@ -16,10 +28,7 @@ static int read_version(struct reading *reading, const struct node *node, void *
         *version = n;
         return 0;
     }
-    reading_reject(reading, node, "TLS10, TLS11, TLS12 or TLS13");
-    if (node->kind == NODE_SCALAR)
-        buffer_printf(reading->error, " (unknown TLS version: %.*s)", SLICE_ARG(node->text));
-    return UV_EINVAL;
+    return reject_unknown(reading, node, "TLS10, TLS11, TLS12 or TLS13", "TLS version");
 }
 
 struct tls_name {
@@ -68,10 +77,7 @@ static int find_name(struct reading *reading, const struct node *node, const str
         chosen[n] = true;
         return 0;
     }
-    reading_reject(reading, node, choice->expected);
-    if (node->kind == NODE_SCALAR)
-        buffer_printf(reading->error, " (unknown %s: %.*s)", choice->kind, SLICE_ARG(node->text));
-    return UV_EINVAL;
+    return reject_unknown(reading, node, choice->expected, choice->kind);
 }
 
 /*
