@@ -127,7 +127,8 @@ def texts(root):
     """What people wrote: neither built files, nor data, nor unpacked dependencies, nor what git keeps."""
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        built = parts[0].startswith("build") or parts[:2] == ("test", "data") or "__pycache__" in parts
+        inputs = parts[:2] == ("test", "data") or parts[:3] in {("test", "fuzz", "corpus"), ("test", "fuzz", "found")}
+        built = parts[0].startswith("build") or inputs or "__pycache__" in parts
         hidden = parts[0] in {".git", ".cache"} or parts[-1] == "LICENSE"
         unpacked = parts[0] == "deps" and len(parts) > 2 and parts[1] != "packagefiles"
         if path.is_file() and path.suffix in TEXT and not (built or hidden or unpacked):
