@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 /* SKETCH_LOWEST is the first value with the power LOWEST_POWER: frexp returns it as 0.5 * 2^LOWEST_POWER. */
 #define LOWEST_POWER (-29)
@@ -26,64 +25,69 @@ static double bin_value(size_t bin)
     return ldexp(0.5 + part / (2 * SKETCH_PARTS), (int) (bin / SKETCH_PARTS) + LOWEST_POWER);
 }
 
-void sketch_init(struct sketch *sketch)
+/* Extends first..end so that it includes the bin. */
+static void cover(struct sketch_age *age, size_t bin)
 {
-    memset(sketch, 0, sizeof(*sketch));
+    if (age->first == age->end) age->first = age->end = bin;
+    if (bin < age->first) age->first = bin;
+    if (bin >= age->end) age->end = bin + 1;
 }
 
-/* Extends first..end so that it includes these bins. */
-static void cover(struct sketch *sketch, size_t first, size_t end)
-{
-    if (sketch->first == sketch->end) {
-        sketch->first = first;
-        sketch->end = end;
-        return;
-    }
-    if (first < sketch->first) sketch->first = first;
-    if (end > sketch->end) sketch->end = end;
-}
-
-void sketch_observe(struct sketch *sketch, double value)
+void sketch_observe(struct sketch *sketch, size_t age, double value)
 {
     assert(value >= 0 && isfinite(value));
     if (value < SKETCH_LOWEST) {
-        sketch->zeros++;
+        sketch->ages[age].zeros++;
         return;
     }
     size_t bin = bin_of(value);
-    cover(sketch, bin, bin + 1);
-    sketch->bins[bin]++;
+    cover(&sketch->ages[age], bin);
+    sketch->bins[bin][age]++;
 }
 
 /* Does not write to memory pages that no value has used. */
-void sketch_clear(struct sketch *sketch)
+void sketch_clear(struct sketch *sketch, size_t age)
 {
-    memset(sketch->bins + sketch->first, 0, (sketch->end - sketch->first) * sizeof(sketch->bins[0]));
-    sketch->zeros = 0;
-    sketch->first = sketch->end = 0;
+    for (size_t bin = sketch->ages[age].first; bin < sketch->ages[age].end; bin++) sketch->bins[bin][age] = 0;
+    sketch->ages[age] = (struct sketch_age){0};
 }
 
-void sketch_merge(struct sketch *sketch, const struct sketch *from)
+static uint64_t bin_count(const struct sketch *sketch, size_t bin)
 {
-    sketch->zeros += from->zeros;
-    if (from->first == from->end) return;
-    cover(sketch, from->first, from->end);
-    for (size_t bin = from->first; bin < from->end; bin++) sketch->bins[bin] += from->bins[bin];
+    uint64_t count = 0;
+    for (size_t age = 0; age < SKETCH_AGES; age++) count += sketch->bins[bin][age];
+    return count;
 }
 
-double sketch_quantile(const struct sketch *sketch, double q)
+/* Adds the ages: the values that count as 0, and the bins that any of them uses. */
+static struct sketch_age join_ages(const struct sketch *sketch)
 {
-    assert(q >= 0 && q <= 1);
-    uint64_t count = sketch->zeros;
-    for (size_t bin = sketch->first; bin < sketch->end; bin++) count += sketch->bins[bin];
-    if (count == 0) return NAN;
+    struct sketch_age all = {0};
+    for (const struct sketch_age *age = sketch->ages; age < sketch->ages + SKETCH_AGES; age++) {
+        all.zeros += age->zeros;
+        if (age->first == age->end) continue;
+        cover(&all, age->first);
+        cover(&all, age->end - 1);
+    }
+    return all;
+}
 
-    /* A count above 2^53 may be rounded up as a double. The rank must still be less than the count. */
-    double place = q * (double) (count - 1);
-    uint64_t rank = place < (double) (count - 1) ? (uint64_t) place : count - 1;
-    uint64_t seen = sketch->zeros;
-    size_t bin = sketch->first;
-    if (rank < seen) return 0;
-    while (seen += sketch->bins[bin], seen <= rank) bin++;
-    return bin_value(bin);
+void sketch_quantiles(const struct sketch *sketch, const double *quantiles, size_t count, double *values)
+{
+    struct sketch_age all = join_ages(sketch);
+    uint64_t total = all.zeros, seen = all.zeros;
+    size_t bin = all.first;
+    for (size_t n = all.first; n < all.end; n++) total += bin_count(sketch, n);
+    for (size_t n = 0; n < count; n++) {
+        assert(quantiles[n] >= 0 && quantiles[n] <= 1);
+        if (total == 0) {
+            values[n] = NAN;
+            continue;
+        }
+        /* A count above 2^53 may be rounded up as a double. The rank must still be less than the count. */
+        double place = quantiles[n] * (double) (total - 1);
+        uint64_t rank = place < (double) (total - 1) ? (uint64_t) place : total - 1;
+        while (seen <= rank) seen += bin_count(sketch, bin++);
+        values[n] = rank < all.zeros ? 0 : bin_value(bin - 1);
+    }
 }

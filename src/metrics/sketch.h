@@ -9,7 +9,11 @@
  * joining the lowest ones, which makes them inaccurate. This sketch limits the range of values instead.
  * Within the range, the error bound always holds.
  *
- * The memory is sizeof(struct sketch), 28 KB, for any number of values.
+ * The values have ages, numbered from 0, so that the oldest can be dropped. The counts of all ages lie side
+ * by side, because values of different ages resemble each other. So they use the same few pages of memory.
+ *
+ * The memory is sizeof(struct sketch), 140 KB, for any number of values. Only the pages of bins that count a
+ * value are used.
  */
 #ifndef METRICS_SKETCH_H
 #define METRICS_SKETCH_H
@@ -24,29 +28,31 @@
 #define SKETCH_PARTS 50 /* 1 / (2 * error) */
 #define SKETCH_BINS  (70 * SKETCH_PARTS)
 
-struct sketch {
+#define SKETCH_AGES 5
+
+struct sketch_age {
     uint64_t zeros;
     size_t first, end; /* bins outside first..end-1 are 0; first == end: all bins are 0 */
-    uint64_t bins[SKETCH_BINS];
 };
 
-/* Initialises an empty sketch. A sketch owns no other memory. */
-void sketch_init(struct sketch *sketch);
+/* A sketch without values is all zero, and owns no other memory. */
+struct sketch {
+    struct sketch_age ages[SKETCH_AGES];
+    uint64_t bins[SKETCH_BINS][SKETCH_AGES];
+};
 
 /* Counts a value, which must be at least 0 and finite (asserted). */
-void sketch_observe(struct sketch *sketch, double value);
+void sketch_observe(struct sketch *sketch, size_t age, double value);
 
-/* Empties a sketch. The time depends on the number of bins in use. */
-void sketch_clear(struct sketch *sketch);
-
-/* Adds all values of `from`. The result is the same as observing the values of both sketches. */
-void sketch_merge(struct sketch *sketch, const struct sketch *from);
+/* Drops the values of an age. The time depends on the number of bins in use. */
+void sketch_clear(struct sketch *sketch, size_t age);
 
 /*
- * Returns the value at position floor(q * (count - 1)) of all values in ascending order. Positions begin at
- * 0. q must be between 0, for the lowest value, and 1, for the highest (asserted). The result differs by at
- * most SKETCH_RELATIVE_ERROR. Returns NAN if nothing was observed.
+ * For each of `count` numbers q in `quantiles`, writes the value at position floor(q * (n - 1)) of the n
+ * values of all ages in ascending order. Positions begin at 0. Each q is between 0, for the lowest value,
+ * and 1, for the highest (asserted). They are in ascending order. The results differ by at most
+ * SKETCH_RELATIVE_ERROR. They are NAN if there are no values.
  */
-double sketch_quantile(const struct sketch *sketch, double q);
+void sketch_quantiles(const struct sketch *sketch, const double *quantiles, size_t count, double *values);
 
 #endif

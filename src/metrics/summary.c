@@ -7,15 +7,15 @@
 #include <uv.h>
 
 /*
- * The window is a ring of sketches. Each sketch covers an equal share of the window's time:
+ * The ages of the sketch form a ring. Each age covers an equal share of the window's time:
  *
  *      ages[0]   ages[1]   ages[2]   ages[3]   ages[4]
  *      older     newest    oldest    older     older
  *
- * When the newest sketch's share of time is over, the oldest sketch, its right neighbour, is emptied and
- * becomes the newest.
+ * When the newest age's share of time is over, the oldest age, its right neighbour, is emptied and becomes
+ * the newest.
  */
-#define SHARE_S (SUMMARY_WINDOW_S / SUMMARY_AGES)
+#define SHARE_S (SUMMARY_WINDOW_S / SKETCH_AGES)
 
 static bool quantiles_are_valid(const double *quantiles, size_t count)
 {
@@ -32,32 +32,32 @@ int summary_init(struct summary *summary, const double *quantiles, size_t count,
 {
     assert(quantiles_are_valid(quantiles, count));
     /* Zeroed memory is an empty sketch. Pages that no value uses are never touched. */
-    struct sketch *ages = calloc(SUMMARY_AGES, sizeof(*ages));
+    struct sketch *sketch = calloc(1, sizeof(*sketch));
     *summary = (struct summary){
         .quantiles = quantiles,
         .count = count,
-        .ages = ages,
+        .sketch = sketch,
         .turned_s = now_s,
         .created = created,
     };
-    return ages ? 0 : UV_ENOMEM;
+    return sketch ? 0 : UV_ENOMEM;
 }
 
 void summary_deinit(struct summary *summary)
 {
-    free(summary->ages);
-    summary->ages = NULL;
+    free(summary->sketch);
+    summary->sketch = NULL;
 }
 
-/* Empties the sketches whose time has passed. After a long silence, empties each sketch once. */
+/* Empties the ages whose time has passed. After a long silence, empties each age once. */
 static void turn(struct summary *summary, uint64_t now_s)
 {
     if (now_s < summary->turned_s) return;
     uint64_t shares = (now_s - summary->turned_s) / SHARE_S;
     summary->turned_s += shares * SHARE_S;
-    for (uint64_t i = 0; i < shares && i < SUMMARY_AGES; i++) {
-        summary->newest = (summary->newest + 1) % SUMMARY_AGES;
-        sketch_clear(&summary->ages[summary->newest]);
+    for (uint64_t i = 0; i < shares && i < SKETCH_AGES; i++) {
+        summary->newest = (summary->newest + 1) % SKETCH_AGES;
+        sketch_clear(summary->sketch, summary->newest);
     }
 }
 
@@ -65,7 +65,7 @@ void summary_observe(struct summary *summary, double value, uint64_t now_s)
 {
     if (!(value >= 0) || isinf(value)) return;
     turn(summary, now_s);
-    sketch_observe(&summary->ages[summary->newest], value);
+    sketch_observe(summary->sketch, summary->newest, value);
     summary->observations++;
     summary->sum += value;
 }
@@ -79,10 +79,7 @@ struct summary_view summary_view(struct summary *summary, uint64_t now_s)
         .sum = summary->sum,
         .created = summary->created,
     };
-    struct sketch window;
     turn(summary, now_s);
-    sketch_init(&window);
-    for (size_t i = 0; i < SUMMARY_AGES; i++) sketch_merge(&window, &summary->ages[i]);
-    for (size_t i = 0; i < view.count; i++) view.values[i] = sketch_quantile(&window, view.quantiles[i]);
+    sketch_quantiles(summary->sketch, view.quantiles, view.count, view.values);
     return view;
 }

@@ -3,8 +3,8 @@
  * the time.
  *
  * The relative error of a quantile is at most SUMMARY_RELATIVE_ERROR, for values in the range of sketch.h.
- * The window consists of several sketches, one for each slice of time. As time passes, the oldest sketch is
- * dropped. So an observation counts for SUMMARY_WINDOW_S, or up to one slice less. Count and sum are since
+ * The window consists of several slices of time, which are the ages of a sketch. As time passes, the oldest
+ * is dropped. So an observation counts for SUMMARY_WINDOW_S, or up to one slice less. Count and sum are since
  * the start, as Prometheus expects.
  *
  * summary_init allocates all memory, about 140 KB. The summary only uses the pages that its values need.
@@ -19,7 +19,6 @@
 
 #define SUMMARY_RELATIVE_ERROR SKETCH_RELATIVE_ERROR
 #define SUMMARY_WINDOW_S       600
-#define SUMMARY_AGES           5
 #define SUMMARY_QUANTILES_MAX  8
 
 struct summary_view {
@@ -34,9 +33,9 @@ struct summary_view {
 struct summary {
     const double *quantiles; /* borrowed */
     size_t count;
-    struct sketch *ages; /* owned; a ring of SUMMARY_AGES sketches, the newest at `newest` */
+    struct sketch *sketch; /* owned; its ages are a ring, the newest at `newest` */
     size_t newest;
-    uint64_t turned_s; /* when the newest sketch began, in the caller's monotonic seconds */
+    uint64_t turned_s; /* when the newest age began, in the caller's monotonic seconds */
     uint64_t observations;
     double sum, created;
 };

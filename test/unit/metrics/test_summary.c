@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define SHARE_S (SUMMARY_WINDOW_S / SUMMARY_AGES)
+#define SHARE_S (SUMMARY_WINDOW_S / SKETCH_AGES)
 #define START_S 5000 /* no multiple of a share: time begins anywhere */
 
 static const double quantiles[] = {0, 0.5, 1};
@@ -116,7 +116,7 @@ static void test_the_window_slides(void **state)
     for (uint64_t share = 0; share < 40; share++) {
         uint64_t now_s = START_S + share * SHARE_S;
         summary_observe(summary, (double) share + 1, now_s);
-        double oldest = share < SUMMARY_AGES ? 1 : (double) (share - SUMMARY_AGES + 2);
+        double oldest = share < SKETCH_AGES ? 1 : (double) (share - SKETCH_AGES + 2);
         expect_window(summary, now_s, oldest, (double) share + 1);
         expect_window(summary, now_s + SHARE_S - 1, oldest, (double) share + 1);
     }
