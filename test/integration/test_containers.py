@@ -140,8 +140,68 @@ def test_the_image_and_its_program_say_the_revision_that_they_were_given(install
     assert f"revision: {REVISION})" in words
     labels = " ".join(all_of(instructions()[1], "LABEL"))
     assert 'org.opencontainers.image.revision="$REVISION"' in labels and "org.opencontainers.image.licenses" in labels
-    for stage in instructions():
+    for stage in instructions()[:2]:
         assert "REVISION" in all_of(stage, "ARG"), "an argument holds for one stage"
+
+
+def test_both_images_say_the_same_of_themselves():
+    """The same program, user, port and revision. The image that is built by default has a shell."""
+    stages = {word.partition(" AS ")[2]: stage for stage in instructions() for word in all_of(stage, "FROM")}
+    shell, noshell = stages["shell"], stages["noshell"]
+    for instruction in ("USER", "EXPOSE", "ENTRYPOINT"):
+        assert all_of(shell, instruction) == all_of(noshell, instruction)
+    for stage in (shell, noshell):
+        labels = dict(re.findall(r'([\w.]+)="([^"]*)"', " ".join(all_of(stage, "LABEL"))))
+        assert labels["org.opencontainers.image.revision"] == "$REVISION" and "REVISION" in all_of(stage, "ARG")
+    assert instructions()[-1] == [("FROM", "shell")]
+
+
+@pytest.fixture(scope="module")
+def closure(installed, tmp_path_factory):
+    """The root folder of the image without a shell, made of the libraries of this machine."""
+    target = tmp_path_factory.mktemp("closure") / "root"
+    command = ["sh", ROOT / "config/packaging/closure.sh", entry_point(installed), target]
+    run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert run.returncode == 0, run.stderr
+    target.parent.chmod(0o755)
+    return target
+
+
+def test_the_image_without_a_shell_has_all_that_its_program_needs(closure):
+    """Each library is there under the name by which it is asked for, with its license; and no other program is."""
+    programs = [path.name for path in (closure / "usr/bin").iterdir()]
+    assert sorted(programs) == ["memcached_exporter", "memcached_fleet_exporter"]
+    assert os.readlink(closure / "bin") == "usr/bin" and (closure / "bin/memcached_exporter").resolve().exists()
+    libraries = {path.name: path for path in closure.rglob("*.so*")}
+    assert {"libc.so.6", "libuv.so.1", "libcurl.so.4", "libssl.so.3", "libcrypt.so.1"} <= set(libraries)
+    for file in [closure / "usr/bin/memcached_fleet_exporter", *libraries.values()]:
+        run = subprocess.run(["readelf", "-d", file], capture_output=True, text=True, check=True)
+        for name in re.findall(r"\(NEEDED\).*\[(.+)\]", run.stdout):
+            assert name in libraries, f"{file.name} needs {name}"
+    assert len(list(closure.glob("usr/share/doc/*/copyright"))) > 5
+    assert (closure / "etc/ssl/certs/ca-certificates.crt").stat().st_size > 100000
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may change the root folder")
+def test_the_image_without_a_shell_runs(closure, memcached):
+    """As its user, below its own root: it serves, loads libcurl for a push, and OpenSSL for TLS."""
+    port, server = free_port(), memcached()
+    (closure / "web.yml").write_text("tls_server_config: {cert_file: nowhere, key_file: nowhere}\n", encoding="utf-8")
+    chroot = ["chroot", "--userspec=65534:65534", closure, "/bin/memcached_exporter", f"--memcached.address={server.address}"]
+    exporter = Process([*chroot, f"--web.listen-address=127.0.0.1:{port}"], env=environment())
+    try:
+        wait_until(lambda: accepts(("127.0.0.1", port)) or not exporter.running, "the exporter")
+        assert exporter.running, exporter.stderr
+        assert b"\nmemcached_up 1\n" in http.get(("127.0.0.1", port), "/metrics").body
+        assert exporter.terminate() == 0, exporter.stderr
+    finally:
+        exporter.kill()
+    pushed = subprocess.run([*chroot, "--once", "--push.url=http://127.0.0.1:1"], env=environment(), capture_output=True,
+                            text=True, check=False, timeout=60)
+    assert pushed.returncode == 1 and "Failed to connect to 127.0.0.1" in pushed.stderr
+    checked = subprocess.run([*chroot, "--config.check", "--web.config.file=/web.yml"], env=environment(),
+                             capture_output=True, text=True, check=False, timeout=60)
+    assert checked.returncode == 1 and "nowhere: no such file or directory" in checked.stderr
 
 
 def test_the_image_exposes_the_port_that_is_the_default(installed):
@@ -168,7 +228,7 @@ def test_the_builder_has_the_packages_that_dev_installs():
 
 def test_what_the_builder_copies_is_not_ignored():
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    names = copied(instructions()[0]) + copied(instructions()[1])
+    names = [name for stage in instructions() for name in copied(stage)]
     assert len(names) >= 4
     for name in names:
         assert (ROOT / name).exists() and f"!{name}" in ignore, name
