@@ -73,6 +73,9 @@ static const struct entry endpoints[] = {
                                     "long each step took, the verdict and "
                                     "the samples."},
     {"/sd?group=NAME", "The configured servers, for Prometheus' http_sd_configs."},
+    {"/hotkeys, /hotkeys?format=json",
+     "The hottest keys of each server, if watch is in the configuration file: as a page, or as JSON. "
+     "target=NAME shows one server."},
     {"/", "A page for people."},
     {"/-/healthy, /-/ready",
      "Whether the exporter runs and serves; no server is asked. While it stops, every answer is a 503."},

@@ -78,7 +78,8 @@ static bool same_string(const struct flag *flag, const void *a, const void *b)
 }
 
 /* Fixed routes. A configured path must not hide them. */
-static const char *const fixed_paths[] = {"/", "/probe", "/sd", "/-/healthy", "/-/ready", "/-/reload"};
+static const char *const fixed_paths[] = {"/",          "/probe",   "/sd",      "/hotkeys",
+                                          "/-/healthy", "/-/ready", "/-/reload"};
 
 static const char *read_path(const struct flag *flag, void *place, struct slice text)
 {
@@ -88,7 +89,7 @@ static const char *read_path(const struct flag *flag, void *place, struct slice 
         if (c <= ' ' || c >= 0x7f || strchr("?#%", c)) return "a path without blanks, ?, # and %";
     }
     if (is_one_of(text, fixed_paths, ARRAY_LEN(fixed_paths)))
-        return "a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload";
+        return "a path other than /, /probe, /sd, /hotkeys, /-/healthy, /-/ready and /-/reload";
     return read_string(flag, place, text);
 }
 

@@ -10,7 +10,9 @@
 #include "base/container.h"
 #include "base/number.h"
 #include "http/query.h"
+#include "watch/watch.h"
 #include "web/answer.h"
+#include "web/hotkeys.h"
 #include "web/page.h"
 #include "web/scrape.h"
 #include "web/sd.h"
@@ -109,6 +111,40 @@ static void handle_sd(struct handlers *handlers, struct exchange *exchange, cons
         answer_unknown(exchange, "unknown group", group);
     else
         stream_targets(handlers, exchange, group);
+    buffer_deinit(&storage);
+}
+
+static void stream_hotkeys(struct exchange *exchange, const struct hotkeys_request *request)
+{
+    struct response head = {.status = 200,
+                            .content_type = request->json ? "application/json" : "text/html; charset=utf-8"};
+    struct producer *producer = hotkeys_producer(request);
+    if (producer)
+        exchange_stream(exchange, &head, producer);
+    else
+        answer_line(exchange, 503, "out of memory");
+}
+
+static void handle_hotkeys(struct handlers *handlers, struct exchange *exchange,
+                           const struct request *request)
+{
+    struct hotkeys_request hotkeys = {.watch = handlers->telemetry->watch};
+    struct slice query = request->query, name, value;
+    struct buffer storage;
+    enum query_outcome outcome;
+    buffer_init(&storage, REQUEST_HEAD_MAX);
+    while ((outcome = query_next(&query, &storage, &name, &value)) == QUERY_PAIR) {
+        if (slice_is(name, "format")) hotkeys.json = slice_is(value, "json");
+        if (slice_is(name, "target")) hotkeys.target = value;
+    }
+    if (outcome == QUERY_MALFORMED)
+        answer_malformed(exchange, "malformed query");
+    else if (!hotkeys.watch || !watch_config(hotkeys.watch)->enabled)
+        answer_line(exchange, 404, "no server is watched, see watch in the configuration file");
+    else if (!hotkeys_has_target(&hotkeys))
+        answer_unknown(exchange, "unknown target", hotkeys.target);
+    else
+        stream_hotkeys(exchange, &hotkeys);
     buffer_deinit(&storage);
 }
 
@@ -238,6 +274,7 @@ static const struct route *find_route(const struct options *options, struct slic
     } fixed[] = {
         {"/", {"root", handle_root, true}},
         {"/sd", {"sd", handle_sd, false}},
+        {"/hotkeys", {"hotkeys", handle_hotkeys, false}},
         {"/-/healthy", {"healthy", handle_healthy, false}},
         {"/-/ready", {"ready", handle_ready, false}},
         {"/-/reload", {"reload", handle_reload, true}},

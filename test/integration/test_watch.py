@@ -5,6 +5,7 @@ The real memcached may be one that the exporter leaves alone by default (before 
 
 import collections
 import itertools
+import json
 import random
 import re
 import time
@@ -93,6 +94,9 @@ def test_the_hottest_keys(watching, memcached):
     assert ratios == sorted(ratios, reverse=True)
     for ratio, true in zip(ratios, truth):
         assert ratio == pytest.approx(true, abs=1 / 1024 + 0.05)
+    shown = json.loads(running.get("/hotkeys?format=json").body)["servers"][0]["keys"]
+    assert [key["key"] for key in shown[:3]] == ["user:0", "user:1", "user:2"]
+    assert "user:0" in running.get("/hotkeys").text and "user:0" not in running.get("/metrics").text
     assert total(running, "memcached_watch_skipped_total", where="exporter") == 0
     assert 10 < total(running, "memcached_fetched_distinct_keys") < KEYS * 1.06
 

@@ -15,7 +15,7 @@
 #define COUNT    "expected a whole number from 1 to 1000000, try --help\n"
 #define SIZE     "expected a size from 1 to 1GiB such as 65536, 512KiB or 4MiB, try --help\n"
 #define PATH_FIXED                                                                                           \
-    "expected a path other than /, /probe, /sd, /-/healthy, /-/ready and /-/reload, try --help\n"
+    "expected a path other than /, /probe, /sd, /hotkeys, /-/healthy, /-/ready and /-/reload, try --help\n"
 #define PATH_BLANKS "expected a path without blanks, ?, # and %, try --help\n"
 #define LABEL                                                                                                \
     "expected a label name of letters, digits and _, "                                                       \
