@@ -113,6 +113,11 @@ const struct flag flags[] = {
     {FLAG("collector.slabs", collector, collectors, "true"), .help = "Ask the servers for \"stats slabs\".",
      COLLECTOR(COMMAND_BIT(COMMAND_SLABS))},
 
+    {FLAG("collector.probe", collector, collectors, "false"),
+     .help = "After the stats, time mn and the set, get and delete of one key of the exporter's own on each "
+             "configured server.",
+     COLLECTOR(COLLECTOR_PROBE)},
+
     {FLAG("collector.sizes", collector, collectors, "false"),
      .help =
          "Ask the servers for \"stats sizes\"; needs memcached 1.4.27 or later, started with -o track_sizes.",

@@ -102,9 +102,9 @@ const char *const flag_taken_labels[] = {
 
 /* Those of its own metrics, by which a push may not be grouped. The same test compares. */
 const char *const flag_own_labels[] = {
-    "branch",  "code",   "compiler", "goarch", "goos",   "goversion", "group",
-    "handler", "hash",   "kind",     "layer",  "output", "part",      "quantile",
-    "reason",  "result", "revision", "rule",   "source", "tags",      NULL,
+    "branch", "code",     "compiler", "goarch",    "goos",   "goversion", "group",    "handler",
+    "hash",   "kind",     "layer",    "operation", "output", "part",      "quantile", "reason",
+    "result", "revision", "rule",     "source",    "tags",   NULL,
 };
 
 bool options_label_of_exporter(struct slice name)

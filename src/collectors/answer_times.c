@@ -15,29 +15,46 @@ struct answer_histogram {
     struct native native;
 };
 
-static const char *const part_names[ANSWER_PARTS] = {
-    [PART_CONNECT] = "connect",       [PART_TLS] = "tls",     [PART_LOGIN] = "login",
-    [PART_FIRST_BYTE] = "first_byte", [POLL_PARTS] = "whole",
+const struct family answer_times_families[ANSWER_FAMILIES] = {
+    {"memcached_target_answer_seconds",
+     "How long the parts of polls of memcached servers took, by group: connect, tls and login of new "
+     "connections, first_byte from the first command to its answer, whole from the start to the end of the "
+     "poll.",
+     METRIC_HISTOGRAM, "group,part"},
+    {"memcached_probe_duration_seconds",
+     "How long the operations of probes of memcached servers took, by group, from the request to its whole "
+     "and right answer.",
+     METRIC_HISTOGRAM, "group,operation"},
 };
 
-const struct family answer_times_family = {
-    "memcached_target_answer_seconds",
-    "How long the parts of polls of memcached servers took, by group: connect, tls and login of new "
-    "connections, first_byte from the first command to its answer, whole from the start to the end of the "
-    "poll.",
-    METRIC_HISTOGRAM, "group,part"};
+/* The label and the times of each family; `end` is not included. */
+static const struct {
+    const char *label;
+    unsigned first, end;
+} kinds[ANSWER_FAMILIES] = {{"part", 0, ANSWER_PROBE}, {"operation", ANSWER_PROBE, ANSWER_TIMES}};
+
+/* Returns the value of the label of a time. */
+static const char *name_of(unsigned time)
+{
+    static const char *const parts[ANSWER_PROBE] = {
+        [PART_CONNECT] = "connect",       [PART_TLS] = "tls",       [PART_LOGIN] = "login",
+        [PART_FIRST_BYTE] = "first_byte", [ANSWER_WHOLE] = "whole",
+    };
+    return time < ANSWER_PROBE ? parts[time] : probe_operation_name(time - ANSWER_PROBE);
+}
 
 void answer_times_deinit(struct answer_times *times)
 {
     for (unsigned group = 0; group <= FLEET_GROUPS_MAX; group++) {
-        for (unsigned part = 0; part < ANSWER_PARTS; part++) free(times->of[group][part]);
+        for (unsigned n = 0; n < ANSWER_TIMES; n++) free(times->of[group][n]);
     }
     *times = (struct answer_times){0};
 }
 
-static void observe_part(struct answer_times *times, unsigned group, unsigned part, uint64_t ns)
+static void observe_time(struct answer_times *times, unsigned group, unsigned time, uint64_t ns)
 {
-    struct answer_histogram **place = &times->of[group][part];
+    struct answer_histogram **place = &times->of[group][time];
+    if (ns == 0) return;
     if (!*place) {
         *place = malloc(sizeof(**place));
         if (!*place) return;
@@ -49,36 +66,40 @@ static void observe_part(struct answer_times *times, unsigned group, unsigned pa
 
 void answer_times_observe(struct answer_times *times, unsigned group, const struct snapshot *snapshot)
 {
-    for (unsigned part = 0; part < POLL_PARTS; part++) {
-        if (snapshot->part_ns[part]) observe_part(times, group, part, snapshot->part_ns[part]);
-    }
-    if (snapshot->state == TARGET_UP) observe_part(times, group, POLL_PARTS, snapshot->duration_ns);
+    for (unsigned part = 0; part < POLL_PARTS; part++)
+        observe_time(times, group, part, snapshot->part_ns[part]);
+    if (snapshot->state == TARGET_UP) observe_time(times, group, ANSWER_WHOLE, snapshot->duration_ns);
+    for (unsigned operation = 0; operation < PROBE_OPERATIONS; operation++)
+        observe_time(times, group, ANSWER_PROBE + operation, snapshot->probe.took_ns[operation]);
 }
 
-/* Returns false if the part was never observed. */
-static bool write_part(const struct answer_times *times, const struct fleet *fleet, unsigned group,
-                       unsigned part, struct encoder *encoder)
+/* Returns false if the time was never observed. */
+static bool write_time(const struct answer_times *times, const struct fleet *fleet,
+                       const struct answer_times_place *place, unsigned time, struct encoder *encoder)
 {
-    const struct answer_histogram *of = times->of[group][part];
+    const struct answer_histogram *of = times->of[place->group][time];
     struct buffer labels;
     if (!of) return false;
     struct histogram_view view = histogram_view(&of->histogram);
     buffer_init(&labels, SIZE_MAX / 2);
-    labels_append(&labels, "group", slice_of(fleet_group_name(fleet, group)));
-    labels_append(&labels, "part", slice_of(part_names[part]));
-    encoder_family(encoder, &answer_times_family);
+    labels_append(&labels, "group", slice_of(fleet_group_name(fleet, place->group)));
+    labels_append(&labels, kinds[place->family].label, slice_of(name_of(time)));
+    encoder_family(encoder, &answer_times_families[place->family]);
     if (!labels.failed) encoder_histogram(encoder, SLICE(""), buffer_slice(&labels), &view);
     buffer_deinit(&labels);
     return true;
 }
 
-bool answer_times_write(const struct answer_times *times, const struct fleet *fleet, unsigned *group,
-                        struct encoder *encoder)
+bool answer_times_write(const struct answer_times *times, const struct fleet *fleet,
+                        struct answer_times_place *place, struct encoder *encoder)
 {
-    bool written = false;
-    for (; *group <= FLEET_GROUPS_MAX && !written; ++*group) {
-        for (unsigned part = 0; part < ANSWER_PARTS; part++)
-            written |= write_part(times, fleet, *group, part, encoder);
+    for (; place->family < ANSWER_FAMILIES; place->family++, place->group = 0) {
+        bool written = false;
+        for (; place->group <= FLEET_GROUPS_MAX && !written; place->group++) {
+            for (unsigned time = kinds[place->family].first; time < kinds[place->family].end; time++)
+                written |= write_time(times, fleet, place, time, encoder);
+        }
+        if (written) return true;
     }
-    return written;
+    return false;
 }

@@ -81,6 +81,14 @@ static void write_parse_errors(const struct outcome_place *place)
     encoder_sample_u64(place->encoder, place->target_labels, SLICE(""), errors);
 }
 
+static void write_probe(const struct outcome_place *place)
+{
+    const struct snapshot *snapshot = place->snapshot;
+    if (!(place->commands & COLLECTOR_PROBE) || (snapshot && snapshot->probe.skipped)) return;
+    encoder_sample_u64(place->encoder, place->target_labels, SLICE(""),
+                       snapshot && snapshot->probe.succeeded);
+}
+
 const struct outcome_family outcome_families[OUTCOME_FAMILIES] = {
     {{"memcached_up", "Whether the memcached server answered stats in whole and was understood.",
       METRIC_GAUGE, ""},
@@ -101,4 +109,8 @@ const struct outcome_family outcome_families[OUTCOME_FAMILIES] = {
     {{"memcached_target_parse_errors", "Values in this poll that could not be read; each costs its sample.",
       METRIC_GAUGE, ""},
      write_parse_errors},
+    {{"memcached_probe_success",
+      "Whether the memcached server has answered every operation of the probe that it takes, and right.",
+      METRIC_GAUGE, ""},
+     write_probe},
 };

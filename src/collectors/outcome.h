@@ -21,7 +21,7 @@ struct outcome_family {
     void (*write)(const struct outcome_place *place);
 };
 
-#define OUTCOME_FAMILIES 6
+#define OUTCOME_FAMILIES 7
 extern const struct outcome_family outcome_families[OUTCOME_FAMILIES];
 
 #endif

@@ -178,7 +178,7 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
 #define VALUE_OF(name, type, help, value)       value,
 #define WORD_OF(word, name, type, labels, help) word,
 
-static const struct family *const families[] = {&answer_times_family,
+static const struct family *const families[] = {&answer_times_families[0], &answer_times_families[1],
                                                 NUMBERS(FAMILY_OF_NUMBER) OTHERS(FAMILY_OF_OTHER)};
 
 enum other { OTHERS(WORD_OF) OTHER_COUNT };
@@ -200,7 +200,7 @@ static void write_numbers(const struct telemetry *t, struct encoder *encoder)
         t->resolver ? resolver_counts(t->resolver) : (struct resolver_counts){0};
     const uint64_t values[] = {NUMBERS(VALUE_OF)};
     for (size_t n = 0; n < ARRAY_LEN(values); n++) {
-        encoder_family(encoder, families[n + 1]);
+        encoder_family(encoder, families[ANSWER_FAMILIES + n]);
         encoder_sample_u64(encoder, SLICE(""), SLICE(""), values[n]);
     }
 }
@@ -312,7 +312,7 @@ static bool telemetry_step(struct walk *base, struct encoder *encoder)
 {
     struct telemetry_walk *walk = container_of(base, struct telemetry_walk, walk);
     struct telemetry *telemetry = walk->telemetry;
-    if (answer_times_write(&telemetry->answers, telemetry->fleet, &walk->group, encoder)) return true;
+    if (answer_times_write(&telemetry->answers, telemetry->fleet, &walk->times, encoder)) return true;
     write_numbers(telemetry, encoder);
     write_requests(telemetry, encoder);
     write_refusals(telemetry, encoder);

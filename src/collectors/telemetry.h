@@ -91,8 +91,8 @@ extern const struct collector telemetry_collector;
 
 struct telemetry_walk {
     struct walk walk;
-    struct telemetry *telemetry; /* borrowed */
-    unsigned group;              /* next group whose times are written */
+    struct telemetry *telemetry;     /* borrowed */
+    struct answer_times_place times; /* next group whose times are written */
 };
 
 void telemetry_walk_init(struct telemetry_walk *walk, struct telemetry *telemetry);

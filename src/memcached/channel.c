@@ -8,7 +8,9 @@
  * Nothing else is sent before the login is answered: otherwise some servers end the connection, or die.
  *
  * The session makes the requests and reads the answers. When its first requests are answered, go_on sends the
- * second ones, if any.
+ * second ones, if any. When all are answered, a probe may follow, one operation at a time:
+ *
+ * go_on -> begin_probe -> on_read -> take_probe -> ask_probe -> on_read ... -> end_probe -> client_answered
  */
 #include "memcached/channel.h"
 
@@ -122,7 +124,8 @@ int channel_ask(struct channel *channel, const struct protocol *protocol, unsign
     bool is_new = !channel->snapshot->reused;
     struct tls_context *context =
         is_new && profile->access ? access_tls(profile->access, profile->is_anonymous) : NULL;
-    session_init(&channel->session, protocol, channel->snapshot, commands);
+    session_init(&channel->session, protocol, channel->snapshot, commands & COMMANDS_ALL);
+    channel->wants_probe = commands & COLLECTOR_PROBE;
     return context ? secure(channel, context) : open_session(channel);
 }
 
@@ -132,17 +135,66 @@ const char *channel_why(const struct channel *channel)
     return tls ? tls_why(tls) : NULL;
 }
 
-/* --- Reading --- */
+/* --- Probing --- */
 
-/* Called when all requests so far are answered. The next requests wait until the previous write is over. */
-static void go_on(struct channel *channel, bool clean)
+/* How long a server is not asked again for what it has refused. */
+#define REFUSAL_NS (600 * UINT64_C(1000000000))
+
+_Static_assert(PROBE_REQUEST_MAX <= PROTOCOL_REQUESTS_MAX, "a request of a probe fits");
+
+/* Returns the operations that the server may be asked for. */
+static unsigned probe_operations(struct channel *channel)
 {
-    if (!clean || !session_has_more(&channel->session)) {
-        client_answered(channel->client, channel, clean && !channel->stream->writing);
+    struct client *client = channel->client;
+    unsigned operations = PROBE_STORE;
+    if (channel->session.protocol != &protocol_text) return 0;
+    if (channel->session.has_meta_commands) operations |= PROBE_BIT(PROBE_MN);
+    if (uv_hrtime() - client->probe_refused_ns > REFUSAL_NS) client->probe_refused = 0;
+    return operations & ~client->probe_refused;
+}
+
+/*
+ * Ends the poll. Whatever came of the probe, the stats are good. `clean`: no byte may follow the last answer.
+ */
+static void end_probe(struct channel *channel, bool clean)
+{
+    struct client *client = channel->client;
+    const struct probe *probe = &channel->probe;
+    channel->probes = false;
+    channel->is_spoilt = !clean;
+    channel->snapshot->probe.succeeded = !probe->failed;
+    client->probe_refused |= probe->refused;
+    if (probe->refused) client->probe_refused_ns = uv_hrtime();
+    client_answered(client, channel, true);
+}
+
+static void ask_probe(struct channel *channel)
+{
+    size_t len = probe_ask(&channel->probe, channel->request);
+    if (len == 0) {
+        end_probe(channel, true);
         return;
     }
-    int result = channel->stream->writing ? 0 : send_requests(channel);
+    channel->probe_since_ns = uv_hrtime();
+    int result = send_bytes(channel, channel->request, len);
     if (result < 0) client_lost(channel->client, channel, result);
+}
+
+/*
+ * Starts a probe and returns true, if one is wanted. A poll with two connections is not followed by one: each
+ * would delete the key of the other.
+ */
+static bool begin_probe(struct channel *channel)
+{
+    const struct client *client = channel->client;
+    bool alone = !client->dialer && !(client->channels[0] && client->channels[1]);
+    unsigned operations = channel->wants_probe && alone ? probe_operations(channel) : 0;
+    channel->snapshot->probe.skipped = operations == 0;
+    if (operations == 0) return false;
+    channel->probes = true;
+    probe_init(&channel->probe, client->shared->probe_key, operations);
+    ask_probe(channel);
+    return true;
 }
 
 static void keep_rest(struct channel *channel, struct slice rest)
@@ -153,8 +205,47 @@ static void keep_rest(struct channel *channel, struct slice rest)
         client_failed(channel->client, channel, TARGET_PROTOCOL_ERROR, "no memory for the answer");
 }
 
+/* Takes the answer of one operation, and asks the next. The server must say nothing more until then. */
+static void take_probe(struct channel *channel, struct slice input)
+{
+    enum probe_operation operation = probe_next(&channel->probe);
+    enum probe_status status = probe_take(&channel->probe, &input);
+    if (status == PROBE_WAITS) {
+        keep_rest(channel, input);
+        return;
+    }
+    buffer_clear(&channel->rest);
+    if (status == PROBE_ANSWERED)
+        channel->snapshot->probe.took_ns[operation] = uv_hrtime() - channel->probe_since_ns;
+    bool clean = input.len == 0 && !channel->stream->writing;
+    if (!clean && status != PROBE_STOPPED) channel->probe.failed = true;
+    if (!clean || status == PROBE_STOPPED)
+        end_probe(channel, false);
+    else
+        ask_probe(channel);
+}
+
+/* --- Reading --- */
+
+/* Called when all requests so far are answered. The next requests wait until the previous write is over. */
+static void go_on(struct channel *channel, bool clean)
+{
+    bool more = session_has_more(&channel->session);
+    if (clean && !more && !channel->stream->writing && begin_probe(channel)) return;
+    if (!clean || !more) {
+        client_answered(channel->client, channel, clean && !channel->stream->writing);
+        return;
+    }
+    int result = channel->stream->writing ? 0 : send_requests(channel);
+    if (result < 0) client_lost(channel->client, channel, result);
+}
+
 static void take_input(struct channel *channel, struct slice input)
 {
+    if (channel->probes) {
+        take_probe(channel, input);
+        return;
+    }
     end_part(channel, PART_FIRST_BYTE);
     enum session_status status = session_take(&channel->session, &input);
     if (!channel->session.awaits_login) end_part(channel, PART_LOGIN);
@@ -242,7 +333,7 @@ static void on_written(struct stream *stream, int status)
     buffer_wipe(&channel->login);
     if (status < 0)
         client_lost(channel->client, channel, status);
-    else if (session_status(&channel->session) == SESSION_PAUSES)
+    else if (!channel->probes && session_status(&channel->session) == SESSION_PAUSES)
         go_on(channel, true);
 }
 
@@ -262,6 +353,7 @@ struct channel *channel_new(struct client *client, struct stream *stream, struct
     stream->context = client;
     channel->shakes_hands = channel->offered = false;
     channel->part = POLL_PARTS;
+    channel->probes = channel->is_spoilt = false;
     buffer_init(&channel->rest, REPLY_LINE_MAX);
     buffer_init(&channel->login, 2 * ACCESS_PASSWORD_MAX);
     link_init(&channel->link);

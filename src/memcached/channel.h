@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
+#include "memcached/probe.h"
 #include "memcached/session.h"
 #include "memcached/snapshot.h"
 #include "net/stream.h"
@@ -34,7 +35,11 @@ struct channel {
     uint64_t part_since_ns;
     struct link link; /* linked while the kept connection is watched for silence, see stall.h */
     uint64_t silent_until_ms;
-    char request[PROTOCOL_REQUESTS_MAX];
+    bool wants_probe, probes; /* a probe follows the commands; it is under way */
+    bool is_spoilt;           /* more bytes may follow the last answer, so the connection cannot be kept */
+    struct probe probe;
+    uint64_t probe_since_ns;             /* when the operation under way was asked */
+    char request[PROTOCOL_REQUESTS_MAX]; /* of commands or of a probe */
 };
 
 /*

@@ -309,7 +309,7 @@ void client_answered(struct client *client, struct channel *channel, bool clean)
     use_snapshot(client, channel);
     client_judge(client, TARGET_PROTOCOL_ERROR, "");
     bool moved = dialer_has_moved(client->shared->resolver, &client->address, &client->record);
-    if (client->shared->keep && clean && !moved) {
+    if (client->shared->keep && clean && !moved && !channel->is_spoilt) {
         take_off(client, channel);
         client->kept = channel_keep(channel);
     }

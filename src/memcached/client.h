@@ -55,11 +55,12 @@ struct client_shared {
     struct limiter limiter;
     struct read_budget budget; /* read budget of all clients */
     struct stall stall;
-    struct state_log *state_log; /* borrowed; NULL logs each change alike */
-    size_t max_reply;            /* most bytes that a server may send in one poll */
-    size_t max_prefixes;         /* most key prefixes that get counts of their own */
-    struct memory_pool *memory;  /* pool for the memory of all snapshots; holds a reference; or NULL */
-    bool keep;                   /* keep connections between polls */
+    struct state_log *state_log;   /* borrowed; NULL logs each change alike */
+    char probe_key[PROBE_KEY_MAX]; /* key that probes of this process store */
+    size_t max_reply;              /* most bytes that a server may send in one poll */
+    size_t max_prefixes;           /* most key prefixes that get counts of their own */
+    struct memory_pool *memory;    /* pool for the memory of all snapshots; holds a reference; or NULL */
+    bool keep;                     /* keep connections between polls */
     struct client_counts counts;
     client_poll_fn on_poll; /* or NULL */
     void *on_poll_context;
@@ -91,7 +92,9 @@ struct client {
     struct channel *channels[2];     /* channels of the current poll, older first; owned; NULL for none */
     struct list polls;               /* callers that wait for the current poll, linked by poll.link */
     struct snapshot *snapshot;       /* snapshot of the current poll; holds a reference */
-    unsigned commands;               /* set of commands that the current poll asks */
+    unsigned probe_refused;          /* set of probe operations that the server has refused */
+    uint64_t probe_refused_ns;       /* when it did; they are asked again after a while */
+    unsigned commands;               /* set of collectors that the current poll asks */
     unsigned next_commands;          /* set of commands that the next poll will ask */
     struct list next_polls;          /* callers that wait for the next poll */
     struct snapshot *next_snapshot;  /* owned; NULL while no caller waits for the next poll */

@@ -170,7 +170,7 @@ static void ask_more(struct fan_out *fan_out, unsigned count)
 {
     for (; count > 0 && fan_out->next < fan_out->count; count--) {
         struct fan_out_target *visit = &fan_out->visits[fan_out->next++];
-        unsigned commands = fan_out->commands & visit->target->profile->commands & COMMANDS_ALL;
+        unsigned commands = fan_out->commands & visit->target->profile->commands & COLLECTORS_ALL;
         visit->asked_ms = now_ms(fan_out);
         visit->due_ms = add_ms(visit->asked_ms, visit->target->profile->timeout_ms);
         visit->paused_ms = fan_out->paused_ms;

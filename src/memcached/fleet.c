@@ -299,6 +299,12 @@ const char *fleet_group_name(const struct fleet *fleet, unsigned group)
 
 /* --- Life --- */
 
+static uint64_t random_number(void)
+{
+    uint64_t number;
+    return uv_random(NULL, NULL, &number, sizeof(number), 0, NULL) == 0 ? number : uv_hrtime();
+}
+
 int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config *config)
 {
     struct fleet *fleet = calloc(1, sizeof(*fleet));
@@ -312,6 +318,7 @@ int fleet_new(struct fleet **result, uv_loop_t *loop, const struct fleet_config 
     fleet->shared.resolver = config->resolver;
     fleet->shared.max_reply = config->max_reply;
     fleet->shared.max_prefixes = config->max_prefixes;
+    probe_write_key(fleet->shared.probe_key, random_number());
     fleet->shared.memory = memory;
     fleet->shared.keep = config->idle_timeout_ns > 0;
     limiter_init(&fleet->shared.limiter, config->max_connecting);

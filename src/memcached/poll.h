@@ -49,8 +49,8 @@ struct poll {
 void poll_init(struct poll *poll);
 
 /*
- * Asks the server for `stats` and a set of further commands, or joins a young poll that asks for all of them.
- * The snapshot may hold the replies to more commands.
+ * Asks the server for `stats` and a set of further collectors, or joins a young poll that asks for all of
+ * them. The snapshot may hold the replies to more commands.
  *
  * Returns 0: on_done runs exactly once, from the loop, never inside this call, unless the caller gives up.
  * Returns UV_ENOMEM: on_done never runs.

@@ -73,11 +73,17 @@ size_t session_ask(struct session *session, char request[PROTOCOL_REQUESTS_MAX])
 
 /* --- What the server says of itself --- */
 
+static void learn_version(struct session *session, struct slice version)
+{
+    session->has_size_counts = server_version_reaches(version, 1, 4, 27);
+    session->has_meta_commands = server_version_reaches(version, 1, 6, 0);
+}
+
 static void learn(struct session *session, struct slice key, struct slice value)
 {
     if (key.data[0] == 'e' && slice_is(key, "extstore_limit_maxbytes")) session->has_storage = true;
     if (key.data[0] == 'v' && slice_is(key, "version"))
-        session->has_size_counts = server_version_reaches(value, 1, 4, 27);
+        learn_version(session, value);
     else
         session->has_stats = true;
 }

@@ -24,6 +24,7 @@ struct session {
     unsigned sent;             /* set of commands asked so far */
     unsigned replied;          /* set of commands whose reply or refusal is complete */
     bool has_storage;          /* `stats` says that the server has external storage */
+    bool has_meta_commands;    /* `stats` gave a version that knows `mn` */
     bool has_size_counts;      /* `stats` gave a version that counts sizes without walking the items */
     bool has_stats;            /* `stats` gave more than the version */
     bool awaits_login;         /* the login was sent and not answered yet */

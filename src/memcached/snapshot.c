@@ -320,6 +320,7 @@ static bool copy_contents(struct snapshot *copy, const struct snapshot *original
     copy->state = original->state;
     memcpy(copy->error, original->error, sizeof(copy->error));
     copy->duration_ns = original->duration_ns;
+    copy->probe = original->probe;
     memcpy(copy->part_ns, original->part_ns, sizeof(copy->part_ns));
     copy->answered = original->answered;
     copy->dropped = original->dropped;

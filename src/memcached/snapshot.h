@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "memcached/conn_stats.h"
 #include "memcached/prefixes.h"
+#include "memcached/probe.h"
 #include "memcached/sizes.h"
 #include "memcached/slab_summary.h"
 #include "memcached/snapshot_builder.h"
@@ -84,6 +85,7 @@ struct snapshot {
                                         snapshot_begin */
     size_t records_len;              /* bytes of all records */
     size_t count;                    /* number of records */
+    struct probe_result probe;       /* zeros unless a probe was asked for */
     struct slab_summary slabs;       /* of `stats items` and `stats slabs`; zeros unless both have answered */
     struct tail_ages ages;           /* counts of the stats items:N:age, once finished */
     struct sizes sizes;              /* buckets of `stats sizes`; empty without an answer */

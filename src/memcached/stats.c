@@ -48,7 +48,8 @@ unsigned commands_harmless(void)
 
 const char *collector_name(unsigned collector)
 {
-    return collector < COMMAND_COUNT ? commands[collector].name : "slab-summary";
+    if (collector < COMMAND_COUNT) return commands[collector].name;
+    return COMMAND_BIT(collector) == SLAB_SUMMARY ? "slab-summary" : "probe";
 }
 
 unsigned collector_find(struct slice name)

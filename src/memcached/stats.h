@@ -40,15 +40,17 @@ enum command {
  * those below.
  *
  * SLAB_SUMMARY: the figures over all slab classes are shown, see memcached/slab_summary.h. They need both
- * SLAB_COMMANDS. WITHOUT_CLASSES: of the answers to these commands, nothing by slab class is shown.
+ * SLAB_COMMANDS. COLLECTOR_PROBE: after the commands, the server is probed, see memcached/probe.h.
+ * WITHOUT_CLASSES: of the answers to these commands, nothing by slab class is shown.
  */
 #define SLAB_SUMMARY              COMMAND_BIT(COMMAND_COUNT)
 #define SLAB_COMMANDS             (COMMAND_BIT(COMMAND_ITEMS) | COMMAND_BIT(COMMAND_SLABS))
 #define WITHOUT_CLASSES(commands) ((commands) << 16)
-#define COLLECTORS_ALL            (COMMANDS_ALL | SLAB_SUMMARY)
+#define COLLECTOR_PROBE           COMMAND_BIT(COMMAND_COUNT + 1)
+#define COLLECTORS_ALL            (COMMANDS_ALL | SLAB_SUMMARY | COLLECTOR_PROBE)
 
 /* The names of the collectors, by the number of their bit. */
-#define COLLECTOR_COUNT (COMMAND_COUNT + 1)
+#define COLLECTOR_COUNT (COMMAND_COUNT + 2)
 const char *collector_name(unsigned collector);
 
 /* Returns the bit of the collector with that name, or 0. */

@@ -178,11 +178,16 @@ static bool choose_commands(struct parameter_reader *reader)
     return true;
 }
 
-/* Creates a profile of the module, whose servers may see the login and our certificate if `trusts`. */
+/*
+ * Creates a profile of the module. `trusts`: its servers may see the login and our certificate, and be
+ * probed.
+ */
 static struct profile *make_profile(const struct parameter_reader *reader, struct policy *policy, bool trusts)
 {
     const struct config_module *module = reader->module;
-    struct profile *profile = profile_new(module->collectors, config_timeout_ms(module), policy);
+    /* A probe writes to the server. */
+    unsigned withheld = trusts ? 0 : COLLECTOR_PROBE;
+    struct profile *profile = profile_new(module->collectors & ~withheld, config_timeout_ms(module), policy);
     /*
      * Without a module in the file, the client certificate of the flags is presented to any target, as the
      * official exporter does.

@@ -22,6 +22,27 @@ def reply(*lines):
     return b"".join(b"STAT " + row + b"\r\n" for row in rows) + b"END\r\n"
 
 
+def storing(stats, answers=None):
+    """
+    A script of a server that takes every probe: it says `stats` by whole request lines, and what `answers` has for the first
+    word of any other request, instead of the right answer.
+    """
+    def script(connection):
+        while True:
+            line = connection.line()
+            if not line:
+                return
+            word = line.split(" ")[0]
+            if word == "stats":
+                connection.send(stats.get(line, b"ERROR\r\n"))
+                continue
+            data = connection.line() if word == "set" else line.split(" ")[-1]
+            usual = {"mn": "MN\r\n", "set": "STORED\r\n", "delete": "DELETED\r\n",
+                     "get": f"VALUE {data} 0 {len(data)}\r\n{data}\r\nEND\r\n"}
+            connection.send((answers or {}).get(word, usual[word]).encode())
+    return script
+
+
 class Connection:
     """The server's end of one connection, for scripts. Reads give "" at the end of it."""
 

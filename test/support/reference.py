@@ -18,7 +18,7 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(sys.path[0])
 
 from support.exporter import Exporter  # noqa: E402  (needs the path above)
-from support.fake import FakeMemcached  # noqa: E402
+from support.fake import FakeMemcached, storing  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "config/reference"
@@ -73,7 +73,7 @@ def flags_page(program):
 
 # --- Metrics ---
 
-COMMANDS = ("sizes", "conns", "detail", "extstore", "proxy", "proxyfuncs", "proxybe")
+COMMANDS = ("sizes", "conns", "detail", "extstore", "proxy", "proxyfuncs", "proxybe", "probe")
 VALUES = {"float": "0.5", "bool on/off": "on", "bool yes/no": "yes", "string": "text", "octal string": "700",
           "seconds.microseconds": "1.500000"}
 CONFIG = """
@@ -91,13 +91,16 @@ groups:
 SUMMARY = ("memcached_slab_wasted_bytes", "memcached_slab_classes_evicting", "memcached_eviction_age_seconds",
            "memcached_slab_free_while_evicting_bytes", "memcached_slab_imbalance_ratio")
 SECTIONS = (
-    (("memcached_exporter_", "memcached_target_answer_seconds"), "The exporter", "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
+    (("memcached_exporter_", "memcached_target_answer_seconds", "memcached_probe_duration_seconds"), "The exporter",
+     "Left out by `--web.disable-exporter-metrics`, and never in an answer of `/scrape`."),
     ("process_", "The exporter's process", "As in other exporters."),
-    ("memcached_target_", "What the exporter saw of a server", "There for each server, whether it answers or not."),
+    (("memcached_target_", "memcached_probe_success"), "What the exporter saw of a server",
+     "There for each server, whether it answers or not."),
     ("memcached_process_", "The process of a memcached", "Most of them with `--memcached.pid-file` alone."),
     ("memcached_settings_", "Settings of a server", "From `stats settings`: `--no-collector.settings` leaves them out."),
     (SUMMARY, "All slab classes of a server together",
-     "From `stats items`, `stats slabs` and `stats`: `--no-collector.slab-summary` leaves them out, `--no-collector.slab` does not."),
+     "From `stats items`, `stats slabs` and `stats`: `--no-collector.slab-summary` leaves them out, but `--no-collector.slab` "
+     "does not."),
     ("memcached_slab", "Slab classes of a server", "From `stats items` and `stats slabs`: `--no-collector.slab` leaves them out."),
     ("memcached_extstore_", "External store of a server", ""),
     ("memcached_proxy_", "Proxy in a server", ""),
@@ -132,7 +135,7 @@ def answers():
 
 def expose():
     """The text of /metrics over that server."""
-    server = FakeMemcached(answers())
+    server = FakeMemcached(script=storing(answers()))
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "exporter.yml")
         config.write_text(CONFIG.format(address="%s" % server.address, folder=folder), encoding="utf-8")
