@@ -3,8 +3,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define BLOCK_SIZE ((size_t) 64 * 1024)
-#define ALIGNMENT  _Alignof(max_align_t)
+/*
+ * Size of the first block. Each later block is twice as large as the block before, up to BLOCK_MOST. Many
+ * arenas hold only a few small texts.
+ */
+#define BLOCK_LEAST ((size_t) 2 * 1024)
+#define BLOCK_MOST  ((size_t) 64 * 1024)
+#define ALIGNMENT   _Alignof(max_align_t)
 /* Largest single allocation. Far more than the largest text needs, and too small for sizes to overflow. */
 #define MOST ((size_t) 1 << 30)
 
@@ -28,11 +33,17 @@ void arena_deinit(struct arena *arena)
     arena_init(arena);
 }
 
-/* Adds a block of at least `least` zeroed bytes. Gives up the unused rest of the previous block. */
+/*
+ * Adds a block of at least `least` bytes. Gives up the unused rest of the previous block. The block is not
+ * zeroed, so that its unused pages are not touched.
+ */
 static bool add_block(struct arena *arena, size_t least)
 {
-    size_t size = least > BLOCK_SIZE ? least : BLOCK_SIZE;
-    struct arena_block *block = calloc(1, sizeof(*block) + size);
+    size_t size = BLOCK_LEAST;
+    if (arena->blocks) size = 2 * (size_t) (arena->end - (char *) arena->blocks->bytes);
+    if (size > BLOCK_MOST) size = BLOCK_MOST;
+    if (size < least) size = least;
+    struct arena_block *block = malloc(sizeof(*block) + size);
     if (!block) return false;
     block->older = arena->blocks;
     arena->blocks = block;
@@ -41,7 +52,7 @@ static bool add_block(struct arena *arena, size_t least)
     return true;
 }
 
-/* Returns `len` zeroed bytes at the next address with this alignment, or NULL when out of memory. */
+/* Returns `len` bytes at the next address with this alignment, or NULL when out of memory. */
 static char *cut_memory(struct arena *arena, size_t len, size_t alignment)
 {
     size_t gap = (size_t) - (uintptr_t) arena->next & (alignment - 1);
@@ -58,12 +69,15 @@ static char *cut_memory(struct arena *arena, size_t len, size_t alignment)
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
     if (size && count > MOST / size) return NULL;
-    return cut_memory(arena, count * size, ALIGNMENT);
+    void *items = cut_memory(arena, count * size, ALIGNMENT);
+    return items ? memset(items, 0, count * size) : NULL;
 }
 
 const char *arena_copy(struct arena *arena, struct slice text)
 {
     char *copy = text.len < MOST ? cut_memory(arena, text.len + 1, 1) : NULL;
-    if (copy && text.len) memcpy(copy, text.data, text.len);
+    if (!copy) return NULL;
+    if (text.len) memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
     return copy;
 }

@@ -15,15 +15,31 @@ static void test_things_are_zeroed_and_aligned(void **unused)
     struct arena arena;
     (void) unused;
     arena_init(&arena);
-    for (size_t size = 1; size < 200; size++) {
+    for (size_t n = 0; n < 600; n++) {
+        size_t size = 1 + n % 200;
+        /* The memory of before is used again, and is not zero. */
+        if (n % 200 == 0) arena_deinit(&arena);
         /* A text between them, so that the next place is an odd one. */
-        assert_non_null(arena_copy(&arena, SLICE("odd")));
+        assert_string_equal(arena_copy(&arena, SLICE("odd")), "odd");
         unsigned char *thing = arena_alloc(&arena, 3, size);
         assert_non_null(thing);
         assert_int_equal((uintptr_t) thing % _Alignof(max_align_t), 0);
         for (size_t i = 0; i < 3 * size; i++) assert_int_equal(thing[i], 0);
         memset(thing, 0xff, 3 * size);
     }
+    arena_deinit(&arena);
+}
+
+/* Most arenas hold a few short texts. */
+static void test_it_begins_small(void **unused)
+{
+    struct arena arena;
+    (void) unused;
+    arena_init(&arena);
+    assert_non_null(arena_copy(&arena, SLICE("a text")));
+    assert_true(arena.end - arena.next < 4096);
+    for (unsigned n = 0; n < 10000; n++) assert_non_null(arena_copy(&arena, SLICE("some more texts of it")));
+    assert_in_range(arena.end - (const char *) arena.blocks, 60 * 1024, 70 * 1024);
     arena_deinit(&arena);
 }
 
@@ -90,8 +106,11 @@ static void test_it_can_be_used_again(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_things_are_zeroed_and_aligned), cmocka_unit_test(test_it_grows),
-        cmocka_unit_test(test_nothing_is_something),          cmocka_unit_test(test_too_much_is_refused),
+        cmocka_unit_test(test_things_are_zeroed_and_aligned),
+        cmocka_unit_test(test_it_grows),
+        cmocka_unit_test(test_it_begins_small),
+        cmocka_unit_test(test_nothing_is_something),
+        cmocka_unit_test(test_too_much_is_refused),
         cmocka_unit_test(test_it_can_be_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
