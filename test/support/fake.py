@@ -24,8 +24,8 @@ def reply(*lines):
 
 def storing(stats, answers=None):
     """
-    A script of a server that takes every probe: it says `stats` by whole request lines, and what `answers` has for the first
-    word of any other request, instead of the right answer.
+    A script of a server that takes every probe: it says what `answers` has for the first word of an operation, instead of the
+    right answer, and what `stats` has for any other request, by whole lines.
     """
     def script(connection):
         while True:
@@ -33,7 +33,7 @@ def storing(stats, answers=None):
             if not line:
                 return
             word = line.split(" ")[0]
-            if word == "stats":
+            if word not in ("mn", "set", "get", "delete"):
                 connection.send(stats.get(line, b"ERROR\r\n"))
                 continue
             data = connection.line() if word == "set" else line.split(" ")[-1]
