@@ -20,15 +20,58 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* Bytes per write to standard output. */
 #define PIECE (64 * 1024)
 
+/* A scrape of --once that takes longer than this says how far it is, then again and again. */
+#define PROGRESS_FIRST_MS 2000
+#define PROGRESS_MS       500
+#define PROGRESS_LOG_MS   10000
+
 static const struct options *options_of(const struct publisher *publisher)
 {
     return &publisher->config.generation->settings.options;
+}
+
+/* --- Progress of --once --- */
+
+/*
+ * Says how far a scrape is that takes long: on a terminal in one line that the next text overwrites,
+ * elsewhere in the log.
+ */
+static void on_progress(uv_timer_t *timer)
+{
+    struct publisher *publisher = container_of(timer, struct publisher, timer);
+    const struct gather *gather = publisher->file_gather ? publisher->file_gather : publisher->push_gather;
+    char done[24], targets[24];
+    bool is_terminal = isatty(STDERR_FILENO);
+    uv_timer_start(timer, on_progress, is_terminal ? PROGRESS_MS : PROGRESS_LOG_MS, 0);
+    if (!gather || !gather->fan_out) return;
+    snprintf(done, sizeof(done), "%zu", fan_out_done(gather->fan_out));
+    snprintf(targets, sizeof(targets), "%zu", gather->targets);
+    if (!is_terminal) {
+        log_line(LOG_INFO, "the scrape goes on", LOG_FIELD("done", done), LOG_FIELD("targets", targets));
+        return;
+    }
+    dprintf(STDERR_FILENO, "\r\033[K%s of %s servers are done\r", done, targets);
+    publisher->shows_progress = true;
+}
+
+static void start_progress(struct publisher *publisher)
+{
+    /* If the timer is active, its tick is still to come. */
+    if (!options_of(publisher)->once || uv_is_active((const uv_handle_t *) &publisher->timer)) return;
+    uv_timer_start(&publisher->timer, on_progress, PROGRESS_FIRST_MS, 0);
+}
+
+static void clear_progress(struct publisher *publisher)
+{
+    if (publisher->shows_progress) dprintf(STDERR_FILENO, "\r\033[K");
+    publisher->shows_progress = false;
 }
 
 /* --- Gathering --- */
@@ -46,6 +89,7 @@ static int collect(struct publisher *publisher, struct gather **gather, unsigned
     request->pid_file = options->pid_file;
     request->commands = COLLECTORS_ALL;
     request->timeout_ms = SCRAPE_NO_TIMEOUT;
+    start_progress(publisher);
     int status = gather_start(gather, request, config->fleet, config->telemetry, on_done, publisher);
     scrape_request_release(request);
     return status;
@@ -78,6 +122,7 @@ static int code_of(const struct publisher *publisher, const struct gather *gathe
 static void note_code(struct publisher *publisher, const struct gather *gather)
 {
     int code = code_of(publisher, gather);
+    clear_progress(publisher);
     if (code > publisher->once_code) publisher->once_code = code;
 }
 

@@ -39,9 +39,10 @@ struct publisher {
     struct publisher_config config;
     struct gather *file_gather, *push_gather; /* gathers that are still running, or NULL */
     struct textfile textfile;
-    bool writing;      /* true while the textfile is being written */
-    bool file_failing; /* true if the last result in the log was a failure */
-    uv_timer_t timer;
+    bool writing;        /* true while the textfile is being written */
+    bool file_failing;   /* true if the last result in the log was a failure */
+    uv_timer_t timer;    /* ticks of the textfile; with --once, then the progress */
+    bool shows_progress; /* the terminal shows how far --once is */
     struct push push;
     bool pushes;         /* true if the push is started */
     unsigned once_waits; /* outputs of --once that are not done yet */

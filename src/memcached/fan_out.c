@@ -310,6 +310,11 @@ int fan_out_start(struct fan_out **result, struct fleet *fleet, struct target *c
     return 0;
 }
 
+size_t fan_out_done(const struct fan_out *fan_out)
+{
+    return fan_out->count - fan_out->missing;
+}
+
 size_t fan_out_count(const struct fan_out *fan_out)
 {
     return fan_out->count;

@@ -33,6 +33,10 @@ int fan_out_start(struct fan_out **fan_out, struct fleet *fleet, struct target *
                   unsigned commands, uint64_t timeout_ms, fan_out_fn on_done, void *context);
 
 size_t fan_out_count(const struct fan_out *fan_out);
+
+/* Returns how many targets are done so far. */
+size_t fan_out_done(const struct fan_out *fan_out);
+
 const struct target *fan_out_target(const struct fan_out *fan_out, size_t n);
 
 /*

@@ -1,6 +1,7 @@
 """The ways out that are no HTTP: standard output with --once, and a file for node_exporter's textfile collector."""
 
 import os
+import subprocess
 import threading
 import time
 
@@ -75,6 +76,24 @@ def test_once_tells_by_its_exit_code_how_many_were_up(memcached, up, down, code)
     assert process.code == code
     values = [value for _, value in Exposition(process.stdout).find("memcached_up")]
     assert sorted(values) == ["0"] * down + ["1"] * up
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_once_tells_how_far_it_is(fake, memcached, terminal):
+    """From the third second on: in one line of a terminal, which is cleared at the end, or in the log."""
+    held = fake(script=lambda connection: connection.wait_for_end())
+    ours, theirs = os.openpty() if terminal else os.pipe()
+    command = [binary(), "--once", "--memcached.timeout=4s", f"--memcached.address={held.address},{memcached().address}"]
+    with subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        assert b"memcached_up" in process.stdout.read()
+        assert process.wait() == 3
+    said = os.read(ours, 65536).decode()
+    os.close(ours)
+    if terminal:
+        assert "\r\x1b[K1 of 2 servers are done\r" in said and said.endswith("\r\x1b[K")
+    else:
+        assert 'msg="the scrape goes on" done=1 targets=2' in said and "\x1b" not in said
 
 
 def test_once_keeps_the_timeout(fake):
