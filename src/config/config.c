@@ -56,6 +56,11 @@ static int read_policy(struct reading *reading, const struct node *node, void *p
     reading->config->has_policy = true;
     *policy = policy_new();
     int result = *policy ? reading_mapping(reading, node, &schema, *policy) : UV_ENOMEM;
+    const struct node *allow = result == 0 ? node_get(node, "allow") : NULL;
+    if (allow && !allow->first)
+        result = reading_warn(reading, allow,
+                              "is empty, so that private addresses are allowed, as without the list; "
+                              "--no-scrape.endpoint forbids all");
     const struct node *deny = result == 0 ? node_get(node, "deny") : NULL;
     return deny ? doubt_denied(reading, deny, &(*policy)->deny) : result;
 }

@@ -50,6 +50,7 @@ static int read_tls(struct reading *reading, const struct node *node, void *plac
     static const struct schema tls_schema = SCHEMA(tls_fields);
     struct config_module *module = place;
     struct access_settings *wants = &module->wants;
+    if (node->kind != NODE_MAPPING) return reading_reject(reading, node, "a mapping; {} takes the defaults");
     *wants = (struct access_settings){.username = wants->username,
                                       .password_file = wants->password_file,
                                       .password = wants->password,

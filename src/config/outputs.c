@@ -28,7 +28,10 @@ static const struct schema textfile_schema = SCHEMA(textfile_fields);
 
 static int read_textfile(struct reading *reading, const struct node *node, void *place)
 {
-    return reading_mapping(reading, node, &textfile_schema, place);
+    const struct config *config = place;
+    int result = reading_mapping(reading, node, &textfile_schema, place);
+    if (result < 0 || config->textfile[0]) return result;
+    return reading_warn(reading, node, "has no effect without path, or --output.textfile");
 }
 
 /* --- Push --- */
@@ -93,7 +96,9 @@ static int read_push(struct reading *reading, const struct node *node, void *pla
         const struct node *value = node_get(node, push_settings[n].key);
         if (value) config->push_places[n] = (struct config_place){value->line, value->column};
     }
-    return reading_mapping(reading, node, &push_schema, &config->push);
+    int result = reading_mapping(reading, node, &push_schema, &config->push);
+    if (result < 0 || push_is_given(config->push.url)) return result;
+    return reading_warn(reading, node, "has no effect without url, or --push.url");
 }
 
 /* --- All outputs --- */

@@ -221,7 +221,8 @@ enum policy_verdict policy_check(const struct policy *policy, const struct addre
     if (allowed == POLICY_NO_MATCH)
         return forbid(POLICY_BY_ALLOW,
                       policy->allow.count ? "no rule of scrape_policy allows "
-                                          : "only private addresses may be scraped by URL, not ",
+                                          : "only private addresses may be scraped by URL "
+                                            "(--scrape.allow and scrape_policy change that), not ",
                       address, endpoint, refusal);
     /* Even if a rule allows the name, its addresses may be special, so they must be checked, too. */
     bool later = address->kind == ADDRESS_NAME && !endpoint;

@@ -2,6 +2,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/number.h"
 #include "gather/expose.h"
 #include "http/accept.h"
@@ -65,6 +66,12 @@ static bool read_target(struct parameter_reader *reader, struct slice name)
     struct target_list *targets = &reader->scrape->url_targets;
     struct address address;
     struct policy_refusal refusal;
+    if (!reader->takes_targets && name.len)
+        log_line_limited(
+            LOG_WARN,
+            "ignoring a target in a request for all configured servers; metrics_path of Prometheus "
+            "may have to be the scrape path",
+            (struct log_field){"target", name}, LOG_FIELD("path", reader->options->scrape_path));
     if (!reader->takes_targets || name.len == 0) return true;
 
     const char *expected = address_parse(&address, name, MEMCACHED_PORT);
@@ -143,6 +150,21 @@ static bool read_debug(struct parameter_reader *reader, struct slice value)
            refuse_query(reader, 400, "debug", value, "it is for targets in the URL of /scrape");
 }
 
+/*
+ * Logs a parameter that is nearly one of ours, such as collect instead of collect[]. Other unknown parameters
+ * are ignored silently: Prometheus also sends those that its configuration has for other exporters.
+ */
+static void doubt_parameter(struct slice name)
+{
+    static const char *const known[] = {"target", "collect[]", "name[]", "fail", "shard", "module", "debug"};
+    struct nearest nearest;
+    nearest_init(&nearest, name);
+    for (size_t n = 0; n < ARRAY_LEN(known); n++) nearest_try(&nearest, known[n]);
+    if (!nearest.name) return;
+    log_line_limited(LOG_WARN, "ignoring an unknown parameter of a scrape request",
+                     (struct log_field){"parameter", name}, LOG_FIELD("did_you_mean", nearest.name));
+}
+
 static bool read_pair(struct parameter_reader *reader, struct slice name, struct slice value)
 {
     if (slice_is(name, "target")) return read_target(reader, value);
@@ -152,6 +174,7 @@ static bool read_pair(struct parameter_reader *reader, struct slice name, struct
     if (slice_is(name, "shard")) return read_shard(reader, value);
     if (slice_is(name, "module")) return read_module(reader, value);
     if (slice_is(name, "debug")) return read_debug(reader, value);
+    doubt_parameter(name);
     return true;
 }
 

@@ -133,6 +133,38 @@ static void test_targets_given_twice(void **unused)
     release_config(&outcome);
 }
 
+/* Entries that are allowed, and probably not what was meant; with the place and the words of the warning. */
+static const struct {
+    const char *text, *warning;
+} doubtful[] = {
+    {"outputs: {push: {job: x}}", "1:17: outputs.push: a mapping: has no effect without url, or --push.url"},
+    {"outputs: {textfile: {interval: 3s}}",
+     "1:21: outputs.textfile: a mapping: has no effect without path, or --output.textfile"},
+    {"scrape_policy: {allow: []}", "1:24: scrape_policy.allow: a list: is empty, so that private addresses "
+                                   "are allowed, as without the list; "
+                                   "--no-scrape.endpoint forbids all"},
+    {"outputs: {push: {url: 'http://g'}, textfile: {path: /x.prom}}", NULL},
+    {"scrape_policy: {allow: [private]}", NULL},
+    {"outputs: {}", NULL},
+};
+
+static void test_doubtful_entries_are_warned_of(void **unused)
+{
+    (void) unused;
+    for (size_t n = 0; n < ARRAY_LEN(doubtful); n++) {
+        struct reading_outcome outcome;
+        read_good(&outcome, doubtful[n].text);
+        const struct config_warning *warning = outcome.config.warnings;
+        if (doubtful[n].warning) {
+            assert_non_null(warning);
+            assert_string_equal(warning->text + strlen("/etc/exporter.yml:"), doubtful[n].warning);
+            warning = warning->next;
+        }
+        if (warning) fail_msg("%s: %s", doubtful[n].text, warning->text);
+        release_config(&outcome);
+    }
+}
+
 static void test_warnings_are_limited(void **unused)
 {
     struct reading_outcome outcome;
@@ -374,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_modules),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_targets_given_twice),
+        cmocka_unit_test(test_doubtful_entries_are_warned_of),
         cmocka_unit_test(test_warnings_are_limited),
         cmocka_unit_test(test_dns),
         cmocka_unit_test(test_other_sources),

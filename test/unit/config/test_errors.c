@@ -74,7 +74,7 @@ static const struct {
      "1:28: modules.a.collectors[0]: \"reset\": expected a collector such as settings, items or slabs"},
     {"modules: {a: {collectors: [[]]}}",
      "1:28: modules.a.collectors[0]: a list: expected a collector such as settings, items or slabs"},
-    {"modules: {a: {tls: x}}", "1:20: modules.a.tls: \"x\": expected a mapping"},
+    {"modules: {a: {tls: x}}", "1:20: modules.a.tls: \"x\": expected a mapping; {} takes the defaults"},
     {"modules: {a: {tls: {cert_file: c}}}", "1:20: modules.a.tls: expected the key key_file"},
     {"modules: {a: {tls: {key_file: c}}}", "1:20: modules.a.tls: expected the key cert_file"},
     {"modules: {a: {auth: {username: u}}}", "1:21: modules.a.auth: expected the key password_file"},

@@ -546,10 +546,49 @@ static void test_malformed_timeouts_are_logged_once_a_minute(void **state)
     close(log);
 }
 
+/* A query, whether it names targets, and what the log says of it; "" for nothing. */
+static const struct {
+    const char *query, *said;
+    bool takes_targets;
+} doubtful[] = {
+    {"target=a&x=1&auth=y", "", true},
+    {"target=a&collect=slabs", "parameter=collect did_you_mean=collect[]", true},
+    {"target=a&modul=x", "parameter=modul did_you_mean=module", true},
+    {"targets=a&target=b", "parameter=targets did_you_mean=target", true},
+    {"target=a", "msg=\"ignoring a target in a request for all configured servers; ", false},
+    {"target=", "", false},
+};
+
+/* Unknown parameters are logged once a minute: of several, the first. */
+static void test_doubtful_parameters_are_logged(void **state)
+{
+    struct fixture *fixture = *state;
+    bool was_said = false;
+    for (size_t n = 0; n < ARRAY_LEN(doubtful); n++) {
+        char text[4096];
+        int log = memfd_create("log", 0);
+        assert_true(log >= 0);
+        log_configure(LOG_WARN, LOG_LOGFMT, log);
+        fixture->takes_targets = doubtful[n].takes_targets;
+        take(fixture, doubtful[n].query);
+        clear(fixture);
+        ssize_t len = pread(log, text, sizeof(text) - 1, 0);
+        assert_true(len >= 0);
+        text[len] = '\0';
+        bool first = *doubtful[n].said && !(was_said && doubtful[n].takes_targets);
+        if (first ? !strstr(text, doubtful[n].said) : *text != '\0')
+            fail_msg("%s: %s", doubtful[n].query, text);
+        was_said |= *doubtful[n].said != '\0';
+        log_configure(LOG_ERROR, LOG_LOGFMT, 2);
+        close(log);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_doubtful_parameters_are_logged), /* first, while nothing is logged yet */
         TEST(test_targets),
         TEST(test_targets_named_twice),
         TEST(test_labels_and_ports_of_targets),
