@@ -171,6 +171,12 @@ void number_append_float(struct buffer *buffer, double value)
 {
     size_t from = buffer->len;
     bool plain = true;
+    /* Most bounds of buckets are whole numbers. */
+    if (value >= 1 && value < 1e9 && (double) (uint64_t) value == value) {
+        buffer_append_u64(buffer, (uint64_t) value);
+        buffer_append_string(buffer, ".0");
+        return;
+    }
     number_append_double(buffer, value);
     for (size_t at = from; at < buffer->len; at++)
         plain &= is_digit(buffer->data[at]) || buffer->data[at] == '-';

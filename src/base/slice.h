@@ -98,6 +98,23 @@ static inline char *slice_put_short(char *at, struct slice a)
 }
 
 /*
+ * Copies whole blocks of this size, which is quicker than to tell what is left of the last one. So this many
+ * bytes must be readable behind the slice, and writable behind the copy.
+ */
+#define SLICE_BLOCK 16
+
+static inline char *slice_put_blocks(char *at, struct slice a)
+{
+    memcpy(at, a.data, SLICE_BLOCK);
+    if (a.len > SLICE_BLOCK) {
+        memcpy(at + SLICE_BLOCK, a.data + SLICE_BLOCK, SLICE_BLOCK);
+        for (size_t n = (size_t) 2 * SLICE_BLOCK; n < a.len; n += SLICE_BLOCK)
+            memcpy(at + n, a.data + n, SLICE_BLOCK);
+    }
+    return at + a.len;
+}
+
+/*
  * Splits `rest` at the first `separator`. Returns the part before the separator; `rest` becomes the part
  * after it. Without a separator, returns all of `rest` and sets `rest->data` to NULL, so that a loop can end.
  */

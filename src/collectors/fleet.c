@@ -281,7 +281,7 @@ static bool fleet_step(struct walk *walk, struct encoder *encoder)
 static bool find_heard(struct fleet_walk *fleet)
 {
     size_t count = fan_out_count(fleet->fan_out);
-    fleet->cursors = calloc(count + 1, sizeof(fleet->cursors[0]));
+    fleet->cursors = calloc(count + FLEET_PREFETCH_AHEAD, sizeof(fleet->cursors[0]));
     if (!fleet->cursors) return false;
     for (size_t n = 0; n < count; n++) {
         const struct snapshot *snapshot = fan_out_snapshot(fleet->fan_out, n);

@@ -27,6 +27,12 @@ struct fleet_cursor {
                           without reading the record */
 };
 
+/*
+ * The records of a large fleet have left the CPU's caches when the next family comes. So while one target is
+ * written, the next records of a target this many places ahead are prefetched.
+ */
+#define FLEET_PREFETCH_AHEAD 8
+
 struct fleet_walk {
     struct walk walk;
     const struct fan_out *fan_out; /* finished fan-out; borrowed */
@@ -38,17 +44,18 @@ struct fleet_walk {
     size_t part;                   /* position within one family of one target, if it takes several steps */
     uint16_t next_row;             /* no cursor is at an earlier row of the table */
     bool announced;                /* true if the encoder has been given the current family */
-    struct fleet_cursor *cursors;  /* one for each target that sent data; owned array */
-    size_t heard;                  /* number of cursors */
-    bool *cut;                     /* one flag per target of the fan-out: true if its records are left out;
+    struct fleet_cursor
+        *cursors; /* one for each target that sent data, and FLEET_PREFETCH_AHEAD empty ones; owned array */
+    size_t heard; /* number of cursors */
+    bool *cut;    /* one flag per target of the fan-out: true if its records are left out;
                                       owned array, or NULL */
-    uint64_t end_ns;               /* time (uv_hrtime) at which the rest is left out, for all targets; 0
+    uint64_t end_ns;              /* time (uv_hrtime) at which the rest is left out, for all targets; 0
                                       for never */
-    bool late;                     /* true if the rest was left out because of end_ns */
-    struct buffer labels;          /* scratch buffer for the labels of a sample */
-    const struct fleet_row *rows;  /* of the stats table, in the form of the format; NULL before the
+    bool late;                    /* true if the rest was left out because of end_ns */
+    struct buffer labels;         /* scratch buffer for the labels of a sample */
+    const struct fleet_row *rows; /* of the stats table, in the form of the format; NULL before the
                                       first step */
-    struct arena arena;            /* memory of `rendered` of the cursors */
+    struct arena arena;           /* memory of `rendered` of the cursors */
 };
 
 /*

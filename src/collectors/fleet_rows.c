@@ -8,6 +8,8 @@
  */
 #define RECORD_BYTES_A_STEP 512
 
+#define CACHE_LINE 64
+
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* Returns true if the preferred row of a superseded record is shown, which says the same. */
@@ -75,22 +77,6 @@ static ALWAYS_INLINE void write_records(struct fleet_walk *fleet, struct encoder
     cursor->row = (uint16_t) next;
 }
 
-/*
- * The records of a large fleet have left the caches when the next family comes. So while one target is
- * written, the next records of a target some places ahead are prefetched, and those behind its own.
- */
-#define PREFETCH_AHEAD 8
-#define CACHE_LINE     64
-
-static inline void prefetch_ahead(const struct fleet_walk *fleet, const struct fleet_cursor *cursor)
-{
-    if (cursor + PREFETCH_AHEAD < fleet->cursors + fleet->heard) {
-        __builtin_prefetch(cursor[PREFETCH_AHEAD].at);
-        __builtin_prefetch(cursor[PREFETCH_AHEAD].labels.data);
-    }
-    if (cursor->at < cursor->end) __builtin_prefetch(cursor->at + CACHE_LINE);
-}
-
 /* Moves to the first record at or after a row. The families before were filtered out. */
 static void skip_records(struct fleet_cursor *cursor, unsigned row)
 {
@@ -115,7 +101,8 @@ static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *e
     for (; cursor < last && encoder_run_length(run) < bytes; cursor++) {
         if (cursor->row < first) skip_records(cursor, first);
         if (cursor->row < behind) {
-            prefetch_ahead(fleet, cursor);
+            __builtin_prefetch(cursor[FLEET_PREFETCH_AHEAD].at);
+            __builtin_prefetch(cursor->at + CACHE_LINE);
             write_records(fleet, &run, form, cursor, behind);
             if (cursor->row < behind) break;
         }
@@ -126,11 +113,24 @@ static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *e
     encoder_run_end(run);
 }
 
+static __attribute__((noinline)) void write_lines(struct fleet_walk *fleet, struct encoder *encoder,
+                                                  const struct table_family *family, size_t end, size_t bytes)
+{
+    write_rows(fleet, encoder, SERIES_LINE, family, end, bytes);
+}
+
+static __attribute__((noinline)) void write_metrics(struct fleet_walk *fleet, struct encoder *encoder,
+                                                    const struct table_family *family, size_t end,
+                                                    size_t bytes)
+{
+    write_rows(fleet, encoder, SERIES_METRIC, family, end, bytes);
+}
+
 void fleet_rows_write(struct fleet_walk *fleet, struct encoder *encoder, const struct table_family *family,
                       size_t end, size_t bytes)
 {
     if (encoder->form == SERIES_LINE)
-        write_rows(fleet, encoder, SERIES_LINE, family, end, bytes);
+        write_lines(fleet, encoder, family, end, bytes);
     else
-        write_rows(fleet, encoder, SERIES_METRIC, family, end, bytes);
+        write_metrics(fleet, encoder, family, end, bytes);
 }

@@ -227,6 +227,11 @@ static void pack_special(struct buffer *out, const struct snapshot_builder *buil
     memcpy(out->data + start, &head, sizeof(head));
 }
 
+_Static_assert(offsetof(struct record_head, value_len) ==
+                       offsetof(struct snapshot_builder_entry, value_len) &&
+                   offsetof(struct record_head, detail) == offsetof(struct snapshot_builder_entry, number),
+               "an entry begins as its record");
+
 /*
  * Packs plain entries, which nearly all are, up to the first other entry. Returns the index of that entry.
  * `out` must have room: see pack_all.
@@ -238,9 +243,9 @@ static size_t pack_plain(struct buffer *out, const struct snapshot_builder *buil
     const char *text = builder->text.data;
     char *at = out->data + out->len;
     for (; entry < end && entry->is_plain; entry++) {
-        struct record_head head = {entry->row, entry->value_len, entry->number};
-        memcpy(at, &head, sizeof(head));
-        at = slice_put_few(at + sizeof(head), (struct slice){text + entry->text, entry->value_len});
+        memcpy(at, entry, sizeof(struct record_head));
+        at = slice_put_blocks(at + sizeof(struct record_head),
+                              (struct slice){text + entry->text, entry->value_len});
     }
     out->len = (size_t) (at - out->data);
     return (size_t) (entry - builder->entries);

@@ -165,7 +165,7 @@ struct record_head {
  * Behind the last record are this many readable bytes, so that values can be copied in blocks. The first of
  * them are a row above all others.
  */
-#define RECORD_SPARE 16
+#define RECORD_SPARE SLICE_BLOCK
 #define RECORD_NONE  0x3fff
 
 /* Returns the place of the first record, or of the bytes behind the last one if there is none. */

@@ -16,7 +16,7 @@
  * Most bytes of text. Sums of values with the same name are appended after the lines, and may take as much
  * room.
  */
-#define TEXT_CAP (2 * SNAPSHOT_TEXT_MAX)
+#define TEXT_CAP (2 * SNAPSHOT_TEXT_MAX + SLICE_BLOCK)
 
 void snapshot_builder_init(struct snapshot_builder *builder, size_t max_reply)
 {
@@ -75,7 +75,7 @@ static bool append_entry(struct snapshot_builder *builder, struct snapshot_build
         builder->cut++;
         return true;
     }
-    char *at = buffer_reserve(&builder->text, value.len);
+    char *at = buffer_reserve(&builder->text, value.len + SLICE_BLOCK);
     if (!at) return false;
     memcpy(at, value.data, value.len);
     builder->text.len += value.len;
@@ -193,8 +193,8 @@ bool snapshot_builder_copy(struct snapshot_builder *copy, const struct snapshot_
     copy->parse_errors = original->parse_errors;
     copy->cut = original->cut;
     copy->remark = original->remark;
+    if (!buffer_reserve(&copy->text, original->text.len + SLICE_BLOCK)) return false;
     buffer_append_slice(&copy->text, buffer_slice(&original->text));
-    if (copy->text.failed) return false;
     if (original->count == 0) return true;
 
     copy->entries = malloc(original->count * sizeof(copy->entries[0]));

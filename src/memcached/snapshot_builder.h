@@ -25,14 +25,14 @@
 /* Longest value of an unknown stat that becomes a label, in bytes. */
 #define UNMAPPED_TEXT_MAX 256
 
-/* A STAT line. */
+/* A STAT line. It begins as the record that it becomes, see struct record_head. */
 struct snapshot_builder_entry {
-    uint32_t text;   /* offset of the key, followed by the value, in the builder's text */
+    uint16_t row; /* row of the stats table, or STAT_UNMAPPED */
+    uint16_t value_len;
     uint32_t number; /* slab class or page, else 0 */
-    uint16_t row;    /* row of the stats table, or STAT_UNMAPPED */
+    uint32_t text;   /* offset of the key, followed by the value, in the builder's text */
     /* unmapped: length of the whole key. SCOPE_NAME: length of the name, made valid UTF-8. Else 0 */
     uint16_t key_len;
-    uint16_t value_len;
     uint8_t command; /* enum command */
     bool is_plain;   /* see stats_traits */
 };
@@ -56,7 +56,7 @@ struct snapshot_remark {
 };
 
 struct snapshot_builder {
-    struct buffer text;
+    struct buffer text; /* SLICE_BLOCK more bytes are allocated, unless a sum of values was appended last */
     struct snapshot_builder_entry *entries; /* owned */
     size_t count, size;
     size_t max_reply;                   /* most bytes that the server may send */
@@ -111,7 +111,8 @@ static inline size_t snapshot_builder_room(const struct snapshot_builder *builde
 {
     size_t most = builder->max_reply < SNAPSHOT_TEXT_MAX ? builder->max_reply : SNAPSHOT_TEXT_MAX;
     size_t end = builder->text.size < most ? builder->text.size : most;
-    size_t texts = builder->text.len < end ? (end - builder->text.len) / text : 0;
+    size_t taken = builder->text.len + SLICE_BLOCK;
+    size_t texts = taken < end ? (end - taken) / text : 0;
     size_t entries = builder->size - builder->count;
     return entries < texts ? entries : texts;
 }

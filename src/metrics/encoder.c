@@ -79,7 +79,7 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena)
 {
     if (encoder->form == SERIES_METRIC) labels = protobuf_pairs(&encoder->protobuf, labels);
-    char *copy = labels.data ? arena_alloc(arena, labels.len + SERIES_BLOCK, 1) : NULL;
+    char *copy = labels.data ? arena_alloc(arena, labels.len + SLICE_BLOCK, 1) : NULL;
     if (!copy) {
         encoder->out->failed = true;
         return SLICE("");

@@ -93,7 +93,7 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
 
 /*
  * Returns the labels of a target in the form in which samples of series take them: rendered labels, or bytes
- * made of them. SERIES_BLOCK readable bytes follow. The memory is from `arena`. Sets out->failed if out of
+ * made of them. SLICE_BLOCK readable bytes follow. The memory is from `arena`. Sets out->failed if out of
  * memory.
  */
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena);
@@ -125,7 +125,7 @@ void encoder_run_metric(struct encoder *encoder, const struct series *series, st
 
 /*
  * Writes one sample of a series. `form` is encoder->form: a constant, so that the loop over samples has no
- * branch for it. `target` is from encoder_target_labels. `value` is a number as text, with SERIES_BLOCK
+ * branch for it. `target` is from encoder_target_labels. `value` is a number as text, with SLICE_BLOCK
  * readable bytes behind it. Inline, since most samples of an exposition are written by this function.
  */
 static inline void encoder_run_sample(struct encoder_run *run, enum series_form form,

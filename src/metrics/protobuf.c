@@ -228,13 +228,13 @@ void protobuf_series(struct protobuf *protobuf, const struct family *family, con
     struct slice digits = series->number_len ? digits_of(number, memory) : SLICE("");
     size_t labels = target.len + series->before_len + digits.len + series->after_len;
     begin_sample(protobuf, family, out);
-    char *at = begin_number(&protobuf->message, labels, SERIES_BLOCK);
+    char *at = begin_number(&protobuf->message, labels, SLICE_BLOCK);
     if (at) {
-        at = series_put_blocks(at, target.data, target.len);
-        at = series_put_blocks(at, series->text, series->before_len);
+        at = slice_put_blocks(at, target);
+        at = slice_put_blocks(at, (struct slice){series->text, series->before_len});
         if (series->number_len) {
             at = label_pairs_put_value(at, series->number_len, digits);
-            at = series_put_blocks(at, series->text + series->before_len, series->after_len);
+            at = slice_put_blocks(at, (struct slice){series->text + series->before_len, series->after_len});
         }
         end_number(protobuf, at, value);
     }

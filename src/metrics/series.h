@@ -30,7 +30,7 @@ struct series_parts {
 
 /* A rendered series. The text is borrowed from the buffer of series_make. */
 struct series {
-    const char *text;   /* head, before and after, one behind the other, and SERIES_BLOCK readable bytes */
+    const char *text;   /* head, before and after, one behind the other, and SLICE_BLOCK readable bytes */
     uint8_t head_len;   /* of a line; a Metric has no head */
     uint8_t before_len; /* of a line: begins with the comma after the target's labels, or the closing brace */
     uint8_t after_len;
@@ -44,19 +44,6 @@ struct series {
  */
 struct series series_make(enum series_form form, const struct series_parts *parts, struct buffer *texts);
 size_t series_size(const struct series_parts *parts);
-
-/*
- * Texts, labels and values are copied in blocks of this size. So they need this many readable bytes behind
- * their end, and the output this much spare room.
- */
-#define SERIES_BLOCK 16
-
-static inline char *series_put_blocks(char *at, const char *text, size_t len)
-{
-    memcpy(at, text, SERIES_BLOCK);
-    for (size_t n = SERIES_BLOCK; n < len; n += SERIES_BLOCK) memcpy(at + n, text + n, SERIES_BLOCK);
-    return at + len;
-}
 
 static inline char *series_put_number(char *at, uint32_t number)
 {
@@ -76,21 +63,21 @@ static inline char *series_put_line(char *at, const struct series *series, struc
 {
     const char *before = series->text + series->head_len;
     size_t before_len = series->before_len;
-    at = series_put_blocks(at, series->text, series->head_len);
+    at = slice_put_blocks(at, (struct slice){series->text, series->head_len});
     if (target.len) {
-        at = series_put_blocks(at, target.data, target.len);
+        at = slice_put_blocks(at, target);
     } else {
         /* No comma is needed, and a line without any label has no braces. */
         if (*before == '}') at--;
         before++;
         before_len--;
     }
-    at = series_put_blocks(at, before, before_len);
+    at = slice_put_blocks(at, (struct slice){before, before_len});
     if (series->number_len) {
         at = series_put_number(at, number);
-        at = series_put_blocks(at, before + before_len, series->after_len);
+        at = slice_put_blocks(at, (struct slice){before + before_len, series->after_len});
     }
-    at = series_put_blocks(at, value.data, value.len);
+    at = slice_put_blocks(at, value);
     *at = '\n';
     return at + 1;
 }

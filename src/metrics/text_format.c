@@ -234,22 +234,51 @@ static void append_exemplar(struct encoder *encoder, const struct exemplar *exem
     buffer_printf(out, " %.3f", exemplar->timestamp);
 }
 
-/* Writes the lines of all buckets. Returns the number of observations in all buckets. */
+/* Writes the line of a bucket up to its bound. */
+static void begin_bucket(const struct lines *lines)
+{
+    struct buffer *out = lines->encoder->out;
+    size_t sets = 0;
+    buffer_append_string(out, lines->encoder->family->name);
+    buffer_append_string(out, "_bucket");
+    append_set(out, &sets, lines->encoder->constant_labels);
+    append_set(out, &sets, lines->target_labels);
+    append_set(out, &sets, lines->labels);
+    buffer_append_string(out, sets ? ",le=\"" : "{le=\"");
+}
+
+/* Appends `len` bytes that stand at `begin`. */
+static void append_again(struct buffer *out, size_t begin, size_t len)
+{
+    char *at = buffer_reserve(out, len);
+    if (!at) return;
+    memcpy(at, out->data + begin, len);
+    out->len += len;
+}
+
+/* Writes the lines of all buckets, which begin alike. Returns the number of observations in all buckets. */
 static uint64_t line_buckets(const struct lines *lines, const struct histogram_view *view)
 {
     struct encoder *encoder = lines->encoder;
+    struct buffer *out = encoder->out;
     uint64_t below = 0;
+    announce(encoder);
+    size_t begin = out->len, len = 0;
     for (size_t n = 0; n <= view->count; n++) {
-        double bound = n < view->count ? view->bounds[n] : INFINITY;
         const struct exemplar *exemplar = view->exemplars ? &view->exemplars[n] : NULL;
         below += view->counts[n];
-        begin_sample(encoder, "_bucket", lines->target_labels, lines->labels,
-                     (struct own_label){"le", bound});
-        buffer_append_u64(encoder->out, below);
+        if (len)
+            append_again(out, begin, len);
+        else
+            begin_bucket(lines);
+        if (!len) len = out->len - begin;
+        number_append_float(out, n < view->count ? view->bounds[n] : INFINITY);
+        buffer_append_string(out, "\"} ");
+        buffer_append_u64(out, below);
         if (text_formats[encoder->format].openmetrics && exemplar && exemplar->timestamp > 0) {
             append_exemplar(encoder, exemplar);
         }
-        buffer_append_char(encoder->out, '\n');
+        buffer_append_char(out, '\n');
     }
     return below;
 }
