@@ -12,7 +12,7 @@
  *     watch/       Looks at what clients do with the items of a server: hot keys, prefixes, evictions.
  *     http/        Serves HTTP: parses requests, sends answers, and limits both.
  *     discovery/   Finds targets by DNS, in files, at a URL or at a cluster's endpoint.
- *     outputs/     Writes expositions to a file or pushes them to a Pushgateway.
+ *     outputs/     Writes expositions to a file, pushes them to a Pushgateway, or fills the terminal.
  *     config/      Reads the configuration file into one struct, or reports its errors.
  *     cli/         Reads the command line and the environment; cli/flags is the table of all flags.
  *     settings/    Combines the flags with the configuration file; --config.check.

@@ -17,6 +17,9 @@
 #define MOST         200000
 #define LONGEST_LINE 65536
 
+/* Most bytes of a value that an error quotes. */
+#define LONGEST_QUOTE 200
+
 static int reject_file(const char *file, const char *why, int result, struct buffer *error)
 {
     buffer_append_char(error, '@');
@@ -117,4 +120,24 @@ void arguments_deinit(struct arguments *arguments)
     for (size_t n = 0; n < arguments->count; n++) free(arguments->items[n]);
     free(arguments->items);
     *arguments = (struct arguments){0};
+}
+
+void arguments_append_visible(struct buffer *text, struct slice value)
+{
+    bool cut = value.len > LONGEST_QUOTE;
+    if (cut) value.len = LONGEST_QUOTE;
+    while (value.len) {
+        size_t len = utf8_sequence(value);
+        unsigned char c = (unsigned char) value.data[0];
+        if (c == '"' || c == '\\')
+            buffer_printf(text, "\\%c", c);
+        else if (c == '\n')
+            buffer_append_string(text, "\\n");
+        else if (len == 0 || c < ' ' || c == 0x7f)
+            buffer_printf(text, "\\x%02x", c);
+        else
+            buffer_append(text, value.data, len);
+        value = slice_from(value, len ? len : 1);
+    }
+    if (cut) buffer_append_string(text, "...");
 }

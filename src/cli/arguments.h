@@ -7,6 +7,7 @@
 #define CLI_ARGUMENTS_H
 
 #include "base/buffer.h"
+#include "base/slice.h"
 
 #include <stddef.h>
 
@@ -23,5 +24,11 @@ struct arguments {
 int arguments_expand(struct arguments *arguments, char *const *argv, struct buffer *error);
 
 void arguments_deinit(struct arguments *arguments);
+
+/*
+ * Appends a value for an error message, cut if it is long. Escapes line ends and control characters, so that
+ * an error stays one line and cannot control the terminal.
+ */
+void arguments_append_visible(struct buffer *text, struct slice value);
 
 #endif

@@ -1,4 +1,4 @@
-/* Prints scripts that complete flags in a shell, for both names of the program. */
+/* Prints scripts that complete commands and flags in a shell, for both names of the program. */
 #include "base/version.h"
 #include "cli/flags.h"
 
@@ -14,6 +14,13 @@ static void append_spellings(struct buffer *text)
     }
 }
 
+/* Appends the names of the commands: "check top". */
+static void append_commands(struct buffer *text)
+{
+    for (size_t i = 0; i < cli_command_count; i++)
+        buffer_printf(text, "%s%s", i ? " " : "", cli_commands[i].name);
+}
+
 void options_print_bash_completion(struct buffer *text)
 {
     buffer_append_string(text, "_" PROGRAM_NAME "() {\n"
@@ -21,6 +28,9 @@ void options_print_bash_completion(struct buffer *text)
                                "    COMPREPLY=()\n"
                                "    [[ $word == -* ]] && COMPREPLY=($(compgen -W '");
     append_spellings(text);
+    buffer_append_string(text, "' -- \"$word\"))\n"
+                               "    [[ $COMP_CWORD == 1 && $word != -* ]] && COMPREPLY=($(compgen -W '");
+    append_commands(text);
     buffer_append_string(text, "' -- \"$word\"))\n"
                                "}\n"
                                "complete -o default -F _" PROGRAM_NAME " " COMMANDS "\n");
@@ -39,6 +49,9 @@ void options_print_zsh_completion(struct buffer *text)
      */
     buffer_append_string(text, "\n"
                                "    else\n"
+                               "        (( CURRENT == 2 )) && compadd -- ");
+    append_commands(text);
+    buffer_append_string(text, "\n"
                                "        _files\n"
                                "    fi\n"
                                "}\n"
@@ -81,6 +94,12 @@ static void append_fish_flag(struct buffer *text, const struct flag *flag, const
 void options_print_fish_completion(struct buffer *text)
 {
     buffer_append_string(text, "for command in " COMMANDS "\n");
+    for (size_t i = 0; i < cli_command_count; i++) {
+        buffer_printf(text, "    complete -c $command -n __fish_use_subcommand -a %s -d ",
+                      cli_commands[i].name);
+        append_fish_quoted(text, shorten(cli_commands[i].summary));
+        buffer_append_char(text, '\n');
+    }
     for (size_t i = 0; i < flags_count; i++) {
         if (flags[i].hidden) continue;
         append_fish_flag(text, &flags[i], "");

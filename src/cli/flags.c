@@ -203,6 +203,8 @@ const struct flag flags[] = {
          "not be written."},
     {FLAG("json", switch, json, "false"),
      .help = "With the command check: report as a JSON array, with an object for each server."},
+    {FLAG("interval", positive_duration, interval_ns, "2s"),
+     .help = "With the command top: time between two polls of the servers."},
     {FLAG("output.textfile", prom_file, textfile, ""),
      .help = "File to write the metrics to, for the textfile collector of node_exporter; its name ends in "
              ".prom."},

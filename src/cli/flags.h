@@ -84,7 +84,16 @@ void flag_append_usage(const struct flag *flag, struct buffer *text);
 /* Appends the help, the default of a switch, and the variable: "... (default: enabled) ($NAME)". */
 void flag_append_help(const struct flag *flag, struct buffer *text);
 
+/* A command: the first word behind the name of the program. */
+struct cli_command {
+    const char *name;
+    const char *summary; /* half a sentence for lists */
+    const char *about;   /* all that a user needs */
+};
+
 /* cli/help.c */
+extern const struct cli_command cli_commands[];
+extern const size_t cli_command_count;
 extern const char options_about[];
 void options_print_help(struct buffer *text);
 void options_print_version(struct buffer *text);

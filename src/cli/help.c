@@ -56,12 +56,39 @@ static void append_flag(struct buffer *text, const struct flag *flag)
 
 const char options_about[] = "Scrapes a whole fleet of memcached servers in one answer for Prometheus.";
 
+const struct cli_command cli_commands[] = {
+    {"check", "Ask the servers once and report on each.",
+     "Asks the servers once and reports on each: how long the connection and the answer took, the version "
+     "and "
+     "its published security holes, memory, hit ratio, connections, slabs out of balance, and what is near a "
+     "limit; exits as --once does. --json is for scripts. The servers are those named behind the command, or "
+     "those of the flags and the configuration file."},
+    {"top", "Show the servers as a live table.",
+     "Shows the servers as a live table, asked anew every --interval. A letter sorts by the column that "
+     "begins "
+     "with it, and reverses the order when pressed again; d shows only servers that are not up; arrows and "
+     "page keys scroll; space asks at once; q quits. If standard output is not a terminal, each table is "
+     "written below the one before, without colours. The servers are those named behind the command, or "
+     "those "
+     "of the flags and the configuration file. NO_COLOR turns off colours."},
+};
+const size_t cli_command_count = ARRAY_LEN(cli_commands);
+
+static void append_commands(struct buffer *text)
+{
+    buffer_append_string(text, "Commands:\n");
+    for (size_t i = 0; i < cli_command_count; i++) {
+        buffer_printf(text, "  %s [<flags>] [<target>...]\n", cli_commands[i].name);
+        append_blanks(text, HELP_COLUMN);
+        append_wrapped(text, slice_of(cli_commands[i].about));
+    }
+}
+
 void options_print_help(struct buffer *text)
 {
     buffer_printf(text, "usage: " PROGRAM_NAME " [<flags>]\n\n%s\n\n", options_about);
-    buffer_append_string(text,
-                         "usage: " PROGRAM_NAME " check [<flags>] [<target>...]\n\n"
-                         "Asks the servers once and reports on each; exits as --once does.\n\nFlags:\n");
+    append_commands(text);
+    buffer_append_string(text, "\nFlags:\n");
     for (size_t i = 0; i < flags_count; i++) {
         if (flags[i].group) buffer_printf(text, "\n%s:\n", flags[i].group);
         if (!flags[i].hidden) append_flag(text, &flags[i]);

@@ -128,6 +128,8 @@ static const struct entry examples[] = {
     {"All servers behind a name, asked for again and again:",
      PROGRAM_NAME " --memcached.address=dns+memcached.example.com:11211"},
     {"Prometheus names the server in the URL:", PROGRAM_NAME " --memcached.address="},
+    {"How two servers are, for people:", PROGRAM_NAME " check cache-1:11211 cache-2:11211"},
+    {"The servers of a configuration file as a live table:", PROGRAM_NAME " top --config.file=exporter.yml"},
     {"What a configuration file means, or what is wrong with it:",
      PROGRAM_NAME " --config.file=exporter.yml --config.check"},
     {"A file for the textfile collector of node_exporter, once:",
@@ -141,6 +143,15 @@ static void append_section(struct buffer *text, const char *title, const struct 
     for (size_t i = 0; i < count; i++) {
         append_term(text, slice_of(entries[i].term));
         append_paragraph(text, slice_of(entries[i].about));
+    }
+}
+
+static void append_commands(struct buffer *text)
+{
+    buffer_append_string(text, ".SH COMMANDS\n");
+    for (size_t i = 0; i < cli_command_count; i++) {
+        append_term(text, slice_of(cli_commands[i].name));
+        append_paragraph(text, slice_of(cli_commands[i].about));
     }
 }
 
@@ -188,9 +199,13 @@ void options_print_manual(struct buffer *text)
     buffer_printf(text, ".TH MEMCACHED_FLEET_EXPORTER 1 %s \"%s\" \"User Commands\"\n.nh\n", MANUAL_DATE,
                   build_info.version);
     buffer_append_string(text, ".SH NAME\n" PROGRAM_NAME " \\- Prometheus exporter for fleets of memcached\n"
-                               ".SH SYNOPSIS\n.B " PROGRAM_NAME "\n[\\fIflags\\fR]\n.PP\n.B " PROGRAM_NAME
-                               " check\n[\\fIflags\\fR] [\\fItarget\\fR ...]\n.SH DESCRIPTION\n");
+                               ".SH SYNOPSIS\n.B " PROGRAM_NAME "\n[\\fIflags\\fR]\n");
+    for (size_t i = 0; i < cli_command_count; i++)
+        buffer_printf(text, ".PP\n.B " PROGRAM_NAME " %s\n[\\fIflags\\fR] [\\fItarget\\fR ...]\n",
+                      cli_commands[i].name);
+    buffer_append_string(text, ".SH DESCRIPTION\n");
     append_paragraph(text, slice_of(options_about));
+    append_commands(text);
     append_flags(text);
     append_section(text, "ENDPOINTS", endpoints, ARRAY_LEN(endpoints));
     append_section(text, "SIGNALS", signals, ARRAY_LEN(signals));

@@ -16,9 +16,6 @@
 
 #include <stdlib.h>
 
-/* Most bytes of a value that an error quotes. */
-#define LONGEST_QUOTE 200
-
 enum source { FROM_NOWHERE, FROM_ARGUMENT, FROM_ENVIRONMENT, FROM_DEFAULT };
 
 struct parser {
@@ -43,36 +40,12 @@ static void *place_of(const struct parser *parser, const struct flag *flag)
     return (char *) parser->options + flag->place;
 }
 
-/*
- * Appends a value. Escapes line ends and control characters, so that an error stays one line and cannot
- * control the terminal.
- */
-static void append_visible(struct buffer *text, struct slice value)
-{
-    bool cut = value.len > LONGEST_QUOTE;
-    if (cut) value.len = LONGEST_QUOTE;
-    while (value.len) {
-        size_t len = utf8_sequence(value);
-        unsigned char c = (unsigned char) value.data[0];
-        if (c == '"' || c == '\\')
-            buffer_printf(text, "\\%c", c);
-        else if (c == '\n')
-            buffer_append_string(text, "\\n");
-        else if (len == 0 || c < ' ' || c == 0x7f)
-            buffer_printf(text, "\\x%02x", c);
-        else
-            buffer_append(text, value.data, len);
-        value = slice_from(value, len ? len : 1);
-    }
-    if (cut) buffer_append_string(text, "...");
-}
-
 /* Begins an error with what the user wrote: a flag, a variable or another argument. */
 static void begin_error(struct parser *parser, struct slice name)
 {
     buffer_clear(parser->text);
     buffer_append_string(parser->text, PROGRAM_NAME ": ");
-    append_visible(parser->text, name);
+    arguments_append_visible(parser->text, name);
     buffer_append_string(parser->text, ": ");
 }
 
@@ -102,7 +75,7 @@ static enum options_outcome reject_value(struct parser *parser, const struct fla
     }
     begin_flag_error(parser, flag);
     buffer_append_char(parser->text, '"');
-    append_visible(parser->text, value);
+    arguments_append_visible(parser->text, value);
     buffer_append_string(parser->text, "\": expected ");
     return end_usage(parser, expected);
 }
@@ -205,7 +178,7 @@ static enum options_outcome read_arguments(struct parser *parser, char *const *a
         }
         struct argument argument = take_apart(*argv);
         if (flags_ended || **argv != '-' || strcmp(*argv, "-") == 0) {
-            if (parser->options->check) {
+            if (parser->options->check || parser->options->top) {
                 outcome =
                     set_flag(parser, flag_find(SLICE("memcached.address")), FROM_ARGUMENT, slice_of(*argv));
                 continue;
@@ -376,6 +349,23 @@ static enum options_outcome check_access(struct parser *parser)
     return OPTIONS_RUN;
 }
 
+/* Checks flags beside the commands check and top, which write to standard output and nowhere else. */
+static enum options_outcome check_command(struct parser *parser)
+{
+    const struct options *options = parser->options;
+    if (options->config_file[0] && options->addresses.count)
+        return reject_switch(parser, "config.file", "expected no targets as well");
+    if (is_argument(parser, "output.textfile"))
+        return reject_switch(parser, "output.textfile", "check and top write to standard output");
+    if (is_argument(parser, "push.url"))
+        return reject_switch(parser, "push.url", "check and top push nothing");
+    if (options->top && options->once)
+        return reject_switch(parser, "once", "expected the command check instead");
+    if (options->check && is_argument(parser, "interval"))
+        return reject_switch(parser, "interval", "expected the command top");
+    return OPTIONS_RUN;
+}
+
 /* Checks combinations of flags. Combinations with values of the file are checked when the file is read. */
 static enum options_outcome check_together(struct parser *parser)
 {
@@ -383,24 +373,26 @@ static enum options_outcome check_together(struct parser *parser)
     bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
     if (options->config_check && !has_file && !options->web_config_file[0])
         return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
-    if (options->check && has_file && options->addresses.count)
-        return reject_switch(parser, "config.file", "expected no targets as well");
-    if (options->check && is_argument(parser, "output.textfile"))
-        return reject_switch(parser, "output.textfile", "check writes to standard output");
-    if (options->check && is_argument(parser, "push.url"))
-        return reject_switch(parser, "push.url", "check pushes nothing");
     if (options->json && !options->check) return reject_switch(parser, "json", "expected the command check");
+    if (options->check || options->top) return check_command(parser);
+    if (is_argument(parser, "interval")) return reject_switch(parser, "interval", "expected the command top");
     if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
         return reject_switch(parser, "web",
                              "expected one of --once, --output.textfile and --push.url as well");
     return OPTIONS_RUN;
 }
 
-/* The command check is --once with a report. The report says what is down; the log need not. */
-static enum options_outcome prepare_check(struct parser *parser)
+/*
+ * The command check is --once with a report, and the command top runs without the web server. Both say what
+ * is down; the log need not.
+ */
+static enum options_outcome prepare_command(struct parser *parser)
 {
     const struct flag *level = flag_find(SLICE("log.level"));
-    set_flag(parser, flag_find(SLICE("once")), FROM_ARGUMENT, SLICE("true"));
+    if (parser->options->check)
+        set_flag(parser, flag_find(SLICE("once")), FROM_ARGUMENT, SLICE("true"));
+    else
+        set_flag(parser, flag_find(SLICE("web")), FROM_ARGUMENT, SLICE("false"));
     bool given = *source_of(parser, level) != FROM_NOWHERE;
     return given ? OPTIONS_RUN : set_flag(parser, level, FROM_ARGUMENT, SLICE("error"));
 }
@@ -411,10 +403,11 @@ enum options_outcome options_parse(struct options *options, char *const *argv, c
     struct parser parser = {.options = options, .text = text};
     *options = (struct options){0};
     options->check = *argv && argv[1] && strcmp(argv[1], "check") == 0;
-    argv += (*argv != NULL) + options->check;
+    options->top = *argv && argv[1] && strcmp(argv[1], "top") == 0;
+    argv += (*argv != NULL) + options->check + options->top;
     enum options_outcome outcome = read_command_line(&parser, argv);
     if (outcome == OPTIONS_RUN) outcome = read_environment(&parser, environment);
-    if (outcome == OPTIONS_RUN && options->check) outcome = prepare_check(&parser);
+    if (outcome == OPTIONS_RUN && (options->check || options->top)) outcome = prepare_command(&parser);
     if (outcome == OPTIONS_RUN) outcome = read_defaults(&parser);
     if (outcome == OPTIONS_RUN) narrow_slabs(&parser);
     if (outcome == OPTIONS_RUN) outcome = check_paths(&parser);

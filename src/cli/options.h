@@ -73,6 +73,8 @@ struct options {
     bool once;                     /* scrape once, then exit; set by the command check, too */
     bool check;                    /* the command check: report on the servers, then exit */
     bool json;                     /* the report is JSON */
+    bool top;                      /* the command top: show the servers until somebody quits */
+    uint64_t interval_ns;          /* of the command top; above 0 */
     const char *textfile;          /* "" for none */
     uint64_t textfile_interval_ns; /* above 0 */
     struct push_config push;       /* not checked yet; its strings are owned here */

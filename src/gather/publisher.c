@@ -282,6 +282,25 @@ static void start_push(struct publisher *publisher)
     publisher->config.telemetry->push = &publisher->push;
 }
 
+/* --- The command top --- */
+
+static void start_top(struct publisher *publisher)
+{
+    const struct publisher_config *config = &publisher->config;
+    struct top_config top = {
+        .loop = config->loop,
+        .target_set = config->target_set,
+        .fleet = config->fleet,
+        .telemetry = config->telemetry,
+        .interval_ms = duration_to_ms(options_of(publisher)->interval_ns),
+        .color = wants_color(),
+        .on_end = config->on_once,
+        .context = config->context,
+    };
+    publisher->tops = options_of(publisher)->top;
+    if (publisher->tops) top_start(&publisher->top, &top);
+}
+
 /* --- Start and end --- */
 
 void publisher_start(struct publisher *publisher, const struct publisher_config *config)
@@ -292,6 +311,7 @@ void publisher_start(struct publisher *publisher, const struct publisher_config 
     uv_timer_init(config->loop, &publisher->timer);
     start_file(publisher);
     start_push(publisher);
+    start_top(publisher);
 }
 
 static void on_part_closed(struct publisher *publisher)
@@ -311,6 +331,11 @@ static void on_textfile_closed(struct textfile *textfile)
     on_part_closed(container_of(textfile, struct publisher, textfile));
 }
 
+static void on_top_closed(struct top *top)
+{
+    on_part_closed(container_of(top, struct publisher, top));
+}
+
 static void on_push_closed(struct push *push)
 {
     on_part_closed(container_of(push, struct publisher, push));
@@ -320,7 +345,8 @@ void publisher_close(struct publisher *publisher, publisher_close_fn on_close, v
 {
     publisher->on_close = on_close;
     publisher->close_context = context;
-    publisher->open = publisher->pushes ? 3 : 2;
+    publisher->open = 2U + publisher->pushes + publisher->tops;
+    if (publisher->tops) top_close(&publisher->top, on_top_closed);
     gather_release(publisher->file_gather);
     textfile_close(&publisher->textfile, on_textfile_closed);
     uv_close((uv_handle_t *) &publisher->timer, on_timer_closed);

@@ -1,8 +1,9 @@
-/* Runs the scrapes that no HTTP request asks for: textfile, push, and --once. */
+/* Runs the scrapes that no HTTP request asks for: textfile, push, --once, and the command top. */
 #ifndef GATHER_PUBLISHER_H
 #define GATHER_PUBLISHER_H
 
 #include "gather/gather.h"
+#include "gather/top.h"
 #include "outputs/push.h"
 #include "outputs/textfile.h"
 #include "targets/generation.h"
@@ -13,7 +14,7 @@
 struct publisher;
 
 /*
- * Only with --once: called when everything is done. `code` is the exit code. The owner then closes the
+ * Only with --once and the command top: called when everything is done. `code` is the exit code. The owner then closes the
  * publisher.
  */
 typedef void (*publisher_once_fn)(void *context, int code);
@@ -44,11 +45,13 @@ struct publisher {
     uv_timer_t timer;    /* ticks of the textfile; with --once, then the progress */
     bool shows_progress; /* the terminal shows how far --once is */
     struct push push;
-    bool pushes;         /* true if the push is started */
+    bool pushes; /* true if the push is started */
+    struct top top;
+    bool tops;           /* true if the command top is started */
     unsigned once_waits; /* outputs of --once that are not done yet */
     bool once_failed;    /* one of them could not be written */
     int once_code;       /* exit code if all are written */
-    unsigned open;       /* number of parts that are still open: timer, textfile, push */
+    unsigned open;       /* number of parts that are still open: timer, textfile, push, top */
     publisher_close_fn on_close;
     void *close_context;
 };

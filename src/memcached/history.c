@@ -2,6 +2,7 @@
 
 #include "base/container.h"
 #include "base/number.h"
+#include "base/readable.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -170,6 +171,107 @@ bool history_knows(const struct history *history, enum vital vital)
 uint64_t history_vital(const struct history *history, enum vital vital)
 {
     return history_knows(history, vital) ? history->vitals[vital] : 0;
+}
+
+static bool find_hit_ratio(const struct history *history, double *value)
+{
+    double hits = (double) history_vital(history, VITAL_HITS);
+    double gets = hits + (double) history_vital(history, VITAL_MISSES);
+    *value = gets > 0 ? hits / gets : 0;
+    return gets > 0;
+}
+
+static bool find_vital(const struct history *history, enum vital vital, double *value)
+{
+    *value = (double) history_vital(history, vital);
+    return history_knows(history, vital);
+}
+
+bool history_figure(const struct history *history, enum figure figure, double *value)
+{
+    switch (figure) {
+    case FIGURE_STATE:
+        *value = history->polled_ms ? (double) history->state : -1;
+        return true;
+    case FIGURE_TIME:
+        *value = history->count ? (double) history_time_us(history, history->count - 1U) : 0;
+        return history->count;
+    case FIGURE_UPTIME:
+        return find_vital(history, VITAL_UPTIME, value);
+    case FIGURE_ITEMS:
+        return find_vital(history, VITAL_ITEMS, value);
+    case FIGURE_BYTES:
+        return find_vital(history, VITAL_BYTES, value);
+    case FIGURE_HIT_RATIO:
+        return find_hit_ratio(history, value);
+    case FIGURE_GETS:
+    case FIGURE_SETS:
+    case FIGURE_EVICTIONS:
+        *value = (double) history->rates[RATE_GETS + (figure - FIGURE_GETS)];
+        return history->span_ms;
+    case FIGURE_CONNECTIONS:
+        return find_vital(history, VITAL_CONNECTIONS, value);
+    }
+    return false;
+}
+
+static void append_bytes(const struct history *history, double value, struct buffer *out)
+{
+    double limit = (double) history_vital(history, VITAL_LIMIT_BYTES);
+    readable_bytes(out, value);
+    if (limit <= 0) return;
+    buffer_append_string(out, " of ");
+    readable_bytes(out, limit);
+}
+
+void history_append_figure(const struct history *history, enum figure figure, double value,
+                           struct buffer *out)
+{
+    switch (figure) {
+    case FIGURE_STATE:
+        buffer_append_string(out, value < 0 ? "not asked yet" : target_state_name(history->state));
+        break;
+    case FIGURE_TIME:
+        buffer_printf(out, "%.1f ms", value / 1000);
+        break;
+    case FIGURE_UPTIME:
+        readable_duration(out, (uint64_t) value);
+        break;
+    case FIGURE_ITEMS:
+        readable_count(out, value);
+        break;
+    case FIGURE_BYTES:
+        append_bytes(history, value, out);
+        break;
+    case FIGURE_HIT_RATIO:
+        buffer_printf(out, "%.1f %%", 100 * value);
+        break;
+    case FIGURE_GETS:
+    case FIGURE_SETS:
+    case FIGURE_EVICTIONS:
+        readable_rate(out, value);
+        break;
+    case FIGURE_CONNECTIONS:
+        buffer_printf(out, "%.0f", value);
+        if (history_knows(history, VITAL_MAX_CONNECTIONS))
+            buffer_printf(out, " of %.0f", (double) history_vital(history, VITAL_MAX_CONNECTIONS));
+        break;
+    }
+}
+
+void history_add_up(struct history_totals *totals, const struct history *history)
+{
+    totals->servers++;
+    totals->polled += history != NULL;
+    if (!history || history->state != TARGET_UP) return;
+    totals->up++;
+    totals->items += history_vital(history, VITAL_ITEMS);
+    totals->bytes += history_vital(history, VITAL_BYTES);
+    totals->limit += history_vital(history, VITAL_LIMIT_BYTES);
+    totals->hits += history_vital(history, VITAL_HITS);
+    totals->misses += history_vital(history, VITAL_MISSES);
+    for (size_t rate = 0; history->span_ms && rate < RATE_COUNT; rate++)
+        totals->rates[rate] += (double) history->rates[rate];
 }
 
 void history_deinit(struct history *history)

@@ -6,6 +6,7 @@
 #ifndef MEMCACHED_HISTORY_H
 #define MEMCACHED_HISTORY_H
 
+#include "base/buffer.h"
 #include "memcached/snapshot.h"
 
 #include <stdbool.h>
@@ -34,6 +35,20 @@ enum vital {
 
 enum vital_rate { RATE_GETS, RATE_SETS, RATE_EVICTIONS, RATE_COUNT };
 
+/* What people compare servers by. */
+enum figure {
+    FIGURE_STATE,  /* enum target_state; -1 for a server that was not asked yet */
+    FIGURE_TIME,   /* us that the last poll took */
+    FIGURE_UPTIME, /* seconds */
+    FIGURE_ITEMS,
+    FIGURE_BYTES,
+    FIGURE_HIT_RATIO, /* 0 to 1 */
+    FIGURE_GETS,      /* the next three per second */
+    FIGURE_SETS,
+    FIGURE_EVICTIONS,
+    FIGURE_CONNECTIONS,
+};
+
 struct history {
     enum target_state state;
     uint64_t since_ms;            /* start of the current state; all times are on the caller's clock */
@@ -58,6 +73,23 @@ bool history_knows(const struct history *history, enum vital vital);
 
 /* Returns the vital; 0 if it is not known. */
 uint64_t history_vital(const struct history *history, enum vital vital);
+
+/* Sets the figure and returns true, or returns false if it is not known. A zeroed history knows its state. */
+bool history_figure(const struct history *history, enum figure figure, double *value);
+
+/* Appends a figure for people: "2.4 ms", "1 d 2 h", "1.0 MiB of 4.0 MiB", "75.0 %", "7 of 1024". */
+void history_append_figure(const struct history *history, enum figure figure, double value,
+                           struct buffer *out);
+
+/* Sums over servers. Starts zeroed. */
+struct history_totals {
+    size_t up, polled, servers;
+    uint64_t items, bytes, limit, hits, misses; /* of servers that are up, as are the rates */
+    double rates[RATE_COUNT];
+};
+
+/* Adds a server. `history` is NULL for one that was not asked yet. */
+void history_add_up(struct history_totals *totals, const struct history *history);
 
 /*
  * Returns how long the n-th of the remembered polls took, oldest first; at most 7 % off. n < history->count.

@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,13 +17,16 @@ void signals_ignore(void)
     signal(SIGHUP, SIG_IGN);
 }
 
-/* A second signal calls _exit. The signal's default action would not end the first process of a container. */
+/*
+ * A second signal ends the process without closing anything but the terminal, see outputs/terminal. The
+ * signal's default action would not end the first process of a container.
+ */
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct signals *signals = handle->data;
     if (signals->received) {
         log_line(LOG_WARN, "stopping at once, a second signal came", LOG_FIELD("signal", strsignal(number)));
-        _exit(EXIT_BY_SIGNAL + number);
+        quick_exit(EXIT_BY_SIGNAL + number);
     }
     signals->received = true;
     log_line(LOG_INFO, "stopping", LOG_FIELD("signal", strsignal(number)));

@@ -121,6 +121,7 @@ static int check_push(const struct options *options, const struct config *config
 /* Checks flags and file together. options_parse has checked the flags alone. */
 static int check_together(const struct options *options, struct buffer *error)
 {
+    if (options->top) return 0;
     if (!options->web && !options->once && !options->textfile[0] && !push_is_given(options->push.url)) {
         buffer_append_string(error,
                              "--no-web: expected --once, or a textfile or a push as an output in the file");
@@ -144,7 +145,8 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     options->textfile = config->textfile;
     options->textfile_interval_ns = config->textfile_interval_ns;
     options->push = config->push;
-    if (options->check) options->textfile = options->push.url = ""; /* it writes its report instead */
+    if (options->check || options->top)
+        options->textfile = options->push.url = ""; /* they write to standard output instead */
     if (options->once) options->push.delete_on_exit = false;
     int result = config->file ? check_together(options, error) : 0;
     return result < 0 ? result : check_push(options, config, error);

@@ -27,37 +27,13 @@ struct page {
 
 /* --- Totals --- */
 
-struct totals {
-    size_t up, polled;
-    uint64_t items, bytes, limit, hits, misses;
-    double rates[RATE_COUNT];
-};
-
-/* Sums up all configured servers that are up. */
-static struct totals add_up(const struct target_set *target_set)
-{
-    struct totals totals = {0};
-    for (size_t n = 0; n < target_set->targets.count; n++) {
-        const struct history *history = target_set->targets.items[n]->client->history;
-        totals.polled += history != NULL;
-        if (!history || history->state != TARGET_UP) continue;
-        totals.up++;
-        totals.items += history_vital(history, VITAL_ITEMS);
-        totals.bytes += history_vital(history, VITAL_BYTES);
-        totals.limit += history_vital(history, VITAL_LIMIT_BYTES);
-        totals.hits += history_vital(history, VITAL_HITS);
-        totals.misses += history_vital(history, VITAL_MISSES);
-        for (size_t rate = 0; history->span_ms && rate < RATE_COUNT; rate++)
-            totals.rates[rate] += (double) history->rates[rate];
-    }
-    return totals;
-}
-
 static void write_totals(const struct page *page, struct buffer *out)
 {
-    struct totals totals = add_up(page->target_set);
+    const struct target_list *targets = &page->target_set->targets;
+    struct history_totals totals = {0};
+    for (size_t n = 0; n < targets->count; n++) history_add_up(&totals, targets->items[n]->client->history);
     buffer_printf(out, "<dl class=\"totals\">\n<div><dt>Servers up</dt><dd>%zu of %zu</dd></div>\n",
-                  totals.up, page->target_set->targets.count);
+                  totals.up, totals.servers);
     buffer_append_string(out, "<div><dt>Items</dt><dd>");
     readable_count(out, (double) totals.items);
     buffer_append_string(out, "</dd></div>\n<div><dt>Memory used</dt><dd>");

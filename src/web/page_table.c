@@ -14,59 +14,6 @@ struct row {
     const struct history *history; /* zeroed if the server was not asked yet */
 };
 
-/* --- Where values come from. `of` selects one of several; false: the value is not known. --- */
-
-static bool find_state(const struct row *row, int of, double *value)
-{
-    (void) of;
-    *value = row->history->polled_ms ? (double) row->history->state : -1;
-    return true;
-}
-
-static bool find_time(const struct row *row, int of, double *value)
-{
-    const struct history *history = row->history;
-    (void) of;
-    if (history->count == 0) return false;
-    *value = (double) history_time_us(history, history->count - 1U);
-    return true;
-}
-
-static bool find_version(const struct row *row, int of, double *value)
-{
-    (void) of;
-    *value = 0;
-    return row->history->version[0];
-}
-
-static bool find_vital(const struct row *row, int of, double *value)
-{
-    *value = (double) history_vital(row->history, (enum vital) of);
-    return history_knows(row->history, (enum vital) of);
-}
-
-static bool find_hit_ratio(const struct row *row, int of, double *value)
-{
-    double hits = (double) history_vital(row->history, VITAL_HITS);
-    double gets = hits + (double) history_vital(row->history, VITAL_MISSES);
-    (void) of;
-    if (gets > 0) *value = hits / gets;
-    return gets > 0;
-}
-
-static bool find_rate(const struct row *row, int of, double *value)
-{
-    *value = (double) row->history->rates[of];
-    return row->history->span_ms;
-}
-
-static bool find_links(const struct row *row, int of, double *value)
-{
-    (void) of;
-    *value = 0;
-    return row->table->scrape_path;
-}
-
 /* --- How values are written --- */
 
 static void write_ago(const struct row *row, uint64_t then_ms, struct buffer *out)
@@ -135,48 +82,15 @@ static void write_time(const struct row *row, double value, struct buffer *out)
 static void write_version(const struct row *row, double value, struct buffer *out)
 {
     (void) value;
-    html_append(out, slice_of(row->history->version));
-}
-
-static void write_duration(const struct row *row, double value, struct buffer *out)
-{
-    (void) row;
-    readable_duration(out, (uint64_t) value);
-}
-
-static void write_count(const struct row *row, double value, struct buffer *out)
-{
-    (void) row;
-    readable_count(out, value);
+    html_append(out, slice_of(row->history->version[0] ? row->history->version : "–"));
 }
 
 static void write_memory(const struct row *row, double value, struct buffer *out)
 {
     double limit = (double) history_vital(row->history, VITAL_LIMIT_BYTES);
-    readable_bytes(out, value);
-    if (limit <= 0) return;
-    buffer_append_string(out, " of ");
-    readable_bytes(out, limit);
-    buffer_printf(out, "<i style=\"--w:%.0f%%\"></i>", value < limit ? 100 * value / limit : 100);
-}
-
-static void write_ratio(const struct row *row, double value, struct buffer *out)
-{
-    (void) row;
-    buffer_printf(out, "%.1f %%", 100 * value);
-}
-
-static void write_rate(const struct row *row, double value, struct buffer *out)
-{
-    (void) row;
-    readable_rate(out, value);
-}
-
-static void write_connections(const struct row *row, double value, struct buffer *out)
-{
-    buffer_printf(out, "%.0f", value);
-    if (history_knows(row->history, VITAL_MAX_CONNECTIONS))
-        buffer_printf(out, " of %.0f", (double) history_vital(row->history, VITAL_MAX_CONNECTIONS));
+    history_append_figure(row->history, FIGURE_BYTES, value, out);
+    if (limit > 0)
+        buffer_printf(out, "<i style=\"--w:%.0f%%\"></i>", value < limit ? 100 * value / limit : 100);
 }
 
 static void write_links(const struct row *row, double value, struct buffer *out)
@@ -190,6 +104,10 @@ static void write_links(const struct row *row, double value, struct buffer *out)
     const char *module =
         table->with_modules && group < target_set->group_count ? target_set->groups[group].module : "";
     (void) value;
+    if (!table->scrape_path) {
+        buffer_append_string(out, "–");
+        return;
+    }
     if (strcmp(module, "default") == 0) module = "";
     for (size_t n = 0; n < ARRAY_LEN(links); n++) {
         buffer_append_string(out, n ? " <a href=\"" : "<a href=\"");
@@ -208,28 +126,28 @@ static void write_links(const struct row *row, double value, struct buffer *out)
 
 enum alignment { TEXT, NUMBER }; /* numbers are aligned to the right */
 
+#define NO_FIGURE (-1)
+
 static const struct column {
     const char *title;
     enum alignment alignment;
-    bool sorts;
-    bool (*find)(const struct row *row, int of, double *value);
-    int of;
-    void (*write)(const struct row *row, double value, struct buffer *out);
+    int figure; /* enum figure, by which the column sorts; NO_FIGURE: it does not, and is always written */
+    void (*write)(const struct row *row, double value, struct buffer *out); /* NULL: the bare figure */
 } columns[] = {
     /* The first cell of a row is its heading, which page_table_add writes. */
-    {"Server", TEXT, true, NULL, 0, NULL},
-    {"State", TEXT, true, find_state, 0, write_state},
-    {"Answer", NUMBER, true, find_time, 0, write_time},
-    {"Version", TEXT, false, find_version, 0, write_version},
-    {"Uptime", NUMBER, true, find_vital, VITAL_UPTIME, write_duration},
-    {"Items", NUMBER, true, find_vital, VITAL_ITEMS, write_count},
-    {"Memory", NUMBER, true, find_vital, VITAL_BYTES, write_memory},
-    {"Hit ratio", NUMBER, true, find_hit_ratio, 0, write_ratio},
-    {"Gets/s", NUMBER, true, find_rate, RATE_GETS, write_rate},
-    {"Sets/s", NUMBER, true, find_rate, RATE_SETS, write_rate},
-    {"Evictions/s", NUMBER, true, find_rate, RATE_EVICTIONS, write_rate},
-    {"Connections", NUMBER, true, find_vital, VITAL_CONNECTIONS, write_connections},
-    {"Look closer", TEXT, false, find_links, 0, write_links},
+    {"Server", TEXT, NO_FIGURE, NULL},
+    {"State", TEXT, FIGURE_STATE, write_state},
+    {"Answer", NUMBER, FIGURE_TIME, write_time},
+    {"Version", TEXT, NO_FIGURE, write_version},
+    {"Uptime", NUMBER, FIGURE_UPTIME, NULL},
+    {"Items", NUMBER, FIGURE_ITEMS, NULL},
+    {"Memory", NUMBER, FIGURE_BYTES, write_memory},
+    {"Hit ratio", NUMBER, FIGURE_HIT_RATIO, NULL},
+    {"Gets/s", NUMBER, FIGURE_GETS, NULL},
+    {"Sets/s", NUMBER, FIGURE_SETS, NULL},
+    {"Evictions/s", NUMBER, FIGURE_EVICTIONS, NULL},
+    {"Connections", NUMBER, FIGURE_CONNECTIONS, NULL},
+    {"Look closer", TEXT, NO_FIGURE, write_links},
 };
 
 void page_table_style(struct buffer *out)
@@ -250,8 +168,8 @@ void page_table_open(struct buffer *out)
     buffer_append_string(out, "<div class=\"scroll\" role=\"region\" aria-label=\"Servers\" tabindex=\"0\">\n"
                               "<table id=\"servers\">\n<thead><tr>");
     for (size_t n = 0; n < ARRAY_LEN(columns); n++)
-        buffer_printf(out, "<th scope=\"col\"%s>%s</th>", columns[n].sorts ? " data-sort" : "",
-                      columns[n].title);
+        buffer_printf(out, "<th scope=\"col\"%s>%s</th>",
+                      columns[n].figure != NO_FIGURE || n == 0 ? " data-sort" : "", columns[n].title);
     buffer_append_string(out, "</tr></thead>\n");
 }
 
@@ -279,9 +197,22 @@ static void append_keys(const struct row *row, struct buffer *out)
     for (size_t n = 1; n < ARRAY_LEN(columns); n++) {
         double value;
         if (n > 1) buffer_append_char(out, ',');
-        if (columns[n].sorts && columns[n].find(row, columns[n].of, &value))
+        if (columns[n].figure != NO_FIGURE &&
+            history_figure(row->history, (enum figure) columns[n].figure, &value))
             buffer_printf(out, "%.6g", value);
     }
+}
+
+static void write_cell(const struct row *row, const struct column *column, struct buffer *out)
+{
+    double value = 0;
+    enum figure figure = (enum figure) column->figure;
+    if (column->figure != NO_FIGURE && !history_figure(row->history, figure, &value))
+        buffer_append_string(out, "–");
+    else if (column->write)
+        column->write(row, value, out);
+    else
+        history_append_figure(row->history, figure, value, out);
 }
 
 void page_table_add(struct page_table *table, const struct target *target, struct buffer *out)
@@ -296,12 +227,8 @@ void page_table_add(struct page_table *table, const struct target *target, struc
     html_append(out, slice_of(target->name));
     buffer_append_string(out, "</th>");
     for (size_t n = 1; n < ARRAY_LEN(columns); n++) {
-        double value;
         buffer_append_string(out, "<td>");
-        if (columns[n].find(&row, columns[n].of, &value))
-            columns[n].write(&row, value, out);
-        else
-            buffer_append_string(out, "–");
+        write_cell(&row, &columns[n], out);
         buffer_append_string(out, "</td>");
     }
     buffer_append_string(out, "</tr>\n");

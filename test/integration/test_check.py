@@ -95,7 +95,7 @@ def test_what_a_server_says_is_escaped(fake):
 
 @pytest.mark.parametrize("arguments, expected", [
     (("check", "--output.textfile=/tmp/x.prom", "a:1"), "--output.textfile"),
-    (("check", "--push.url=http://g", "a:1"), "--push.url: check pushes nothing"),
+    (("check", "--push.url=http://g", "a:1"), "--push.url: check and top push nothing"),
     (("--json",), "expected the command check"),
     (("check", "a:99999"), "99999"),
     (("a:1", "check"), "unexpected argument"),

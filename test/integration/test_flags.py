@@ -144,6 +144,15 @@ def test_completion_in_bash():
     assert set(shell("bash", "-c", script)) == SLAB_FLAGS
 
 
+def test_commands_in_bash():
+    script = ("eval \"$(%s --completion-script-bash)\"; COMP_WORDS=(x %s); COMP_CWORD=%d; "
+              "_memcached_fleet_exporter; echo ${COMPREPLY[@]}")
+    program = shlex.quote(binary())
+    assert shell("bash", "-c", script % (program, "''", 1)) == ["check", "top"]
+    assert shell("bash", "-c", script % (program, "t", 1)) == ["top"]
+    assert shell("bash", "-c", script % (program, "--once t", 2)) == []
+
+
 @pytest.mark.parametrize("command", ["memcached_fleet_exporter", "memcached_exporter"])
 def test_completion_in_fish(command):
     script = f"{shlex.quote(binary())} --completion-script-fish | source; complete -C '{command} --no-collector.s'"

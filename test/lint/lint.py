@@ -57,6 +57,8 @@ UNTESTED = {
     "src/net/route.c": "net/test_own_listeners.c and net/test_address_order.c",
     "src/net/openssl.c": "it loads a library; net/test_tls.c calls it",
     "src/gather/report.c": "integration/test_check.py",
+    "src/gather/top.c": "it needs a terminal; integration/test_top.py",
+    "src/outputs/terminal.c": "it is of one process and its terminal; integration/test_top.py",
     "src/process/sandbox_filter.c": "it runs when the program is built; integration/test_sandbox.py",
     "src/base/version.c": "it holds what the build knows; collectors/test_build.c, integration/test_single.py",
     "src/http/gzip_isal.c": "http/test_gzip.c is built with each of the two",

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 if __name__ == "__main__":
@@ -35,7 +36,7 @@ def parse_help(text):
         if heading:
             group, entries = heading[1], []
             groups[group] = entries
-        elif re.match(r"  (-\w, |    )--", line) and group:
+        elif re.match(r"  (-\w, |    )--", line) and group or re.match(r"  \w", line) and group == "Commands":
             flag, _, words = line.strip().partition("  ")
             entries.append([flag, words.strip()])
         elif line.startswith(" " * 33) and entries:
@@ -62,7 +63,11 @@ def flags_page(program):
     lines = ["# Flags", "", NOTICE, "",
              "`--flag=value` and `--flag value` both work. A switch is written `--flag` or `--no-flag`. The environment variable",
              "holds when the flag is not given; its name begins with `MEMCACHED_FLEET_EXPORTER_`, which is left out below.", ""]
-    for group, entries in parse_help(text).items():
+    groups = parse_help(text)
+    lines += ["## Commands", ""]
+    for command, words, _ in groups.pop("Commands"):
+        lines += [f"`memcached_fleet_exporter {command}`", "", *textwrap.wrap(cell(words), 125), ""]
+    for group, entries in groups.items():
         lines += [f"## {group}", "", "| flag and default | environment variable | |", "|---|---|---|"]
         for flag, words, variable in entries:
             short = variable.removeprefix("MEMCACHED_FLEET_EXPORTER_")

@@ -24,6 +24,7 @@ static void completes_every_flag(void **state)
         parse(&outcome, ARGUMENTS(scripts[n]), NO_ENVIRONMENT);
         assert_int_equal(outcome.code, OPTIONS_TEXT);
         assert_holds(&outcome.text, " memcached_fleet_exporter memcached_exporter\n");
+        assert_holds(&outcome.text, n == 2 ? "-a top -d 'Show the servers as a live table'" : "check top");
         for (size_t i = 0; i < flags_count; i++) {
             char name[64];
             snprintf(name, sizeof(name), "%s%s", n == 2 ? "-l " : "--", flags[i].name);

@@ -19,9 +19,11 @@ static void shows_help(void **state)
     static const char beginning[] =
         "usage: memcached_fleet_exporter [<flags>]\n\n"
         "Scrapes a whole fleet of memcached servers in one answer for Prometheus.\n\n"
-        "usage: memcached_fleet_exporter check [<flags>] [<target>...]\n\n"
-        "Asks the servers once and reports on each; exits as --once does.\n\n"
-        "Flags:\n"
+        "Commands:\n"
+        "  check [<flags>] [<target>...]\n"
+        "                                 Asks the servers once and reports on each: how\n";
+    static const char flags_begin[] =
+        "\n\nFlags:\n"
         "  -h, --help                     Show this help.\n\n"
         "Configuration file:\n"
         "      --config.file=\"\"           YAML file that says what to scrape and how. Its\n";
@@ -43,6 +45,8 @@ static void shows_help(void **state)
     parse(&outcome, ARGUMENTS("-h", "--bogus"), ENVIRONMENT(PREFIX "BOGUS=1"));
     assert_int_equal(outcome.code, OPTIONS_TEXT);
     assert_true(slice_starts(buffer_slice(&outcome.text), beginning));
+    assert_holds(&outcome.text, "\n  top [<flags>] [<target>...]\n");
+    assert_holds(&outcome.text, flags_begin);
     assert_holds(&outcome.text, address);
     assert_holds(&outcome.text, timeout);
     assert_holds(&outcome.text, "\n      --[no-]web.systemd-socket  Serve");

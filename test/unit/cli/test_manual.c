@@ -30,9 +30,9 @@ static void manual_has_no_text_that_roff_takes_for_a_request(void **state)
 /* The sections that a reader looks for, each once, in the order of man-pages(7). */
 static void has_its_sections(void **state)
 {
-    static const char *const sections[] = {"NAME",        "SYNOPSIS", "DESCRIPTION", "FLAGS",
-                                           "ENDPOINTS",   "SIGNALS",  "ENVIRONMENT", "FILES",
-                                           "EXIT STATUS", "EXAMPLES", "SEE ALSO"};
+    static const char *const sections[] = {"NAME",  "SYNOPSIS",    "DESCRIPTION", "COMMANDS",
+                                           "FLAGS", "ENDPOINTS",   "SIGNALS",     "ENVIRONMENT",
+                                           "FILES", "EXIT STATUS", "EXAMPLES",    "SEE ALSO"};
     struct outcome outcome;
     (void) state;
     parse(&outcome, ARGUMENTS("--help-man"), NO_ENVIRONMENT);

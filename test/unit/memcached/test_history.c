@@ -137,6 +137,44 @@ static void test_times(void **state)
     history_deinit(&history);
 }
 
+/* What servers are compared by, and sums over servers. */
+static void test_figures(void **state)
+{
+    struct history history = {0}, nobody = {0};
+    struct history_totals totals = {0};
+    double value;
+    (void) state;
+    assert_true(history_figure(&nobody, FIGURE_STATE, &value) && value < 0);
+    for (enum figure figure = FIGURE_TIME; figure <= FIGURE_CONNECTIONS; figure++)
+        assert_false(history_figure(&nobody, figure, &value));
+    observe(&history, up(30, 10, 5, 1), 5000, 1000);
+    observe(&history, up(70, 10, 25, 3), 5000, 11000);
+    static const struct {
+        enum figure figure;
+        double least, most;
+    } known[] = {{FIGURE_STATE, 0, 0},          {FIGURE_TIME, 4600, 5400},
+                 {FIGURE_UPTIME, 77, 77},       {FIGURE_HIT_RATIO, 0.875, 0.875},
+                 {FIGURE_GETS, 4, 4},           {FIGURE_SETS, 2, 2},
+                 {FIGURE_EVICTIONS, 0.19, 0.21}};
+    for (size_t n = 0; n < ARRAY_LEN(known); n++) {
+        assert_true(history_figure(&history, known[n].figure, &value));
+        assert_true(value >= known[n].least && value <= known[n].most);
+    }
+    assert_false(history_figure(&history, FIGURE_ITEMS, &value));
+
+    history_add_up(&totals, NULL);
+    history_add_up(&totals, &history);
+    history_add_up(&totals, &history);
+    observe(&history, down(TARGET_REFUSED, "refused"), 1, 12000);
+    history_add_up(&totals, &history);
+    assert_int_equal(totals.servers, 4);
+    assert_int_equal(totals.polled, 3);
+    assert_int_equal(totals.up, 2);
+    assert_int_equal(totals.hits, 140);
+    assert_true(totals.rates[RATE_GETS] > 7.9 && totals.rates[RATE_GETS] < 8.1);
+    history_deinit(&history);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_state_and_since),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
