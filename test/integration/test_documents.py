@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from support.exporter import binary
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = {"build", "deps", ".git"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -44,3 +46,61 @@ def test_every_folder_of_config_with_a_page_is_linked_from_the_readme():
 def test_the_usage_of_dev_names_its_commands(command):
     usage = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
     assert re.search(rf"^  {command}\b", usage, re.MULTILINE)
+
+
+# What the documents say of the program is there.
+
+# A flag of another program whose name begins as one of ours.
+FOREIGN = {"collector.textfile.directory"}
+
+
+def texts():
+    """Every file that people read or start the exporter by."""
+    folders = [ROOT / "config", ROOT / "src/cli"]
+    files = documents() + [ROOT / name for name in ("compose.yaml", "Dockerfile")]
+    files += [path for folder in folders for path in folder.rglob("*") if path.suffix in {".yml", ".yaml", ".service", ".c"}]
+    return sorted({path for path in files if "grafana" not in path.parts})
+
+
+@pytest.fixture(scope="module")
+def flags():
+    words = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True).stdout
+    names = set()
+    for no, name in re.findall(r"--(\[no-\])?([a-z][a-z0-9.-]+)", words):
+        names |= {name, f"no-{name}"} if no else {name}
+    return names
+
+
+def test_every_flag_that_a_document_names_is_there(flags):
+    """A flag with a dot in its name is one of ours, wherever it is shown; so is one on a line with our name."""
+    prefixes = {name.split(".")[0].removeprefix("no-") for name in flags if "." in name}
+    unknown = []
+    for path in texts():
+        for name in re.findall(r"--((?:no-)?[a-z]+\.[a-z0-9.-]*[a-z0-9])(?![.a-z0-9-]*\*)", path.read_text(encoding="utf-8")):
+            if name.removeprefix("no-").split(".")[0] in prefixes and name not in flags | FOREIGN:
+                unknown.append(f"{path.relative_to(ROOT)}: --{name}")
+    assert not unknown
+
+
+def test_every_metric_that_a_document_names_is_there(data):
+    """Those of the exporter itself, which nothing else has; those of memcached are in stats.tsv."""
+    reference = (ROOT / "config/reference/metrics.md").read_text(encoding="utf-8")
+    there = set(re.findall(r"\bmemcached_[a-z0-9_]+", reference))
+    unknown = []
+    for path in texts():
+        for name in re.findall(r"\bmemcached_(?:exporter|target)_[a-z0-9_]+[a-z0-9]\b(?![.*-])", path.read_text(encoding="utf-8")):
+            plain = re.sub(r"_(bucket|sum|count)$", "", name)
+            if not {name, plain} & there:
+                unknown.append(f"{path.relative_to(ROOT)}: {name}")
+    assert not unknown
+
+
+def test_every_path_that_is_served_is_in_the_manual_and_cannot_be_taken():
+    """The paths of the metrics and of scrapes are not among them: flags name these."""
+    routes = set(re.findall(r'"(/[a-z/-]+)"', (ROOT / "src/web/handlers.c").read_text(encoding="utf-8")))
+    assert {"/sd", "/-/healthy"} <= routes
+    manual = subprocess.run([binary(), "--help-man"], capture_output=True, text=True, check=True).stdout.replace("\\", "")
+    for path in routes:
+        assert path in manual, path
+        refused = subprocess.run([binary(), f"--web.scrape-path={path}"], capture_output=True, text=True, check=False, timeout=60)
+        assert refused.returncode == 2 and "expected a path other than" in refused.stderr, path
