@@ -267,8 +267,15 @@ static bool read_query(struct parameter_reader *reader, struct slice query, stru
 /* --- The headers --- */
 
 /*
+ * The least time to reserve for the answer. Waiting ends at a turn of the loop, which may come some
+ * milliseconds late. Samples that are not written by the deadline are left out.
+ */
+#define ANSWER_MS 20
+
+/*
  * Returns how much of `left_ms` to reserve for encoding, compressing and sending the answer. This is 1.5
- * times the expected time, since the machine may be busier now, and at most half of `left_ms`.
+ * times the expected time, since the machine may be busier now, and at most half of `left_ms`. It is at least
+ * ANSWER_MS, or an eighth of a short `left_ms`.
  */
 static double answer_ms(const struct parameter_reader *reader, double left_ms)
 {
@@ -277,6 +284,8 @@ static double answer_ms(const struct parameter_reader *reader, double left_ms)
     size_t targets = scrape_request_targets(scrape)->count;
     if (scrape->shard.count) targets /= scrape->shard.count;
     double expected_ms = 1.5 * (double) answer_pace_expected_ns(pace, scrape->packed, targets) / 1e6;
+    double least_ms = left_ms / 8 < ANSWER_MS ? left_ms / 8 : ANSWER_MS;
+    if (expected_ms < least_ms) return least_ms;
     return expected_ms < left_ms / 2 ? expected_ms : left_ms / 2;
 }
 

@@ -332,6 +332,24 @@ def test_the_impatient_one_of_a_shared_poll_gets_its_answer_in_time(exporter, fa
     assert answers[0].state() == "up"
 
 
+def test_a_server_that_is_silent_to_the_end_costs_the_others_no_sample(exporter, fake):
+    """Waiting for it ends early enough for an answer with all samples of those who have answered."""
+
+    def talks(connection):
+        while line := connection.line():
+            connection.send(PLAIN[line])
+
+    def is_silent(connection):
+        connection.wait_for_end()
+
+    healthy = fake(script=talks)
+    started = exporter("--memcached.timeout=10s", targets=[healthy.address, fake(script=is_silent).address])
+    for _ in range(10):
+        got = started.exposition(headers={"X-Prometheus-Scrape-Timeout-Seconds": "0.5"})
+        assert [labels["instance"] for labels, value in got.find("memcached_up") if value == "1"] == [healthy.address]
+        assert {value for _, value in got.find("memcached_target_truncated")} == {"0"}
+
+
 def test_the_same_target_twice_is_one(twenty, exporter):
     address = twenty[0].address
     got = exporter(targets=[address, address, twenty[1].address]).exposition()
