@@ -14,6 +14,7 @@ struct watched_place {
     struct slice target_labels;
     struct buffer *labels; /* scratch */
     const struct watch_record *record;
+    const struct watched *watched;
 };
 
 /* --- Samples --- */
@@ -65,8 +66,16 @@ static void write_events(const struct watched_place *place)
     }
 }
 
+/* Returns true if windows are opened on the server, and not only its items counted. */
+static bool has_windows(const struct watched_place *place)
+{
+    const struct watch *watch = place->watched->watch;
+    return watch && watch_config(watch)->enabled;
+}
+
 static void write_skipped(const struct watched_place *place)
 {
+    if (!has_windows(place)) return;
     for (enum watch_skip skip = 0; skip < WATCH_SKIP_COUNT; skip++)
         write_count(place, one_label(place, "where", slice_of(watch_skip_name(skip))),
                     place->record->skipped[skip]);
@@ -74,6 +83,7 @@ static void write_skipped(const struct watched_place *place)
 
 static void write_windows(const struct watched_place *place)
 {
+    if (!has_windows(place)) return;
     for (enum watch_result result = 0; result < WATCH_RESULT_COUNT; result++)
         write_count(place, one_label(place, "result", slice_of(watch_result_name(result))),
                     place->record->windows[result]);
@@ -172,8 +182,80 @@ static void write_backends(const struct watched_place *place)
     }
 }
 
-#define SEEN " While a server was watched, see watch in the configuration file."
-#define LAST " In the last window in which the server was watched."
+/* --- The census --- */
+
+static void write_census_results(const struct watched_place *place)
+{
+    uint64_t all = 0;
+    for (enum census_result result = 0; result < CENSUS_RESULT_COUNT; result++)
+        all += place->watched->censuses[result];
+    for (enum census_result result = 0; all && result < CENSUS_RESULT_COUNT; result++)
+        write_count(place, one_label(place, "result", slice_of(census_result_name(result))),
+                    place->watched->censuses[result]);
+}
+
+static void write_census_time(const struct watched_place *place)
+{
+    const struct census_report *report = &place->watched->census;
+    if (report->count)
+        encoder_sample_double(place->encoder, place->target_labels, SLICE(""), report->ended_s);
+}
+
+static void write_census_dropped(const struct watched_place *place)
+{
+    const struct census_report *report = &place->watched->census;
+    if (report->count) write_count(place, SLICE(""), report->dropped);
+}
+
+static struct slice census_label(const struct watched_place *place, size_t n)
+{
+    const struct census_prefix *prefix = &place->watched->census.prefixes[n];
+    return one_label(place, "prefix",
+                     prefix->len ? (struct slice){prefix->name, prefix->len} : SLICE("other"));
+}
+
+static void write_census_items(const struct watched_place *place)
+{
+    const struct census_report *report = &place->watched->census;
+    for (size_t n = 0; n < report->count; n++)
+        write_count(place, census_label(place, n), report->prefixes[n].items);
+}
+
+static void write_census_bytes(const struct watched_place *place)
+{
+    const struct census_report *report = &place->watched->census;
+    for (size_t n = 0; n < report->count; n++)
+        write_count(place, census_label(place, n), report->prefixes[n].bytes);
+}
+
+static void write_census_measure(const struct watched_place *place, enum census_measure measure)
+{
+    const struct census_report *report = &place->watched->census;
+    for (size_t n = 0; n < report->count; n++) {
+        struct histogram_view view = census_view(&report->prefixes[n], measure);
+        struct slice labels = census_label(place, n);
+        if (!place->labels->failed) encoder_histogram(place->encoder, place->target_labels, labels, &view);
+    }
+}
+
+static void write_census_ttl(const struct watched_place *place)
+{
+    write_census_measure(place, CENSUS_TTL);
+}
+
+static void write_census_idle(const struct watched_place *place)
+{
+    write_census_measure(place, CENSUS_IDLE);
+}
+
+static void write_census_size(const struct watched_place *place)
+{
+    write_census_measure(place, CENSUS_SIZE);
+}
+
+#define SEEN    " While a server was watched, see watch in the configuration file."
+#define COUNTED " When they were last counted, see census in the configuration file."
+#define LAST    " In the last window in which the server was watched."
 
 static const struct {
     struct family family;
@@ -222,12 +304,36 @@ static const struct {
       "How long requests to the backends of a proxy took, by backend and result." SEEN, METRIC_HISTOGRAM,
       "backend,result"},
      write_backends},
+    {{"memcached_census_results_total", "Censuses of a server's items, by how they ended.", METRIC_COUNTER,
+      "result"},
+     write_census_results},
+    {{"memcached_census_timestamp_seconds", "When the items were last counted, as Unix time.", METRIC_GAUGE,
+      ""},
+     write_census_time},
+    {{"memcached_census_dropped_items", "Items that were not looked at." COUNTED, METRIC_GAUGE, ""},
+     write_census_dropped},
+    {{"memcached_census_items", "Items by the prefix of their key." COUNTED, METRIC_GAUGE, "prefix"},
+     write_census_items},
+    {{"memcached_census_bytes", "Memory of the items by the prefix of their key." COUNTED, METRIC_GAUGE,
+      "prefix"},
+     write_census_bytes},
+    {{"memcached_census_item_ttl_seconds", "Time that items still have to live, if they expire." COUNTED,
+      METRIC_GAUGE_HISTOGRAM, "prefix"},
+     write_census_ttl},
+    {{"memcached_census_item_idle_seconds", "Time since the last access to items." COUNTED,
+      METRIC_GAUGE_HISTOGRAM, "prefix"},
+     write_census_idle},
+    {{"memcached_census_item_size_bytes", "Memory of single items." COUNTED, METRIC_GAUGE_HISTOGRAM,
+      "prefix"},
+     write_census_size},
 };
 
 static const struct family *const families[] = {
-    &rows[0].family,  &rows[1].family,  &rows[2].family,  &rows[3].family, &rows[4].family,
-    &rows[5].family,  &rows[6].family,  &rows[7].family,  &rows[8].family, &rows[9].family,
-    &rows[10].family, &rows[11].family, &rows[12].family,
+    &rows[0].family,  &rows[1].family,  &rows[2].family,  &rows[3].family,  &rows[4].family,
+    &rows[5].family,  &rows[6].family,  &rows[7].family,  &rows[8].family,  &rows[9].family,
+    &rows[10].family, &rows[11].family, &rows[12].family, &rows[13].family, &rows[14].family,
+    &rows[15].family, &rows[16].family, &rows[17].family, &rows[18].family, &rows[19].family,
+    &rows[20].family,
 };
 _Static_assert(ARRAY_LEN(families) == ARRAY_LEN(rows), "each row has a family");
 
@@ -242,7 +348,8 @@ static void write_target(struct watched_walk *walk, struct encoder *encoder)
     struct watched_place place = {.encoder = encoder,
                                   .target_labels = slice_of(walk->with_labels ? target->labels : ""),
                                   .labels = &walk->labels,
-                                  .record = watched ? &watched->record : NULL};
+                                  .record = watched ? &watched->record : NULL,
+                                  .watched = watched};
     if (!watched) return;
     encoder_family(encoder, families[walk->family]);
     buffer_clear(place.labels);

@@ -71,6 +71,7 @@ static const struct field fields[] = {
     {"shard", read_shard, offsetof(struct config, shard), false},
     {"scrape_policy", read_policy, offsetof(struct config, policy), false},
     {"watch", read_watch, 0, false},
+    {"census", read_census, 0, false},
     {"outputs", read_outputs, 0, false},
     {"modules", read_modules, 0, false},
     {"groups", read_groups, 0, false},
@@ -119,6 +120,7 @@ int config_init(struct config *config, const struct config_rules *rules)
         .push = rules->push,
     };
     watch_config_init(&config->watch);
+    census_config_init(&config->census);
     arena_init(&config->arena);
     struct config_module *module = arena_alloc(&config->arena, 1, sizeof(*module));
     if (!module) return UV_ENOMEM;

@@ -104,12 +104,13 @@ struct config {
     size_t module_count;
     const struct config_group *groups;
     size_t group_count;
-    size_t target_count;       /* number of targets in all groups, without targets that sources find */
-    struct policy *policy;     /* owned reference; NULL if neither the file nor the flags have a policy */
-    bool has_groups;           /* true if the file has the key `groups` */
-    bool has_policy;           /* true if the file has the key `scrape_policy` */
-    struct watch_config watch; /* enabled if the file has the key `watch` */
-    const char *textfile;      /* path; "" if there is no textfile */
+    size_t target_count;         /* number of targets in all groups, without targets that sources find */
+    struct policy *policy;       /* owned reference; NULL if neither the file nor the flags have a policy */
+    bool has_groups;             /* true if the file has the key `groups` */
+    bool has_policy;             /* true if the file has the key `scrape_policy` */
+    struct watch_config watch;   /* enabled if the file has the key `watch` */
+    struct census_config census; /* enabled if the file has the key `census` */
+    const char *textfile;        /* path; "" if there is no textfile */
     uint64_t textfile_interval_ns;
     struct push_config push;
     struct config_place push_places[PUSH_CHECKED]; /* places of the values in the file; line 0: the value

@@ -4,6 +4,8 @@
 #include "config/config.h"
 #include "memcached/stats.h"
 
+#include <inttypes.h>
+
 static void print_quoted(struct buffer *out, const char *text)
 {
     buffer_append_char(out, '"');
@@ -170,5 +172,12 @@ void config_print(const struct config *config, struct buffer *out)
         print_rules(&config->policy->deny, "deny", out);
     }
     if (config->watch.enabled) print_watch(&config->watch, out);
+    if (config->census.enabled) {
+        buffer_append_string(out, "census: every ");
+        print_duration(out, config->census.every_ns, 9);
+        buffer_printf(out, ", at most %" PRIu64 " items in ", config->census.max_items);
+        print_duration(out, config->census.time_ns, 9);
+        buffer_append_char(out, '\n');
+    }
     print_outputs(config, out);
 }

@@ -101,6 +101,7 @@ int read_modules(struct reading *reading, const struct node *node, void *place);
 int read_groups(struct reading *reading, const struct node *node, void *place);
 
 int read_watch(struct reading *reading, const struct node *node, void *place);
+int read_census(struct reading *reading, const struct node *node, void *place);
 int read_outputs(struct reading *reading, const struct node *node, void *place);
 
 /*

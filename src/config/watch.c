@@ -1,6 +1,6 @@
 /*
- * Reads `watch`: which events of the servers are looked at. The key itself turns watching on; every key below
- * it has a default.
+ * Reads `watch` and `census`: which events and which items of the servers are looked at. The key itself turns
+ * each on; every key below it has a default.
  */
 #include "base/container.h"
 #include "base/nearest.h"
@@ -102,17 +102,24 @@ static int read_hot_keys(struct reading *reading, const struct node *node, void 
     return result;
 }
 
-static int read_trusted(struct reading *reading, const struct node *node, void *place)
+/* Reads a list of versions into `versions`, which has room for WATCH_VERSIONS_MAX. */
+static int read_versions(struct reading *reading, const struct node *node, struct server_version *versions,
+                         size_t *count)
 {
-    struct watch_config *watch = place;
     if (node->kind != NODE_SEQUENCE || node->count > WATCH_VERSIONS_MAX)
         return reading_reject(reading, node, "a list of at most 16 versions");
-    watch->trusted_count = 0;
+    *count = 0;
     for (const struct node *item = node->first; item; item = item->next) {
-        if (!node_is_text(item) || !server_version_parse(item->text, &watch->trusted[watch->trusted_count++]))
+        if (!node_is_text(item) || !server_version_parse(item->text, &versions[(*count)++]))
             return reading_reject(reading, item, "a version such as 1.6.18");
     }
     return 0;
+}
+
+static int read_watch_trusted(struct reading *reading, const struct node *node, void *place)
+{
+    struct watch_config *watch = place;
+    return read_versions(reading, node, watch->trusted, &watch->trusted_count);
 }
 
 static const struct field fields[] = {
@@ -125,7 +132,7 @@ static const struct field fields[] = {
     {"separator", read_separator, offsetof(struct watch_config, separator), false},
     {"prefixes", read_prefixes, offsetof(struct watch_config, prefixes), false},
     {"hot_keys", read_hot_keys, offsetof(struct watch_config, hot_keys), false},
-    {"trusted_versions", read_trusted, 0, false},
+    {"trusted_versions", read_watch_trusted, 0, false},
 };
 static const struct schema schema = SCHEMA(fields);
 
@@ -144,8 +151,55 @@ int read_watch(struct reading *reading, const struct node *node, void *place)
     return 0;
 }
 
+static int read_census_every(struct reading *reading, const struct node *node, void *place)
+{
+    int result = read_duration(reading, node, place);
+    if (result < 0 || *(uint64_t *) place >= CENSUS_EVERY_MIN_NS) return result;
+    return reading_reject(reading, node, "a duration of 1h or more");
+}
+
+static int read_census_time(struct reading *reading, const struct node *node, void *place)
+{
+    uint64_t *time_ns = place;
+    int result = read_duration(reading, node, place);
+    if (result < 0 || (*time_ns >= UINT64_C(1000000000) && *time_ns <= CENSUS_TIME_MAX_NS)) return result;
+    return reading_reject(reading, node, "a duration from 1s to 10m");
+}
+
+static int read_max_items(struct reading *reading, const struct node *node, void *place)
+{
+    return read_count(reading, node, 1, UINT64_C(1) << 40, "a number above 0", place);
+}
+
+static int read_census_trusted(struct reading *reading, const struct node *node, void *place)
+{
+    struct census_config *census = place;
+    return read_versions(reading, node, census->trusted, &census->trusted_count);
+}
+
+static const struct field census_fields[] = {
+    {"every", read_census_every, offsetof(struct census_config, every_ns), false},
+    {"items", read_max_items, offsetof(struct census_config, max_items), false},
+    {"time", read_census_time, offsetof(struct census_config, time_ns), false},
+    {"separator", read_separator, offsetof(struct census_config, separator), false},
+    {"prefixes", read_prefixes, offsetof(struct census_config, prefixes), false},
+    {"trusted_versions", read_census_trusted, 0, false},
+};
+static const struct schema census_schema = SCHEMA(census_fields);
+
+int read_census(struct reading *reading, const struct node *node, void *place)
+{
+    struct config *config = place;
+    int result = reading_mapping(reading, node, &census_schema, &config->census);
+    if (result < 0) return result;
+    if (watch_has_label(slice_of(config->target_label)))
+        return reading_reject(reading, node, "a target label that the metrics of the census do not use");
+    config->census.enabled = true;
+    return 0;
+}
+
 bool reading_label_is_taken(const struct reading *reading, struct slice name)
 {
     if (reading->rules->label_reserved(name)) return true;
-    return reading->config->watch.enabled && watch_has_label(name);
+    return (reading->config->watch.enabled || reading->config->census.enabled) && watch_has_label(name);
 }

@@ -72,7 +72,7 @@ static bool samples_have(const struct options *options, const struct config *con
 {
     bool own = !options->disable_exporter_metrics && (options->collect_build || options->collect_telemetry);
     if (options_label_reserved(slice_of(name))) return true;
-    if (config->watch.enabled && watch_has_label(slice_of(name))) return true;
+    if ((config->watch.enabled || config->census.enabled) && watch_has_label(slice_of(name))) return true;
     if (own && options_label_of_exporter(slice_of(name))) return true;
     if (has_target_label(config) && strcmp(name, config->target_label) == 0) return true;
     for (size_t n = 0; n < config->group_count; n++) {

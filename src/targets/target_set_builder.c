@@ -78,7 +78,8 @@ static bool append_found_labels(struct target_set_builder *builder, const struct
         if (strncmp(label->name, "__", 2) == 0 || group_has_label(group, label->name)) continue;
         if (strcmp(label->name, builder->parts.target_label) == 0 ||
             builder->parts.label_reserved(slice_of(label->name)) ||
-            (builder->parts.config->watch.enabled && watch_has_label(slice_of(label->name))))
+            ((builder->parts.config->watch.enabled || builder->parts.config->census.enabled) &&
+             watch_has_label(slice_of(label->name))))
             return false;
         if (label->value[0]) labels_append(&builder->rendered, label->name, slice_of(label->value));
     }

@@ -1,6 +1,8 @@
 /*
  * watch_set -> arrange -> on_due -> open_window -> on_window_done -> arrange
  *
+ * watch_set -> arrange_census -> on_census_due -> start_census -> on_census_done -> arrange_census
+ *
  * `waiting` has all servers without an open window, in the order in which their windows are due.
  */
 #include "watch/watch.h"
@@ -20,12 +22,15 @@ struct watch {
     struct resolver *resolver;
     struct limiter *limiter;
     struct watch_config config;
+    struct census_config census_config;
     struct siphash_secret secret;
     struct watched **servers; /* owned array, sorted by address; holds a reference to each */
     size_t count;
     struct list waiting;
     unsigned running; /* number of open windows */
-    uv_timer_t timer;
+    uv_timer_t timer, census_timer;
+    struct census *census;   /* owned; NULL unless a census is under way */
+    struct watched *counted; /* server of the census */
     struct read_budget budget;
     struct closing closing;
     watch_close_fn on_close;
@@ -46,6 +51,7 @@ void watched_release(struct watched *watched)
 {
     if (!watched || --watched->references) return;
     watch_record_deinit(&watched->record);
+    census_report_clear(&watched->census);
     profile_release(watched->profile);
     free(watched->address);
     free(watched->name);
@@ -73,6 +79,11 @@ static struct watched *watched_new(struct watch *watch, const struct target *tar
 static void leave_server(struct watched *watched)
 {
     struct watch *watch = watched->watch;
+    if (watch->counted == watched) {
+        census_free(watch->census);
+        watch->census = NULL;
+        watch->counted = NULL;
+    }
     if (watched->window) watch->running--;
     window_free(watched->window);
     watched->window = NULL;
@@ -128,16 +139,21 @@ static void on_window_done(void *context, enum watch_result result, const char *
     arrange(watch);
 }
 
+static struct feed_plan feed_plan_of(struct watch *watch, struct watched *watched)
+{
+    return (struct feed_plan){.loop = watch->loop,
+                              .resolver = watch->resolver,
+                              .limiter = watch->limiter,
+                              .budget = &watch->budget,
+                              .address = &watched->at,
+                              .profile = watched->profile,
+                              .record = &watched->dial};
+}
+
 static void open_window(struct watch *watch, struct watched *watched)
 {
     struct window_plan plan = {
-        .feed = {.loop = watch->loop,
-                 .resolver = watch->resolver,
-                 .limiter = watch->limiter,
-                 .budget = &watch->budget,
-                 .address = &watched->at,
-                 .profile = watched->profile,
-                 .record = &watched->dial},
+        .feed = feed_plan_of(watch, watched),
         .config = &watch->config,
         .secret = &watch->secret,
         .record = &watched->record,
@@ -171,6 +187,67 @@ static void arrange(struct watch *watch)
         }
         open_window(watch, watched);
     }
+}
+
+/* --- Censuses --- */
+
+static void arrange_census(struct watch *watch);
+static void on_census_due(uv_timer_t *timer);
+
+/* Sets when the next census of a server is due, `delay_ns` from now. */
+static void set_census_due(struct watch *watch, struct watched *watched, uint64_t delay_ns)
+{
+    watched->census_due_ms = uv_now(watch->loop) + delay_ns / 1000000;
+}
+
+static void on_census_done(void *context, enum census_result result, const char *why)
+{
+    struct watched *watched = context;
+    struct watch *watch = watched->watch;
+    if (result > CENSUS_LIMITED)
+        log_line(LOG_INFO, "The items of a server could not be counted. The next census tries again.",
+                 LOG_FIELD("target", watched->name), LOG_FIELD("result", census_result_name(result)),
+                 LOG_FIELD("reason", why));
+    watched->censuses[result]++;
+    census_free(watch->census);
+    watch->census = NULL;
+    watch->counted = NULL;
+    set_census_due(watch, watched, watch->census_config.every_ns);
+    arrange_census(watch);
+}
+
+static void start_census(struct watch *watch, struct watched *watched)
+{
+    struct census_plan plan = {feed_plan_of(watch, watched), &watch->census_config, &watch->secret,
+                               &watched->census};
+    if (census_start(&watch->census, &plan, on_census_done, watched) == 0) {
+        watch->counted = watched;
+        return;
+    }
+    watched->censuses[CENSUS_FAILED]++;
+    set_census_due(watch, watched, watch->census_config.every_ns);
+    uv_timer_start(&watch->census_timer, on_census_due, 1000, 0);
+}
+
+/* Starts the census that is due first, or waits for it. */
+static void arrange_census(struct watch *watch)
+{
+    uint64_t now_ms = uv_now(watch->loop);
+    struct watched *first = NULL;
+    if (!watch->census_config.enabled || watch->census) return;
+    for (size_t n = 0; n < watch->count; n++) {
+        struct watched *watched = watch->servers[n];
+        if (!first || watched->census_due_ms < first->census_due_ms) first = watched;
+    }
+    if (first && first->census_due_ms <= now_ms)
+        start_census(watch, first);
+    else if (first)
+        uv_timer_start(&watch->census_timer, on_census_due, first->census_due_ms - now_ms, 0);
+}
+
+static void on_census_due(uv_timer_t *timer)
+{
+    arrange_census(timer->data);
 }
 
 /* --- Settings and targets --- */
@@ -224,7 +301,9 @@ static void set_targets(struct watch *watch, struct target *const *targets, size
         if (!watched) {
             watched = watched_new(watch, targets[n]);
             if (!watched) continue;
-            wait_for_window(watch, watched, uv_now(watch->loop) + every_ms * n / count);
+            if (watch->config.enabled)
+                wait_for_window(watch, watched, uv_now(watch->loop) + every_ms * n / count);
+            set_census_due(watch, watched, watch->census_config.every_ns / count * n);
         }
         servers[kept++] = watched;
     }
@@ -234,16 +313,19 @@ static void set_targets(struct watch *watch, struct target *const *targets, size
     watch->count = kept;
 }
 
-void watch_set(struct watch *watch, const struct watch_config *config, struct target *const *targets,
-               size_t count)
+void watch_set(struct watch *watch, const struct watch_config *config, const struct census_config *census,
+               struct target *const *targets, size_t count)
 {
-    if (!watch_config_equals(&watch->config, config)) leave_all(watch);
+    if (!watch_config_equals(&watch->config, config) || !census_config_equals(&watch->census_config, census))
+        leave_all(watch);
     watch->config = *config;
-    if (!config->enabled) return;
+    watch->census_config = *census;
+    if (!config->enabled && !census->enabled) return;
     struct target **picked = pick_targets(targets, &count);
     if (picked) set_targets(watch, picked, count);
     free(picked);
     arrange(watch);
+    arrange_census(watch);
 }
 
 const struct watch_config *watch_config(const struct watch *watch)
@@ -290,9 +372,13 @@ int watch_new(struct watch **result, uv_loop_t *loop, struct resolver *resolver,
     watch->resolver = resolver;
     watch->limiter = limiter;
     watch_config_init(&watch->config);
+    census_config_init(&watch->census_config);
     list_init(&watch->waiting);
     uv_timer_init(loop, &watch->timer);
     watch->timer.data = watch;
+    closing_count(&watch->closing);
+    uv_timer_init(loop, &watch->census_timer);
+    watch->census_timer.data = watch;
     closing_count(&watch->closing);
     read_budget_init(&watch->budget, loop, TURN_BYTES);
     closing_count(&watch->closing);
@@ -324,6 +410,7 @@ void watch_close(struct watch *watch, watch_close_fn on_close, void *context)
     watch->context = context;
     leave_all(watch);
     closing_close(&watch->closing, (uv_handle_t *) &watch->timer);
+    closing_close(&watch->closing, (uv_handle_t *) &watch->census_timer);
     read_budget_close(&watch->budget, on_budget_closed);
     closing_begin(&watch->closing, on_closed, watch);
 }

@@ -1,6 +1,7 @@
 /*
  * Watches the configured servers in turn: each one for a short window, every minute or so, and only a few at
- * once. Without the key `watch` in the configuration file, it does nothing and sends nothing.
+ * once. Counts their items by prefix: one server at a time, once an hour at most. Without the keys `watch`
+ * and `census` in the configuration file, it does nothing and sends nothing.
  *
  *     watch_new -> watch_set (whenever the targets or the settings change) -> watch_close -> [on_close]
  *
@@ -10,6 +11,7 @@
 #define WATCH_WATCH_H
 
 #include "memcached/fleet.h"
+#include "watch/census.h"
 #include "watch/watch_config.h"
 #include "watch/watch_record.h"
 #include "watch/window.h"
@@ -28,10 +30,13 @@ struct watched {
     struct profile *profile; /* holds a reference */
     struct dial_record dial;
     struct watch_record record;
-    struct window *window;    /* owned; NULL unless a window is open */
-    enum watch_result result; /* of the last window; WATCH_COMPLETE before the first */
-    uint64_t due_ms;          /* when the next window is due */
-    struct link link;         /* among those that wait for their window */
+    struct window *window;       /* owned; NULL unless a window is open */
+    enum watch_result result;    /* of the last window; WATCH_COMPLETE before the first */
+    uint64_t due_ms;             /* when the next window is due */
+    struct link link;            /* among those that wait for their window */
+    struct census_report census; /* of the last census */
+    uint64_t censuses[CENSUS_RESULT_COUNT];
+    uint64_t census_due_ms; /* when the next census is due */
 };
 
 typedef void (*watch_close_fn)(void *context);
@@ -44,8 +49,8 @@ int watch_new(struct watch **watch, uv_loop_t *loop, struct resolver *resolver, 
  * server that stays keeps its counts and its window, unless the settings have changed: then all counts begin
  * anew.
  */
-void watch_set(struct watch *watch, const struct watch_config *config, struct target *const *targets,
-               size_t count);
+void watch_set(struct watch *watch, const struct watch_config *config, const struct census_config *census,
+               struct target *const *targets, size_t count);
 
 /* Returns the settings in force. */
 const struct watch_config *watch_config(const struct watch *watch);

@@ -19,6 +19,17 @@ void watch_config_init(struct watch_config *config)
     };
 }
 
+void census_config_init(struct census_config *config)
+{
+    *config = (struct census_config){
+        .every_ns = CENSUS_EVERY_MIN_NS,
+        .max_items = 10000000,
+        .time_ns = 60 * SECOND,
+        .separator = ':',
+        .prefixes = 20,
+    };
+}
+
 const char *watch_stream_name(enum watch_stream stream)
 {
     static const char *const names[] = {
@@ -49,6 +60,25 @@ bool watch_has_label(struct slice name)
     return false;
 }
 
+/* Returns true if the version is in the list. */
+static bool has_version(const struct server_version *list, size_t count, const struct server_version *version)
+{
+    for (size_t n = 0; n < count; n++) {
+        if (server_version_compare(&list[n], version) == 0) return true;
+    }
+    return false;
+}
+
+bool watch_config_trusts(const struct watch_config *config, const struct server_version *version)
+{
+    return has_version(config->trusted, config->trusted_count, version);
+}
+
+bool census_config_trusts(const struct census_config *config, const struct server_version *version)
+{
+    return has_version(config->trusted, config->trusted_count, version);
+}
+
 bool watch_config_equals(const struct watch_config *a, const struct watch_config *b)
 {
     for (size_t n = 0; n < a->trusted_count; n++) {
@@ -60,10 +90,12 @@ bool watch_config_equals(const struct watch_config *a, const struct watch_config
            a->prefixes == b->prefixes && a->hot_keys == b->hot_keys && a->trusted_count == b->trusted_count;
 }
 
-bool watch_config_trusts(const struct watch_config *config, const struct server_version *version)
+bool census_config_equals(const struct census_config *a, const struct census_config *b)
 {
-    for (size_t n = 0; n < config->trusted_count; n++) {
-        if (server_version_compare(&config->trusted[n], version) == 0) return true;
+    for (size_t n = 0; n < a->trusted_count; n++) {
+        if (!census_config_trusts(b, &a->trusted[n])) return false;
     }
-    return false;
+    return a->enabled == b->enabled && a->every_ns == b->every_ns && a->max_items == b->max_items &&
+           a->time_ns == b->time_ns && a->separator == b->separator && a->prefixes == b->prefixes &&
+           a->trusted_count == b->trusted_count;
 }

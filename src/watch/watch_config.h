@@ -55,11 +55,28 @@ struct watch_config {
     size_t trusted_count;
 };
 
-/* Sets all defaults. `enabled` is false. */
-void watch_config_init(struct watch_config *config);
+/* The settings of the census of keys: which servers' items are counted, and within which limits. */
+struct census_config {
+    bool enabled;
+    uint64_t every_ns;  /* time between two censuses of a server */
+    uint64_t max_items; /* most items of a server */
+    uint64_t time_ns;   /* most time for a server */
+    char separator;     /* ends the prefix of a key */
+    unsigned prefixes;  /* most prefixes with series of their own, for each server */
+    struct server_version trusted[WATCH_VERSIONS_MAX]; /* versions to ask although they are old */
+    size_t trusted_count;
+};
 
-/* Returns true if both say the same. */
+#define CENSUS_EVERY_MIN_NS UINT64_C(3600000000000) /* 1 h */
+#define CENSUS_TIME_MAX_NS  UINT64_C(600000000000)  /* 10 min */
+
+/* Set all defaults. `enabled` is false. */
+void watch_config_init(struct watch_config *config);
+void census_config_init(struct census_config *config);
+
+/* Return true if both say the same. */
 bool watch_config_equals(const struct watch_config *a, const struct watch_config *b);
+bool census_config_equals(const struct census_config *a, const struct census_config *b);
 
 /* Returns the word for a stream or a way to show keys. */
 const char *watch_stream_name(enum watch_stream stream);
@@ -68,7 +85,8 @@ const char *watch_keys_name(enum watch_keys keys);
 /* Returns true if metrics of watching have a label of this name, so that no target may have it. */
 bool watch_has_label(struct slice name);
 
-/* Returns true if the operator trusts exactly this version. */
+/* Return true if the operator trusts exactly this version. */
 bool watch_config_trusts(const struct watch_config *config, const struct server_version *version);
+bool census_config_trusts(const struct census_config *config, const struct server_version *version);
 
 #endif

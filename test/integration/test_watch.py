@@ -191,3 +191,34 @@ def test_url_targets_are_never_watched(watching, fake):
     assert "memcached_up" in text and "memcached_watch" not in text
     assert "memcached_watch" not in running.get(f"/scrape?target={configured.address}").text
     assert not [request for request in other.requests if request.startswith("watch")]
+
+
+# The census
+
+def test_a_census(exporter, memcached, tmp_path):
+    server = memcached()
+    client = server.connect()
+    store(client, [(b"user:%d" % n, b"x" * 100) for n in range(300)])
+    store(client, [(b"session:%d" % n, b"x" * 3000) for n in range(50)])
+    store(client, [(b"plain%d" % n, b"x") for n in range(20)])
+    client.close()
+    file = tmp_path / "exporter.yml"
+    file.write_text(f'census: {{trusted_versions: ["{version_of(server)}"]}}\ngroups: [{{name: a, targets: ["{server.address}"]}}]\n')
+    running = exporter(f"--config.file={file}", targets=None)
+    wait_until(lambda: total(running, "memcached_census_items"), "a census")
+    items = {prefix: total(running, "memcached_census_items", prefix=prefix) for prefix in ("user", "session", "other")}
+    assert items == {"user": 300, "session": 50, "other": 20}
+    assert total(running, "memcached_census_bytes", prefix="session") > 50 * 3000
+    assert total(running, "memcached_census_item_size_bytes_bucket", prefix="user", le="256.0") == 300
+    assert total(running, "memcached_census_results_total", result="complete") == 1
+    text = running.get("/metrics").text
+    assert "user:" not in text and "plain1" not in text and "memcached_watch_" not in text
+
+
+def test_a_census_of_an_old_server(exporter, fake, tmp_path):
+    server = fake({"stats": stats("1.6.43")})
+    file = tmp_path / "exporter.yml"
+    file.write_text(f'census: {{}}\ngroups: [{{name: a, targets: ["{server.address}"]}}]\n')
+    running = exporter(f"--config.file={file}", targets=None)
+    wait_until(lambda: total(running, "memcached_census_results_total", result="unsupported"), "a refusal")
+    assert not [request for request in server.requests if request.startswith("lru_crawler")]

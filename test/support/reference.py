@@ -87,6 +87,8 @@ watch:
   window: 100ms
   every: 60s
   trusted_versions: [1.6.40]
+census:
+  trusted_versions: [1.6.40]
 groups:
   - name: reference
     targets: ["{address}"]
@@ -134,6 +136,7 @@ def answers():
             b"type=eviction key=user%3A1 fetch=yes ttl=60 la=10 clsid=1 size=10",
             b"type=proxy_req elapsed=100 type=1 code=1 status=0 res=ok cfd=3 be=cache:11211 detail= req=get a",
         ))
+    lines["lru_crawler metadump 1"] = b"OK\r\nkey=user%3A1 exp=-1 la=1 cas=1 fetch=no cls=1 size=60\nEND\r\n"
     lines["stats detail dump"] = b"PREFIX user get 3 hit 2 set 2 del 1\r\nEND\r\n"
     return lines
 
@@ -151,7 +154,8 @@ def expose():
         try:
             exporter.get("/metrics")  # what is counted by request has no series before
             end = time.monotonic() + 60
-            while not re.search(r"^memcached_hot_key_ratio\{", text := exporter.get("/metrics").text, re.MULTILINE):
+            while not {"memcached_hot_key_ratio", "memcached_census_items"} <= set(
+                    re.findall(r"^([a-z_]+)\{", text := exporter.get("/metrics").text, re.MULTILINE)):
                 assert time.monotonic() < end, "the server is not watched"
                 time.sleep(0.05)
             return text

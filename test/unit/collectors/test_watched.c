@@ -16,6 +16,7 @@ struct watched_world {
     struct fleet_world fleet;
     struct watch *watch;
     struct watch_config config;
+    struct census_config census; /* off, unless a test sets it */
     struct fan_out *fan_out;
     bool done, closed;
 };
@@ -32,7 +33,7 @@ static int setup(void **state)
     watch_config_init(&world->config);
     world->config.enabled = true;
     world->config.streams |= WATCH_BIT(WATCH_PROXYREQS);
-    watch_set(world->watch, &world->config, world->fleet.targets.items, 1);
+    watch_set(world->watch, &world->config, &world->census, world->fleet.targets.items, 1);
     assert_int_equal(fan_out_start(&world->fan_out, world->fleet.fleet, world->fleet.targets.items, 2,
                                    WORLD_COMMANDS, UINT64_MAX, world_set_true, &world->done),
                      0);
@@ -129,6 +130,37 @@ static void tells_what_was_seen(void **state)
     free(text);
 }
 
+static void tells_a_census(void **state)
+{
+    struct watched_world *world = *state;
+    struct siphash_secret secret = {{5, 6}};
+    struct watched *watched = watch_server(world->watch, 0);
+    struct census_item item = {.size = 100, .exp_s = 1030, .la_s = 990, .key_len = 6, .key = "user:1"};
+    char *text = tell(world, FORMAT_TEXT);
+    assert_int_equal(exposition_count(text, "memcached_census_"), 0);
+    free(text);
+    census_config_init(&world->census);
+    struct census_tally *tally = census_tally_new(&world->census, &secret);
+    census_tally_add(tally, &item, 1000);
+    assert_int_equal(census_tally_report(tally, &watched->census), 0);
+    census_tally_free(tally);
+    watched->census.ended_s = 5;
+    watched->census.dropped = 7;
+    watched->censuses[CENSUS_COMPLETE] = 1;
+    text = tell(world, FORMAT_TEXT);
+    expect_line(text, "memcached_census_results_total{result=\"complete\"} 1");
+    expect_line(text, "memcached_census_timestamp_seconds 5");
+    expect_line(text, "memcached_census_dropped_items 7");
+    expect_line(text, "memcached_census_items{prefix=\"user\"} 1");
+    expect_line(text, "memcached_census_items{prefix=\"other\"} 0");
+    expect_line(text, "memcached_census_bytes{prefix=\"user\"} 100");
+    expect_line(text, "memcached_census_item_ttl_seconds_bucket{prefix=\"user\",le=\"60.0\"} 1");
+    expect_line(text, "memcached_census_item_idle_seconds_bucket{prefix=\"user\",le=\"10.0\"} 1");
+    expect_line(text, "memcached_census_item_size_bytes_bucket{prefix=\"user\",le=\"64.0\"} 0");
+    assert_null(strstr(text, "user:1"));
+    free(text);
+}
+
 /* Whatever may be shown elsewhere. */
 static void tells_no_key(void **state)
 {
@@ -161,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tells_nothing_of_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_what_was_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_a_census, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_no_key, setup, teardown),
         cmocka_unit_test(reserves_its_labels),
     };

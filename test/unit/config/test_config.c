@@ -40,7 +40,16 @@ static void test_watch(void **unused)
     read_good(&outcome, "groups: [{name: a, targets: [], labels: {stream: b}}]");
     assert_false(watch->enabled);
     release_config(&outcome);
+    read_good(&outcome, "census: {every: 2h, items: 5, time: 10s, prefixes: 3, trusted_versions: [1.6.18]}");
+    assert_true(outcome.config.census.enabled && !watch->enabled);
+    assert_int_equal(outcome.config.census.every_ns, UINT64_C(7200000000000));
+    assert_int_equal(outcome.config.census.max_items, 5);
+    assert_int_equal(outcome.config.census.time_ns, UINT64_C(10000000000));
+    assert_int_equal(outcome.config.census.prefixes, 3);
+    assert_int_equal(outcome.config.census.trusted_count, 1);
+    release_config(&outcome);
     read_good(&outcome, "watch: {}");
+    assert_false(outcome.config.census.enabled);
     assert_true(watch->enabled);
     assert_int_equal(watch->window_ns, 2000000000);
     assert_int_equal(watch->keys, WATCH_KEYS_PREFIX);

@@ -35,11 +35,11 @@ static const struct {
     /* Keys that are none. */
     {"group: []", "1:1: group: unknown key (did you mean groups?)"},
     {"scrape-policy: []", "1:1: scrape-policy: unknown key (did you mean scrape_policy?)"},
-    {"zzz: 1",
-     "1:1: zzz: unknown key, expected one of target_label, shard, scrape_policy, watch, outputs, modules, "
-     "groups"},
+    {"zzz: 1", "1:1: zzz: unknown key, expected one of target_label, shard, scrape_policy, watch, census, "
+               "outputs, modules, "
+               "groups"},
     {"{\"a\\nb\": 1}",
-     "1:2: a\\nb: unknown key, expected one of target_label, shard, scrape_policy, watch, outputs, "
+     "1:2: a\\nb: unknown key, expected one of target_label, shard, scrape_policy, watch, census, outputs, "
      "modules, groups"},
     {SOURCE("dns: {name: a, prot: 1}"), "1:35: groups[0].dns.prot: unknown key (did you mean port?)"},
     {"outputs: {push: {urll: a}}", "1:18: outputs.push.urll: unknown key (did you mean url?)"},
@@ -221,6 +221,17 @@ static const struct {
      "1:29: watch: a mapping: expected a target label that the metrics of watching do not use"},
     {"{watch: {}, groups: [{name: a, targets: [], labels: {stream: b}}]}",
      "1:54: groups[0].labels.stream: expected a label name that no metric uses already"},
+
+    {"census: true", "1:9: census: \"true\": expected a mapping"},
+    {"census: {every: 30m}", "1:17: census.every: \"30m\": expected a duration of 1h or more"},
+    {"census: {time: 11m}", "1:16: census.time: \"11m\": expected a duration from 1s to 10m"},
+    {"census: {items: 0}", "1:17: census.items: \"0\": expected a number above 0"},
+    {"census: {trusted_versions: [x]}",
+     "1:29: census.trusted_versions[0]: \"x\": expected a version such as 1.6.18"},
+    {"{target_label: result, census: {}}",
+     "1:32: census: a mapping: expected a target label that the metrics of the census do not use"},
+    {"{census: {}, groups: [{name: a, targets: [], labels: {result: b}}]}",
+     "1:55: groups[0].labels.result: expected a label name that no metric uses already"},
 
     /* Outputs. */
     {"outputs: []", "1:10: outputs: a list: expected a mapping"},

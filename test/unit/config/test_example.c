@@ -77,7 +77,7 @@ static void test_as_it_is(void **state)
     assert_string_equal(outcome.config.groups[0].targets[0].name, example->options.addresses.items[0]);
     assert_int_equal(outcome.config.module_count, 1);
     assert_false(outcome.config.push.url[0] || outcome.config.textfile[0] || outcome.config.policy);
-    assert_false(outcome.config.watch.enabled);
+    assert_false(outcome.config.watch.enabled || outcome.config.census.enabled);
     release_config(&outcome);
 }
 
@@ -106,6 +106,12 @@ static void test_defaults(void **state)
     watch.enabled = false;
     watch.trusted_count = 0;
     assert_true(watch_config_equals(&watch, &defaults));
+    struct census_config census = config->census, census_defaults;
+    census_config_init(&census_defaults);
+    assert_true(census.enabled);
+    census.enabled = false;
+    census.trusted_count = 0;
+    assert_true(census_config_equals(&census, &census_defaults));
     release_config(&outcome);
 }
 
@@ -119,6 +125,7 @@ static void test_every_key(void **state)
         "{modules: {a: {auth: {zzzzzzzz: 1}}}}",
         "{scrape_policy: {zzzzzzzz: 1}}",
         "{watch: {zzzzzzzz: 1}}",
+        "{census: {zzzzzzzz: 1}}",
         "{outputs: {zzzzzzzz: 1}}",
         "{outputs: {textfile: {zzzzzzzz: 1}}}",
         "{outputs: {push: {zzzzzzzz: 1}}}",

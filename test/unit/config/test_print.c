@@ -38,6 +38,9 @@ static void test_watch(void **unused)
                  "file \"/etc/exporter.yml\": 0 groups, 0 targets\n"
                  "module \"default\": timeout 1s, collectors stats settings\n"
                  "watch: fetchers evictions for 2s every 30s, 1 server at once, keys full\n");
+    assert_print("census: {every: 2h}", "file \"/etc/exporter.yml\": 0 groups, 0 targets\n"
+                                        "module \"default\": timeout 1s, collectors stats settings\n"
+                                        "census: every 7200s, at most 10000000 items in 60s\n");
 }
 
 static void test_much(void **unused)

@@ -1,7 +1,7 @@
 /*
- * Whatever --config.check accepts, starts; whatever it refuses, does not start and cannot be reloaded, and all three
- * say the same line. The files are made of a table of values for every key; that no key is missing in the table is
- * read from the error that names the keys of a mapping.
+ * Whatever --config.check accepts, starts; whatever it refuses, does not start and cannot be reloaded, and
+ * all three say the same line. The files are made of a table of values for every key; that no key is missing
+ * in the table is read from the error that names the keys of a mapping.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +32,7 @@ enum {
     AUTH,
     POLICY,
     WATCH,
+    CENSUS,
     OUTPUTS,
     TEXTFILE,
     PUSH,
@@ -49,6 +50,7 @@ static const struct mapping mappings[] = {
     [AUTH] = {"{modules: {m: {auth: {", "}}}}"},
     [POLICY] = {"{scrape_policy: {", "}}"},
     [WATCH] = {"{watch: {", "}}"},
+    [CENSUS] = {"{census: {", "}}"},
     [OUTPUTS] = {"{outputs: {", "}}"},
     [TEXTFILE] = {"{outputs: {textfile: {", "}}}"},
     [PUSH] = {"{outputs: {push: {", "}}}"},
@@ -90,6 +92,7 @@ static const struct {
     {ROOT, "shard", {"0/1", "1/2", "3/4"}, {"2/2", "x", "1", "[]", "0/0", "-1/2"}, NULL},
     {ROOT, "scrape_policy", {"{}"}, {"[]", "x"}, NULL},
     {ROOT, "watch", {"{}"}, {"[]", "x", "~", "true"}, NULL},
+    {ROOT, "census", {"{}"}, {"[]", "x", "~", "true"}, NULL},
     {ROOT, "outputs", {"{}"}, {"[]", "x", "~"}, NULL},
     {ROOT, "modules", {"{}", "{a: {}}"}, {"[]", "x", "{a: []}", "{'': {}}"}, NULL},
     {ROOT,
@@ -130,6 +133,12 @@ static const struct {
     {WATCH, "prefixes", {"0", "200"}, {"201", "-1", "x", "[]", "~"}, NULL},
     {WATCH, "hot_keys", {"1", "100"}, {"0", "101", "x", "[]", "~"}, NULL},
     {WATCH, "trusted_versions", {"[]", "[1.6.18]"}, {"1.6.18", "[1.6]", "[x]", "[[]]", "~"}, NULL},
+    {CENSUS, "every", {"1h", "24h"}, {"59m", "0", "x", "[]", "~"}, NULL},
+    {CENSUS, "items", {"1", "100000000"}, {"0", "-1", "x", "[]", "~"}, NULL},
+    {CENSUS, "time", {"1s", "10m"}, {"999ms", "11m", "0", "x", "[]", "~"}, NULL},
+    {CENSUS, "separator", {"':'", "'/'", "x"}, {"''", "'::'", "' '", "[]", "~"}, NULL},
+    {CENSUS, "prefixes", {"0", "200"}, {"201", "-1", "x", "[]", "~"}, NULL},
+    {CENSUS, "trusted_versions", {"[]", "[1.6.18]"}, {"1.6.18", "[1.6]", "[x]", "[[]]", "~"}, NULL},
     {OUTPUTS, "textfile", {"{}"}, {"x", "[]"}, NULL},
     {OUTPUTS, "push", {"{}", "{job: x}", "{username: x}"}, {"x", "[]"}, NULL},
     {TEXTFILE, "path", {"a.prom", "/tmp/a.prom"}, {"a.txt", ".a.prom", "''", "[]", "~", "/"}, NULL},

@@ -13,7 +13,10 @@ struct turns_world {
     struct fleet_world fleet;
     struct watch *watch;
     struct watch_config config;
+    struct census_config census;            /* off, unless a test sets it */
     unsigned asked[WORLD_SERVERS], watched; /* `stats` by server, and all `watch` */
+    unsigned counted, dumps;                /* censuses that have begun, and dumps */
+    bool holds;                             /* dumps do not end */
     bool closed;
 };
 
@@ -28,6 +31,14 @@ static const char *answer(struct fake_connection *connection, const char *reques
     if (strcmp(request, "stats\r\n") == 0) {
         world->asked[connection->server - world->fleet.servers]++;
         return "STAT version 1.6.45\r\nSTAT log_worker_dropped 0\r\nEND\r\n";
+    }
+    if (strcmp(request, "stats slabs\r\n") == 0) {
+        world->counted++;
+        return "STAT 1:used_chunks 1\r\nEND\r\n";
+    }
+    if (strncmp(request, "lru_crawler", 11) == 0) {
+        world->dumps++;
+        return world->holds ? "OK\r\n" : "OK\r\nkey=a%3A1 exp=-1 la=5 cas=1 fetch=no cls=1 size=60\nEND\r\n";
     }
     world->watched++;
     return "OK\r\nts=1.2 gid=7 type=item_get key=a status=found clsid=1 cfd=30 size=10\n";
@@ -65,7 +76,8 @@ static int teardown(void **state)
 
 static void set(struct turns_world *world)
 {
-    watch_set(world->watch, &world->config, world->fleet.targets.items, world->fleet.targets.count);
+    watch_set(world->watch, &world->config, &world->census, world->fleet.targets.items,
+              world->fleet.targets.count);
 }
 
 static const struct watch_record *record_of(struct turns_world *world, size_t n)
@@ -104,7 +116,7 @@ static void watches_a_server_once(void **state)
 {
     struct turns_world *world = *state;
     struct target *twice[] = {world->fleet.targets.items[0], world->fleet.targets.items[0]};
-    watch_set(world->watch, &world->config, twice, 2);
+    watch_set(world->watch, &world->config, &world->census, twice, 2);
     assert_int_equal(watch_count(world->watch), 1);
     assert_ptr_equal(watch_server(world->watch, 0), watch_find(world->watch, twice[0]->client->key.name));
     assert_null(watch_find(world->watch, "10.0.0.1:1"));
@@ -141,7 +153,7 @@ static void keeps_counts_of_servers_that_stay(void **state)
     run_until_watched(world, 0, 1);
     struct watched *kept =
         watched_hold(watch_find(world->watch, world->fleet.targets.items[0]->client->key.name));
-    watch_set(world->watch, &world->config, world->fleet.targets.items, 1);
+    watch_set(world->watch, &world->config, &world->census, world->fleet.targets.items, 1);
     assert_int_equal(watch_count(world->watch), 1);
     assert_ptr_equal(watch_server(world->watch, 0), kept);
     assert_int_equal(kept->record.windows[WATCH_COMPLETE], 1);
@@ -156,15 +168,61 @@ static void keeps_counts_of_servers_that_stay(void **state)
     watched_release(kept);
 }
 
+static uint64_t censuses(const struct turns_world *world)
+{
+    uint64_t sum = 0;
+    for (size_t n = 0; n < watch_count(world->watch); n++)
+        sum += watch_server(world->watch, n)->censuses[CENSUS_COMPLETE];
+    return sum;
+}
+
+/* Only the census is on, and all servers are due at once. */
+static void set_census(struct turns_world *world)
+{
+    world->config.enabled = false;
+    census_config_init(&world->census);
+    world->census.enabled = true;
+    set(world);
+    for (size_t n = 0; n < WORLD_SERVERS; n++) watch_server(world->watch, n)->census_due_ms = 0;
+}
+
+/* Nothing but the census is asked, and each server once within the hour. */
+static void counts_one_server_after_the_other(void **state)
+{
+    struct turns_world *world = *state;
+    set_census(world);
+    while (censuses(world) < WORLD_SERVERS) uv_run(&world->fleet.loop, UV_RUN_ONCE);
+    loop_run_for(&world->fleet.loop, 50);
+    assert_int_equal(world->counted, WORLD_SERVERS);
+    assert_int_equal(world->watched, 0);
+    assert_int_equal(watch_server(world->watch, 0)->census.count, 2);
+}
+
+/* A server that never ends its dump keeps the others waiting, not asked. */
+static void counts_one_server_at_a_time(void **state)
+{
+    struct turns_world *world = *state;
+    world->holds = true;
+    set_census(world);
+    while (world->dumps == 0) uv_run(&world->fleet.loop, UV_RUN_ONCE);
+    loop_run_for(&world->fleet.loop, 50);
+    assert_int_equal(world->counted, 1);
+    world->census.enabled = false;
+    set(world);
+    assert_int_equal(watch_count(world->watch), 0);
+}
+
 /* Changed and closed at every turn, windows open or not. */
 static void changes_at_every_turn(void **state)
 {
     struct turns_world *world = *state;
     for (unsigned turns = 0; turns < 12; turns++) {
         world->config.hot_keys = 1 + turns;
+        census_config_init(&world->census);
+        world->census.enabled = turns % 2;
         set(world);
         loop_turn(&world->fleet.loop, turns);
-        watch_set(world->watch, &world->config, world->fleet.targets.items, turns % 3);
+        watch_set(world->watch, &world->config, &world->census, world->fleet.targets.items, turns % 3);
         loop_turn(&world->fleet.loop, 2);
     }
 }
@@ -177,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(watches_a_server_once, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_to_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_counts_of_servers_that_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_one_server_after_the_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_one_server_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(changes_at_every_turn, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ struct hotkeys_world {
     struct fleet_world fleet;
     struct watch *watch;
     struct watch_config config;
+    struct census_config census; /* off, unless a test sets it */
     bool closed;
 };
 
@@ -56,7 +57,7 @@ static void watch_some(struct hotkeys_world *world, enum watch_keys keys)
 {
     struct siphash_secret secret = {{5, 6}};
     world->config.keys = keys;
-    watch_set(world->watch, &world->config, world->fleet.targets.items, 2);
+    watch_set(world->watch, &world->config, &world->census, world->fleet.targets.items, 2);
     struct watched *watched = watch_find(world->watch, world->fleet.targets.items[0]->client->key.name);
     struct window_tally *tally = window_tally_new(&world->config, &secret, &watched->record);
     fetch(tally, "user:1", 6);
@@ -179,7 +180,7 @@ static void survives_a_change(void **state)
     buffer_init(&out, 1 << 20);
     assert_true(producer->fill(producer, &out, 1));
     world->config.enabled = false;
-    watch_set(world->watch, &world->config, NULL, 0);
+    watch_set(world->watch, &world->config, &world->census, NULL, 0);
     while (producer_fill_some(producer, &out, 1)) continue;
     producer->release(producer);
     buffer_deinit(&out);
