@@ -8,6 +8,8 @@
  */
 #include "cli/options.h"
 
+#include "base/container.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/version.h"
 #include "cli/arguments.h"
@@ -167,6 +169,27 @@ static enum options_outcome read_flag(struct parser *parser, struct argument arg
     return set_flag(parser, flag, FROM_ARGUMENT, slice_of(next));
 }
 
+/* Rejects an argument that is no flag: a command at the wrong place or misspelt, a value, or a server. */
+static enum options_outcome end_unexpected(struct parser *parser, const char *argument)
+{
+    static const char *const commands[] = {"check", "top"};
+    struct nearest nearest;
+    struct slice text = slice_of(argument);
+    begin_error(parser, text);
+    buffer_append_string(parser->text, "unexpected argument");
+    nearest_init(&nearest, text);
+    for (size_t n = 0; n < ARRAY_LEN(commands); n++) nearest_try(&nearest, commands[n]);
+    if (nearest.name && slice_is(text, nearest.name)) return end_usage(parser, "; a command comes first");
+    if (slice_is(text, "true") || slice_is(text, "false"))
+        return end_usage(parser, "; a switch is written --flag, --no-flag or --flag=false");
+    if (nearest.name) {
+        buffer_printf(parser->text, " (did you mean %s?)", nearest.name);
+        return end_usage(parser, "");
+    }
+    bool server = memchr(text.data, ':', text.len) || memchr(text.data, '.', text.len);
+    return end_usage(parser, server ? "; servers are named by --memcached.address" : "");
+}
+
 static enum options_outcome read_arguments(struct parser *parser, char *const *argv)
 {
     enum options_outcome outcome = OPTIONS_RUN;
@@ -183,8 +206,7 @@ static enum options_outcome read_arguments(struct parser *parser, char *const *a
                     set_flag(parser, flag_find(SLICE("memcached.address")), FROM_ARGUMENT, slice_of(*argv));
                 continue;
             }
-            begin_error(parser, slice_of(*argv));
-            return end_usage(parser, "unexpected argument");
+            return end_unexpected(parser, *argv);
         }
         if (!argument.flag) {
             begin_error(parser, argument.written);
