@@ -113,7 +113,9 @@ static const struct entry codes[] = {
     {"2", "The command line or an environment variable is wrong. One line on standard error names it."},
     {"3", "With --once: some servers were not up."},
     {"4", "With --once: no server was up, or the shard has none."},
-    {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once."},
+    {"130, 143", "A second SIGINT or SIGTERM ended the exporter at once, or it could not stop within eight "
+                 "seconds, since a "
+                 "thread waited for a file system."},
     {"132, 134, 135, 136, 139, 159",
      "A crash, as a shell shows it: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV or SIGSYS ended the exporter. "
      "Standard error has a backtrace, whose places addr2line(1) turns into lines. The exporter leaves no "

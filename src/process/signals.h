@@ -1,5 +1,7 @@
 /*
- * SIGTERM and SIGINT: the first signal asks the program to stop, the second one ends it at once.
+ * SIGTERM and SIGINT: the first signal asks the program to stop, the second one ends it at once. If the program
+ * has not ended after SIGNALS_PATIENCE_MS, it is ended as by a second signal: a thread may wait for a file
+ * system that is gone, and nobody can stop such a thread.
  *
  *     signals_start -> [on_stop] -> signals_close
  *
@@ -11,9 +13,16 @@
 #include <stdbool.h>
 #include <uv.h>
 
+/* More than running scrapes get, and less than the ten seconds that Docker gives. */
+#define SIGNALS_PATIENCE_MS 8000
+
 struct signals {
     uv_signal_t handles[2];
-    unsigned count; /* number of open handles */
+    unsigned count;       /* number of open handles */
+    uv_timer_t timer;     /* runs since the first signal; does not keep the loop alive */
+    unsigned patience_ms; /* SIGNALS_PATIENCE_MS; tests shorten it */
+    bool timed;           /* true if the timer is open */
+    int number;           /* the first signal */
     bool received;
     void (*on_stop)(void *context);
     void *context;

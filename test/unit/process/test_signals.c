@@ -69,6 +69,34 @@ static void test_a_second_signal_ends_the_process(void **state)
     }
 }
 
+/* In a process of its own, whose thread never ends. */
+static void wait_for_ever(uv_work_t *work)
+{
+    (void) work;
+    for (;;) pause();
+}
+
+static void test_a_thread_that_hangs(void **state)
+{
+    (void) state;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        uv_work_t work;
+        alarm(60);
+        start_signals();
+        signals.patience_ms = 100;
+        uv_queue_work(&loop, &work, wait_for_ever, NULL);
+        raise(SIGTERM);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
 static void test_ignored_signals(void **state)
 {
     (void) state;
@@ -83,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_signal_asks_to_stop),
         cmocka_unit_test(test_a_second_signal_ends_the_process),
+        cmocka_unit_test(test_a_thread_that_hangs),
         cmocka_unit_test(test_ignored_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
