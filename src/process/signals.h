@@ -1,7 +1,7 @@
 /*
- * SIGTERM and SIGINT: the first signal asks the program to stop, the second one ends it at once. If the program
- * has not ended after SIGNALS_PATIENCE_MS, it is ended as by a second signal: a thread may wait for a file
- * system that is gone, and nobody can stop such a thread.
+ * SIGTERM and SIGINT: the first signal asks the program to stop, the second one ends it at once. If the
+ * program has not ended after SIGNALS_PATIENCE_MS, it is ended as by a second signal: a thread may wait for a
+ * file system that is gone, and nobody can stop such a thread.
  *
  *     signals_start -> [on_stop] -> signals_close
  *
