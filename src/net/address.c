@@ -23,6 +23,8 @@ static const char expected_listen_host[] = "host:port or :port, such as :9150";
 static const char expected_no_login[] = "host:port without a user; logins have settings of their own";
 static const char expected_v4[] = "an IPv4 address such as 192.0.2.1";
 static const char expected_v6[] = "an IPv6 address such as ::1, in brackets if a port follows: [::1]:port";
+static const char expected_colons[] =
+    "host:port with one colon, or an IPv6 address such as ::1, in brackets if a port follows: [::1]:port";
 static const char expected_bracket[] = "nothing or a port after the brackets: [::1]:port";
 static const char expected_path[] = "a path after unix:";
 static const char expected_short_path[] = "a socket path of at most 107 bytes";
@@ -242,7 +244,7 @@ static const char *read_host_and_port(struct address_reader *reader, struct slic
     struct slice port = text;
     struct slice host = slice_cut(&port, ':');
     if (!port.data) return read_name(reader, host);
-    if (memchr(port.data, ':', port.len)) return read_v6(reader, text);
+    if (memchr(port.data, ':', port.len)) return read_v6(reader, text) ? expected_colons : NULL;
     const char *expected = read_name(reader, host);
     return expected ? expected : read_port(reader, port);
 }

@@ -81,6 +81,8 @@ static int listen_address(struct server *server, const char *text, struct buffer
         return UV_EINVAL;
     }
     buffer_append_string(error, uv_strerror(result));
+    if (result == UV_EADDRNOTAVAIL)
+        buffer_append_string(error, "; expected an address of this machine, or :port for all of them");
     /* To the caller, UV_EINVAL means a malformed address. This address is well-formed, but unusable. */
     return result == UV_EINVAL ? UV_EADDRNOTAVAIL : result;
 }

@@ -147,7 +147,7 @@ static void test_refused(void **state)
         {SLICE("[::1]1"), "after the brackets"},
         {SLICE("::1]"), "IPv6"},
         {SLICE(":::"), "IPv6"},
-        {SLICE("a:b:1"), "IPv6"},
+        {SLICE("a:b:1"), "with one colon, or an IPv6 address"},
         {SLICE("1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"), "IPv6"},
         {SLICE("1.2.3.4.5"), "an IPv4 address"},
         {SLICE("300.1.1.1"), "an IPv4 address"},
