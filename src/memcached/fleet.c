@@ -284,6 +284,7 @@ void target_release(struct target *target)
 unsigned fleet_group(struct fleet *fleet, const char *name)
 {
     unsigned n = 0;
+    if (!name[0]) return 0;
     while (n < fleet->group_count && strcmp(fleet->groups[n], name) != 0) n++;
     if (n < fleet->group_count) return n + 1;
     if (n == FLEET_GROUPS_MAX) return 0;

@@ -83,7 +83,7 @@ struct target *target_new(struct fleet *fleet, const struct address *address, st
 /*
  * Returns the number of a group name, for numbers that are kept by group: from 1 to FLEET_GROUPS_MAX, the
  * same as long as the fleet lives. Returns 0 if there are more names, or no memory. 0 also stands for
- * targets of no group.
+ * targets of no group, and is the number of the empty name.
  */
 #define FLEET_GROUPS_MAX 100
 unsigned fleet_group(struct fleet *fleet, const char *name);

@@ -26,7 +26,7 @@ scrape_configs:
 """
 
 NATIVE = ("memcached_exporter_scrape_duration_seconds", "memcached_exporter_target_scrape_duration_seconds",
-          "memcached_exporter_event_loop_lag_seconds")
+          "memcached_exporter_event_loop_lag_seconds", "memcached_target_answer_seconds")
 COLLECTORS = ("--collector.sizes", "--collector.conns")
 
 

@@ -123,6 +123,7 @@ static void test_many_groups(void **state)
     assert_int_equal(fleet_group(world->fleet, "group 7"), 8);
     assert_string_equal(fleet_group_name(world->fleet, 8), "group 7");
     assert_string_equal(fleet_group_name(world->fleet, 0), "");
+    assert_int_equal(fleet_group(world->fleet, ""), 0);
 }
 
 int main(void)
