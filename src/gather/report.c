@@ -83,7 +83,7 @@ static void find_warnings(struct warnings *warnings, const struct history *histo
 struct finding {
     const struct target *target;
     const struct snapshot *snapshot; /* NULL: no memory to ask */
-    const struct history *history;   /* NULL: no poll has ended */
+    const struct history *history;   /* borrowed from the client */
     bool up;
     double connect_ms, answer_ms; /* until the first request was sent; until the end */
     struct warnings warnings;
@@ -96,14 +96,14 @@ static void find(struct finding *finding, const struct gather *gather, size_t n)
     *finding = (struct finding){
         .target = target,
         .snapshot = fan_out_snapshot(gather->fan_out, n),
-        .history = client->history,
+        .history = &client->history,
     };
     buffer_init(&finding->warnings.texts, 4096);
-    finding->up = finding->snapshot && finding->snapshot->state == TARGET_UP && client->history;
+    finding->up = finding->snapshot && finding->snapshot->state == TARGET_UP && client->history.polled_ms;
     if (finding->snapshot) finding->answer_ms = (double) finding->snapshot->duration_ns / 1e6;
     if (!finding->up) return;
     finding->connect_ms = (double) (client->asked_ns - client->started_ns) / 1e6;
-    find_warnings(&finding->warnings, client->history, finding->snapshot);
+    find_warnings(&finding->warnings, &client->history, finding->snapshot);
 }
 
 static const char *state_of(const struct finding *finding)

@@ -105,15 +105,14 @@ static void reverse_rows(struct top_row *rows, size_t count)
 static struct top_row *collect_rows(const struct top_view *view, const struct target_list *targets,
                                     size_t *count)
 {
-    static const struct history nothing;
     struct top_row *rows = malloc((targets->count + 1) * sizeof(*rows));
     int figure = columns[view->sort].figure;
     *count = 0;
     for (size_t n = 0; rows && n < targets->count; n++) {
-        const struct history *history = targets->items[n]->client->history;
-        bool up = history && history->state == TARGET_UP;
+        const struct history *history = &targets->items[n]->client->history;
+        bool up = history->polled_ms && history->state == TARGET_UP;
         if (view->hides_up && up) continue;
-        struct top_row row = {targets->items[n], history ? history : &nothing, 0, false};
+        struct top_row row = {targets->items[n], history, 0, false};
         if (figure != NO_FIGURE) row.known = history_figure(row.history, (enum figure) figure, &row.value);
         rows[(*count)++] = row;
     }
@@ -210,7 +209,7 @@ static void write_sums(const struct top_view *view, const struct target_list *ta
                        struct buffer *cell, struct buffer *out)
 {
     struct history_totals totals = {0};
-    for (size_t n = 0; n < targets->count; n++) history_add_up(&totals, targets->items[n]->client->history);
+    for (size_t n = 0; n < targets->count; n++) history_add_up(&totals, &targets->items[n]->client->history);
     buffer_clear(cell);
     readable_time(cell, now_s);
     buffer_printf(cell, "  %zu of %zu up, ", totals.up, totals.servers);

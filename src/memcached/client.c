@@ -108,8 +108,7 @@ static void report(struct client *client, bool late)
     read_budget_charge(&client->shared->budget, SORT_COST * snapshot_finish(snapshot));
     target_state_log(snapshot, client->key.name, &client->reported, client->shared->state_log);
     target_remark_log(snapshot, client->key.name, &client->remark);
-    if (!client->history) client->history = calloc(1, sizeof(*client->history));
-    if (client->history) history_observe(client->history, snapshot, client->used_ns / 1000000);
+    history_observe(&client->history, snapshot, client->used_ns / 1000000);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
     polls_tell(client, snapshot);
     snapshot_release(snapshot);
@@ -441,8 +440,7 @@ void client_free(struct client *client)
     resumption_deinit(&client->resumption);
     profile_release(client->key.profile);
     trace_free(client->trace);
-    if (client->history) history_deinit(client->history);
-    free(client->history);
+    history_deinit(&client->history);
     free(client->key.name);
     free(client);
 }

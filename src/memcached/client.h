@@ -109,11 +109,11 @@ struct client {
     uint64_t reported;               /* reasons for being down that were logged, see target_state_log */
     struct snapshot_remark remark;   /* last remark that was logged */
     struct trace *trace;             /* of all polls; owned; NULL unless the profile is traced */
-    struct history *history; /* history of polls; owned; NULL before the first poll, or if out of memory */
-    struct link link;        /* link in a list of the fleet */
-    unsigned group;          /* set by the owner of a target: number of its group, see fleet_group */
-    unsigned users;          /* set by the fleet: number of targets that use the client */
-    unsigned configured;     /* set by the fleet: number of these whose profile has no policy */
+    struct history history;          /* of the polls that have ended */
+    struct link link;                /* link in a list of the fleet */
+    unsigned group;                  /* set by the owner of a target: number of its group, see fleet_group */
+    unsigned users;                  /* set by the fleet: number of targets that use the client */
+    unsigned configured;             /* set by the fleet: number of these whose profile has no policy */
 };
 
 /*

@@ -262,8 +262,9 @@ void history_append_figure(const struct history *history, enum figure figure, do
 void history_add_up(struct history_totals *totals, const struct history *history)
 {
     totals->servers++;
-    totals->polled += history != NULL;
-    if (!history || history->state != TARGET_UP) return;
+    if (!history->polled_ms) return;
+    totals->polled++;
+    if (history->state != TARGET_UP) return;
     totals->up++;
     totals->items += history_vital(history, VITAL_ITEMS);
     totals->bytes += history_vital(history, VITAL_BYTES);

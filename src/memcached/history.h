@@ -88,7 +88,7 @@ struct history_totals {
     double rates[RATE_COUNT];
 };
 
-/* Adds a server. `history` is NULL for one that was not asked yet. */
+/* Adds a server. A history without polls is that of a server that was not asked yet. */
 void history_add_up(struct history_totals *totals, const struct history *history);
 
 /*

@@ -14,6 +14,7 @@
 #include "net/stream.h"
 
 #include "base/container.h"
+#include "base/slab.h"
 #include "net/stream_tls.h"
 
 #include <assert.h>
@@ -45,9 +46,17 @@ void stream_init(struct stream *stream, uv_loop_t *loop)
     read_budget_ticket_init(&stream->ticket);
 }
 
+/* The streams of stream_new. Thousands of them are idle while snapshots come and go. */
+static struct slab *slab_of_streams(void)
+{
+    static struct slab slab;
+    if (!slab.size) slab_init(&slab, sizeof(struct stream));
+    return &slab;
+}
+
 struct stream *stream_new(uv_loop_t *loop)
 {
-    struct stream *stream = malloc(sizeof(*stream));
+    struct stream *stream = slab_alloc(slab_of_streams());
     if (stream) stream_init(stream, loop);
     return stream;
 }
@@ -327,7 +336,7 @@ void stream_close(struct stream *stream, stream_close_fn on_close)
 
 static void on_disposed(struct stream *stream)
 {
-    free(stream);
+    slab_free(slab_of_streams(), stream);
 }
 
 void stream_dispose(struct stream *stream)

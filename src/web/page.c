@@ -31,7 +31,7 @@ static void write_totals(const struct page *page, struct buffer *out)
 {
     const struct target_list *targets = &page->target_set->targets;
     struct history_totals totals = {0};
-    for (size_t n = 0; n < targets->count; n++) history_add_up(&totals, targets->items[n]->client->history);
+    for (size_t n = 0; n < targets->count; n++) history_add_up(&totals, &targets->items[n]->client->history);
     buffer_printf(out, "<dl class=\"totals\">\n<div><dt>Servers up</dt><dd>%zu of %zu</dd></div>\n",
                   totals.up, totals.servers);
     buffer_append_string(out, "<div><dt>Items</dt><dd>");

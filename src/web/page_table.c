@@ -217,11 +217,11 @@ static void write_cell(const struct row *row, const struct column *column, struc
 
 void page_table_add(struct page_table *table, const struct target *target, struct buffer *out)
 {
-    static const struct history nothing;
-    const struct history *history = target->client->history;
-    struct row row = {table, target, history ? history : &nothing};
+    const struct history *history = &target->client->history;
+    struct row row = {table, target, history};
     open_group(table, target->group, out);
-    buffer_printf(out, "<tr data-s=\"%s\" data-v=\"", history && history->state == TARGET_UP ? "up" : "down");
+    buffer_printf(out, "<tr data-s=\"%s\" data-v=\"",
+                  history->polled_ms && history->state == TARGET_UP ? "up" : "down");
     append_keys(&row, out);
     buffer_append_string(out, "\"><th scope=\"row\">");
     html_append(out, slice_of(target->name));

@@ -40,11 +40,9 @@ static inline size_t count_of(const char *page, const char *text)
 static inline void say(struct manager_world *world, size_t n, struct snapshot *snapshot, uint64_t now_ms)
 {
     struct client *client = manager_target_set(world->manager)->targets.items[n]->client;
-    if (!client->history) client->history = calloc(1, sizeof(*client->history));
-    assert_non_null(client->history);
     snapshot->duration_ns = 2500000;
     snapshot_finish(snapshot);
-    history_observe(client->history, snapshot, now_ms);
+    history_observe(&client->history, snapshot, now_ms);
     snapshot_release(snapshot);
 }
 

@@ -162,7 +162,7 @@ static void test_figures(void **state)
     }
     assert_false(history_figure(&history, FIGURE_ITEMS, &value));
 
-    history_add_up(&totals, NULL);
+    history_add_up(&totals, &(struct history){0});
     history_add_up(&totals, &history);
     history_add_up(&totals, &history);
     observe(&history, down(TARGET_REFUSED, "refused"), 1, 12000);
