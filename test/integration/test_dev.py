@@ -110,3 +110,23 @@ def test_the_sum_names_what_failed_and_what_timed_out(tmp_path):
         "FAILED a/crash, which ended without saying why", "1 skipped", "2 passed, 4 failed"])
     assert summed(1, tmp_path / "nothing", tmp_path / "nothing") == (1, ["0 passed, 1 failed"])
     assert summed(0, tmp_path / "nothing", tmp_path / "nothing") == (1, ["0 passed, 1 failed"])
+
+
+def test_image_builds_both_variants_with_the_first_engine_that_works(workshop):
+    """Docker's client is there and its daemon is not; podman works, and is told version and revision."""
+    for name, lines in {"docker": "exit 1", "podman": 'echo "$@" >>"$PODMAN_CALLS"'}.items():
+        (workshop / "bin" / name).write_text(f"#!/bin/sh\n{lines}\n", encoding="utf-8")
+        (workshop / "bin" / name).chmod(0o755)
+    (workshop / "meson.build").write_text("project('x', 'c',\n  version: '1.2.3',\n)\n", encoding="utf-8")
+    (workshop / "CHANGELOG.md").touch()
+    calls = workshop / "calls"
+    environment = {**os.environ, "PATH": f"{workshop / 'bin'}:{os.environ['PATH']}", "PODMAN_CALLS": str(calls),
+                   "GIT_CEILING_DIRECTORIES": str(workshop.parent)}
+    process = subprocess.run(["./dev", "image"], cwd=workshop, env=environment, capture_output=True, text=True, check=False,
+                             stdin=subprocess.DEVNULL, timeout=60)
+    assert process.returncode == 0, process.stderr
+    label = "--build-arg REVISION=unknown --label org.opencontainers.image.version=1.2.3"
+    assert calls.read_text(encoding="utf-8").splitlines()[1:] == [
+        f"build --target shell {label} -t memcached-fleet-exporter:1.2.3 build/image",
+        f"build --target noshell {label} -t memcached-fleet-exporter:1.2.3-noshell build/image",
+    ]
