@@ -267,7 +267,7 @@ static void on_target_set(void *context, const struct target_set *target_set)
     notify_ready(exporter);
     if (exporter->stopping || !manager_is_ready(exporter->manager)) return;
     announce_targets(&exporter->announced, generation, target_set);
-    watch_set(exporter->watch, &generation->config->watch, &generation->config->census,
+    watch_set(exporter->watch, &generation->settings.watch, &generation->settings.census,
               target_set->targets.items, target_set->targets.count);
     if (exporter->renewing) return;
     if (!exporter->publishing) {

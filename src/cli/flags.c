@@ -203,6 +203,9 @@ const struct flag flags[] = {
          "not be written."},
     {FLAG("json", switch, json, "false"),
      .help = "With the command check: report as a JSON array, with an object for each server."},
+    {FLAG("keys", switch, keys, "false"),
+     .help = "With the command top: show the hottest keys of the servers instead, from their logs. memcached "
+             "before 1.6.45 needs trusted_versions, see watch in the configuration file."},
     {FLAG("interval", positive_duration, interval_ns, "2s"),
      .help = "With the command top: time between two polls of the servers."},
     {FLAG("output.textfile", prom_file, textfile, ""),

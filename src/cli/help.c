@@ -70,7 +70,9 @@ const struct cli_command cli_commands[] = {
      "page keys scroll; space asks at once; q quits. If standard output is not a terminal, each table is "
      "written below the one before, without colours. The servers are those named behind the command, or "
      "those "
-     "of the flags and the configuration file. NO_COLOR turns off colours."},
+     "of the flags and the configuration file. NO_COLOR turns off colours. --keys shows the hottest keys "
+     "instead, as "
+     "the servers' logs tell them half of the time."},
 };
 const size_t cli_command_count = ARRAY_LEN(cli_commands);
 

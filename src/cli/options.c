@@ -383,8 +383,6 @@ static enum options_outcome check_command(struct parser *parser)
         return reject_switch(parser, "push.url", "check and top push nothing");
     if (options->top && options->once)
         return reject_switch(parser, "once", "expected the command check instead");
-    if (options->check && is_argument(parser, "interval"))
-        return reject_switch(parser, "interval", "expected the command top");
     return OPTIONS_RUN;
 }
 
@@ -396,8 +394,10 @@ static enum options_outcome check_together(struct parser *parser)
     if (options->config_check && !has_file && !options->web_config_file[0])
         return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
     if (options->json && !options->check) return reject_switch(parser, "json", "expected the command check");
+    if (options->keys && !options->top) return reject_switch(parser, "keys", "expected the command top");
+    if (is_argument(parser, "interval") && !options->top)
+        return reject_switch(parser, "interval", "expected the command top");
     if (options->check || options->top) return check_command(parser);
-    if (is_argument(parser, "interval")) return reject_switch(parser, "interval", "expected the command top");
     if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
         return reject_switch(parser, "web",
                              "expected one of --once, --output.textfile and --push.url as well");

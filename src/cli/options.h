@@ -74,6 +74,7 @@ struct options {
     bool check;                    /* the command check: report on the servers, then exit */
     bool json;                     /* the report is JSON */
     bool top;                      /* the command top: show the servers until somebody quits */
+    bool keys;                     /* the command top shows the hottest keys */
     uint64_t interval_ns;          /* of the command top; above 0 */
     const char *textfile;          /* "" for none */
     uint64_t textfile_interval_ns; /* above 0 */

@@ -292,6 +292,7 @@ static void start_top(struct publisher *publisher)
         .target_set = config->target_set,
         .fleet = config->fleet,
         .telemetry = config->telemetry,
+        .watch = options_of(publisher)->keys ? config->telemetry->watch : NULL,
         .interval_ms = duration_to_ms(options_of(publisher)->interval_ns),
         .color = wants_color(),
         .on_end = config->on_once,

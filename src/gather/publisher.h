@@ -14,8 +14,8 @@
 struct publisher;
 
 /*
- * Only with --once and the command top: called when everything is done. `code` is the exit code. The owner then closes the
- * publisher.
+ * Only with --once and the command top: called when everything is done. `code` is the exit code. The owner
+ * then closes the publisher.
  */
 typedef void (*publisher_once_fn)(void *context, int code);
 

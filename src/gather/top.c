@@ -30,7 +30,10 @@ static void draw(struct top *top)
     if (top->ended) return;
     if (top->terminal.has_screen) terminal_size(&top->view.columns, &top->view.rows);
     buffer_init(&frame, FRAME_MAX);
-    top_table_write(&top->view, &target_set->targets, unix_now(), &frame);
+    if (top->config.watch)
+        top_hot_keys_write(&top->view, top->config.watch, unix_now(), &frame);
+    else
+        top_table_write(&top->view, &target_set->targets, unix_now(), &frame);
     if (!top->terminal.has_screen) buffer_append_char(&frame, '\n');
     int result = frame.failed ? UV_ENOMEM : terminal_show(&top->terminal, buffer_slice(&frame));
     buffer_deinit(&frame);
@@ -58,6 +61,10 @@ static void on_tick(uv_timer_t *timer)
     struct top *top = container_of(timer, struct top, timer);
     const struct top_config *config = &top->config;
     if (top->gather || top->ended) return;
+    if (config->watch) {
+        draw(top);
+        return;
+    }
     struct scrape_request *request = scrape_request_new();
     int result = UV_ENOMEM;
     if (request) {

@@ -8,6 +8,7 @@
 #define GATHER_TOP_H
 
 #include "gather/gather.h"
+#include "gather/top_hot_keys.h"
 #include "gather/top_table.h"
 #include "outputs/terminal.h"
 #include "targets/target_set.h"
@@ -22,6 +23,8 @@ struct top_config {
     struct target_set *(*target_set)(void *context); /* returns the active target set */
     struct fleet *fleet;
     struct telemetry *telemetry;
+    const struct watch
+        *watch; /* its hottest keys are shown, and no server is asked; NULL: servers are shown */
     uint64_t interval_ms;
     bool color;
     /* Called once: somebody has quit (code 0), or nothing can be shown any more. The owner then closes. */

@@ -142,8 +142,7 @@ static void append_cell(struct buffer *out, struct slice text, size_t width, boo
     for (size_t n = length; n < width && left; n++) buffer_append_char(out, ' ');
 }
 
-/* Appends one line, cut to the width of the screen. */
-static void append_line(struct buffer *out, const struct top_view *view, const char *color, struct slice text)
+void top_append_line(struct buffer *out, const struct top_view *view, const char *color, struct slice text)
 {
     if (view->color && *color) buffer_append_string(out, color);
     append_cell(out, text, view->columns, true);
@@ -227,7 +226,7 @@ static void write_sums(const struct top_view *view, const struct target_list *ta
     buffer_append_string(cell, ", ");
     readable_count(cell, (double) totals.items);
     buffer_append_string(cell, " items");
-    append_line(out, view, "\x1b[1m", buffer_slice(cell));
+    top_append_line(out, view, "\x1b[1m", buffer_slice(cell));
 }
 
 static void write_titles(const struct top_view *view, struct buffer *cell, struct buffer *out)
@@ -244,7 +243,7 @@ static void write_titles(const struct top_view *view, struct buffer *cell, struc
         if (n) buffer_append_char(cell, ' ');
         append_cell(cell, slice_of(title), n ? (size_t) columns[n].width : name_width, columns[n].left);
     }
-    append_line(out, view, "\x1b[7m", buffer_slice(cell));
+    top_append_line(out, view, "\x1b[7m", buffer_slice(cell));
 }
 
 static void write_keys(const struct top_view *view, size_t shown, size_t count, struct buffer *cell,
@@ -261,7 +260,7 @@ static void write_keys(const struct top_view *view, size_t shown, size_t count, 
     }
     buffer_printf(cell, ", again or r: reverse  d: %s  space: ask now  q: quit",
                   view->hides_up ? "all" : "only down");
-    append_line(out, view, "\x1b[2m", buffer_slice(cell));
+    top_append_line(out, view, "\x1b[2m", buffer_slice(cell));
     out->len--; /* the last line of a screen has no end */
 }
 

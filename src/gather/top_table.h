@@ -27,6 +27,9 @@ struct top_view {
  */
 bool top_view_key(struct top_view *view, int key);
 
+/* Appends one line with its end, cut to the width of the screen. `color` is an escape sequence, or "". */
+void top_append_line(struct buffer *out, const struct top_view *view, const char *color, struct slice text);
+
 /* Appends the frame: lines with their ends, on a screen without the last end. `now_s` is Unix time. */
 void top_table_write(struct top_view *view, const struct target_list *targets, double now_s,
                      struct buffer *out);

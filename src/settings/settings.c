@@ -130,6 +130,33 @@ static int check_together(const struct options *options, struct buffer *error)
     return 0;
 }
 
+/* Keys that top --keys shows of each server, if the screen has room for them. */
+#define LIVE_KEYS 50
+
+/* With top --keys, the servers are watched for half of the time. What is shown of keys is up to the file. */
+static void watch_live(struct watch_config *watch, const struct options *options)
+{
+    uint64_t window_ns = options->interval_ns / 2;
+    if (window_ns < WATCH_WINDOW_MIN_NS) window_ns = WATCH_WINDOW_MIN_NS;
+    if (window_ns > WATCH_WINDOW_MAX_NS) window_ns = WATCH_WINDOW_MAX_NS;
+    if (!watch->enabled) watch->keys = WATCH_KEYS_FULL;
+    watch->enabled = true;
+    watch->streams = WATCH_BIT(WATCH_FETCHERS);
+    watch->window_ns = watch->every_ns = window_ns;
+    watch->hot_keys = LIVE_KEYS;
+}
+
+/* A program that ends after one scrape, or shows a table, has nothing to watch for. */
+static void set_watching(struct settings *settings, const struct config *config)
+{
+    const struct options *options = &settings->options;
+    settings->watch = config->watch;
+    settings->census = config->census;
+    if (options->keys) watch_live(&settings->watch, options);
+    if (options->once || (options->top && !options->keys)) settings->watch.enabled = false;
+    if (options->once || options->top) settings->census.enabled = false;
+}
+
 int settings_make(struct settings *settings, const struct options *flags, const struct config *config,
                   struct buffer *error)
 {
@@ -148,6 +175,7 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     if (options->check || options->top)
         options->textfile = options->push.url = ""; /* they write to standard output instead */
     if (options->once) options->push.delete_on_exit = false;
+    set_watching(settings, config);
     int result = config->file ? check_together(options, error) : 0;
     return result < 0 ? result : check_push(options, config, error);
 }

@@ -18,6 +18,8 @@ struct settings {
      * has groups. Timeout and collectors are those of the module `default`.
      */
     struct options options;
+    struct watch_config watch; /* those of the file, as far as the commands let servers be watched */
+    struct census_config census;
 };
 
 /* Returns what config_read needs from the flags. Borrows from `flags`. */

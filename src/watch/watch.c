@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/closing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Bytes of all logs that are read in one turn of the loop. */
@@ -125,6 +126,7 @@ static void log_result(struct watched *watched, enum watch_result result, const 
     else if (failed && !fails)
         log_line(LOG_INFO, "The log of a server is watched again.", LOG_FIELD("target", watched->name));
     watched->result = result;
+    snprintf(watched->why, sizeof(watched->why), "%s", why);
 }
 
 static void on_window_done(void *context, enum watch_result result, const char *why)

@@ -20,6 +20,8 @@
 
 struct watch;
 
+#define WATCHED_WHY_MAX 192
+
 /* A server that is watched. Counted; kept by those who show it. */
 struct watched {
     unsigned references;
@@ -32,6 +34,7 @@ struct watched {
     struct watch_record record;
     struct window *window;       /* owned; NULL unless a window is open */
     enum watch_result result;    /* of the last window; WATCH_COMPLETE before the first */
+    char why[WATCHED_WHY_MAX];   /* explains a result other than WATCH_COMPLETE */
     uint64_t due_ms;             /* when the next window is due */
     struct link link;            /* among those that wait for their window */
     struct census_report census; /* of the last census */

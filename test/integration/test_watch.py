@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from support.process import wait_until
+from support.exporter import binary, environment, run
+from support.process import Process, wait_until
 
 KEYS = 5000
 
@@ -222,3 +223,38 @@ def test_a_census_of_an_old_server(exporter, fake, tmp_path):
     running = exporter(f"--config.file={file}", targets=None)
     wait_until(lambda: total(running, "memcached_census_results_total", result="unsupported"), "a refusal")
     assert not [request for request in server.requests if request.startswith("lru_crawler")]
+
+
+# The commands
+
+def write_watching(tmp_path, address):
+    file = tmp_path / "exporter.yml"
+    file.write_text(CONFIG.format(address=address, version="1.6.44", settings="keys: full") + "census: {}\n")
+    return f"--config.file={file}"
+
+
+@pytest.mark.parametrize("command", [["--once"], ["check"], ["top", "--interval=100ms"]], ids=lambda words: words[0])
+def test_commands_watch_nothing(fake, tmp_path, command):
+    server = fake({"stats": stats()})
+    process = Process([binary(), *command, write_watching(tmp_path, server.address)], env=environment())
+    if command[0] == "top":
+        wait_until(lambda: server.count("stats") > 3, "polls")
+        process.terminate()
+    process.wait()
+    assert not [request for request in server.requests if request.startswith(("watch", "lru_crawler", "stats slabs 1"))]
+
+
+def test_top_shows_keys(fake, tmp_path):
+    server = fake({"stats": stats(), "watch fetchers": b"OK\r\n" + line(b"user%3A1") * 3 + line(b"user%3A2") + line(b"%1B%5B2J")})
+    process = Process([binary(), "top", "--keys", "--interval=300ms", write_watching(tmp_path, server.address)], env=environment())
+    wait_until(lambda: "user:1" in process.stdout, "keys")
+    process.terminate()
+    process.wait()
+    assert "   1  60.00 %          3            0  user:1" in process.stdout
+    assert "\x1b" not in process.stdout
+
+
+@pytest.mark.parametrize("words", [["--keys"], ["check", "--keys"]])
+def test_keys_are_for_top(words):
+    process = run(*words)
+    assert process.code == 2 and "--keys: expected the command top" in process.stderr

@@ -53,6 +53,39 @@ static void expect_overruled(const struct fixture *fixture, const char *expected
     buffer_deinit(&text);
 }
 
+#define WATCHING "watch: {keys: hash, every: 30s}\ncensus: {}\n"
+
+/* Only what goes on running watches, and top only when it is to show keys. */
+static void test_watching(void **unused)
+{
+    struct fixture fixture;
+    const struct watch_config *watch = &fixture.settings.watch;
+    (void) unused;
+    make(&fixture, ARGUMENTS(NULL), WATCHING);
+    assert_true(watch->enabled && fixture.settings.census.enabled);
+    assert_int_equal(watch->every_ns, 30000000000);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("--once"), WATCHING);
+    assert_false(watch->enabled || fixture.settings.census.enabled);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("top"), WATCHING);
+    assert_false(watch->enabled || fixture.settings.census.enabled);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("check"), WATCHING);
+    assert_false(watch->enabled || fixture.settings.census.enabled);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("top", "--keys", "--interval=1s"), WATCHING);
+    assert_true(watch->enabled && !fixture.settings.census.enabled);
+    assert_int_equal(watch->window_ns, 500000000);
+    assert_int_equal(watch->keys, WATCH_KEYS_HASH);
+    drop(&fixture);
+    make(&fixture, ARGUMENTS("top", "--keys", "--interval=1h"), "{}");
+    assert_int_equal(watch->window_ns, WATCH_WINDOW_MAX_NS);
+    assert_int_equal(watch->keys, WATCH_KEYS_FULL);
+    assert_int_equal(watch->streams, WATCH_BIT(WATCH_FETCHERS));
+    drop(&fixture);
+}
+
 /* The flags alone are in force as they are. */
 static void test_without_a_file(void **unused)
 {
@@ -440,6 +473,7 @@ static void test_rules(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watching),
         cmocka_unit_test(test_without_a_file),
         cmocka_unit_test(test_target_policy),
         cmocka_unit_test(test_grouping_by_the_target_label),
