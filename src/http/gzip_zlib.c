@@ -47,7 +47,7 @@ int gzip_write(struct gzip *gzip, struct slice in, enum gzip_end end, struct buf
     static const int flushes[] = {
         [GZIP_MORE] = Z_NO_FLUSH, [GZIP_FLUSH] = Z_SYNC_FLUSH, [GZIP_LAST] = Z_FINISH};
     z_stream *stream = &gzip->stream;
-    int result;
+    int result = Z_OK;
     assert(in.len <= UINT_MAX);
     stream->next_in = (Bytef *) (uintptr_t) in.data; /* zlib does not write to it; its type lacks the const */
     stream->avail_in = (uInt) in.len;

@@ -28,8 +28,9 @@ static void set_aside(void)
 static bool release_reserved(void)
 {
     void *memory = atomic_exchange(&reserved, NULL);
+    bool any = memory != NULL;
     free(memory);
-    return memory;
+    return any;
 }
 
 static void *allocate(size_t size)

@@ -1,7 +1,8 @@
 """
 Hundreds of scripted memcached whose behaviour changes every second, some real ones that are killed and restarted, and
 an exporter that four scrapers ask at once, while others hang up, read slowly, reload it and stop its process. The
-oracle says which answers were wrong. Prints each kind of fault, and "N scrapes, N faults" as its last line.
+oracle says which answers were wrong. All the while the exporter pushes to a gateway, and asks an HTTP discovery, which lie
+and stall (liars.py). Prints each kind of fault, and "N scrapes, N faults" as its last line.
 
     chaos.py [SECONDS] [--seed=N] [--servers=N] [--release]
 """
@@ -25,6 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
 from chaos.behaviours import BEHAVIOURS  # noqa: E402  (needs the path above)
+from chaos.liars import Liars  # noqa: E402
 from chaos.oracle import YOUNG_S, History, Oracle, Scrape, read  # noqa: E402
 from support import http  # noqa: E402
 from support.exporter import Exporter  # noqa: E402
@@ -74,6 +76,8 @@ class Chaos:
         self.histories = [History(BEHAVIOURS[0]) for _ in range(options.servers)]
         self.real = [Memcached() for _ in range(REAL_SERVERS)]
         self.down = [Pauses() for _ in self.real]
+        self.found = Memcached()  # which discovery finds, when it does not lie
+        self.liars = Liars(options.seed + 6, self.found.address)
         self.oracle = Oracle(self.servers.addresses, self.histories, self.servers.answers, TIMEOUT_S)
         self.directory = tempfile.TemporaryDirectory()
         self.file = pathlib.Path(self.directory.name, "config.yml")
@@ -118,8 +122,9 @@ class Chaos:
         """A label tells the rounds apart; the targets stay the same."""
         targets = [*self.servers.addresses, *(server.address for server in self.real)]
         new = self.file.with_suffix(".new")
-        new.write_text(f"groups:\n  - name: chaos\n    labels: {{ round: '{self.round}' }}\n    targets: [{', '.join(targets)}]\n",
-                       encoding="utf-8")
+        new.write_text(f"groups:\n  - name: chaos\n    labels: {{ round: '{self.round}' }}\n    targets: [{', '.join(targets)}]\n"
+                       f"  - name: found\n    http_sd: {{ url: '{self.liars.url}/sd', refresh: 1s }}\n"
+                       f"outputs:\n  push: {{ url: '{self.liars.url}', interval: 3s, timeout: 2s }}\n", encoding="utf-8")
         new.rename(self.file)
         self.round += 1
 
@@ -237,7 +242,9 @@ class Chaos:
             self._add_fault("descriptors", f"{descriptors[0]} became {descriptors[1]}")
 
     def _judge_recovery(self):
-        """When all behave again, all are up, and nothing of what was open before is left."""
+        """When all behave again, all are up, pushes arrive, and nothing of what was open before is left."""
+        self.liars.honest.set()
+        taken = len(self.liars.pushes)
         self._tell([(server, BEHAVIOURS[0], "answer") for server in range(self.options.servers)])
         time.sleep(TIMEOUT_S + YOUNG_S)
         self.judge(self.scrape(10, False))
@@ -246,11 +253,21 @@ class Chaos:
         down = [address for address in self.servers.addresses if said[address].get("up") != "1"]
         if down:
             self._add_fault("no recovery", f"{len(down)} servers, such as {down[0]}: {said[down[0]]}")
+        if self.liars.pushes.count(False):
+            self._add_fault("a push that is not whole", f"{self.liars.pushes.count(False)} of {len(self.liars.pushes)}")
+        for what, done in (("pushes do not go on", lambda: len(self.liars.pushes) > taken + 1), ("discovery is not believed again", self._finds)):
+            try:
+                wait_until(done, what, 60, 0.5)
+            except AssertionError as failure:
+                self._add_fault(what, str(failure))
         most = self.options.servers + REAL_SERVERS + 64
         try:
             wait_until(lambda: self.exporter.descriptors() <= most, "few descriptors")
         except AssertionError:
             self._add_fault("descriptors", f"{self.exporter.descriptors()} are open at the end, more than {most}")
+
+    def _finds(self):
+        return read(self.scrape(10, False).text)[self.found.address].get("up") == "1"
 
     # --- All of it -----------------------------------------------------------------------------------------------
 
@@ -279,7 +296,8 @@ class Chaos:
 
     def end(self):
         for what, end in (("exit of the exporter", self.exporter.stop), ("scripted servers", self.servers.close),
-                          *(("real memcached", server.kill) for server in self.real)):
+                          ("gateway and discovery", self.liars.close),
+                          *(("real memcached", server.kill) for server in [*self.real, self.found])):
             try:
                 end()
             except AssertionError as failure:
@@ -295,6 +313,7 @@ class Chaos:
             for detail in details[:EXAMPLES]:
                 print(f"    {detail}")
         faults = sum(map(len, self.faults.values()))
+        print(f"{len(self.liars.pushes)} pushes taken, {self.liars.asked} questions of discovery, {self.liars.lies} lies")
         print(f"{self.judged} scrapes, {faults} faults")
         return 1 if faults or not self.judged else 0
 
