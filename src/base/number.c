@@ -11,18 +11,24 @@
 /* A number with at most this many digits cannot exceed 2^64 - 1 and needs no overflow check. */
 #define SAFE_DIGITS 19
 
+/* Reads up to SAFE_DIGITS digits at the beginning of `text`. Returns how many there are. */
+static inline size_t scan_safe(struct slice text, uint64_t *value)
+{
+    const size_t most = text.len < SAFE_DIGITS ? text.len : SAFE_DIGITS;
+    size_t len = 0;
+    *value = 0;
+    while (len < most && is_digit(text.data[len])) *value = *value * 10 + (uint64_t) (text.data[len++] - '0');
+    return len;
+}
+
 size_t number_scan_u64(struct slice text, uint64_t *value)
 {
-    uint64_t sum = 0;
-    size_t len = 0;
-    while (len < text.len && is_digit(text.data[len])) {
-        uint64_t digit = (uint64_t) (text.data[len++] - '0');
-        if (len <= SAFE_DIGITS) {
-            sum = sum * 10 + digit;
-        } else if (__builtin_mul_overflow(sum, (uint64_t) 10, &sum) ||
-                   __builtin_add_overflow(sum, digit, &sum)) {
+    uint64_t sum;
+    size_t len = scan_safe(text, &sum);
+    for (; len >= SAFE_DIGITS && len < text.len && is_digit(text.data[len]); len++) {
+        if (__builtin_mul_overflow(sum, (uint64_t) 10, &sum) ||
+            __builtin_add_overflow(sum, (uint64_t) (text.data[len] - '0'), &sum))
             return 0;
-        }
     }
     if (len) *value = sum;
     return len;
@@ -82,7 +88,7 @@ bool number_parse_double(struct slice text, double *value)
     bool has_exponent;
     uint64_t digits;
     /* Converting a whole number rounds to the nearest double, as strtod does. */
-    if (text.len <= SAFE_DIGITS && number_parse_u64(text, &digits)) {
+    if (text.len && scan_safe(text, &digits) == text.len) {
         *value = (double) digits;
         return true;
     }

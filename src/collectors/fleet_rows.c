@@ -31,21 +31,20 @@ static void write_with_text(struct fleet_walk *fleet, struct encoder *encoder, s
                    is_text ? SLICE("1") : record->value);
 }
 
-/* Writes the record at `at`, which is superseded or no sample of a series, between two runs. */
+/* Writes a record that is superseded, has a name, or is no sample of a series, between two runs. */
 static struct encoder_run write_special(struct fleet_walk *fleet, struct encoder_run run,
-                                        const struct fleet_cursor *cursor, const char *at)
+                                        const struct fleet_cursor *cursor, const struct record *record)
 {
-    struct record record;
-    record_read(at, &record);
-    const struct fleet_row *row = &fleet->rows[record.row];
-    if (record.superseded && is_said(cursor->commands, record.row)) return run;
+    const struct fleet_row *row = &fleet->rows[record->row];
+    if (!(cursor->commands & row->shown_by)) return run;
+    if (record->superseded && is_said(cursor->commands, record->row)) return run;
     if (row->series.text) {
-        encoder_run_sample(&run, run.encoder->form, &row->series, cursor->rendered, record.number,
-                           record.value);
+        encoder_run_sample(&run, run.encoder->form, &row->series, cursor->rendered, record->number,
+                           record->value);
         return run;
     }
     encoder_run_end(run);
-    write_with_text(fleet, run.encoder, cursor->labels, &record);
+    write_with_text(fleet, run.encoder, cursor->labels, record);
     return encoder_run_begin(run.encoder);
 }
 
@@ -62,16 +61,19 @@ static ALWAYS_INLINE void write_records(struct fleet_walk *fleet, struct encoder
     const char *at = cursor->at, *const stop = at + RECORD_BYTES_A_STEP;
     unsigned next;
     do {
-        struct record record;
-        const char *start = at;
-        at = record_read(at, &record);
+        const struct record_head head = record_head_at(at);
+        const struct fleet_row *row = &rows[RECORD_ROW(head.row)];
+        if (head.row & RECORD_FLAGS || !row->series.text) {
+            struct record record;
+            at = record_read(at, &record);
+            *run = write_special(fleet, *run, cursor, &record);
+        } else {
+            const struct slice value = {at + sizeof(head), head.value_len};
+            if (commands & row->shown_by)
+                encoder_run_sample(run, form, &row->series, target, head.detail, value);
+            at = value.data + value.len;
+        }
         next = record_row(at);
-        const struct fleet_row *row = &rows[record.row];
-        if (!(commands & row->shown_by)) continue;
-        if (row->series.text && !record.superseded)
-            encoder_run_sample(run, form, &row->series, target, record.number, record.value);
-        else
-            *run = write_special(fleet, *run, cursor, start);
     } while (next < behind && at < stop);
     cursor->at = at;
     cursor->row = (uint16_t) next;

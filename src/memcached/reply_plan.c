@@ -10,12 +10,16 @@
 
 _Static_assert(PLAN_TEXT_MAX <= 3 * 16, "three blocks hold a line");
 
+/* Most bytes of a value that is remembered, with its line end. Texts like "auto-negotiate" fit. */
+#define AGAIN_MAX 16
+
 struct plan_line {
     char text[PLAN_TEXT_MAX];           /* the line up to its value: "STAT items:1:number " */
     size_t len;                         /* length of the text */
     struct snapshot_builder_entry stat; /* row, number and command */
     bool is_number;                     /* the form accepts any whole number */
-    char again[WORD]; /* for other forms: the last value that was kept, with its line end, if it is short */
+    char again
+        [AGAIN_MAX];  /* for other forms: the last value that was kept, with its line end, if it is short */
     size_t again_len; /* length of `again`; 0 for no value */
     struct plan_line *next[2]; /* lines that came next, the most recent first */
 };
@@ -184,7 +188,7 @@ static inline size_t good_length(const struct plan_line *line, const char *value
 static void note_good_value(struct plan_line *line, struct slice value)
 {
     line->again_len = 0;
-    if (value.len + strlen("\r\n") > WORD) return;
+    if (value.len + strlen("\r\n") > AGAIN_MAX) return;
     char *end = slice_put(slice_put(line->again, value), SLICE("\r\n"));
     line->again_len = (size_t) (end - line->again);
 }

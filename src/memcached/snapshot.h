@@ -158,6 +158,7 @@ struct record_head {
 
 #define RECORD_KEYED         0x8000
 #define RECORD_SUPERSEDED    0x4000
+#define RECORD_FLAGS         (RECORD_KEYED | RECORD_SUPERSEDED)
 #define RECORD_ROW(head_row) ((head_row) &0x3fff)
 #define RECORD_COMMAND_SHIFT 16
 
@@ -184,11 +185,17 @@ static inline uint16_t record_row(const char *at)
     return RECORD_ROW(row);
 }
 
-/* Reads the record at `at`. Returns the place of the next record. */
-static inline const char *record_read(const char *at, struct record *record)
+static inline struct record_head record_head_at(const char *at)
 {
     struct record_head head;
     memcpy(&head, at, sizeof(head));
+    return head;
+}
+
+/* Reads the record at `at`. Returns the place of the next record. */
+static inline const char *record_read(const char *at, struct record *record)
+{
+    const struct record_head head = record_head_at(at);
     at += sizeof(head);
     record->row = RECORD_ROW(head.row);
     record->superseded = head.row & RECORD_SUPERSEDED;

@@ -83,15 +83,11 @@ void protobuf_flush(struct protobuf *protobuf, struct buffer *out)
     buffer_clear(message);
 }
 
-/*
- * Begins the message of a family, unless the current message belongs to the family. Sends the message of
- * another family first.
- */
-static void begin_sample(struct protobuf *protobuf, const struct family *family, struct buffer *out)
+/* Begins the message of a family. Sends the message of another family first. */
+static void begin_message(struct protobuf *protobuf, const struct family *family, struct buffer *out)
 {
     struct buffer *message = &protobuf->message;
     bool buckets = family->type == METRIC_GAUGE_HISTOGRAM;
-    if (protobuf->family == family) return;
     /* Readers require that the unit is the end of the name. */
     const char *unit = buckets ? "" : family_unit(family);
     protobuf_flush(protobuf, out);
@@ -105,7 +101,13 @@ static void begin_sample(struct protobuf *protobuf, const struct family *family,
     if (*unit) wire_put_string(message, FAMILY_UNIT, slice_of(unit));
 }
 
-static void end_sample(struct protobuf *protobuf, struct buffer *out)
+/* Does the same unless the current message belongs to the family. */
+static inline void begin_sample(struct protobuf *protobuf, const struct family *family, struct buffer *out)
+{
+    if (protobuf->family != family) begin_message(protobuf, family, out);
+}
+
+static inline void end_sample(struct protobuf *protobuf, struct buffer *out)
 {
     const struct buffer *message = &protobuf->message;
     if (message->failed || message->len >= PROTOBUF_MESSAGE_MAX) protobuf_flush(protobuf, out);

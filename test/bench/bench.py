@@ -48,6 +48,7 @@ from support.tls import Certificate  # noqa: E402
 
 FLAGS = ("--memcached.timeout=5s",)
 SINGLE_SCRAPES = 2000
+SCRAPE_TARGETS = 50  # of a scrape under callgrind
 SPARE = 500  # descriptors beside those of the servers
 
 
@@ -221,15 +222,18 @@ class Bench:
                          f"8 MB of which are OpenSSL's own; a poll over one takes {works[2].cpu - works[1].cpu:.1f} us more CPU; with a handshake that resumes a "
                          f"session, {works[3].cpu - works[1].cpu:.1f} us more")
 
-    def instructions(self, port):
+    def instructions(self, servers):
         say("instructions")
-        for what, value in callgrind.measure(self.programs, port).items():
+        for what, value in callgrind.measure(self.programs, servers.port).items():
             self.report.note(f"instructions per server, {what}: {value}" if what != "made-with" else value)
+        for answer in callgrind.ANSWERS:
+            count = callgrind.scrape(self.binary, servers.targets[:SCRAPE_TARGETS], answer)
+            self.report.note(f"instructions per server, a whole scrape as {answer}: {count}")
 
     def run(self):
         with contextlib.ExitStack() as stack:
             servers = started(stack, Simulated(self.programs, callgrind.CAPTURE, self.simulated[-1]))
-            self.instructions(servers.port)
+            self.instructions(servers)
             real = started(stack, Real())
             real.grow(1)
             self.one(real)

@@ -4,6 +4,8 @@ Instructions per target for parse and for encode, which depend on compiler and l
 Each is the difference of two runs under callgrind that differ in how often they do it (instructions.c), so that all
 that happens once drops out. libc chooses its string functions by what the processor can: without the tunables below,
 parse takes 3 % and encode 9 % fewer where there is AVX2. With them every x86-64 counts the same.
+
+Whole scrapes are counted in the exporter itself, which also polls and compresses; what the kernel does is in no figure.
 """
 
 import os
@@ -11,6 +13,9 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import urllib.request
+
+from support.process import Process, accepts, free_port, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 CAPTURE = HERE.parent / "data/samples/d18"
@@ -51,6 +56,38 @@ def encode(programs, port, how="encode"):
     """`port` is that of a simulated fleet, `how` "encode" or "encode-protobuf"."""
     few, many = (_count(programs / "instructions", how, port, ENCODE_TARGETS, times) for times in ENCODES)
     return (many - few) // (ENCODES[1] - ENCODES[0]) // ENCODE_TARGETS
+
+
+# How to ask for each kind of answer.
+ANSWERS = {"text": {}, "gzip": {"Accept-Encoding": "gzip"}, "zstd": {"Accept-Encoding": "zstd"},
+           "protobuf": {"Accept": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"}}
+SCRAPES = (3, 13)
+SCRAPE_S = 120
+
+
+def _scrape(binary, targets, answer, times):
+    port = free_port()
+    exporter = Process(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", binary, "--log.level=error",
+                        f"--web.listen-address=127.0.0.1:{port}", "--memcached.address=" + ",".join(targets),
+                        "--memcached.timeout=30s"], env=dict(os.environ, GLIBC_TUNABLES=PLAIN_X86_64))
+    try:
+        wait_until(lambda: accepts(("127.0.0.1", port)) or not exporter.running, "the exporter", SCRAPE_S)
+        for _ in range(times):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=ANSWERS[answer])
+            with urllib.request.urlopen(request, timeout=SCRAPE_S) as response:
+                response.read()
+        exporter.terminate(SCRAPE_S)
+        found = re.search(r"Collected : (\d+)", exporter.stderr)
+        assert found, exporter.stderr
+        return int(found.group(1))
+    finally:
+        exporter.kill()
+
+
+def scrape(binary, targets, answer):
+    """A whole scrape of these targets, polls and all, whose answer is of that kind: per target."""
+    few, many = (_scrape(binary, targets, answer, times) for times in SCRAPES)
+    return (many - few) // (SCRAPES[1] - SCRAPES[0]) // len(targets)
 
 
 def made_with(programs):
