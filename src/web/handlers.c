@@ -194,6 +194,7 @@ static void show_page(struct handlers *handlers, struct exchange *exchange, size
     struct page_request page = {
         .target_set = manager_target_set(handlers->manager),
         .options = options,
+        .generation = manager_generation(handlers->manager),
         .reload = options->config_file[0] ? reload_state(handlers->reload) : NULL,
         .with_modules = manager_generation(handlers->manager)->config->file,
         .ready = manager_is_ready(handlers->manager),

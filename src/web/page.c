@@ -16,6 +16,7 @@
 struct page {
     struct producer producer;
     struct target_set *target_set; /* holds a reference */
+    struct generation *generation; /* holds a reference */
     struct buffer metrics_path, scrape_path;
     bool has_reload, ready;
     struct reload_state reload;
@@ -72,6 +73,48 @@ static void write_facts(const struct page *page, struct buffer *out)
     buffer_append_string(out, "</p>\n");
 }
 
+/* Most sources of targets that the page lists. */
+#define SOURCES_MAX 10
+
+static void write_source(const struct page *page, const struct generation_source *source, struct buffer *out)
+{
+    const struct discovery_state *state = source->state;
+    double age_s = page->now_s - state->last_success_s;
+    buffer_printf(out, "<li>%s ", state->kind);
+    html_append(out, slice_of(state->subject));
+    buffer_printf(out, ": %zu servers", state->targets);
+    if (state->error[0]) {
+        buffer_append_string(out, ". <strong>The last question failed:</strong> ");
+        html_append(out, slice_of(state->error));
+    } else if (!state->answered) {
+        buffer_append_string(out, ", not answered yet");
+    } else {
+        buffer_append_string(out, ", answered ");
+        readable_duration(out, age_s > 0 ? (uint64_t) age_s : 0);
+        buffer_append_string(out, " ago");
+    }
+    buffer_append_string(out, "</li>\n");
+}
+
+static void write_sources(const struct page *page, struct buffer *out)
+{
+    size_t count = page->generation->provider_count, failed = 0;
+    if (count == 0) return;
+    for (size_t n = 0; n < count; n++)
+        failed += generation_source(page->generation, n).state->error[0] != '\0';
+    buffer_printf(out,
+                  "<details class=\"faint\"%s><summary>Discovery: %zu sources, %zu failed</summary>\n<ul>\n",
+                  failed ? " open" : "", count, failed);
+    for (size_t n = 0; n < count && n < SOURCES_MAX; n++) {
+        struct generation_source source = generation_source(page->generation, n);
+        write_source(page, &source, out);
+    }
+    if (count > SOURCES_MAX)
+        buffer_printf(out, "<li>%zu more, see memcached_exporter_discovery_* in the metrics</li>\n",
+                      count - SOURCES_MAX);
+    buffer_append_string(out, "</ul>\n</details>\n");
+}
+
 /* Appends the button that asks all servers anew. handlers.c answers its POST and leads back to this page. */
 static void write_refresh(const struct page *page, struct buffer *out)
 {
@@ -105,6 +148,7 @@ static void write_head(const struct page *page, struct buffer *out)
     if (count) write_refresh(page, out);
     buffer_append_string(out, "</div>\n");
     write_facts(page, out);
+    write_sources(page, out);
     write_links(page, out);
     buffer_append_string(out, "</header>\n<main>\n");
     if (count == 0) {
@@ -172,6 +216,7 @@ static void release_page(struct producer *producer)
 {
     struct page *page = container_of(producer, struct page, producer);
     target_set_release(page->target_set);
+    generation_release(page->generation);
     buffer_deinit(&page->metrics_path);
     buffer_deinit(&page->scrape_path);
     free(page);
@@ -190,6 +235,7 @@ struct producer *page_producer(const struct page_request *request)
     if (!page) return NULL;
     page->producer = (struct producer){fill_page, release_page};
     page->target_set = target_set_hold(request->target_set);
+    page->generation = generation_hold(request->generation);
     copy_path(&page->metrics_path, request->options->telemetry_path);
     copy_path(&page->scrape_path, request->options->scrape_path);
     page->has_reload = request->reload != NULL;

@@ -9,6 +9,7 @@
 
 #include "base/producer.h"
 #include "cli/options.h"
+#include "targets/generation.h"
 #include "targets/reload.h"
 #include "targets/target_set.h"
 
@@ -23,8 +24,9 @@ struct page_request {
     struct target_set *target_set;
     const struct options *options;     /* active options; borrowed for the call */
     const struct reload_state *reload; /* state of the last reload; NULL without a configuration file */
-    bool with_modules;                 /* true if groups have modules that a URL can name */
-    bool ready;                        /* true if discovery has found its targets */
+    struct generation *generation; /* active one, for its sources of targets; the page holds a reference */
+    bool with_modules;             /* true if groups have modules that a URL can name */
+    bool ready;                    /* true if discovery has found its targets */
     size_t from;     /* index of a server in the target set; the page with this server is shown */
     uint64_t now_ms; /* time on the clock of struct history */
     double now_s;    /* Unix time */

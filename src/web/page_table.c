@@ -49,7 +49,10 @@ static void write_state(const struct row *row, double value, struct buffer *out)
     buffer_append_string(out, "</span>");
 }
 
-/* Pixels: between two polls in the drawing of the response times, and of its height without the margins. */
+/*
+ * Units of the drawing of response times: between two polls, and its height without the margins. page.css
+ * sets its size.
+ */
 #define STEP   2
 #define HEIGHT 16
 
@@ -145,7 +148,7 @@ static const struct column {
     {"Hit ratio", NUMBER, FIGURE_HIT_RATIO, NULL},
     {"Gets/s", NUMBER, FIGURE_GETS, NULL},
     {"Sets/s", NUMBER, FIGURE_SETS, NULL},
-    {"Evictions/s", NUMBER, FIGURE_EVICTIONS, NULL},
+    {"Evicted/s", NUMBER, FIGURE_EVICTIONS, NULL},
     {"Connections", NUMBER, FIGURE_CONNECTIONS, NULL},
     {"Look closer", TEXT, NO_FIGURE, write_links},
 };

@@ -121,3 +121,16 @@ def test_pages_of_a_large_fleet(exporter):
     assert len(first) == 1000 and len(second) == 300 and not set(first) & set(second)
     for query in ("from=", "from=x", "from=-1", "from=99999999999999999999", "from=0", "a=b&from=0", "from=1&from=0", "&", "=", "%zz"):
         assert set(rows(started.get("/?" + query).text)) == set(first), query
+
+
+def test_discovery(exporter, tmp_path):
+    (tmp_path / "<b>.json").write_text('[{"targets": ["127.0.0.1:1", "127.0.0.1:2"]}]')
+    file = tmp_path / "exporter.yml"
+    file.write_text(yaml.safe_dump({"groups": [
+        {"name": "a", "file_sd": {"files": [f"{tmp_path}/<b>*.json"]}},
+        {"name": "b", "dns": {"name": "nowhere.invalid", "type": "A", "port": 11211}}]}))
+    started = exporter(f"--config.file={file}", targets=None)
+    wait_until(lambda: "Discovery: 2 sources, 1 failed" in started.get("/").text, "the sources")
+    page = started.get("/").text
+    assert re.search(r"<li>file_sd \S+&lt;b&gt;\*\.json: 2 servers, answered \d+ s ago</li>", page)
+    assert re.search(r"<li>dns nowhere\.invalid\S*: 0 servers\. <strong>The last question failed:</strong> ", page)

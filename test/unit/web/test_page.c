@@ -13,6 +13,7 @@ static struct page_request request_of(struct manager_world *world)
 {
     return (struct page_request){
         .target_set = manager_target_set(world->manager),
+        .generation = manager_generation(world->manager),
         .options = &manager_generation(world->manager)->settings.options,
         .ready = true,
         .now_ms = 1000000,
