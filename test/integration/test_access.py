@@ -1,6 +1,7 @@
 """TLS and logins to real memcached servers: what works, what each failure is called, and what heals by itself."""
 
 import contextlib
+import re
 import socket
 import ssl
 import subprocess
@@ -134,6 +135,26 @@ def test_tls_and_login_by_flags(authority, tmp_path):
         variable = {"MEMCACHED_FLEET_EXPORTER_MEMCACHED_PASSWORD": PASSWORD}
         with exporter(*flags, targets=[local(server)], env=variable) as program:
             assert state_of(program) == "up"
+
+
+def test_watching_and_counting(authority, tmp_path):
+    """Watchers and censuses log in over TLS as polls do; a wrong password is the reason that is logged."""
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    (tmp_path / "wrong").write_text("wrong\n")
+    settings = "watch: {window: 200ms, every: 400ms, trusted_versions: [1.6.18]}\ncensus: {trusted_versions: [1.6.18]}\n"
+    with memcached(*tls_flags(authority.sign("server")), *auth_flags(tmp_path)) as server:
+        config = write_config(tmp_path, module(authority, login=tmp_path / "password"), local(server), more=settings)
+        with exporter(f"--config.file={config}") as program:
+            def watched():
+                text = program.get("/metrics").text
+                return re.search(r'watch_windows_total\{.*"complete"\} [1-9]', text) and \
+                    re.search(r'census_results_total\{.*"complete"\} [1-9]', text)
+            wait_until(watched, "a window and a census")
+        config = write_config(tmp_path, module(authority, login=tmp_path / "wrong"), local(server), more=settings)
+        with exporter(f"--config.file={config}") as program:
+            wait_until(lambda: re.search(r'watch_windows_total\{.*"failed"\} [1-9]', program.get("/metrics").text), "a failure")
+            reasons = [line["reason"] for line in program.log() if line["msg"].startswith("The log of a server")]
+            assert reasons[0].startswith("the login failed, the server said: CLIENT_ERROR")
 
 
 @pytest.mark.parametrize("idle", ["5m", "0s"])

@@ -177,7 +177,7 @@ def test_logins(world, guarded, tls):
         headers = login(*credentials) if credentials else {}
         return (started.get(path, headers) if tls is None else started.secure(path, headers=headers)).status
 
-    for path in ("/", "/metrics", "/scrape", "/sd", "/-/healthy", "/-/ready", "/nowhere"):
+    for path in ("/", "/metrics", "/scrape", "/sd", "/hotkeys", "/-/healthy", "/-/ready", "/nowhere"):
         assert status(path=path) == 401
     for _ in range(2):  # with nothing remembered, and with that
         assert status("dave", "dave123") == 200
