@@ -235,6 +235,29 @@ const struct flag flags[] = {
     {FLAG("push.tls.cert-file", string, push.cert_file, ""),
      .help = "Client certificate for the Pushgateway."},
     {FLAG("push.tls.key-file", string, push.key_file, ""), .help = "Key of that certificate."},
+    {FLAG("remote-write.url", string, remote_write.url, ""),
+     .help = "URL of a receiver of Prometheus' remote write 1.0, such as "
+             "http://prometheus:9090/api/v1/write; credentials have flags of their own."},
+    {FLAG("remote-write.job", string, remote_write.job, "memcached"),
+     .help = "Value of the label job of all series."},
+    {FLAG("remote-write.labels", labels, remote_write.grouping, ""),
+     .help =
+         "Further labels of all series that do not have them, as label=value; repeatable. instance is the "
+         "name of this machine if it is not among them."},
+    {FLAG("remote-write.interval", positive_duration, remote_write.interval_ns, "15s"),
+     .help = "How often the metrics are sent."},
+    {FLAG("remote-write.timeout", positive_duration, remote_write.timeout_ns, "10s"),
+     .help = "How long one request may take."},
+    {FLAG("remote-write.username", string, remote_write.username, ""),
+     .help = "User for basic authentication at the receiver."},
+    {FLAG("remote-write.password-file", string, remote_write.password_file, ""),
+     .help = "File with the password for basic authentication, read at each request."},
+    {FLAG("remote-write.tls.ca-file", string, remote_write.ca_file, ""),
+     .help = "File with the CA certificates for the receiver; empty for those of the system."},
+    {FLAG("remote-write.tls.cert-file", string, remote_write.cert_file, ""),
+     .help = "Client certificate for the receiver."},
+    {FLAG("remote-write.tls.key-file", string, remote_write.key_file, ""),
+     .help = "Key of that certificate."},
 
     {FLAG("sandbox", switch, sandbox, "true"), .group = "Process and log",
      .help =

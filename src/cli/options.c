@@ -379,8 +379,8 @@ static enum options_outcome check_command(struct parser *parser)
         return reject_switch(parser, "config.file", "expected no targets as well");
     if (is_argument(parser, "output.textfile"))
         return reject_switch(parser, "output.textfile", "check and top write to standard output");
-    if (is_argument(parser, "push.url"))
-        return reject_switch(parser, "push.url", "check and top push nothing");
+    for (const char *const *url = (const char *const[]){"push.url", "remote-write.url", NULL}; *url; url++)
+        if (is_argument(parser, *url)) return reject_switch(parser, *url, "check and top push nothing");
     if (options->top && options->once)
         return reject_switch(parser, "once", "expected the command check instead");
     return OPTIONS_RUN;
@@ -390,17 +390,17 @@ static enum options_outcome check_command(struct parser *parser)
 static enum options_outcome check_together(struct parser *parser)
 {
     const struct options *options = parser->options;
-    bool pushes = options->push.url[0] != '\0', has_file = options->config_file[0] != '\0';
+    bool pushes = options->push.url[0] || options->remote_write.url[0], has_file = options->config_file[0];
+    bool has_output = options->once || options->textfile[0] || pushes;
     if (options->config_check && !has_file && !options->web_config_file[0])
         return reject_switch(parser, "config.check", "expected --config.file or --web.config.file as well");
     if (options->json && !options->check) return reject_switch(parser, "json", "expected the command check");
     if (options->keys && !options->top) return reject_switch(parser, "keys", "expected the command top");
-    if (is_argument(parser, "interval") && !options->top)
+    if (!options->top && is_argument(parser, "interval"))
         return reject_switch(parser, "interval", "expected the command top");
     if (options->check || options->top) return check_command(parser);
-    if (!options->web && !options->once && !options->textfile[0] && !pushes && !has_file)
-        return reject_switch(parser, "web",
-                             "expected one of --once, --output.textfile and --push.url as well");
+    if (!options->web && !has_output && !has_file)
+        return reject_switch(parser, "web", "expected --once, or an output such as --push.url, as well");
     return OPTIONS_RUN;
 }
 

@@ -69,16 +69,16 @@ struct options {
     bool collect_build, collect_telemetry, collect_process; /* metrics of the exporter itself */
 
     /* Outputs. */
-    bool web;                      /* serve HTTP */
-    bool once;                     /* scrape once, then exit; set by the command check, too */
-    bool check;                    /* the command check: report on the servers, then exit */
-    bool json;                     /* the report is JSON */
-    bool top;                      /* the command top: show the servers until somebody quits */
-    bool keys;                     /* the command top shows the hottest keys */
-    uint64_t interval_ns;          /* of the command top; above 0 */
-    const char *textfile;          /* "" for none */
-    uint64_t textfile_interval_ns; /* above 0 */
-    struct push_config push;       /* not checked yet; its strings are owned here */
+    bool web;                              /* serve HTTP */
+    bool once;                             /* scrape once, then exit; set by the command check, too */
+    bool check;                            /* the command check: report on the servers, then exit */
+    bool json;                             /* the report is JSON */
+    bool top;                              /* the command top: show the servers until somebody quits */
+    bool keys;                             /* the command top shows the hottest keys */
+    uint64_t interval_ns;                  /* of the command top; above 0 */
+    const char *textfile;                  /* "" for none */
+    uint64_t textfile_interval_ns;         /* above 0 */
+    struct push_config push, remote_write; /* not checked yet; their strings are owned here */
 
     bool sandbox; /* drop rights after the start */
     enum log_level log_level;

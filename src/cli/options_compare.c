@@ -48,6 +48,11 @@ static bool pushes_nothing(const struct options *options)
     return !push_is_given(options->push.url);
 }
 
+static bool sends_nothing(const struct options *options)
+{
+    return !push_is_given(options->remote_write.url);
+}
+
 static bool writes_no_file(const struct options *options)
 {
     return !options->textfile[0];
@@ -97,6 +102,8 @@ static const struct {
     {"output.interval", writes_no_file, "no file is written without --output.textfile"},
     {"output.interval", runs_once, "the file is written a single time"},
     {"push.", pushes_nothing, "nothing is pushed without --push.url"},
+    {"remote-write.", sends_nothing, "nothing is sent without --remote-write.url"},
+    {"remote-write.interval", runs_once, "the metrics are sent a single time"},
     {"push.interval", runs_once, "the metrics are pushed a single time"},
     {"push.delete-on-exit", runs_once, "what is pushed a single time has to stay"},
     {"memcached.tls.", speaks_no_tls, "connections are without TLS unless --memcached.tls.enable is given"},

@@ -170,6 +170,8 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
       "Expositions that were written to a file or pushed.")                                                  \
     M(FAILURES, "output_failures_total", METRIC_COUNTER, "output",                                           \
       "Expositions that could not be written or pushed.")                                                    \
+    M(DROPPED, "output_messages_dropped_total", METRIC_COUNTER, "output",                                    \
+      "Messages of remote write that were lost: the receiver did not want them, or too many waited.")        \
     M(SANDBOX, "sandbox", METRIC_GAUGE, "layer", "Whether a layer of the exporter's sandbox is in force.")
 
 #define FAMILY_OF_NUMBER(name, type, help, value) &(const struct family){PREFIX name, help, type, ""},
@@ -291,12 +293,17 @@ static void write_polls(struct telemetry *telemetry, struct encoder *encoder)
 static void write_outputs(struct telemetry *telemetry, struct encoder *encoder)
 {
     struct push_counts pushes = telemetry->push ? telemetry->push->counts : (struct push_counts){0};
+    struct sender_counts sends = telemetry->sender ? telemetry->sender->counts : (struct sender_counts){0};
     encoder_family(encoder, family_of(WRITES));
     write_labelled(encoder, "output", "textfile", telemetry->file_writes);
     write_labelled(encoder, "output", "push", pushes.attempts);
+    write_labelled(encoder, "output", "remote_write", sends.attempts);
     encoder_family(encoder, family_of(FAILURES));
     write_labelled(encoder, "output", "textfile", telemetry->file_failures);
     write_labelled(encoder, "output", "push", pushes.failures);
+    write_labelled(encoder, "output", "remote_write", sends.failures);
+    encoder_family(encoder, family_of(DROPPED));
+    write_labelled(encoder, "output", "remote_write", sends.dropped);
 }
 
 static void write_sandbox(struct telemetry *telemetry, struct encoder *encoder)

@@ -16,6 +16,7 @@
 #include "metrics/summary.h"
 #include "net/resolver.h"
 #include "outputs/push.h"
+#include "outputs/sender.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,7 @@ struct telemetry {
     const struct resolver *resolver;
     const struct fleet *fleet;
     const struct push *push;
+    const struct sender *sender;
     const struct watch *watch;     /* used by collectors/watched.h */
     const struct manager *manager; /* used by collectors/targets.h, like the next field */
     const struct reload_state *reload;

@@ -118,7 +118,9 @@ int config_init(struct config *config, const struct config_rules *rules)
         .textfile = rules->textfile,
         .textfile_interval_ns = rules->textfile_interval_ns,
         .push = rules->push,
+        .remote_write = rules->remote_write,
     };
+    config->remote_write.kind = PUSH_REMOTE_WRITE;
     watch_config_init(&config->watch);
     census_config_init(&config->census);
     arena_init(&config->arena);

@@ -112,9 +112,9 @@ struct config {
     struct census_config census; /* enabled if the file has the key `census` */
     const char *textfile;        /* path; "" if there is no textfile */
     uint64_t textfile_interval_ns;
-    struct push_config push;
-    struct config_place push_places[PUSH_CHECKED]; /* places of the values in the file; line 0: the value
-                                                      is not in the file */
+    struct push_config push, remote_write;
+    /* places of the values in the file; line 0: the value is not in the file */
+    struct config_place push_places[PUSH_KINDS][PUSH_CHECKED];
     struct config_warning *warnings;
     size_t warning_count; /* number of all warnings, including those that were not kept */
 };
@@ -131,7 +131,7 @@ struct config_rules {
     struct shard shard;
     const char *textfile;
     uint64_t textfile_interval_ns;
-    struct push_config push;
+    struct push_config push, remote_write;
     bool (*label_reserved)(struct slice name); /* returns true if the samples of a server have a label of
                                                   this name */
     /* Checks the path of a textfile. Returns NULL if it is valid, else what was expected. */

@@ -1,5 +1,6 @@
 /*
- * Reads the outputs besides HTTP: textfile and push. Their keys and rules are the same as those of the flags.
+ * Reads the outputs besides HTTP: textfile, push and remote write. Their keys and rules are the same as
+ * those of the flags.
  */
 #include "base/container.h"
 #include "base/label_name.h"
@@ -89,16 +90,47 @@ static const struct field push_fields[] = {
 };
 static const struct schema push_schema = SCHEMA(push_fields);
 
+/* Notes where the checked settings are. */
+static void note_places(struct config *config, enum push_kind kind, const struct node *node)
+{
+    for (size_t n = 0; node->kind == NODE_MAPPING && n < PUSH_CHECKED; n++) {
+        const struct node *value = node_get(node, push_settings[kind][n].key);
+        if (value) config->push_places[kind][n] = (struct config_place){value->line, value->column};
+    }
+}
+
 static int read_push(struct reading *reading, const struct node *node, void *place)
 {
     struct config *config = place;
-    for (size_t n = 0; node->kind == NODE_MAPPING && n < PUSH_CHECKED; n++) {
-        const struct node *value = node_get(node, push_settings[n].key);
-        if (value) config->push_places[n] = (struct config_place){value->line, value->column};
-    }
+    note_places(config, PUSH_GATEWAY, node);
     int result = reading_mapping(reading, node, &push_schema, &config->push);
     if (result < 0 || push_is_given(config->push.url)) return result;
     return reading_warn(reading, node, "has no effect without url, or --push.url");
+}
+
+/* --- Remote write --- */
+
+static const struct field remote_write_fields[] = {
+    {"url", read_url, offsetof(struct push_config, url), false},
+    {"job", read_text, offsetof(struct push_config, job), false},
+    {"labels", read_grouping, offsetof(struct push_config, grouping), false},
+    {"interval", read_duration, offsetof(struct push_config, interval_ns), false},
+    {"timeout", read_duration, offsetof(struct push_config, timeout_ns), false},
+    {"username", read_text, offsetof(struct push_config, username), false},
+    {"password_file", read_path, offsetof(struct push_config, password_file), false},
+    {"ca_file", read_path, offsetof(struct push_config, ca_file), false},
+    {"cert_file", read_path, offsetof(struct push_config, cert_file), false},
+    {"key_file", read_path, offsetof(struct push_config, key_file), false},
+};
+static const struct schema remote_write_schema = SCHEMA(remote_write_fields);
+
+static int read_remote_write(struct reading *reading, const struct node *node, void *place)
+{
+    struct config *config = place;
+    note_places(config, PUSH_REMOTE_WRITE, node);
+    int result = reading_mapping(reading, node, &remote_write_schema, &config->remote_write);
+    if (result < 0 || push_is_given(config->remote_write.url)) return result;
+    return reading_warn(reading, node, "has no effect without url, or --remote-write.url");
 }
 
 /* --- All outputs --- */
@@ -106,6 +138,7 @@ static int read_push(struct reading *reading, const struct node *node, void *pla
 static const struct field fields[] = {
     {"textfile", read_textfile, 0, false},
     {"push", read_push, 0, false},
+    {"remote_write", read_remote_write, 0, false},
 };
 static const struct schema schema = SCHEMA(fields);
 

@@ -142,6 +142,7 @@ static void print_outputs(const struct config *config, struct buffer *out)
     }
     /* The URL is not shown, because it may contain a password. */
     if (push_is_given(config->push.url)) buffer_append_string(out, "output: push\n");
+    if (push_is_given(config->remote_write.url)) buffer_append_string(out, "output: remote write\n");
 }
 
 static void print_watch(const struct watch_config *watch, struct buffer *out)

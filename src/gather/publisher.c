@@ -1,9 +1,9 @@
 /*
  * Textfile: on_tick -> gather -> on_file_ready -> textfile_write -> on_file_done. A tick is skipped if the
  * last write is still running. The push has its own ticks: on_push_tick -> gather -> on_push_ready ->
- * push_deliver.
+ * push_deliver. So has remote write: on_series_tick -> gather -> on_series_ready -> sender_deliver.
  *
- * --once is a single tick of each output, and ends when all are done. Without a textfile and a push, the
+ * --once is a single tick of each output, and ends when all are done. Without any of these outputs, the
  * bytes go to standard output.
  *
  * What can go wrong: a gather cannot start (counted and logged as a failed write), a write fails (the first
@@ -11,6 +11,7 @@
  */
 #include "gather/publisher.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/duration.h"
 #include "base/log.h"
@@ -244,7 +245,8 @@ static void start_file(struct publisher *publisher)
 {
     const struct options *options = options_of(publisher);
     uint64_t interval_ms = options->once ? 0 : duration_to_ms(options->textfile_interval_ns);
-    bool prints = options->once && !push_is_given(options->push.url);
+    bool pushes = push_is_given(options->push.url) || push_is_given(options->remote_write.url);
+    bool prints = options->once && !pushes;
     if (!options->textfile[0] && !prints) return;
     publisher->once_waits++;
     uv_timer_start(&publisher->timer, on_tick, 0, interval_ms);
@@ -302,6 +304,47 @@ static void start_top(struct publisher *publisher)
     if (publisher->tops) top_start(&publisher->top, &top);
 }
 
+/* --- Remote write --- */
+
+static void on_series_ready(void *context)
+{
+    struct publisher *publisher = context;
+    note_code(publisher, publisher->series_gather);
+    struct producer *text = expose_collected(&publisher->series_gather);
+    sender_deliver(&publisher->sender,
+                   text ? series_feed_convert(&publisher->feed, text, publisher->series_began_ms) : NULL);
+}
+
+static void on_series_tick(struct sender *sender)
+{
+    struct publisher *publisher = container_of(sender, struct publisher, sender);
+    publisher->series_began_ms = (int64_t) (unix_now() * 1000);
+    int result = collect(publisher, &publisher->series_gather, OWN_ALL, on_series_ready);
+    if (result < 0) sender_deliver(sender, NULL);
+}
+
+static void on_series_sent(struct sender *sender, bool sent)
+{
+    finish_output(container_of(sender, struct publisher, sender), sent);
+}
+
+static void start_sender(struct publisher *publisher)
+{
+    const struct push_config *config = &options_of(publisher)->remote_write;
+    if (!push_is_given(config->url)) return;
+    int result = series_feed_init(&publisher->feed, config);
+    if (result < 0) {
+        log_line(LOG_ERROR, "remote write does not start", LOG_FIELD("err", uv_strerror(result)));
+        series_feed_deinit(&publisher->feed);
+        return;
+    }
+    publisher->sends = true;
+    publisher->once_waits++;
+    sender_start(&publisher->sender, publisher->config.loop, config, on_series_tick,
+                 options_of(publisher)->once ? on_series_sent : NULL);
+    publisher->config.telemetry->sender = &publisher->sender;
+}
+
 /* --- Start and end --- */
 
 void publisher_start(struct publisher *publisher, const struct publisher_config *config)
@@ -312,12 +355,14 @@ void publisher_start(struct publisher *publisher, const struct publisher_config 
     uv_timer_init(config->loop, &publisher->timer);
     start_file(publisher);
     start_push(publisher);
+    start_sender(publisher);
     start_top(publisher);
 }
 
 static void on_part_closed(struct publisher *publisher)
 {
     if (--publisher->open > 0) return;
+    if (publisher->sends) series_feed_deinit(&publisher->feed);
     generation_release(publisher->config.generation);
     publisher->on_close(publisher->close_context);
 }
@@ -342,15 +387,28 @@ static void on_push_closed(struct push *push)
     on_part_closed(container_of(push, struct publisher, push));
 }
 
+static void on_sender_closed(struct sender *sender)
+{
+    on_part_closed(container_of(sender, struct publisher, sender));
+}
+
+static void close_sender(struct publisher *publisher)
+{
+    publisher->config.telemetry->sender = NULL;
+    sender_close(&publisher->sender, on_sender_closed);
+    gather_release(publisher->series_gather);
+}
+
 void publisher_close(struct publisher *publisher, publisher_close_fn on_close, void *context)
 {
     publisher->on_close = on_close;
     publisher->close_context = context;
-    publisher->open = 2U + publisher->pushes + publisher->tops;
+    publisher->open = 2U + publisher->pushes + publisher->sends + publisher->tops;
     if (publisher->tops) top_close(&publisher->top, on_top_closed);
     gather_release(publisher->file_gather);
     textfile_close(&publisher->textfile, on_textfile_closed);
     uv_close((uv_handle_t *) &publisher->timer, on_timer_closed);
+    if (publisher->sends) close_sender(publisher);
     if (!publisher->pushes) return;
     publisher->config.telemetry->push = NULL;
     push_close(&publisher->push, on_push_closed);

@@ -1,10 +1,12 @@
-/* Runs the scrapes that no HTTP request asks for: textfile, push, --once, and the command top. */
+/* Runs the scrapes that no HTTP request asks for: textfile, push, remote write, --once, and the command top. */
 #ifndef GATHER_PUBLISHER_H
 #define GATHER_PUBLISHER_H
 
 #include "gather/gather.h"
+#include "gather/series_feed.h"
 #include "gather/top.h"
 #include "outputs/push.h"
+#include "outputs/sender.h"
 #include "outputs/textfile.h"
 #include "targets/generation.h"
 #include "targets/target_set.h"
@@ -38,7 +40,7 @@ struct publisher_config {
 /* Embedded in its owner. Only publisher.c uses the fields. */
 struct publisher {
     struct publisher_config config;
-    struct gather *file_gather, *push_gather; /* gathers that are still running, or NULL */
+    struct gather *file_gather, *push_gather, *series_gather; /* gathers that are still running, or NULL */
     struct textfile textfile;
     bool writing;        /* true while the textfile is being written */
     bool file_failing;   /* true if the last result in the log was a failure */
@@ -46,12 +48,16 @@ struct publisher {
     bool shows_progress; /* the terminal shows how far --once is */
     struct push push;
     bool pushes; /* true if the push is started */
+    struct sender sender;
+    struct series_feed feed;
+    bool sends;              /* true if the sender is started */
+    int64_t series_began_ms; /* when the series were asked for, since the unix epoch */
     struct top top;
     bool tops;           /* true if the command top is started */
     unsigned once_waits; /* outputs of --once that are not done yet */
     bool once_failed;    /* one of them could not be written */
     int once_code;       /* exit code if all are written */
-    unsigned open;       /* number of parts that are still open: timer, textfile, push, top */
+    unsigned open;       /* number of parts that are still open: timer, textfile, push, sender, top */
     publisher_close_fn on_close;
     void *close_context;
 };

@@ -32,8 +32,10 @@
 #define PIECE     (64 * 1024)
 #define PIECE_CAP (16 * PIECE)
 
-/* The only format that producers make. */
-#define CONTENT_TYPE "Content-Type: text/plain; version=0.0.4; charset=utf-8"
+/* "Expect:" does not wait for "100 Continue". */
+static const char *const group_headers[] = {
+    "Expect:", "Content-Type: text/plain; version=0.0.4; charset=utf-8", NULL};
+const struct gateway_protocol gateway_of_groups = {group_headers, true};
 
 /* Most bytes of the gateway's answer that are kept for the error message. */
 #define ANSWER_MAX   960
@@ -44,6 +46,8 @@ struct gateway {
     CURL *easy;
     struct curl_slist *headers;       /* headers of a push */
     const struct push_config *config; /* borrowed */
+    const struct gateway_protocol *protocol;
+    long status; /* HTTP status of the last answer, or 0 */
     bool busy;
     gateway_done_fn on_done;
     void *context;
@@ -120,12 +124,12 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
 /* Returns NULL if the gateway has accepted the request, otherwise the error. */
 static const char *judge(struct gateway *gateway, CURLcode result)
 {
-    long status = 0;
     const char *location = NULL;
     if (result == CURLE_ABORTED_BY_CALLBACK) return "the exposition could not be made";
     if (result != CURLE_OK)
         return gateway->curl_error[0] ? gateway->curl_error : libcurl.easy_strerror(result);
-    libcurl.easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &status);
+    libcurl.easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &gateway->status);
+    long status = gateway->status;
     if (status >= 200 && status < 300) return NULL;
     if (status >= 300 && status < 400) libcurl.easy_getinfo(gateway->easy, CURLINFO_REDIRECT_URL, &location);
     struct slice answer = slice_trim((struct slice){gateway->answer, gateway->answer_len});
@@ -199,6 +203,7 @@ static const char *start(struct gateway *gateway, bool upload, const char *metho
     const char *error = set_password(gateway);
     if (error) return error;
     gateway->answer_len = 0;
+    gateway->status = 0;
     gateway->curl_error[0] = '\0';
     if (libcurl.easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
         libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||
@@ -224,6 +229,25 @@ const char *gateway_push(struct gateway *gateway, struct producer *producer)
     return error;
 }
 
+const char *gateway_post(struct gateway *gateway, struct slice body)
+{
+    assert(!gateway->busy);
+    gateway->more = false;
+    gateway->taken = 0;
+    buffer_init(&gateway->piece, body.len);
+    buffer_append_slice(&gateway->piece, body);
+    CURLcode sized = libcurl.easy_setopt(gateway->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t) body.len);
+    const char *error = gateway->piece.failed || sized != CURLE_OK ? "out of memory" : NULL;
+    if (!error) error = start(gateway, true, "POST", duration_to_ms(gateway->config->timeout_ns));
+    if (error) release_producer(gateway);
+    return error;
+}
+
+long gateway_status(const struct gateway *gateway)
+{
+    return gateway->status;
+}
+
 const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
 {
     assert(!gateway->busy);
@@ -234,17 +258,22 @@ const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
 
 static bool set_headers(struct gateway *gateway)
 {
-    /* Do not wait for "100 Continue". */
-    struct curl_slist *first = libcurl.slist_append(NULL, "Expect:");
-    gateway->headers = first;
-    return first && libcurl.slist_append(first, CONTENT_TYPE);
+    for (const char *const *header = gateway->protocol->headers; *header; header++) {
+        struct curl_slist *longer = libcurl.slist_append(gateway->headers, *header);
+        if (!longer) return false;
+        gateway->headers = longer;
+    }
+    return true;
 }
 
-static bool set_url(CURL *easy, const struct push_config *config)
+static bool set_url(const struct gateway *gateway, CURL *easy, const struct push_config *config)
 {
     struct buffer url;
     buffer_init(&url, PUSH_URL_MAX);
-    push_config_url(config, &url);
+    if (gateway->protocol->by_group)
+        push_config_url(config, &url);
+    else
+        buffer_append_string(&url, config->url);
     buffer_append_char(&url, '\0');
     bool set = !url.failed && libcurl_set_url(easy, url.data);
     buffer_deinit(&url);
@@ -267,7 +296,7 @@ static bool set_transport(CURL *easy, const struct push_config *config)
 static bool set_request(struct gateway *gateway, const struct push_config *config)
 {
     CURL *easy = gateway->easy;
-    return set_url(easy, config) && set_headers(gateway) &&
+    return set_url(gateway, easy, config) && set_headers(gateway) &&
            libcurl.easy_setopt(easy, CURLOPT_USERAGENT, PROGRAM_NAME) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
            set_given(easy, CURLOPT_USERNAME, config->username) &&
@@ -297,7 +326,7 @@ static void gateway_free(struct gateway *gateway)
  * Makes the transfer and its loop. The loop comes last, since closing it would take a turn of the event loop.
  */
 int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_config *config,
-                gateway_done_fn on_done, void *context)
+                const struct gateway_protocol *protocol, gateway_done_fn on_done, void *context)
 {
     if (libcurl_load() < 0) return UV_ENOENT;
     if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return UV_ENOMEM;
@@ -307,6 +336,7 @@ int gateway_new(struct gateway **result, uv_loop_t *loop, const struct push_conf
         return UV_ENOMEM;
     }
     gateway->config = config;
+    gateway->protocol = protocol;
     gateway->on_done = on_done;
     gateway->context = context;
     int status = set_up(gateway) ? 0 : UV_ENOMEM;

@@ -29,12 +29,21 @@ typedef void (*gateway_done_fn)(void *context, const char *error);
 
 typedef void (*gateway_close_fn)(void *context);
 
+/* What a peer is told besides the body. Static data. */
+struct gateway_protocol {
+    const char *const *headers; /* ended by NULL */
+    bool by_group;              /* requests go to the URL of the group, else to that of the config */
+};
+
+/* A Pushgateway, which gets text format 0.0.4. */
+extern const struct gateway_protocol gateway_of_groups;
+
 /*
  * Returns 0, or a negative libuv code. `config` must have been checked. It is borrowed until the gateway is
  * closed.
  */
 int gateway_new(struct gateway **gateway, uv_loop_t *loop, const struct push_config *config,
-                gateway_done_fn on_done, void *context);
+                const struct gateway_protocol *protocol, gateway_done_fn on_done, void *context);
 
 /*
  * Both functions start a request; no other may be in progress. They return NULL: on_done runs once, from the
@@ -44,6 +53,12 @@ int gateway_new(struct gateway **gateway, uv_loop_t *loop, const struct push_con
  */
 const char *gateway_push(struct gateway *gateway, struct producer *producer);
 const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms);
+
+/* Starts a POST of a body that is known, as the two above do. Copies the body. */
+const char *gateway_post(struct gateway *gateway, struct slice body);
+
+/* Returns the HTTP status of the last answer; 0 if there was none. */
+long gateway_status(const struct gateway *gateway);
 
 /*
  * Cancels the current request, if there is one; on_done will not run. Must not be called from the producer.

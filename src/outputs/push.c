@@ -86,8 +86,9 @@ static void on_tick(uv_timer_t *timer)
     assert(push->phase == PUSH_WAITING);
     push->phase = PUSH_COLLECTING;
     push->started_ms = uv_now(push->timer.loop);
-    int result =
-        push->gateway ? 0 : gateway_new(&push->gateway, push->timer.loop, push->config, on_done, push);
+    int result = push->gateway ? 0
+                               : gateway_new(&push->gateway, push->timer.loop, push->config,
+                                             &gateway_of_groups, on_done, push);
     if (result < 0)
         record(push, uv_strerror(result));
     else

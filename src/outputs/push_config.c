@@ -11,16 +11,25 @@
 #include <unistd.h>
 #include <uv.h>
 
-const struct push_setting_names push_settings[PUSH_CHECKED] = {
-    [PUSH_URL] = {"push.url", "url"},
-    [PUSH_JOB] = {"push.job", "job"},
-    [PUSH_GROUPING] = {"push.grouping", "grouping"},
-    [PUSH_USERNAME] = {"push.username", "username"},
-    [PUSH_PASSWORD_FILE] = {"push.password-file", "password_file"},
-    [PUSH_CA_FILE] = {"push.tls.ca-file", "ca_file"},
-    [PUSH_CERT_FILE] = {"push.tls.cert-file", "cert_file"},
-    [PUSH_KEY_FILE] = {"push.tls.key-file", "key_file"},
+#define SETTINGS(output, labels)                                                                             \
+    {                                                                                                        \
+        [PUSH_URL] = {output ".url", "url"}, [PUSH_JOB] = {output ".job", "job"},                            \
+        [PUSH_GROUPING] = {output "." labels, labels}, [PUSH_USERNAME] = {output ".username", "username"},   \
+        [PUSH_PASSWORD_FILE] = {output ".password-file", "password_file"},                                   \
+        [PUSH_CA_FILE] = {output ".tls.ca-file", "ca_file"},                                                 \
+        [PUSH_CERT_FILE] = {output ".tls.cert-file", "cert_file"},                                           \
+        [PUSH_KEY_FILE] = {output ".tls.key-file", "key_file"},                                              \
+    }
+
+const struct push_setting_names push_settings[PUSH_KINDS][PUSH_CHECKED] = {
+    [PUSH_GATEWAY] = SETTINGS("push", "grouping"),
+    [PUSH_REMOTE_WRITE] = SETTINGS("remote-write", "labels"),
 };
+
+const char *push_section(enum push_kind kind)
+{
+    return kind == PUSH_GATEWAY ? "push" : "remote_write";
+}
 
 /* --- The rules --- */
 
@@ -50,11 +59,14 @@ static bool names_metrics(const char *url)
     return ends || strstr(url, "/metrics/job");
 }
 
-static int check_url(const char *url, const struct fault *fault)
+static int check_url(const struct push_config *config, const struct fault *fault)
 {
-    const char *expected = libcurl_url_fault(url);
-    if (!expected && strpbrk(url, "?#")) expected = "a URL without query and fragment";
-    if (!expected && names_metrics(url)) expected = "a URL without /metrics, which the push adds itself";
+    const char *url = config->url, *expected = libcurl_url_fault(url);
+    bool is_gateway = config->kind == PUSH_GATEWAY;
+    if (!expected && is_gateway && strpbrk(url, "?#")) expected = "a URL without query and fragment";
+    if (!expected && strchr(url, '#')) expected = "a URL without a fragment";
+    if (!expected && is_gateway && names_metrics(url))
+        expected = "a URL without /metrics, which the push adds itself";
     if (!expected && strlen(url) > PUSH_URL_MAX / 8) expected = "a shorter URL";
     return expected ? reject_setting(fault, PUSH_URL, expected) : 0;
 }
@@ -125,7 +137,7 @@ static int check_files(const struct push_config *config, const struct fault *fau
 int push_config_check(const struct push_config *config, enum push_setting *setting, struct buffer *reason)
 {
     const struct fault fault = {setting, reason};
-    int result = check_url(config->url, &fault);
+    int result = check_url(config, &fault);
     if (result == 0) result = check_labels(config, &fault);
     if (result == 0) result = check_pairs(config, &fault);
     return result < 0 ? result : check_files(config, &fault);

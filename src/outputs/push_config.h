@@ -23,11 +23,20 @@ struct push_labels {
     size_t count;
 };
 
+/* What is pushed to. The settings of both are the same but for their names, and their rules nearly so. */
+enum push_kind {
+    PUSH_GATEWAY,      /* a Pushgateway */
+    PUSH_REMOTE_WRITE, /* a receiver of Prometheus' remote write */
+    PUSH_KINDS,
+};
+
 /* Strings and labels are borrowed. NULL and "" both mean that a string is not given. */
 struct push_config {
-    const char *url;             /* Pushgateway's URL without /metrics; if not given, nothing is pushed */
+    enum push_kind kind;
+    const char *url;             /* Pushgateway's URL without /metrics, or the whole URL of a receiver; if not
+                                    given, nothing is pushed */
     const char *job;             /* must be given */
-    struct push_labels grouping; /* labels of the group in addition to job */
+    struct push_labels grouping; /* labels of the group, or of all series, in addition to job */
     uint64_t interval_ns, timeout_ns; /* above 0; timeout_ns limits one whole request */
     bool post;           /* true: POST, replaces families by name; false: PUT, replaces the group */
     bool delete_on_exit; /* push_close deletes the group */
@@ -56,10 +65,13 @@ enum push_setting {
 };
 
 struct push_setting_names {
-    const char *flag, *key; /* flag of the command line, and key in outputs.push of the file */
+    const char *flag, *key; /* flag of the command line, and key in the output's section of the file */
 };
 
-extern const struct push_setting_names push_settings[PUSH_CHECKED];
+extern const struct push_setting_names push_settings[PUSH_KINDS][PUSH_CHECKED];
+
+/* Returns the name of the section in `outputs` of the file: "push" or "remote_write". */
+const char *push_section(enum push_kind kind);
 
 /*
  * Checks the config of a push that has a URL: the form of the URL and the labels, and whether the files can

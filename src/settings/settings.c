@@ -25,6 +25,7 @@ struct config_rules settings_rules(const struct options *flags)
         .textfile = flags->textfile,
         .textfile_interval_ns = flags->textfile_interval_ns,
         .push = flags->push,
+        .remote_write = flags->remote_write,
         .label_reserved = options_label_reserved,
         .check_textfile = options_check_textfile,
     };
@@ -47,15 +48,18 @@ int settings_read(struct config *config, const struct options *flags, struct buf
  * Appends where the setting comes from: "FILE:LINE:COLUMN: outputs.push.ca_file: " if the file has it, else
  * "--push.tls.ca-file: ".
  */
-static void append_push_setting(struct buffer *error, const struct config *config, enum push_setting setting)
+static void append_push_setting(struct buffer *error, const struct config *config, enum push_kind kind,
+                                enum push_setting setting)
 {
-    const struct config_place *place = &config->push_places[setting];
+    const struct config_place *place = &config->push_places[kind][setting];
+    const struct push_setting_names *names = &push_settings[kind][setting];
     if (place->line == 0) {
-        buffer_printf(error, "--%s: ", push_settings[setting].flag);
+        buffer_printf(error, "--%s: ", names->flag);
         return;
     }
     utf8_append_escaped(error, slice_of(config->file));
-    buffer_printf(error, ":%u:%u: outputs.push.%s: ", place->line, place->column, push_settings[setting].key);
+    buffer_printf(error, ":%u:%u: outputs.%s.%s: ", place->line, place->column, push_section(kind),
+                  names->key);
 }
 
 /*
@@ -102,16 +106,18 @@ static int check_grouping(const struct options *options, const struct config *co
     return 0;
 }
 
-static int check_push(const struct options *options, const struct config *config, struct buffer *error)
+static int check_push(const struct options *options, const struct config *config,
+                      const struct push_config *push, struct buffer *error)
 {
     enum push_setting setting;
     struct buffer reason;
-    if (!push_is_given(config->push.url)) return 0;
+    if (!push_is_given(push->url)) return 0;
     buffer_init(&reason, OPTIONS_TEXT_MAX);
-    int result = push_config_check(&config->push, &setting, &reason);
-    if (result == 0) result = check_grouping(options, config, &setting, &reason);
+    int result = push_config_check(push, &setting, &reason);
+    if (result == 0 && push->kind == PUSH_GATEWAY)
+        result = check_grouping(options, config, &setting, &reason);
     if (result < 0) {
-        append_push_setting(error, config, setting);
+        append_push_setting(error, config, push->kind, setting);
         buffer_append_slice(error, buffer_slice(&reason));
     }
     buffer_deinit(&reason);
@@ -121,10 +127,10 @@ static int check_push(const struct options *options, const struct config *config
 /* Checks flags and file together. options_parse has checked the flags alone. */
 static int check_together(const struct options *options, struct buffer *error)
 {
+    bool pushes = push_is_given(options->push.url) || push_is_given(options->remote_write.url);
     if (options->top) return 0;
-    if (!options->web && !options->once && !options->textfile[0] && !push_is_given(options->push.url)) {
-        buffer_append_string(error,
-                             "--no-web: expected --once, or a textfile or a push as an output in the file");
+    if (!options->web && !options->once && !options->textfile[0] && !pushes) {
+        buffer_append_string(error, "--no-web: expected --once, or an output in the file");
         return UV_EINVAL;
     }
     return 0;
@@ -172,12 +178,14 @@ int settings_make(struct settings *settings, const struct options *flags, const 
     options->textfile = config->textfile;
     options->textfile_interval_ns = config->textfile_interval_ns;
     options->push = config->push;
-    if (options->check || options->top)
-        options->textfile = options->push.url = ""; /* they write to standard output instead */
+    options->remote_write = config->remote_write;
+    if (options->check || options->top) /* they write to standard output instead */
+        options->textfile = options->push.url = options->remote_write.url = "";
     if (options->once) options->push.delete_on_exit = false;
     set_watching(settings, config);
     int result = config->file ? check_together(options, error) : 0;
-    return result < 0 ? result : check_push(options, config, error);
+    if (result == 0) result = check_push(options, config, &config->push, error);
+    return result == 0 ? check_push(options, config, &config->remote_write, error) : result;
 }
 
 /* --- Comparing --- */
@@ -185,7 +193,8 @@ int settings_make(struct settings *settings, const struct options *flags, const 
 bool settings_same_outputs(const struct settings *a, const struct settings *b)
 {
     return options_same(&a->options, &b->options, "output.") &&
-           options_same(&a->options, &b->options, "push.");
+           options_same(&a->options, &b->options, "push.") &&
+           options_same(&a->options, &b->options, "remote-write.");
 }
 
 void settings_append_idle(const struct settings *settings, const struct options *flags, struct buffer *out)

@@ -20,7 +20,7 @@ static struct figures figures_of(const struct options *options, const struct tar
 
 static void log_start(const struct options *options, const struct figures *figures)
 {
-    struct log_field fields[5] = {LOG_FIELD("targets", figures->targets)};
+    struct log_field fields[6] = {LOG_FIELD("targets", figures->targets)};
     size_t count = 1;
     if (options->shard.count > 1) {
         fields[count++] = LOG_FIELD("shard", figures->shard);
@@ -28,6 +28,8 @@ static void log_start(const struct options *options, const struct figures *figur
     }
     if (options->textfile[0]) fields[count++] = LOG_FIELD("textfile", options->textfile);
     if (push_is_given(options->push.url)) fields[count++] = LOG_FIELD("push", options->push.url);
+    if (push_is_given(options->remote_write.url))
+        fields[count++] = LOG_FIELD("remote_write", options->remote_write.url);
     log_write(options->once ? LOG_DEBUG : LOG_INFO, "the exporter is ready", fields, count);
 }
 

@@ -354,7 +354,7 @@ static int begin_with_flags(struct manager *manager)
     struct buffer error;
     if (!config) return UV_ENOMEM;
     buffer_init(&error, 4096);
-    rules.push = (struct push_config){0};
+    rules.push = rules.remote_write = (struct push_config){0};
     int result = config_init(config, &rules);
     if (result < 0) {
         config_deinit(config);

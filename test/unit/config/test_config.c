@@ -370,8 +370,8 @@ static void test_outputs_not_said(void **unused)
     assert_true(push->delete_on_exit);
     assert_false(push->post);
     assert_int_equal(push->grouping.count, 0);
-    assert_int_equal(outcome.config.push_places[PUSH_URL].line, 0);
-    assert_int_equal(outcome.config.push_places[PUSH_GROUPING].column, 28);
+    assert_int_equal(outcome.config.push_places[PUSH_GATEWAY][PUSH_URL].line, 0);
+    assert_int_equal(outcome.config.push_places[PUSH_GATEWAY][PUSH_GROUPING].column, 28);
     release_config(&outcome);
 }
 

@@ -129,6 +129,7 @@ static void test_every_key(void **state)
         "{outputs: {zzzzzzzz: 1}}",
         "{outputs: {textfile: {zzzzzzzz: 1}}}",
         "{outputs: {push: {zzzzzzzz: 1}}}",
+        "{outputs: {remote_write: {zzzzzzzz: 1}}}",
         "{groups: [{zzzzzzzz: 1}]}",
         "{groups: [{name: a, dns: {zzzzzzzz: 1}}]}",
         "{groups: [{name: a, file_sd: {zzzzzzzz: 1}}]}",

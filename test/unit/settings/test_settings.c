@@ -350,10 +350,7 @@ static const struct {
      "{}",
      UV_EINVAL,
      "--push.grouping: " SAMPLES_HAVE "goos"},
-    {{"--no-web", "--config.file=e"},
-     "{}",
-     UV_EINVAL,
-     "--no-web: expected --once, or a textfile or a push as an output in the file"},
+    {{"--no-web", "--config.file=e"}, "{}", UV_EINVAL, "--no-web: expected --once, or an output in the file"},
 };
 
 static void test_faults(void **unused)
