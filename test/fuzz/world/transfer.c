@@ -122,9 +122,10 @@ static ssize_t send_bytes(struct descriptor *descriptor, const void *bytes, size
     }
     if (descriptor->reset || descriptor->shut) return fail_with(descriptor->shut ? EPIPE : descriptor->error);
     if (descriptor->blocked) return fail_with(EAGAIN);
-    unsigned cut = len > 1 ? script_byte() : 0;
+    size_t cut = len > 1 ? script_byte() : 0;
     if (cut == 255) return fail_with(EAGAIN);
-    if (cut && cut * 64 < len) slice.len = cut * 64;
+    if (len > 256) cut *= 64;
+    if (cut && cut < len) slice.len = cut;
     kernel_trace("%d <- %.*s", descriptor_number(descriptor), slice.len < 200 ? (int) slice.len : 200,
                  (const char *) slice.data);
     if (peer) peer->kind->on_bytes(peer, slice);
