@@ -9,6 +9,8 @@
 #include "data.h"
 #include "memcached/reply.h"
 
+#include <stdlib.h>
+
 #define assert_slice(slice, text) assert_true(slice_is(slice, text))
 
 /* --- Lines that are whole --- */
@@ -140,8 +142,9 @@ static void test_line_without_end(void **state)
     assert_false(reply_skip(&skipped, &left));
     assert_int_equal(skipped.len, 0);
 
-    /* A key is never so long. */
+    /* A key is never so long, whatever follows. */
     bytes[6] = 'x';
+    bytes[REPLY_LINE_MAX + 1] = ' ';
     assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes)}), REPLY_MALFORMED);
     assert_int_equal(reply_next(&input, REPLY_PAIRS).value.len, REPLY_LINE_MAX);
     bytes[6] = ' ';
@@ -151,6 +154,34 @@ static void test_line_without_end(void **state)
     assert_int_equal(line.kind, REPLY_STAT);
     assert_int_equal(line.value.len, REPLY_LINE_MAX - 1 - 7);
     assert_int_equal(input.len, sizeof(bytes) - REPLY_LINE_MAX);
+}
+
+/* Only a stat may have a value that is too long. */
+static void test_refusal_without_end(void **state)
+{
+    char bytes[REPLY_LINE_MAX];
+    (void) state;
+    memset(bytes, 'x', sizeof(bytes));
+    memcpy(bytes, "SERVER_ERROR ", 13);
+    assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes) - 1}), REPLY_MORE);
+    assert_int_equal(kind_of_piece((struct slice){bytes, sizeof(bytes)}), REPLY_MALFORMED);
+}
+
+/* In memory of its own, so that the sanitizer sees each byte that is read behind the input. */
+static void test_pairs_of_every_length(void **state)
+{
+    static const char line[] = "STAT k v\n";
+    (void) state;
+    for (size_t len = 0; len < sizeof(line); len++) {
+        char *bytes = malloc(len ? len : 1);
+        struct slice input = {bytes, len};
+        struct reply_pair pair;
+        assert_non_null(bytes);
+        memcpy(bytes, line, len);
+        assert_int_equal(reply_take_pair(&input, &pair), len == strlen(line));
+        assert_int_equal(input.len, len == strlen(line) ? 0 : len);
+        free(bytes);
+    }
 }
 
 /* --- Captures, cut at every byte --- */
@@ -369,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_lines),          cmocka_unit_test(test_nul_is_a_byte),
         cmocka_unit_test(test_beginnings_wait),      cmocka_unit_test(test_strangers_are_known_at_once),
+        cmocka_unit_test(test_refusal_without_end),  cmocka_unit_test(test_pairs_of_every_length),
         cmocka_unit_test(test_line_without_end),     cmocka_unit_test(test_captures_at_every_cut),
         cmocka_unit_test(test_capture_byte_by_byte), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_other_forms),          cmocka_unit_test(test_beginnings_of_other_forms),
