@@ -28,6 +28,16 @@ struct openssl {
 /* Usable after openssl_load has returned 0. */
 extern struct openssl openssl;
 
+typedef void *(*openssl_allocate_fn)(size_t size);
+typedef void *(*openssl_reallocate_fn)(void *old, size_t size);
+
+/*
+ * Sets where OpenSSL takes its memory from; free releases it. Without a call, malloc and realloc are used.
+ * Call it before openssl_load. OpenSSL sets up tables when they are first needed, and one allocation that
+ * fails there would leave TLS broken for as long as the process lives.
+ */
+void openssl_use_memory(openssl_allocate_fn allocate, openssl_reallocate_fn reallocate);
+
 /*
  * Loads OpenSSL; later calls return at once. Returns 0, or UV_ENOENT with a line in `error` if OpenSSL is not
  * installed or has another version.

@@ -1,5 +1,7 @@
 #include "process/reserve.h"
 
+#include "net/openssl.h"
+
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -108,6 +110,7 @@ int reserve_open(void)
     bound_arenas();
     set_aside();
     if (!atomic_load(&reserved)) return UV_ENOMEM;
+    openssl_use_memory(allocate, reallocate);
     int result = uv_replace_allocator(allocate, reallocate, allocate_zeroed, free);
     return result < 0 ? result : rehearse_threads();
 }

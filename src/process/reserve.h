@@ -3,7 +3,8 @@
  * thread for its pool, so both are reserved in advance:
  *
  * - Some memory is set aside. If an allocation of libuv fails, that memory is released and the allocation
- *   is tried again. Memory is set aside again as soon as there is enough.
+ *   is tried again. Memory is set aside again as soon as there is enough. OpenSSL gets its memory in the same
+ *   way, see net/openssl.
  * - The threads of the pool start with the program. Before that, the same number of threads is started and
  *   ended. If this fails, the error can be reported normally. If it works, the C library keeps their stacks
  *   for the pool.
