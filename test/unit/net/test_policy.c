@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "net/own_listeners.h"
 #include "net/policy.h"
 
 #include <string.h>
@@ -148,6 +149,8 @@ static void test_special_addresses_are_meant_or_denied(void **state)
         {"loopback", "0.0.0.0", false},
         {"224.0.0.0/8", "224.0.0.1", true},
         {"private", "[64:ff9b::10.0.0.1]", true},
+        {"private link-local", "169.254.1.1", true},
+        {"private metadata", "169.254.1.1", false},
         {"::/0", "[64:ff9b::169.254.169.254]", false},
     };
     char why[POLICY_WHY_MAX];
@@ -159,6 +162,39 @@ static void test_special_addresses_are_meant_or_denied(void **state)
             fail_msg("%s: %s: %s", rows[n].allow, rows[n].asked, why);
         policy_release(policy);
     }
+}
+
+/* The ground is counted, so that operators see why URLs are refused. */
+static void test_grounds(void **state)
+{
+    static const struct {
+        const char *allow, *deny, *asked;
+        enum policy_ground ground;
+    } rows[] = {
+        {"", "", "8.8.8.8", POLICY_BY_ALLOW},
+        {"any", "private", "10.0.0.1", POLICY_BY_DENY},
+        {"", "", "169.254.169.254", POLICY_BY_METADATA},
+        {"", "", "169.254.1.1", POLICY_BY_LINK_LOCAL},
+        {"", "", "224.0.0.1", POLICY_BY_SPECIAL},
+        {"", "", "/run/m.sock", POLICY_BY_UNIX},
+        {"any", "", "127.0.0.1:4711", POLICY_BY_LISTENER},
+    };
+    struct address own;
+    union endpoint endpoint;
+    (void) state;
+    assert_null(address_parse(&own, SLICE("127.0.0.1:4711"), 0));
+    assert_true(address_endpoint(&own, &endpoint));
+    assert_true(own_listeners_add(&endpoint));
+    for (size_t n = 0; n < ARRAY_LEN(rows); n++) {
+        struct policy *policy = make_policy(rows[n].allow, rows[n].deny);
+        struct policy_refusal refusal;
+        struct address address;
+        assert_null(address_parse(&address, slice_of(rows[n].asked), 11211));
+        assert_int_equal(policy_check(policy, &address, NULL, &refusal), POLICY_FORBIDDEN);
+        assert_int_equal(refusal.ground, rows[n].ground);
+        policy_release(policy);
+    }
+    own_listeners_remove(&endpoint);
 }
 
 static void test_allow(void **state)
@@ -272,8 +308,14 @@ static void test_longest_reason(void **state)
 static void test_equal(void **state)
 {
     static const char *const lists[][2] = {
-        {"", ""},           {"any", ""},        {"", "any"}, {"any private", ""}, {"private any", ""},
-        {"10.0.0.0/8", ""}, {"10.0.0.0/9", ""},
+        {"", ""},
+        {"any", ""},
+        {"", "any"},
+        {"any private", ""},
+        {"private any", ""},
+        {"10.0.0.0/8", ""},
+        {"10.0.0.0/9", ""},
+        {"any loopback", ""},
     };
     (void) state;
     for (size_t a = 0; a < ARRAY_LEN(lists); a++) {
@@ -311,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_rules_private_addresses_alone),
         cmocka_unit_test(test_special_addresses_are_meant_or_denied),
+        cmocka_unit_test(test_grounds),
         cmocka_unit_test(test_allow),
         cmocka_unit_test(test_names_that_no_rule_allows_need_no_look_up),
         cmocka_unit_test(test_deny_wins),
