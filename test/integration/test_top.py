@@ -102,7 +102,7 @@ def test_the_table(memcached):
         assert shown.names() == sorted([one.address, two.address, dead])
         assert shown.frame()[-1].startswith("1 to 3 of 3  sort:")
         line = next(line for line in shown.frame() if line.startswith(two.address))
-        assert re.search(r" up +[\d.]+ ms ", line) and re.search(r" 30 +\d+/1024", line), line
+        assert re.search(r" up +[\d.]+ ms ", line) and re.search(r" 30 +\d+ of 1024", line), line
 
         shown.press("i")
         shown.wait(lambda frame: "ITEMS▼" in frame[1], "sorted by items")
