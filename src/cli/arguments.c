@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include "base/array.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -47,12 +48,14 @@ static const char *line_fault(const char *line, size_t len, size_t count)
 /* Appends an argument, and the NULL after it. */
 static int add_argument(struct arguments *arguments, const char *text)
 {
-    char **items = realloc(arguments->items, (arguments->count + 2) * sizeof(*items));
-    if (!items) return UV_ENOMEM;
-    arguments->items = items;
-    items[arguments->count] = strdup(text);
-    items[arguments->count + 1] = NULL;
-    return items[arguments->count] ? (arguments->count++, 0) : UV_ENOMEM;
+    char *copy = strdup(text);
+    if (!copy || !array_reserve(&arguments->items, arguments->count + 1, &arguments->size, 16, SIZE_MAX)) {
+        free(copy);
+        return UV_ENOMEM;
+    }
+    arguments->items[arguments->count++] = copy;
+    arguments->items[arguments->count] = NULL;
+    return 0;
 }
 
 static int add_file(struct arguments *arguments, const char *file, unsigned depth, struct buffer *error);
@@ -103,8 +106,8 @@ int arguments_expand(struct arguments *arguments, char *const *argv, struct buff
 {
     int result = 0;
     bool flags_ended = false;
-    *arguments = (struct arguments){malloc(sizeof(char *)), 0};
-    if (arguments->items)
+    *arguments = (struct arguments){0};
+    if (array_reserve(&arguments->items, 0, &arguments->size, 16, SIZE_MAX))
         arguments->items[0] = NULL;
     else
         result = UV_ENOMEM;

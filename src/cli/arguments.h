@@ -13,7 +13,7 @@
 
 struct arguments {
     char **items; /* owned array of owned strings, ends with NULL */
-    size_t count;
+    size_t count, size;
 };
 
 /*

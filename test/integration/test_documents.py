@@ -50,8 +50,8 @@ def test_the_usage_of_dev_names_its_commands(command):
 
 # What the documents say of the program is there.
 
-# A flag of another program whose name begins as one of ours.
-FOREIGN = {"collector.textfile.directory"}
+# Flags of other programs whose names begin as one of ours.
+FOREIGN = {"collector.textfile.directory", "web.enable-remote-write-receiver"}
 
 
 def texts():

@@ -413,7 +413,7 @@ def test_no_web_serves_nothing(quiet, memcached, tmp_path):
 def test_no_web_and_nothing_else_is_refused():
     process = run("--no-web", "--memcached.address=")
     assert process.code == 2
-    assert len(process.stderr.splitlines()) == 1 and "--no-web" in process.stderr and "--output.textfile" in process.stderr
+    assert len(process.stderr.splitlines()) == 1 and "--no-web" in process.stderr and "--push.url" in process.stderr
 
 
 @pytest.mark.parametrize("flag, value", [("--output.interval", "0s"), ("--output.interval", "soon"), ("--output.interval", "-1s"),

@@ -43,7 +43,7 @@ static const struct {
      "modules, groups"},
     {SOURCE("dns: {name: a, prot: 1}"), "1:35: groups[0].dns.prot: unknown key (did you mean port?)"},
     {"outputs: {push: {urll: a}}", "1:18: outputs.push.urll: unknown key (did you mean url?)"},
-    {"outputs: {text: {}}", "1:11: outputs.text: unknown key, expected one of textfile, push"},
+    {"outputs: {text: {}}", "1:11: outputs.text: unknown key, expected one of textfile, push, remote_write"},
 
     /* Top level. */
     {"target_label: [a]", "1:15: target_label: a list: " LABEL_NAME},
