@@ -17,8 +17,9 @@ from support.process import wait_until
 
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "support", "longest_turn.c")
 
-# A turn may take 8 ms; the rest is for caches that other programs have emptied.
-LONGEST_MS = 8 * 2
+# A turn may take 8 ms; the rest is for caches that other programs have emptied, and for a core that is shared
+# with another thread.
+LONGEST_MS = 8 * 3
 
 HEADER = {"X-Prometheus-Scrape-Timeout-Seconds": "60"}
 
