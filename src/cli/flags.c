@@ -174,6 +174,8 @@ const struct flag flags[] = {
      .help = "Let POST /-/reload read --config.file again."},
     {FLAG("web.disable-exporter-metrics", switch, disable_exporter_metrics, "false"),
      .help = "Leave out the metrics of the exporter itself."},
+    {FLAG("web.created-lines", switch, created_lines, "false"),
+     .help = "In OpenMetrics, add a line _created to each counter of a server: when it began to count."},
 
     {FLAG("scrape.timeout-offset", duration, timeout_offset_ns, "250ms"), .group = "Scraping",
      .help = "How long before the scrape time-out of Prometheus the answer is sent."},

@@ -72,6 +72,8 @@ static const struct entry endpoints[] = {
     {"/scrape?target=A&debug=true", "A text for people: what was resolved, tried, sent and received, how "
                                     "long each step took, the verdict and "
                                     "the samples."},
+    {"/metrics?created=true",
+     "In OpenMetrics, lines _created for the counters of servers, as --web.created-lines."},
     {"/sd?group=NAME", "The configured servers, for Prometheus' http_sd_configs."},
     {"/hotkeys, /hotkeys?format=json",
      "The hottest keys of each server, if watch is in the configuration file: as a page, or as JSON. "

@@ -66,6 +66,7 @@ struct options {
     bool enable_lifecycle;                        /* allow POST /-/reload */
     bool systemd_socket;
     bool disable_exporter_metrics;
+    bool created_lines;
     bool collect_build, collect_telemetry, collect_process; /* metrics of the exporter itself */
 
     /* Outputs. */

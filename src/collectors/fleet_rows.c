@@ -41,6 +41,7 @@ static struct encoder_run write_special(struct fleet_walk *fleet, struct encoder
     if (row->series.text) {
         encoder_run_sample(&run, run.encoder->form, &row->series, cursor->rendered, record->number,
                            record->value);
+        encoder_run_created(&run, &row->series, cursor->rendered, record->number);
         return run;
     }
     encoder_run_end(run);
@@ -53,7 +54,8 @@ static struct encoder_run write_special(struct fleet_walk *fleet, struct encoder
  * variables of its own: a written byte might change anything else, as far as the compiler knows.
  */
 static ALWAYS_INLINE void write_records(struct fleet_walk *fleet, struct encoder_run *run,
-                                        enum series_form form, struct fleet_cursor *cursor, unsigned behind)
+                                        enum series_form form, bool created, struct fleet_cursor *cursor,
+                                        unsigned behind)
 {
     const struct fleet_row *rows = fleet->rows;
     const unsigned commands = cursor->commands;
@@ -69,8 +71,10 @@ static ALWAYS_INLINE void write_records(struct fleet_walk *fleet, struct encoder
             *run = write_special(fleet, *run, cursor, &record);
         } else {
             const struct slice value = {at + sizeof(head), head.value_len};
-            if (commands & row->shown_by)
+            if (commands & row->shown_by) {
                 encoder_run_sample(run, form, &row->series, target, head.detail, value);
+                if (created) encoder_run_created(run, &row->series, target, head.detail);
+            }
             at = value.data + value.len;
         }
         next = record_row(at);
@@ -90,14 +94,17 @@ static void skip_records(struct fleet_cursor *cursor, unsigned row)
 }
 
 /*
- * Writes one family of some targets: up to target `end`, or until the output has `bytes`. `form` is a
- * constant for each of the two callers, so that the loop has no branch for it.
+ * Writes one family of some targets: up to target `end`, or until the output has `bytes`. `form` and
+ * `created`, for lines _created, are constants for each of the callers, so that the loop has no branch for
+ * them.
  */
 static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *encoder, enum series_form form,
-                                     const struct table_family *family, size_t end, size_t bytes)
+                                     bool created, const struct table_family *family, size_t end,
+                                     size_t bytes)
 {
     const unsigned first = family->first, behind = family->end;
     struct fleet_cursor *cursor = &fleet->cursors[fleet->position], *last = &fleet->cursors[end];
+    const bool since = (created || form == SERIES_METRIC) && family->family.type == METRIC_COUNTER;
     struct encoder_run run = encoder_run_begin(encoder);
     uint16_t next_row = fleet->next_row;
     for (; cursor < last && encoder_run_length(run) < bytes; cursor++) {
@@ -105,7 +112,8 @@ static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *e
         if (cursor->row < behind) {
             __builtin_prefetch(cursor[FLEET_PREFETCH_AHEAD].at);
             __builtin_prefetch(cursor->at + CACHE_LINE);
-            write_records(fleet, &run, form, cursor, behind);
+            if (since) encoder_set_since(encoder, cursor->snapshot->counters_since);
+            write_records(fleet, &run, form, created, cursor, behind);
             if (cursor->row < behind) break;
         }
         if (cursor->row < next_row) next_row = cursor->row;
@@ -113,26 +121,36 @@ static ALWAYS_INLINE void write_rows(struct fleet_walk *fleet, struct encoder *e
     fleet->position = (size_t) (cursor - fleet->cursors);
     fleet->next_row = next_row;
     encoder_run_end(run);
+    if (since) encoder_set_since(encoder, 0);
 }
 
 static __attribute__((noinline)) void write_lines(struct fleet_walk *fleet, struct encoder *encoder,
                                                   const struct table_family *family, size_t end, size_t bytes)
 {
-    write_rows(fleet, encoder, SERIES_LINE, family, end, bytes);
+    write_rows(fleet, encoder, SERIES_LINE, false, family, end, bytes);
+}
+
+static __attribute__((noinline)) void write_created_lines(struct fleet_walk *fleet, struct encoder *encoder,
+                                                          const struct table_family *family, size_t end,
+                                                          size_t bytes)
+{
+    write_rows(fleet, encoder, SERIES_LINE, true, family, end, bytes);
 }
 
 static __attribute__((noinline)) void write_metrics(struct fleet_walk *fleet, struct encoder *encoder,
                                                     const struct table_family *family, size_t end,
                                                     size_t bytes)
 {
-    write_rows(fleet, encoder, SERIES_METRIC, family, end, bytes);
+    write_rows(fleet, encoder, SERIES_METRIC, false, family, end, bytes);
 }
 
 void fleet_rows_write(struct fleet_walk *fleet, struct encoder *encoder, const struct table_family *family,
                       size_t end, size_t bytes)
 {
-    if (encoder->form == SERIES_LINE)
-        write_lines(fleet, encoder, family, end, bytes);
-    else
+    if (encoder->form == SERIES_METRIC)
         write_metrics(fleet, encoder, family, end, bytes);
+    else if (encoder->created_lines)
+        write_created_lines(fleet, encoder, family, end, bytes);
+    else
+        write_lines(fleet, encoder, family, end, bytes);
 }

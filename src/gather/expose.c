@@ -187,5 +187,6 @@ struct producer *expose(struct gather *gather, struct scrape_request *request, g
     exposure->on_end = on_end;
     exposure->context = context;
     exposition_init(&exposure->exposition, request->format, buffer_slice(&request->names));
+    exposure->exposition.encoder.created_lines = request->created;
     return &exposure->producer;
 }

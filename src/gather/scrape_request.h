@@ -44,8 +44,9 @@ struct scrape_request {
     struct buffer names; /* only families with one of these sample names; each ends with NUL. Empty: all */
     enum format format;
     char content_type[SCRAPE_CONTENT_TYPE_MAX]; /* HTTP content type of the format */
-    bool debug; /* true if the answer is a text for people; the targets' profiles are then traced */
-    bool fail;  /* true if the answer is 502 when no target is up */
+    bool created; /* true if OpenMetrics has lines _created for the servers' counters */
+    bool debug;   /* true if the answer is a text for people; the targets' profiles are then traced */
+    bool fail;    /* true if the answer is 502 when no target is up */
 };
 
 /* Makes an empty request with one reference. Returns NULL when out of memory. */

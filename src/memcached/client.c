@@ -109,6 +109,7 @@ static void report(struct client *client, bool late)
     target_state_log(snapshot, client->key.name, &client->reported, client->shared->state_log);
     target_remark_log(snapshot, client->key.name, &client->remark);
     history_observe(&client->history, snapshot, client->used_ns / 1000000);
+    if (snapshot->state == TARGET_UP) snapshot->counters_since = history_counters_since(&client->history);
     if (client->shared->on_poll) client->shared->on_poll(client->shared->on_poll_context, client, snapshot);
     polls_tell(client, snapshot);
     snapshot_release(snapshot);

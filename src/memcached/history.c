@@ -29,6 +29,8 @@ static const struct vital_place places[] = {
     {COMMAND_STATS, "curr_connections", VITAL_CONNECTIONS},
     {COMMAND_STATS, "max_connections", VITAL_MAX_CONNECTIONS},
     {COMMAND_SETTINGS, "maxconns", VITAL_MAX_CONNECTIONS},
+    {COMMAND_STATS, "time", VITAL_TIME},
+    {COMMAND_STATS, "bytes_read", VITAL_RECEIVED},
 };
 
 #define NO_VITAL UINT8_MAX
@@ -109,6 +111,41 @@ static void take_rates(struct history *history, uint64_t now_ms)
     history->base_ms = now_ms;
 }
 
+/* --- The start of the counters --- */
+
+/* Counters that `stats reset` sets to zero. */
+static const enum vital reset_vitals[] = {VITAL_HITS, VITAL_MISSES, VITAL_SETS, VITAL_EVICTIONS,
+                                          VITAL_RECEIVED};
+
+/*
+ * Notes when the server started, and whether its counters were reset since. Some servers read their clock
+ * twice for time and uptime, so that the difference varies by a second; the first one stays then. `before`
+ * and `known` are the vitals of the poll before.
+ */
+static void note_start(struct history *history, const uint64_t *before, unsigned known)
+{
+    const uint64_t *vitals = history->vitals;
+    bool has_start = history_knows(history, VITAL_TIME) && history_knows(history, VITAL_UPTIME) &&
+                     vitals[VITAL_TIME] > vitals[VITAL_UPTIME] && vitals[VITAL_TIME] <= UINT32_MAX;
+    uint32_t start_s = has_start ? (uint32_t) (vitals[VITAL_TIME] - vitals[VITAL_UPTIME]) : 0;
+    bool is_same = start_s && start_s + 1 >= history->start_s && start_s <= history->start_s + 1;
+    if (known & 1u << VITAL_UPTIME && vitals[VITAL_UPTIME] < before[VITAL_UPTIME]) is_same = false;
+    if (!is_same) {
+        history->start_s = start_s;
+        history->reset = false;
+        return;
+    }
+    for (size_t n = 0; n < ARRAY_LEN(reset_vitals); n++) {
+        enum vital vital = reset_vitals[n];
+        if (known & history->known & 1u << vital && vitals[vital] < before[vital]) history->reset = true;
+    }
+}
+
+uint32_t history_counters_since(const struct history *history)
+{
+    return history->reset ? 0 : history->start_s;
+}
+
 /* --- Times --- */
 
 /*
@@ -153,8 +190,12 @@ void history_observe(struct history *history, const struct snapshot *snapshot, u
     history->polled_ms = now_ms;
     add_time(history, snapshot->duration_ns / 1000);
     if (snapshot->state == TARGET_UP) {
+        uint64_t before[VITAL_COUNT];
+        unsigned known = history->known;
+        memcpy(before, history->vitals, sizeof(before));
         history_deinit(history);
         read_vitals(history, snapshot);
+        note_start(history, before, known);
         take_rates(history, now_ms);
         history->vitals_ms = now_ms;
     } else if (!history->error || strcmp(history->error, snapshot->error) != 0) {

@@ -30,6 +30,8 @@ enum vital {
     VITAL_EVICTIONS,
     VITAL_CONNECTIONS,
     VITAL_MAX_CONNECTIONS,
+    VITAL_TIME,     /* the server's clock, in seconds since the unix epoch */
+    VITAL_RECEIVED, /* bytes, since the server started; every poll adds some */
     VITAL_COUNT,
 };
 
@@ -62,6 +64,8 @@ struct history {
     uint64_t base_ms;             /* end of that earlier poll; 0: none */
     float rates[RATE_COUNT];      /* per second */
     uint32_t span_ms;             /* time that `rates` span; 0: rates not known yet */
+    uint32_t start_s;             /* when the server started, on its own clock; 0: not known */
+    bool reset;                   /* counters went back since then: `stats reset` */
     uint8_t times[HISTORY_POLLS]; /* ring of packed poll times; see history_time_us */
     uint8_t count, next;          /* number of times in the ring, and index of the next one */
 };
@@ -70,6 +74,12 @@ struct history {
 void history_observe(struct history *history, const struct snapshot *snapshot, uint64_t now_ms);
 
 bool history_knows(const struct history *history, enum vital vital);
+
+/*
+ * Returns since when the server's counters count, in seconds since the unix epoch. Returns 0 if that is not
+ * known, for example after a `stats reset`, which shows by a counter that went back.
+ */
+uint32_t history_counters_since(const struct history *history);
 
 /* Returns the vital; 0 if it is not known. */
 uint64_t history_vital(const struct history *history, enum vital vital);

@@ -76,7 +76,9 @@ struct snapshot {
     unsigned cut;                 /* lines beyond the limits for one server; set once finished */
     unsigned parse_errors; /* values that could not be read, each without a sample; set once finished */
     struct snapshot_remark remark; /* set once finished */
-    bool reused;                   /* the connection was kept from an earlier poll */
+    uint32_t counters_since; /* time since which the counters count, in seconds since the unix epoch; 0: not
+                                known; set once finished */
+    bool reused;             /* the connection was kept from an earlier poll */
     bool finished;
     bool dropped;                    /* the pool was out of memory and has dropped the contents */
     struct memory_share memory;      /* the snapshot's share of a pool, if it has joined one */

@@ -76,6 +76,12 @@ void encoder_sample_double(struct encoder *encoder, struct slice target_labels, 
     if (!encoder->muted) encoder->operations->write_double(encoder, target_labels, labels, value);
 }
 
+void encoder_set_since(struct encoder *encoder, uint32_t since)
+{
+    encoder->since = since;
+    if (encoder->form == SERIES_METRIC) protobuf_set_since(&encoder->protobuf, since);
+}
+
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena)
 {
     if (encoder->form == SERIES_METRIC) labels = protobuf_pairs(&encoder->protobuf, labels);
@@ -119,6 +125,27 @@ void encoder_run_metric(struct encoder *encoder, const struct series *series, st
                         uint32_t number, struct slice value)
 {
     encoder->operations->write_series(encoder, series, target, number, value);
+}
+
+void encoder_run_created(struct encoder_run *run, const struct series *series, struct slice target,
+                         uint32_t number)
+{
+    static const struct slice total = {"_total", 6}, created = {"_created", 8};
+    const struct encoder *encoder = run->encoder;
+    const struct family *family = encoder->family;
+    struct slice stem = family_stem(family);
+    char digits[DIGITS_MAX + SLICE_BLOCK] = "";
+    if (!encoder->created_lines || !encoder->since || family->type != METRIC_COUNTER) return;
+    if (encoder->format != FORMAT_OPENMETRICS || slice_is(stem, family->name)) return;
+    struct slice value = digits_of(encoder->since, digits);
+    /* The line of the sample is written a little further, and then gets the longer name. */
+    size_t further = created.len - total.len;
+    size_t most = series->most + target.len + value.len + further;
+    if ((size_t) (run->end - run->at) < most) *run = encoder_run_grow(*run, most);
+    if (!run->at) return;
+    char *begin = run->at;
+    run->at = series_put_line(begin + further, series, target, number, value);
+    slice_put(slice_put(begin, stem), created);
 }
 
 void encoder_histogram(struct encoder *encoder, struct slice target_labels, struct slice labels,

@@ -43,7 +43,9 @@ struct encoder {
     bool announced;                 /* true if the family's head is written, or it needs none */
     const struct family_head *head; /* prepared head of the family, or NULL; borrowed */
     struct slice name;              /* name of the announced family */
-    struct protobuf protobuf;       /* message in progress for FORMAT_PROTOBUF; empty in other formats */
+    bool created_lines;       /* true if OpenMetrics has a line _created for counters; set by the owner */
+    uint32_t since;           /* see encoder_set_since */
+    struct protobuf protobuf; /* message in progress for FORMAT_PROTOBUF; empty in other formats */
 };
 
 /*
@@ -88,6 +90,12 @@ void encoder_sample_u64(struct encoder *encoder, struct slice target_labels, str
                         uint64_t value);
 void encoder_sample_double(struct encoder *encoder, struct slice target_labels, struct slice labels,
                            double value);
+
+/*
+ * Sets since when the counters of the samples that follow count, in seconds since the unix epoch; 0: not
+ * known. Protobuf has it in each counter. OpenMetrics has it in lines of their own, see encoder_run_created.
+ */
+void encoder_set_since(struct encoder *encoder, uint32_t since);
 
 /* --- Samples of series that are rendered, see metrics/series.h --- */
 
@@ -143,6 +151,13 @@ static inline void encoder_run_sample(struct encoder_run *run, enum series_form 
     }
     run->at = series_put_line(run->at, series, target, number, value);
 }
+
+/*
+ * Writes the line _created behind a sample of a series, which has the same labels, if the owner of the
+ * encoder wants such lines and the time is known. For FORMAT_OPENMETRICS.
+ */
+void encoder_run_created(struct encoder_run *run, const struct series *series, struct slice target,
+                         uint32_t number);
 
 /* --- Samples of several values --- */
 

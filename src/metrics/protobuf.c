@@ -21,7 +21,7 @@ enum {
     METRIC_FIELD_UNTYPED = 5,
     METRIC_FIELD_HISTOGRAM = 7,
 };
-enum { NUMBER_VALUE = 1 }; /* field number in Gauge, Counter and Untyped */
+enum { NUMBER_VALUE = 1, COUNTER_CREATED = 3 }; /* field numbers in Gauge, Counter and Untyped */
 enum { SUMMARY_COUNT = 1, SUMMARY_SUM = 2, SUMMARY_QUANTILE = 3, SUMMARY_CREATED = 4 };
 enum { QUANTILE_QUANTILE = 1, QUANTILE_VALUE = 2 };
 enum {
@@ -83,6 +83,13 @@ void protobuf_flush(struct protobuf *protobuf, struct buffer *out)
     buffer_clear(message);
 }
 
+/* Sets how many bytes of `since` a number of the current message has. */
+static inline void choose_since(struct protobuf *protobuf)
+{
+    bool is_counter = protobuf->family && protobuf->family->type == METRIC_COUNTER;
+    protobuf->number_since = is_counter ? protobuf->since_len : 0;
+}
+
 /* Begins the message of a family. Sends the message of another family first. */
 static void begin_message(struct protobuf *protobuf, const struct family *family, struct buffer *out)
 {
@@ -92,6 +99,7 @@ static void begin_message(struct protobuf *protobuf, const struct family *family
     const char *unit = buckets ? "" : family_unit(family);
     protobuf_flush(protobuf, out);
     protobuf->family = family;
+    choose_since(protobuf);
     size_t name = wire_begin(message, FAMILY_NAME);
     buffer_append_string(message, family->name);
     if (buckets) buffer_append_string(message, "_bucket");
@@ -167,29 +175,47 @@ static void put_time(struct buffer *message, unsigned field, double time)
 /* A key and eight bytes. */
 #define DOUBLE_LEN 9
 
-/* A Counter, Gauge or Untyped with its key and its length. */
+/* A Counter, Gauge or Untyped with its key and its length, without the time since which it counts. */
 #define NUMBER_LEN (2 + DOUBLE_LEN)
+
+/* Bytes of the varint in protobuf->since: all that 32 bits can take, as times since 1978 do. */
+#define SINCE_VARINT_LEN (PROTOBUF_SINCE_LEN - 3)
 
 /* Most bytes of a Metric's key and length. */
 #define METRIC_HEAD_MAX (1 + WIRE_VARINT_MAX)
+
+void protobuf_set_since(struct protobuf *protobuf, uint32_t since)
+{
+    uint64_t rest = since;
+    char *at = wire_short_begin(protobuf->since, COUNTER_CREATED, 1 + SINCE_VARINT_LEN);
+    *at++ = TIMESTAMP_SECONDS << 3;
+    for (unsigned n = 1; n < SINCE_VARINT_LEN; n++, rest >>= 7) *at++ = (char) (rest | 0x80);
+    *at = (char) rest;
+    protobuf->since_len = since ? PROTOBUF_SINCE_LEN : 0;
+    choose_since(protobuf);
+}
 
 /*
  * Begins a Metric whose labels take `len` bytes and whose value is a number. Reserves `spare` more bytes.
  * Returns the place of the labels, or NULL if there is no memory.
  */
-static inline char *begin_number(struct buffer *message, size_t len, size_t spare)
+static inline char *begin_number(struct protobuf *protobuf, size_t len, size_t spare)
 {
-    char *at = buffer_reserve(message, METRIC_HEAD_MAX + len + NUMBER_LEN + spare);
+    len += NUMBER_LEN + protobuf->number_since;
+    char *at = buffer_reserve(&protobuf->message, METRIC_HEAD_MAX + len + PROTOBUF_SINCE_LEN + spare);
     if (!at) return NULL;
     *at = FAMILY_METRIC << 3 | 2;
-    return wire_put_varint(at + 1, len + NUMBER_LEN);
+    return wire_put_varint(at + 1, len);
 }
 
 /* Writes the value behind the labels, which end at `at`, and so ends the Metric. */
 static inline void end_number(struct protobuf *protobuf, char *at, double value)
 {
-    at = wire_short_begin(at, kinds[protobuf->family->type].field, DOUBLE_LEN);
+    size_t since = protobuf->number_since;
+    at = wire_short_begin(at, kinds[protobuf->family->type].field, DOUBLE_LEN + since);
     at = wire_short_double(at, NUMBER_VALUE, value);
+    memcpy(at, protobuf->since, PROTOBUF_SINCE_LEN);
+    at += since;
     protobuf->message.len = (size_t) (at - protobuf->message.data);
 }
 
@@ -206,7 +232,7 @@ struct slice protobuf_pairs(struct protobuf *protobuf, struct slice labels)
 static void put_number(struct protobuf *protobuf, double value)
 {
     struct slice pairs = buffer_slice(&protobuf->pairs);
-    char *at = protobuf->pairs.failed ? NULL : begin_number(&protobuf->message, pairs.len, 0);
+    char *at = protobuf->pairs.failed ? NULL : begin_number(protobuf, pairs.len, 0);
     if (at)
         end_number(protobuf, pairs.len ? slice_put(at, pairs) : at, value);
     else
@@ -230,7 +256,7 @@ void protobuf_series(struct protobuf *protobuf, const struct family *family, con
     struct slice digits = series->number_len ? digits_of(number, memory) : SLICE("");
     size_t labels = target.len + series->before_len + digits.len + series->after_len;
     begin_sample(protobuf, family, out);
-    char *at = begin_number(&protobuf->message, labels, SLICE_BLOCK);
+    char *at = begin_number(protobuf, labels, SLICE_BLOCK);
     if (at) {
         at = slice_put_blocks(at, target);
         at = slice_put_blocks(at, (struct slice){series->text, series->before_len});

@@ -27,15 +27,27 @@ struct protobuf_labels {
     struct slice constant, target, own;
 };
 
+/* A Timestamp of whole seconds as a field: two keys, a length, and a varint of 32 bits in five bytes. */
+#define PROTOBUF_SINCE_LEN 8
+
 struct protobuf {
     const struct family *family; /* family of the current message, or NULL; borrowed */
     struct buffer message;       /* owned; the current message without its length; empty if there is none */
     struct buffer pairs;         /* owned; scratch memory for the labels of a sample */
+    char since[PROTOBUF_SINCE_LEN]; /* time since which counters count, as a field of Counter */
+    uint8_t since_len;              /* 0: not known */
+    uint8_t number_since;           /* bytes of it in each number of the current message */
 };
 
 /* Allocates nothing. */
 void protobuf_init(struct protobuf *protobuf);
 void protobuf_deinit(struct protobuf *protobuf);
+
+/*
+ * Sets since when the counters that follow count, in seconds since the unix epoch; 0: not known. It is a
+ * field of Counter, which samples of METRIC_COUNTER have.
+ */
+void protobuf_set_since(struct protobuf *protobuf, uint32_t since);
 
 /*
  * Adds one sample to the current message. Appends a message to `out` if it is full or belongs to another

@@ -150,13 +150,21 @@ static bool read_debug(struct parameter_reader *reader, struct slice value)
            refuse_query(reader, 400, "debug", value, "it is for targets in the URL of /scrape");
 }
 
+static bool read_created(struct parameter_reader *reader, struct slice value)
+{
+    reader->scrape->created = slice_is(value, "true");
+    return reader->scrape->created || slice_is(value, "false") ||
+           refuse_value(reader, "created", value, "true or false");
+}
+
 /*
  * Logs a parameter that is nearly one of ours, such as collect instead of collect[]. Other unknown parameters
  * are ignored silently: Prometheus also sends those that its configuration has for other exporters.
  */
 static void doubt_parameter(struct slice name)
 {
-    static const char *const known[] = {"target", "collect[]", "name[]", "fail", "shard", "module", "debug"};
+    static const char *const known[] = {"target", "collect[]", "name[]", "fail",
+                                        "shard",  "module",    "debug",  "created"};
     struct nearest nearest;
     nearest_init(&nearest, name);
     for (size_t n = 0; n < ARRAY_LEN(known); n++) nearest_try(&nearest, known[n]);
@@ -174,6 +182,7 @@ static bool read_pair(struct parameter_reader *reader, struct slice name, struct
     if (slice_is(name, "shard")) return read_shard(reader, value);
     if (slice_is(name, "module")) return read_module(reader, value);
     if (slice_is(name, "debug")) return read_debug(reader, value);
+    if (slice_is(name, "created")) return read_created(reader, value);
     doubt_parameter(name);
     return true;
 }
@@ -251,6 +260,7 @@ static bool read_query(struct parameter_reader *reader, struct slice query, stru
     static const struct slice nothing = {NULL, 0};
     struct slice name, value;
     enum query_outcome outcome;
+    reader->scrape->created = reader->options->created_lines;
     if (!find_profile(reader, query, storage)) return refuse_query(reader, 503, "out of memory", nothing, "");
     while ((outcome = query_next(&query, storage, &name, &value)) == QUERY_PAIR) {
         if (!read_pair(reader, name, value)) return false;

@@ -48,6 +48,7 @@ static const struct schema_field {
     {LABEL, 1, "name", STRING, 0},
     {LABEL, 2, "value", STRING, 0},
     {NUMBER, 1, "value", DOUBLE, 0},
+    {NUMBER, 3, "created", MESSAGE, TIME},
     {SUMMARY, 1, "count", UINT, 0},
     {SUMMARY, 2, "sum", DOUBLE, 0},
     {SUMMARY, 3, "quantile", MESSAGE, QUANTILE},

@@ -97,6 +97,53 @@ static void test_rates(void **state)
     history_deinit(&history);
 }
 
+/* What a server says of its clock and its counters, and since when they count. */
+static uint32_t since(struct history *history, uint64_t time, uint64_t uptime, uint64_t sets,
+                      uint64_t received)
+{
+    struct snapshot *snapshot = snapshot_new(COMMANDS_ALL, CAP, 1);
+    assert_non_null(snapshot);
+    snapshot->answered = COMMAND_BIT(COMMAND_STATS);
+    if (uptime) add_number(snapshot, "uptime", uptime);
+    if (time) add_number(snapshot, "time", time);
+    add_number(snapshot, "cmd_set", sets);
+    add_number(snapshot, "bytes_read", received);
+    snapshot_judge(snapshot, TARGET_UP, "");
+    observe(history, snapshot, 1, 1000);
+    return history_counters_since(history);
+}
+
+static void test_counters_since(void **state)
+{
+    struct history history = {0};
+    (void) state;
+    assert_int_equal(history_counters_since(&history), 0);
+    assert_int_equal(since(&history, 1764403277, 77, 5, 100), 1764403200);
+    assert_int_equal(since(&history, 1764403287, 87, 5, 200), 1764403200);
+    /* A clock that is read twice. */
+    assert_int_equal(since(&history, 1764403298, 97, 6, 300), 1764403200);
+    assert_int_equal(since(&history, 1764403306, 107, 6, 400), 1764403200);
+    /* stats reset: one counter that went back is enough. It holds as long as the server runs. */
+    assert_int_equal(since(&history, 1764403317, 117, 6, 50), 0);
+    assert_int_equal(since(&history, 1764403327, 127, 9, 500), 0);
+    /* A poll that fails changes nothing. */
+    observe(&history, down(TARGET_TIMEOUT, "late"), 1, 2000);
+    assert_int_equal(since(&history, 1764403337, 137, 9, 600), 0);
+    /* The server was restarted. Its counters are lower, as they should be. */
+    assert_int_equal(since(&history, 1764403400, 10, 1, 60), 1764403390);
+    assert_int_equal(since(&history, 1764403410, 20, 0, 160), 0);
+    /* Restarted within the second. */
+    assert_int_equal(since(&history, 1764403412, 21, 0, 10), 0);
+    assert_int_equal(since(&history, 1764403412, 20, 0, 5), 1764403392);
+    /* A server that says only one of the two, or nonsense. */
+    assert_int_equal(since(&history, 1764403500, 0, 0, 1), 0);
+    assert_int_equal(since(&history, 0, 30, 0, 2), 0);
+    assert_int_equal(since(&history, 10, 30, 0, 3), 0);
+    assert_int_equal(since(&history, UINT64_MAX, 30, 0, 4), 0);
+    assert_int_equal(since(&history, 1764403510, 10, 1, 60), 1764403500);
+    history_deinit(&history);
+}
+
 static void test_state_and_since(void **state)
 {
     struct history history = {0};
@@ -180,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures_of_the_last_poll),
         cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_counters_since),
         cmocka_unit_test(test_state_and_since),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_figures),

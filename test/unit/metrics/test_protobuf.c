@@ -110,6 +110,37 @@ static void test_types(void **state_)
                   "name=other help=Other. type=3 metric{untyped{value=6}}\n");
 }
 
+/* Only counters have the time since which they count, as long as it is known. */
+static void test_counters_since(void **state_)
+{
+    struct world *world = *state_;
+    const struct family *const families[] = {&up, &hits, &malloced, &state, &other};
+    for (size_t n = 0; n < ARRAY_LEN(families); n++) {
+        encoder_set_since(&world->encoder, 1764403200);
+        encoder_family(&world->encoder, families[n]);
+        encoder_sample_u64(&world->encoder, none, none, n);
+        encoder_set_since(&world->encoder, 0);
+        encoder_sample_u64(&world->encoder, none, SLICE("b=\"c\""), n);
+    }
+    encoder_family(&world->encoder, &read_bytes);
+    encoder_set_since(&world->encoder, UINT32_MAX);
+    encoder_sample_u64(&world->encoder, none, none, 1);
+    encoder_set_since(&world->encoder, 1);
+    encoder_sample_u64(&world->encoder, none, none, 2);
+    expect(
+        world,
+        "name=up help=Whether. type=1 metric{gauge{value=0}} metric{label{name=b value=c} gauge{value=0}}\n"
+        "name=hits_total help=Hits. type=0 metric{counter{value=1 created{seconds=1764403200}}} "
+        "metric{label{name=b value=c} counter{value=1}}\n"
+        "name=malloced help=No total. type=0 metric{counter{value=2 created{seconds=1764403200}}} "
+        "metric{label{name=b value=c} counter{value=2}}\n"
+        "name=state help=State. type=1 metric{gauge{value=3}} metric{label{name=b value=c} gauge{value=3}}\n"
+        "name=other help=Other. type=3 metric{untyped{value=4}} "
+        "metric{label{name=b value=c} untyped{value=4}}\n"
+        "name=read_bytes_total help=Bytes. type=0 unit=bytes "
+        "metric{counter{value=1 created{seconds=4294967295}}} metric{counter{value=2 created{seconds=1}}}\n");
+}
+
 static void test_values(void **state_)
 {
     static const char *const values[] = {"1",    "-0.5", "1e300", "18446744073709551615",
@@ -421,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_types),
+        TEST(test_counters_since),
         TEST(test_every_length),
         TEST(test_values),
         TEST(test_labels),
