@@ -31,6 +31,11 @@ def test_help_explains_and_starts_nothing(command):
         assert not [other for other in COMMANDS if other != command and f"\n  {other} " in process.stdout]
 
 
+def test_each_command_that_is_explained_is_there():
+    rows = (ROOT / "dev").read_text(encoding="utf-8").split("\ncase $command in\n")[1]
+    assert sorted(re.findall(r"^([a-z]+)\) ", rows, re.M)) == sorted(COMMANDS)
+
+
 @pytest.mark.parametrize("arguments, expected", [
     (("build", "all"), "build takes no arguments, not all"),
     (("lint", "src"), "lint takes no arguments, not src"),
