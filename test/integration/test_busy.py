@@ -26,17 +26,11 @@ def down(got):
 
 @pytest.mark.parametrize("before, stopped", [(0, 1.2), (0.02, 2), (0.1, 1.3), (0.3, 3), (0.5, 1.2)])
 @pytest.mark.parametrize("kept", [False, True], ids=["new connections", "kept connections"])
-def test_the_exporters_own_pause_is_not_booked_on_servers(exporter, fake, before, stopped, kept):
+def test_the_exporters_own_pause_is_not_booked_on_servers(exporter, scripted, before, stopped, kept):
     """It is stopped in the middle of a scrape of servers that take 0 to 0.4 s, for longer than they have."""
-
-    def script(connection):
-        while line := connection.line():
-            if line == "stats":
-                time.sleep(hash(connection.sock.getsockname()) % 5 / 10)
-            connection.send(PLAIN[line])
-
-    _, addresses = many(fake, 200, script)
-    started = exporter("--memcached.timeout=1s", targets=addresses)
+    servers = scripted(200)
+    servers.tell(*(f"{n} delay {n % 5 * 100}" for n in range(200) if n % 5))
+    started = exporter("--memcached.timeout=1s", targets=servers.addresses)
     if kept:
         assert down(started.exposition(headers=HEADER)) == []
 
@@ -71,16 +65,13 @@ def test_the_deadline_of_the_scrape_holds_for_a_stopped_exporter(exporter, fake)
     starter.join()
 
 
-def test_who_waits_for_a_place_keeps_its_own_time(exporter, fake, deaf):
+def test_who_waits_for_a_place_keeps_its_own_time(exporter, scripted, deaf):
     """Servers that take a third of the time-out, one after the other: each has it from when its turn has come."""
-
-    def slow(connection):
-        time.sleep(0.2)
-        connection.serve(PLAIN)
-
+    servers = scripted(10)
+    servers.do("delay 500")
     holes = [deaf(full=True).address for _ in range(2)]
-    _, addresses = many(fake, 10, slow)
-    started = exporter("--memcached.max-connecting=1", "--memcached.timeout=600ms", targets=[*holes, *addresses])
+    started = exporter("--memcached.max-connecting=1", "--memcached.timeout=1500ms",
+                       targets=[*holes, *servers.addresses])
     got = started.exposition(headers=HEADER)
     assert sorted(where for where, _ in down(got)) == sorted(holes)
 
@@ -112,7 +103,7 @@ def test_a_server_that_comes_back_is_not_waited_for_by_old_dials(exporter, scrip
     assert [states for begin, states in got if begin > back + 2.5 and states] == []
 
 
-def test_floods_do_not_starve_the_quiet(exporter, fake):
+def test_floods_do_not_starve_the_quiet(exporter, fake, scripted):
     """Twice as many servers that send without end as servers that answer."""
 
     def flood(connection):
@@ -122,7 +113,7 @@ def test_floods_do_not_starve_the_quiet(exporter, fake):
 
     lines = b"".join(b"STAT new_thing_%d 12345\r\n" % n for n in range(5000))
     _, floods = many(fake, 100, flood)
-    _, good = many(fake, 50)
+    good = scripted(50).addresses
     started = exporter("--memcached.timeout=2s", "--memcached.max-reply=64MiB", targets=[*floods, *good])
     for _ in range(3):
         got = started.exposition(headers=HEADER)
@@ -153,7 +144,7 @@ def test_what_one_server_adds_is_bounded(exporter, fake, lines):
     assert int(got.value("memcached_target_truncated", instance=addresses[0])) > 100000
 
 
-def test_all_answers_share_one_bound_of_memory(exporter, fake):
+def test_all_answers_share_one_bound_of_memory(exporter, fake, scripted):
     """Thirty servers fill 1 MiB each and wait; the bound is 8 MiB. The largest are given up, and the small ones are up."""
 
     def fill(connection):
@@ -163,7 +154,7 @@ def test_all_answers_share_one_bound_of_memory(exporter, fake):
 
     lines = b"".join(b"STAT funny_thing_%d 12345678901234\r\n" % n for n in range(10000))
     _, large = many(fake, 30, fill)
-    _, small = many(fake, 50)
+    small = scripted(50).addresses
     started = exporter("--memcached.timeout=2s", "--memcached.max-memory=8MiB", targets=[*large, *small])
     for _ in range(2):
         states = dict(down(started.exposition(headers=HEADER)))
