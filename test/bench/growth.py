@@ -115,9 +115,9 @@ class Growth:
             for work in works:
                 curves[work.name].append((count, work.cpu))
         kept = {name: curves[name] for name in names[:3]}
+        fresh = {name.removesuffix(", new connections"): curves[name] for name in names[3:]}
         self.show("servers", "What a server costs, as the fleet grows", "servers", kept)
-        self.show("connections", "The same with a new connection for each scrape", "servers",
-                  {name: curves[name] for name in names[3:]})
+        self.show("connections", "The same with a new connection for each scrape", "servers", fresh)
 
     def over_series(self):
         curves = {"/metrics": [], "/metrics, gzip": []}
