@@ -101,12 +101,14 @@ const struct flag flags[] = {
     {FLAG("collector.settings", collector, collectors, "true"), .group = "Collectors",
      .help = "Ask the servers for \"stats settings\".", COLLECTOR(COMMAND_BIT(COMMAND_SETTINGS))},
     {FLAG("collector.slab", switch, collect_slab, "true"),
-     .help = "Show the metrics of slab classes; --collector.items and --collector.slabs override it for what "
-             "comes of each of them."},
+     .help = "Show the metrics that have a label slab; --collector.items and --collector.slabs override it "
+             "for what comes of each of them. The five figures over all slab classes stay without it, unless "
+             "--no-collector.slab-summary is given, too."},
     {FLAG("collector.slab-summary", collector, collectors, "true"),
-     .help =
-         "Show a few figures over all slab classes, also with --no-collector.slab: both \"stats items\" and "
-         "\"stats slabs\" are asked for them.",
+     .help = "Show five figures over all slab classes: memcached_slab_wasted_bytes, "
+             "memcached_slab_classes_evicting, memcached_eviction_age_seconds, "
+             "memcached_slab_free_while_evicting_bytes and memcached_slab_imbalance_ratio. They need both "
+             "\"stats items\" and \"stats slabs\". --no-collector.slab does not hide them.",
      COLLECTOR(SLAB_SUMMARY)},
     {FLAG("collector.items", collector, collectors, "true"), .help = "Ask the servers for \"stats items\".",
      COLLECTOR(COMMAND_BIT(COMMAND_ITEMS))},
@@ -196,13 +198,12 @@ const struct flag flags[] = {
              "a pod that ends in -I."},
 
     {FLAG("web", switch, web, "true"), .group = "Outputs",
-     .help = "Serve HTTP. Without it, one of --once, --output.textfile and --push.url is required."},
+     .help = "Serve HTTP. Without it, one of --once, --output.textfile, --push.url and --remote-write.url is "
+             "required."},
     {FLAG("once", switch, once, "false"),
-     .help =
-         "Collect once, to --output.textfile and --push.url, or without them to standard output, and exit: 0 "
-         "if "
-         "every server was up, 3 if some were not, 4 if none was or the shard is empty, 1 if an output could "
-         "not be written."},
+     .help = "Collect once, to --output.textfile, --push.url and --remote-write.url, or without them to "
+             "standard output, and exit: 0 if every server was up, 3 if some were not, 4 if none was or the "
+             "shard is empty, 1 if an output could not be written."},
     {FLAG("json", switch, json, "false"),
      .help = "With the command check: report as a JSON array, with an object for each server."},
     {FLAG("keys", switch, keys, "false"),
@@ -232,6 +233,8 @@ const struct flag flags[] = {
      .help = "User for basic authentication at the Pushgateway."},
     {FLAG("push.password-file", string, push.password_file, ""),
      .help = "File with the password for basic authentication, read at each push."},
+    {FLAG("push.bearer-token-file", string, push.bearer_token_file, ""),
+     .help = "File with a token for the Pushgateway, in place of a user and a password; read at each push."},
     {FLAG("push.tls.ca-file", string, push.ca_file, ""),
      .help = "File with the CA certificates for the Pushgateway; empty for those of the system."},
     {FLAG("push.tls.cert-file", string, push.cert_file, ""),
@@ -254,6 +257,8 @@ const struct flag flags[] = {
      .help = "User for basic authentication at the receiver."},
     {FLAG("remote-write.password-file", string, remote_write.password_file, ""),
      .help = "File with the password for basic authentication, read at each request."},
+    {FLAG("remote-write.bearer-token-file", string, remote_write.bearer_token_file, ""),
+     .help = "File with a token for the receiver, in place of a user and a password; read at each request."},
     {FLAG("remote-write.tls.ca-file", string, remote_write.ca_file, ""),
      .help = "File with the CA certificates for the receiver; empty for those of the system."},
     {FLAG("remote-write.tls.cert-file", string, remote_write.cert_file, ""),

@@ -167,9 +167,9 @@ void telemetry_observe_file(struct telemetry *telemetry, bool good)
     M(LOOP_LAG, "event_loop_lag_seconds", METRIC_HISTOGRAM, "",                                              \
       "How long turns of the event loop were busy, while everything else waited.")                           \
     M(WRITES, "output_writes_total", METRIC_COUNTER, "output",                                               \
-      "Expositions that were written to a file or pushed.")                                                  \
+      "Expositions that were written to a file or pushed, and requests of remote write.")                    \
     M(FAILURES, "output_failures_total", METRIC_COUNTER, "output",                                           \
-      "Expositions that could not be written or pushed.")                                                    \
+      "Expositions that could not be written or pushed, and requests of remote write that failed.")          \
     M(DROPPED, "output_messages_dropped_total", METRIC_COUNTER, "output",                                    \
       "Messages of remote write that were lost: the receiver did not want them, or too many waited.")        \
     M(SANDBOX, "sandbox", METRIC_GAUGE, "layer", "Whether a layer of the exporter's sandbox is in force.")

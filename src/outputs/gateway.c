@@ -3,7 +3,7 @@
  * on_answer -> on_transfer -> on_done.
  *
  * What can go wrong:
- * - The password cannot be read. Then nothing starts.
+ * - The password or the token cannot be read. Then nothing starts.
  * - The producer fails. on_body aborts the transfer.
  * - The name, the connection, TLS or the time limit fails. libcurl says which.
  * - The gateway refuses. The error has its status and its answer, where Pushgateway explains a 400. For a
@@ -38,8 +38,9 @@ static const char *const group_headers[] = {
 const struct gateway_protocol gateway_of_groups = {group_headers, true};
 
 /* Most bytes of the gateway's answer that are kept for the error message. */
-#define ANSWER_MAX   960
-#define PASSWORD_MAX 1024
+#define ANSWER_MAX 960
+/* Most bytes of a password, or of a token, which may be a long JWT. */
+#define SECRET_MAX (8 * 1024)
 
 struct gateway {
     struct curl_loop *curl;
@@ -47,7 +48,8 @@ struct gateway {
     struct curl_slist *headers;       /* headers of a push */
     const struct push_config *config; /* borrowed */
     const struct gateway_protocol *protocol;
-    long status; /* HTTP status of the last answer, or 0 */
+    long status;            /* HTTP status of the last answer, or 0 */
+    uint64_t retry_after_s; /* what the last answer asked for, or 0 */
     bool busy;
     gateway_done_fn on_done;
     void *context;
@@ -125,12 +127,17 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
 static const char *judge(struct gateway *gateway, CURLcode result)
 {
     const char *location = NULL;
+    curl_off_t retry_after_s = 0;
     if (result == CURLE_ABORTED_BY_CALLBACK) return "the exposition could not be made";
     if (result != CURLE_OK)
         return gateway->curl_error[0] ? gateway->curl_error : libcurl.easy_strerror(result);
     libcurl.easy_getinfo(gateway->easy, CURLINFO_RESPONSE_CODE, &gateway->status);
     long status = gateway->status;
     if (status >= 200 && status < 300) return NULL;
+    /* A date has become seconds here, below 0 if it is past. */
+    if (status == 429 || status == 503)
+        libcurl.easy_getinfo(gateway->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    if (retry_after_s > 0) gateway->retry_after_s = (uint64_t) retry_after_s;
     if (status >= 300 && status < 400) libcurl.easy_getinfo(gateway->easy, CURLINFO_REDIRECT_URL, &location);
     struct slice answer = slice_trim((struct slice){gateway->answer, gateway->answer_len});
     if (location) {
@@ -156,10 +163,10 @@ static void on_transfer(void *context, CURL *easy, CURLcode result)
 /* --- A request's start --- */
 
 /*
- * Reads the password without its line end. Returns its length, or -1 with errno. Refuses all but regular
- * files: a FIFO would block.
+ * Reads a password or a token without its line end. Returns its length, or -1 with errno. Refuses all but
+ * regular files: a FIFO would block.
  */
-static ssize_t read_password(const char *path, char *text, size_t size)
+static ssize_t read_secret(const char *path, char *text, size_t size)
 {
     struct stat status;
     ssize_t len = -1;
@@ -176,35 +183,51 @@ static ssize_t read_password(const char *path, char *text, size_t size)
     return len;
 }
 
-/*
- * Reads the password and sets it. Reads it for each request, since secrets may be renewed while the exporter
- * runs. Returns NULL or the error.
- */
-static const char *set_password(struct gateway *gateway)
+/* Returns whether the bytes can be the value of a header as they are. Base64 hides those of a password. */
+static bool is_token(struct slice bytes)
 {
-    char text[PASSWORD_MAX];
-    if (!push_is_given(gateway->config->password_file)) return NULL;
+    for (size_t n = 0; n < bytes.len; n++) {
+        if (bytes.data[n] <= ' ' || bytes.data[n] > '~') return false;
+    }
+    return bytes.len > 0;
+}
+
+/*
+ * Reads the password, or the token, and sets it. Reads it for each request, since secrets may be renewed
+ * while the exporter runs. Returns NULL or the error.
+ */
+static const char *set_secret(struct gateway *gateway)
+{
+    const struct push_config *config = gateway->config;
+    bool bears = push_is_given(config->bearer_token_file);
+    const char *path = bears ? config->bearer_token_file : config->password_file;
+    char text[SECRET_MAX];
+    if (!push_is_given(path)) return NULL;
     dumps_forbid();
-    ssize_t len = read_password(gateway->config->password_file, text, sizeof(text));
+    ssize_t len = read_secret(path, text, sizeof(text));
     if (len < 0) {
-        snprintf(gateway->error, sizeof(gateway->error), "the password file cannot be read: %s",
-                 strerror(errno));
+        snprintf(gateway->error, sizeof(gateway->error), "the %s file cannot be read: %s",
+                 bears ? "token" : "password", strerror(errno));
         return gateway->error;
     }
     text[len] = '\0';
-    CURLcode result = libcurl.easy_setopt(gateway->easy, CURLOPT_PASSWORD, text);
+    bool sendable = !bears || is_token((struct slice){text, (size_t) len});
+    CURLcode result = libcurl.easy_setopt(gateway->easy, bears ? CURLOPT_XOAUTH2_BEARER : CURLOPT_PASSWORD,
+                                          sendable ? text : NULL);
     explicit_bzero(text, sizeof(text));
+    if (!sendable) return "the token file has to hold one line of printable ASCII characters without blanks";
     return result == CURLE_OK ? NULL : "out of memory";
 }
 
 static const char *start(struct gateway *gateway, bool upload, const char *method, uint64_t timeout_ms)
 {
     CURL *easy = gateway->easy;
-    const char *error = set_password(gateway);
-    if (error) return error;
     gateway->answer_len = 0;
     gateway->status = 0;
+    gateway->retry_after_s = 0;
     gateway->curl_error[0] = '\0';
+    const char *error = set_secret(gateway);
+    if (error) return error;
     if (libcurl.easy_setopt(easy, CURLOPT_UPLOAD, upload ? 1L : 0L) != CURLE_OK ||
         libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, upload ? gateway->headers : NULL) != CURLE_OK ||
         libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
@@ -246,6 +269,11 @@ const char *gateway_post(struct gateway *gateway, struct slice body)
 long gateway_status(const struct gateway *gateway)
 {
     return gateway->status;
+}
+
+uint64_t gateway_retry_after_s(const struct gateway *gateway)
+{
+    return gateway->retry_after_s;
 }
 
 const char *gateway_delete(struct gateway *gateway, uint64_t timeout_ms)
@@ -296,9 +324,10 @@ static bool set_transport(CURL *easy, const struct push_config *config)
 static bool set_request(struct gateway *gateway, const struct push_config *config)
 {
     CURL *easy = gateway->easy;
+    unsigned long login = push_is_given(config->bearer_token_file) ? CURLAUTH_BEARER : CURLAUTH_BASIC;
     return set_url(gateway, easy, config) && set_headers(gateway) &&
            libcurl.easy_setopt(easy, CURLOPT_USERAGENT, PROGRAM_NAME) == CURLE_OK &&
-           libcurl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
+           libcurl.easy_setopt(easy, CURLOPT_HTTPAUTH, (long) login) == CURLE_OK &&
            set_given(easy, CURLOPT_USERNAME, config->username) &&
            libcurl.easy_setopt(easy, CURLOPT_READFUNCTION, on_body) == CURLE_OK &&
            libcurl.easy_setopt(easy, CURLOPT_READDATA, gateway) == CURLE_OK &&

@@ -61,6 +61,12 @@ const char *gateway_post(struct gateway *gateway, struct slice body);
 long gateway_status(const struct gateway *gateway);
 
 /*
+ * Returns for how many seconds the last answer asked to be left alone (Retry-After of 429 or 503); 0 if it
+ * did not. The peer says it, so it may be years.
+ */
+uint64_t gateway_retry_after_s(const struct gateway *gateway);
+
+/*
  * Cancels the current request, if there is one; on_done will not run. Must not be called from the producer.
  */
 void gateway_cancel(struct gateway *gateway);

@@ -16,6 +16,7 @@
         [PUSH_URL] = {output ".url", "url"}, [PUSH_JOB] = {output ".job", "job"},                            \
         [PUSH_GROUPING] = {output "." labels, labels}, [PUSH_USERNAME] = {output ".username", "username"},   \
         [PUSH_PASSWORD_FILE] = {output ".password-file", "password_file"},                                   \
+        [PUSH_BEARER_TOKEN_FILE] = {output ".bearer-token-file", "bearer_token_file"},                       \
         [PUSH_CA_FILE] = {output ".tls.ca-file", "ca_file"},                                                 \
         [PUSH_CERT_FILE] = {output ".tls.cert-file", "cert_file"},                                           \
         [PUSH_KEY_FILE] = {output ".tls.key-file", "key_file"},                                              \
@@ -106,6 +107,8 @@ static int check_pairs(const struct push_config *config, const struct fault *fau
     /* RFC 7617, section 2: the first colon ends the user name. */
     if (push_is_given(config->username) && strchr(config->username, ':'))
         return reject_setting(fault, PUSH_USERNAME, "a user name without a colon");
+    if (push_is_given(config->username) && push_is_given(config->bearer_token_file))
+        return reject_setting(fault, PUSH_BEARER_TOKEN_FILE, "a user name or a bearer token, not both");
     if (push_is_given(config->cert_file) != push_is_given(config->key_file))
         return reject_setting(fault, PUSH_CERT_FILE, "a certificate and its key, or neither");
     return 0;
@@ -119,6 +122,7 @@ static int check_files(const struct push_config *config, const struct fault *fau
         const char *path;
     } files[] = {
         {PUSH_PASSWORD_FILE, config->password_file},
+        {PUSH_BEARER_TOKEN_FILE, config->bearer_token_file},
         {PUSH_CA_FILE, config->ca_file},
         {PUSH_CERT_FILE, config->cert_file},
         {PUSH_KEY_FILE, config->key_file},

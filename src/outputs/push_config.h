@@ -41,6 +41,7 @@ struct push_config {
     bool post;           /* true: POST, replaces families by name; false: PUT, replaces the group */
     bool delete_on_exit; /* push_close deletes the group */
     const char *username, *password_file; /* basic auth: both or neither; the file is read at each push */
+    const char *bearer_token_file;        /* instead of basic auth; read at each push, too */
     const char *ca_file;                  /* if not given, the authorities that the system trusts */
     const char *cert_file, *key_file;     /* client's certificate and key in PEM; give both or neither */
 };
@@ -58,6 +59,7 @@ enum push_setting {
     PUSH_GROUPING,
     PUSH_USERNAME,
     PUSH_PASSWORD_FILE,
+    PUSH_BEARER_TOKEN_FILE,
     PUSH_CA_FILE,
     PUSH_CERT_FILE,
     PUSH_KEY_FILE,

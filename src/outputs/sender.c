@@ -18,8 +18,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define RETRY_FIRST_MS   1000
-#define RETRY_LONGEST_MS (UINT64_C(60) * 1000)
+#define RETRY_FIRST_MS    1000
+#define RETRY_LONGEST_MS  (UINT64_C(60) * 1000)
+#define RETRY_AFTER_MAX_S (UINT64_C(10) * 60) /* most that a receiver gets by Retry-After */
 /* Per cent that a delay may grow, so that exporters do not all return to a receiver at once. */
 #define RETRY_SPREAD 25
 
@@ -172,6 +173,9 @@ static void try_later(struct sender *sender, const char *error)
         return;
     }
     uint64_t delay_ms = retry_delay_ms(RETRY_FIRST_MS, RETRY_LONGEST_MS, sender->failing);
+    uint64_t wished_s = sender->gateway ? gateway_retry_after_s(sender->gateway) : 0;
+    if (wished_s > RETRY_AFTER_MAX_S) wished_s = RETRY_AFTER_MAX_S;
+    if (delay_ms < wished_s * 1000) delay_ms = wished_s * 1000;
     uv_timer_start(&sender->retry, on_retry, retry_spread_ms(delay_ms, 0, RETRY_SPREAD, random), 0);
 }
 

@@ -6,9 +6,10 @@
  * arrive in their order when it is back. A full queue loses its oldest messages. A tick is skipped while the
  * messages of the last one are still being made.
  *
- * No answer, a status of 5xx, or 429: the message is sent again after a growing delay. Any other status but
- * 2xx: the receiver does not want the message, which is dropped. The first failure and the first success
- * after failures are logged.
+ * No answer, a status of 5xx, or 429: the message is sent again after a growing delay, and not before the
+ * time that Retry-After of a 429 or 503 names, up to ten minutes. Any other status but 2xx: the receiver
+ * does not want the message, which is dropped. The first failure and the first success after failures are
+ * logged.
  *
  * Source: https://prometheus.io/docs/specs/prw/remote_write_spec/, "Protocol" and "Retries & Backoff".
  */

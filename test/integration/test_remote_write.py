@@ -3,13 +3,16 @@
 import http.server
 import os
 import signal
+import ssl
 import threading
+import time
 
 import pytest
 
 from support.exporter import run
 from support.process import wait_until
 from support.prometheus import Prometheus
+from support.tls import Certificate
 
 CONFIG = """
 global: { scrape_interval: 1s, scrape_timeout: 1s }
@@ -23,10 +26,14 @@ OF_SCRAPES = ("up", "scrape_", "memcached_exporter_http_requests_total")
 
 
 class Receiver:
-    """Answers with the statuses that a test sets, the last one for ever, and keeps the bodies."""
+    """
+    Answers with the statuses that a test sets, the last one for ever, and keeps the bodies and their times. `headers`: of
+    each answer that is no 2xx; `certificate`: it speaks TLS.
+    """
 
-    def __init__(self, *statuses):
-        self.statuses, self.requests, self.lock = list(statuses), [], threading.Lock()
+    def __init__(self, *statuses, headers=None, certificate=None):
+        self.statuses, self.requests, self.lock, self.times = list(statuses), [], threading.Lock(), []
+        self.scheme = "https" if certificate else "http"
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,9 +43,12 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with receiver.lock:
                     status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
+                    receiver.times.append(time.monotonic())
                     receiver.requests.append((status, dict(self.headers.items()), self.path, body))
                 text = b"" if status == 204 else b"no\n"  # a 204 has no body, not even a length
                 self.send_response(status)
+                for name, value in (headers or {}).items() if status >= 300 else ():
+                    self.send_header(name, value)
                 if text:
                     self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
@@ -48,11 +58,15 @@ class Receiver:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate.cert, certificate.key)
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}/api/v1/write"
+        return f"{self.scheme}://127.0.0.1:{self.server.server_port}/api/v1/write"
 
     def bodies(self, status=None):
         with self.lock:
@@ -67,8 +81,8 @@ class Receiver:
 def receiver():
     made = []
 
-    def start(*statuses):
-        made.append(Receiver(*statuses))
+    def start(*statuses, **settings):
+        made.append(Receiver(*statuses, **settings))
         return made[-1]
 
     yield start
@@ -179,6 +193,46 @@ def test_not_tried_again(exporter, memcached, receiver, status):
     assert bodies[0] not in bodies[1:]
     now = counts(running)
     assert now["failures_total"] == now["messages_dropped_total"] == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_waits_as_long_as_it_is_asked_to(exporter, memcached, receiver, status):
+    """What comes meanwhile waits, too. Without the header, the second try would come after a second."""
+    taker = receiver(status, 200, headers={"Retry-After": "3"})
+    running = sends(exporter, taker.url, targets=[memcached().address])
+    wait_until(lambda: len(taker.bodies(200)) >= 3, "messages after the pause")
+    bodies = taker.bodies()
+    assert bodies[0] == bodies[1] and taker.times[1] - taker.times[0] >= 2.9
+    now = counts(running)
+    assert now["failures_total"] == 1 and now["messages_dropped_total"] == 0
+
+
+def test_bearer_token(exporter, memcached, receiver, tmp_path):
+    """It is read again for each request, and neither the log nor the metrics have it."""
+    taker, file = receiver(200), tmp_path / "token"
+    file.write_text("first-token\n")
+    running = sends(exporter, taker.url, f"--remote-write.bearer-token-file={file}", targets=[memcached().address])
+    wait_until(lambda: taker.requests, "a message")
+    assert taker.requests[0][1]["Authorization"] == "Bearer first-token"
+    file.write_text("second-token\n")
+    wait_until(lambda: taker.requests[-1][1]["Authorization"] == "Bearer second-token", "the renewed token")
+    file.write_text("evil\r\nX-Evil: 1\n")
+    wait_until(lambda: counts(running)["failures_total"] >= 1, "a failure")
+    file.write_text("third-token\n")
+    wait_until(lambda: taker.requests[-1][1]["Authorization"] == "Bearer third-token", "the mended token")
+    assert not any("X-Evil" in headers for _, headers, _, _ in taker.requests)
+    for token in ("first-token", "second-token", "evil"):
+        assert token not in running.process.stderr and token not in running.get("/metrics").text
+
+
+def test_own_authority(exporter, memcached, receiver, tmp_path):
+    authority, other = (Certificate(tmp_path, name, is_ca=True) for name in ("ca", "other"))
+    taker = receiver(200, certificate=Certificate(tmp_path, "receiver", ca=authority))
+    running = sends(exporter, taker.url, f"--remote-write.tls.ca-file={other.cert}", targets=[memcached().address])
+    wait_until(lambda: counts(running)["failures_total"] >= 1, "a failure")
+    assert not taker.requests
+    sends(exporter, taker.url, f"--remote-write.tls.ca-file={authority.cert}", targets=[memcached().address])
+    wait_until(lambda: taker.bodies(200), "a message")
 
 
 def test_receiver_that_comes_late(exporter, memcached, receiver):

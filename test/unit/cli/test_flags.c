@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "cli/flags.h"
 #include "parsed_options.h"
 
@@ -44,6 +45,21 @@ static void finds_each_variable(void **state)
     assert_null(flag_find(SLICE("memcached")));
 }
 
+/* Both flags do without HTTP or without an end, so each output has to be named there. */
+static void helps_name_each_output(void **state)
+{
+    static const char *const without[] = {"web", "once"};
+    (void) state;
+    for (size_t i = 0; i < flags_count; i++) {
+        const char *dot = strrchr(flags[i].name, '.');
+        if (strcmp(flags[i].name, "output.textfile") != 0 && (!dot || strcmp(dot, ".url") != 0)) continue;
+        for (size_t n = 0; n < ARRAY_LEN(without); n++) {
+            if (!strstr(flag_find(slice_of(without[n]))->help, flags[i].name))
+                fail_msg("the help of --%s does not name --%s", without[n], flags[i].name);
+        }
+    }
+}
+
 static void assert_nearest(const char *written, bool variable, const char *expected)
 {
     const struct flag *flag = flag_nearest(slice_of(written), variable);
@@ -72,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(finds_each_variable),
+        cmocka_unit_test(helps_name_each_output),
         cmocka_unit_test(guesses_what_was_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,33 @@ static void test_basic_auth(void **state)
     assert_int_equal(logged("err=\"the password file cannot be read: No such file or directory\""), 1);
 }
 
+/* A token that would end its header is not sent. */
+static void test_bearer_token(void **state)
+{
+    char path[] = "/tmp/test_push_XXXXXX";
+    (void) state;
+    close(mkstemp(path));
+    write_file(path, "a.b-c_d~e+f/g==\n");
+    world.config.bearer_token_file = path;
+    start_push();
+    run_until_attempts(1);
+    assert_head("\r\nAuthorization: Bearer a.b-c_d~e+f/g==\r\n");
+    write_file(path, "renewed");
+    run_until_attempts(3);
+    assert_head("\r\nAuthorization: Bearer renewed\r\n");
+    unsigned requests = world.gateway.requests;
+    static const char *const bad[] = {"", "\n", "a b", "a\r\nX-Evil: 1", "\xc3\xa4"};
+    for (size_t n = 0; n < ARRAY_LEN(bad); n++) {
+        write_file(path, bad[n]);
+        uint64_t failures = world.push.counts.failures;
+        while (world.push.counts.failures == failures) uv_run(&world.loop, UV_RUN_ONCE);
+    }
+    assert_true(world.gateway.requests <= requests + 1); /* one may have been under way */
+    assert_null(strstr(world.gateway.head, "Evil"));
+    assert_int_equal(logged("err=\"the token file has to hold one line"), 1);
+    unlink(path);
+}
+
 /* --- What can fail --- */
 
 static void test_refused_with_an_explanation(void **state)
@@ -371,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_every_size),
         TEST(test_empty_body),
         TEST(test_basic_auth),
+        TEST(test_bearer_token),
         TEST(test_refused_with_an_explanation),
         TEST(test_long_explanation_is_cut),
         TEST(test_redirect_is_not_followed),

@@ -187,6 +187,14 @@ static void test_bad_settings(void **state)
     config.username = "u:v";
     assert_refused(&config, PUSH_USERNAME, "a user name without a colon");
     config = usual;
+    config.username = "u";
+    config.password_file = config.bearer_token_file = "/dev/null";
+    assert_refused(&config, PUSH_BEARER_TOKEN_FILE, "a user name or a bearer token, not both");
+    config = usual;
+    config.bearer_token_file = "/nowhere/token";
+    assert_refused(&config, PUSH_BEARER_TOKEN_FILE,
+                   "a readable file, but cannot read /nowhere/token: No such file or directory");
+    config = usual;
     config.key_file = "/dev/null";
     assert_refused(&config, PUSH_CERT_FILE, "a certificate and its key, or neither");
     config = usual;

@@ -151,6 +151,48 @@ static void test_failed_message_is_sent_again(void **state)
     assert_int_equal(world->sender.queued, 0);
 }
 
+/*
+ * What the receiver asks for by Retry-After, in a number or a date, is the least delay. It can neither
+ * shorten the usual one nor silence the exporter for hours.
+ */
+static void test_retry_after(void **state)
+{
+    static const struct {
+        const char *status, *value;
+        uint64_t least_s;
+    } cases[] = {
+        {"503", "30", 30},
+        {"429", "30", 30},
+        {"500", "30", 1},
+        {"503", "0", 1},
+        {"503", "-7", 1},
+        {"503", "soon", 1},
+        {"503", "", 1},
+        {"429", "601", 600},
+        {"503", "9223372036854775807", 600},
+        {"503", "Wed, 21 Oct 2015 07:28:00 GMT", 1},
+        {"503", "Wed, 21 Oct 2099 07:28:00 GMT", 600},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        void *own = NULL;
+        char reply[256];
+        (void) state;
+        assert_int_equal(setup(&own), 0);
+        struct world *world = own;
+        snprintf(reply, sizeof(reply), "HTTP/1.1 %s No\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+                 cases[n].status, cases[n].value);
+        world->receiver.reply = reply;
+        sender_start(&world->sender, &world->loop, &world->config, collect, NULL);
+        run_until_attempts(world, 1);
+        uint64_t due_ms = uv_timer_get_due_in(&world->sender.retry), least_ms = cases[n].least_s * 1000;
+        if (due_ms + 500 < least_ms || due_ms > least_ms + least_ms / 4)
+            fail_msg("%s, Retry-After: %s: again in %llu ms", cases[n].status, cases[n].value,
+                     (unsigned long long) due_ms);
+        assert_int_equal(world->sender.counts.dropped, 0);
+        teardown(&own);
+    }
+}
+
 /* Nobody answers: what waits is bounded. */
 static void test_queue_is_bounded(void **state)
 {
@@ -220,6 +262,7 @@ int main(void)
         TEST(test_all_are_sent),
         TEST(test_refused_message_is_dropped),
         TEST(test_failed_message_is_sent_again),
+        cmocka_unit_test(test_retry_after),
         TEST(test_queue_is_bounded),
         TEST(test_once),
         TEST(test_once_without_a_second_try),
