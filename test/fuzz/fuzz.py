@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,12 @@ def fuzzers(build):
     """The targets that were built, by name."""
     found = sorted(path for path in (build / "test/fuzz").glob("fuzz_*") if path.is_file())
     return {path.name.removeprefix("fuzz_"): path for path in found}
+
+
+def cpu_seconds():
+    """CPU time of all processes that were run and have ended. A busy machine gives a fuzzer less of it than of the clock's."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def arguments_of(name):
@@ -36,16 +43,17 @@ def run(name, fuzzer, work, seconds):
         folder.mkdir(parents=True, exist_ok=True)
     seeds = [str(folder) for folder in (HERE / "corpus" / name, found) if folder.is_dir()]
     command = [str(fuzzer), *arguments_of(name), f"-max_total_time={seconds}", f"-artifact_prefix={found}/", str(corpus), *seeds]
+    before = cpu_seconds()
     with open(log, "wb") as output:
         result = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
     text = log.read_text(encoding="utf-8", errors="replace")
     state = re.findall(r"#(\d+)\s.*cov: (\d+) ft: (\d+) corp: (\d+)/(\S+)", text)
-    done = re.search(r"Done (\d+) runs in (\d+) second", text)
     if state:
         runs, edges, features, inputs, size = state[-1]
-        print(f"{name:14} {runs:>10} runs {done[2] if done else '?':>5} s {edges:>6} edges {features:>7} features {inputs:>6} inputs, {size}")
+        print(f"{name:14} {runs:>10} runs {cpu_seconds() - before:>5.0f} s of CPU time {edges:>6} edges "
+              f"{features:>7} features {inputs:>6} inputs, {size}", flush=True)
     if result.returncode:
-        print(f"{name}: a fault, see {log}; the input is kept in {found.relative_to(HERE.parent.parent)}")
+        print(f"{name}: a fault (exit code {result.returncode}), see {log}; the input is kept in {found.relative_to(HERE.parent.parent)}")
         for line in re.findall(r"^.*(?:FAULT|ERROR: |runtime error).*$", text, re.M)[:3]:
             print("   ", line)
     if found.is_dir() and not any(found.iterdir()):

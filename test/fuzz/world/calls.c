@@ -4,6 +4,7 @@
  * to libc.
  */
 #include "descriptor.h"
+#include "fault.h"
 #include "files.h"
 #include "script.h"
 #include "wrap.h"
@@ -274,6 +275,12 @@ WRAP(int, sigaction, int number, const struct sigaction *action, struct sigactio
     if (!kernel_runs()) return __real_sigaction(number, action, old);
     kernel_handle_signal(number, action, old);
     return 0;
+}
+
+/* The program ends so if it is still there long after a signal to stop: something keeps it from ending. */
+WRAP(void, quick_exit, int code)
+{
+    fault("the program gives up and ends with code %d", code);
 }
 
 WRAP(int, open64, const char *path, int flags, int mode)
