@@ -103,7 +103,7 @@ static inline char *slice_put_short(char *at, struct slice a)
  */
 #define SLICE_BLOCK 16
 
-static inline char *slice_put_blocks(char *at, struct slice a)
+static inline __attribute__((always_inline)) char *slice_put_blocks(char *at, struct slice a)
 {
     memcpy(at, a.data, SLICE_BLOCK);
     if (a.len > SLICE_BLOCK) {
@@ -111,6 +111,29 @@ static inline char *slice_put_blocks(char *at, struct slice a)
         for (size_t n = (size_t) 2 * SLICE_BLOCK; n < a.len; n += SLICE_BLOCK)
             memcpy(at + n, a.data + n, SLICE_BLOCK);
     }
+    return at + a.len;
+}
+
+/* The same for slices that mostly have more than one block: two blocks at least, readable and writable. */
+#define SLICE_BLOCKS (2 * SLICE_BLOCK)
+
+static inline __attribute__((always_inline)) char *slice_put_more_blocks(char *at, struct slice a)
+{
+    memcpy(at, a.data, SLICE_BLOCKS);
+    for (size_t n = SLICE_BLOCKS; n < a.len; n += SLICE_BLOCK) memcpy(at + n, a.data + n, SLICE_BLOCK);
+    return at + a.len;
+}
+
+/*
+ * The same for slices of some more blocks: four at least. The copy may lie within the
+ * blocks that are read, if it begins behind the slice and at least one block further.
+ */
+#define SLICE_MANY_BLOCKS (4 * SLICE_BLOCK)
+
+static inline __attribute__((always_inline)) char *slice_put_many_blocks(char *at, struct slice a)
+{
+    for (size_t n = 0; n < SLICE_MANY_BLOCKS; n += SLICE_BLOCK) memcpy(at + n, a.data + n, SLICE_BLOCK);
+    for (size_t n = SLICE_MANY_BLOCKS; n < a.len; n += SLICE_BLOCK) memcpy(at + n, a.data + n, SLICE_BLOCK);
     return at + a.len;
 }
 

@@ -215,11 +215,14 @@ static void announce(struct fleet_walk *fleet, struct encoder *encoder)
 /* Prepares samples of series, once the format is known. Returns false if out of memory. */
 static bool prepare_series(struct fleet_walk *fleet, struct encoder *encoder)
 {
+    size_t longest = 0;
     fleet->rows = fleet_rows(encoder->form);
     for (size_t n = 0; n < fleet->heard; n++) {
         struct fleet_cursor *cursor = &fleet->cursors[n];
         cursor->rendered = encoder_target_labels(encoder, cursor->labels, &fleet->arena);
+        if (cursor->rendered.len > longest) longest = cursor->rendered.len;
     }
+    fleet->line_most = SERIES_LINE_MOST + longest;
     return fleet->rows && !encoder->out->failed;
 }
 

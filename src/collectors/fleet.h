@@ -56,6 +56,7 @@ struct fleet_walk {
     const struct fleet_row *rows; /* of the stats table, in the form of the format; NULL before the
                                       first step */
     struct arena arena;           /* memory of `rendered` of the cursors */
+    size_t line_most;             /* most bytes of a line of a series whose value is short */
 };
 
 /*

@@ -204,8 +204,9 @@ static struct fleet_row *make_rows(enum series_form form)
     }
     for (uint16_t row = 0; row < stats_count(); row++) {
         struct series_parts parts = parts_of(row);
+        if (!has_series(row)) continue;
         rows[row].shown_by = fleet_table.shapes[row].shown_by;
-        if (has_series(row)) rows[row].series = series_make(form, &parts, &texts);
+        rows[row].series = series_make(form, &parts, &texts);
     }
     return rows;
 }

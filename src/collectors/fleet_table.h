@@ -42,7 +42,7 @@ struct row_shape {
 /* What is needed to write a record of a row, packed closely: an exposition has hundreds for each target. */
 struct fleet_row {
     struct series series; /* has no text if a text of the server is among the labels */
-    unsigned shown_by;    /* as in row_shape */
+    unsigned shown_by;    /* as in row_shape; 0 without a series */
 };
 
 #define FAMILIES_MAX (OUTCOME_FAMILIES + STAT_ROWS_MAX + COUNTS_FAMILIES + 3)

@@ -85,7 +85,7 @@ void encoder_set_since(struct encoder *encoder, uint32_t since)
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena)
 {
     if (encoder->form == SERIES_METRIC) labels = protobuf_pairs(&encoder->protobuf, labels);
-    char *copy = labels.data ? arena_alloc(arena, labels.len + SLICE_BLOCK, 1) : NULL;
+    char *copy = labels.data ? arena_alloc(arena, labels.len + SLICE_BLOCKS, 1) : NULL;
     if (!copy) {
         encoder->out->failed = true;
         return SLICE("");
@@ -94,14 +94,22 @@ struct slice encoder_target_labels(struct encoder *encoder, struct slice labels,
     return (struct slice){copy, labels.len};
 }
 
-struct encoder_run encoder_run_begin(struct encoder *encoder)
+/* Sets the room of a run to the free room of the output. */
+static void set_room(struct encoder_run *run)
 {
-    struct buffer *out = encoder->out;
-    struct encoder_run run = {.encoder = encoder};
+    struct buffer *out = run->encoder->out;
+    size_t room = out->size - out->len, left = out->len < run->bytes ? run->bytes - out->len : 0;
+    size_t short_room = room > run->most ? room - run->most : 0;
+    run->at = out->data + out->len;
+    run->end = run->at + room;
+    run->limit = run->at + (short_room < left ? short_room : left);
+}
+
+struct encoder_run encoder_run_begin(struct encoder *encoder, size_t most, size_t bytes)
+{
+    struct encoder_run run = {.encoder = encoder, .most = most, .bytes = bytes};
     assert(!encoder->muted && encoder->constant_labels.len == 0);
-    if (!encoder->announced || out->failed) return run;
-    run.at = out->data + out->len;
-    run.end = out->data + out->size;
+    if (encoder->announced && !encoder->out->failed) set_room(&run);
     return run;
 }
 
@@ -110,21 +118,37 @@ void encoder_run_end(struct encoder_run run)
     run.encoder->out->len = encoder_run_length(run);
 }
 
-struct encoder_run encoder_run_grow(struct encoder_run run, size_t most)
+/* Makes room for a line of `most` bytes. Returns false if there is none. */
+static bool make_line_room(struct encoder_run *run, size_t most)
 {
-    struct encoder *encoder = run.encoder;
-    struct buffer *out = encoder->out;
-    encoder_run_end(run);
+    struct encoder *encoder = run->encoder;
+    if ((size_t) (run->end - run->at) >= most) return true;
+    encoder_run_end(*run);
     if (!encoder->announced) encoder->operations->announce(encoder);
-    run.at = buffer_reserve(out, most);
-    run.end = run.at ? out->data + out->size : NULL;
-    return run;
+    run->at = run->limit = run->end = NULL;
+    if (!buffer_reserve(encoder->out, most)) return false;
+    set_room(run);
+    return true;
+}
+
+bool encoder_run_renew(struct encoder_run *run)
+{
+    return encoder_run_goes_on(*run) && make_line_room(run, run->most);
 }
 
 void encoder_run_metric(struct encoder *encoder, const struct series *series, struct slice target,
                         uint32_t number, struct slice value)
 {
     encoder->operations->write_series(encoder, series, target, number, value);
+}
+
+void encoder_run_sample(struct encoder_run *run, const struct series *series, struct slice target,
+                        uint32_t number, struct slice value)
+{
+    if (run->encoder->form == SERIES_METRIC)
+        encoder_run_metric(run->encoder, series, target, number, value);
+    else if (make_line_room(run, series->most + target.len + value.len))
+        run->at = series_put_line(run->at, series, target, number, value);
 }
 
 void encoder_run_created(struct encoder_run *run, const struct series *series, struct slice target,
@@ -141,8 +165,7 @@ void encoder_run_created(struct encoder_run *run, const struct series *series, s
     /* The line of the sample is written a little further, and then gets the longer name. */
     size_t further = created.len - total.len;
     size_t most = series->most + target.len + value.len + further;
-    if ((size_t) (run->end - run->at) < most) *run = encoder_run_grow(*run, most);
-    if (!run->at) return;
+    if (!make_line_room(run, most)) return;
     char *begin = run->at;
     run->at = series_put_line(begin + further, series, target, number, value);
     slice_put(slice_put(begin, stem), created);

@@ -101,7 +101,7 @@ void encoder_set_since(struct encoder *encoder, uint32_t since);
 
 /*
  * Returns the labels of a target in the form in which samples of series take them: rendered labels, or bytes
- * made of them. SLICE_BLOCK readable bytes follow. The memory is from `arena`. Sets out->failed if out of
+ * made of them. SLICE_BLOCKS readable bytes follow. The memory is from `arena`. Sets out->failed if out of
  * memory.
  */
 struct slice encoder_target_labels(struct encoder *encoder, struct slice labels, struct arena *arena);
@@ -112,10 +112,16 @@ struct slice encoder_target_labels(struct encoder *encoder, struct slice labels,
  */
 struct encoder_run {
     struct encoder *encoder;
-    char *at, *end; /* lines: the free room of the output; none before the head of the family is written */
+    size_t most, bytes; /* as begin was told */
+    /*
+     * Lines: the free room of the output; none before the head of the family is written. At any place before
+     * `limit`, `most` bytes fit and `bytes` are not reached, so that a caller may write them by itself.
+     */
+    char *at, *limit, *end;
 };
 
-struct encoder_run encoder_run_begin(struct encoder *encoder);
+/* Begins a run of lines with at most `most` bytes each, nearly always, until the output has `bytes`. */
+struct encoder_run encoder_run_begin(struct encoder *encoder, size_t most, size_t bytes);
 void encoder_run_end(struct encoder_run run);
 
 /* Returns the bytes in the output so far. */
@@ -124,33 +130,25 @@ static inline size_t encoder_run_length(struct encoder_run run)
     return run.at ? (size_t) (run.at - run.encoder->out->data) : run.encoder->out->len;
 }
 
-/* Makes room for a line of `most` bytes. Use encoder_run_sample instead. */
-struct encoder_run encoder_run_grow(struct encoder_run run, size_t most);
+/* Returns false once the output has the bytes of encoder_run_begin. */
+static inline bool encoder_run_goes_on(struct encoder_run run)
+{
+    return run.at < run.limit || encoder_run_length(run) < run.bytes;
+}
 
-/* Writes a Metric. Use encoder_run_sample instead. */
+/* Makes room for a line of `most` bytes. Returns false if the output has its bytes, or has failed. */
+bool encoder_run_renew(struct encoder_run *run);
+
+/* Writes one sample of a series as a Metric. For SERIES_METRIC. */
 void encoder_run_metric(struct encoder *encoder, const struct series *series, struct slice target,
                         uint32_t number, struct slice value);
 
 /*
- * Writes one sample of a series. `form` is encoder->form: a constant, so that the loop over samples has no
- * branch for it. `target` is from encoder_target_labels. `value` is a number as text, with SLICE_BLOCK
- * readable bytes behind it. Inline, since most samples of an exposition are written by this function.
+ * Writes one sample of a series. `target` is from encoder_target_labels. `value` is a number as text, with
+ * SLICE_BLOCK readable bytes behind it.
  */
-static inline void encoder_run_sample(struct encoder_run *run, enum series_form form,
-                                      const struct series *series, struct slice target, uint32_t number,
-                                      struct slice value)
-{
-    size_t most = series->most + target.len + value.len;
-    if (form == SERIES_METRIC) {
-        encoder_run_metric(run->encoder, series, target, number, value);
-        return;
-    }
-    if ((size_t) (run->end - run->at) < most) {
-        *run = encoder_run_grow(*run, most);
-        if (!run->at) return;
-    }
-    run->at = series_put_line(run->at, series, target, number, value);
-}
+void encoder_run_sample(struct encoder_run *run, const struct series *series, struct slice target,
+                        uint32_t number, struct slice value);
 
 /*
  * Writes the line _created behind a sample of a series, which has the same labels, if the owner of the

@@ -10,7 +10,7 @@
 size_t series_size(const struct series_parts *parts)
 {
     return strlen(parts->name) + parts->before.len + parts->number.len + parts->after.len + MARKS_MAX +
-           SLICE_BLOCK;
+           SLICE_BLOCKS;
 }
 
 static void append_set(struct buffer *texts, struct slice set)
@@ -65,7 +65,7 @@ struct series series_make(enum series_form form, const struct series_parts *part
         .before_len = (uint8_t) (after - before),
         .after_len = (uint8_t) (texts->len - after),
         .number_len = (uint8_t) parts->number.len,
-        .most = (uint16_t) (texts->len - start + DIGITS_MAX + strlen("\n") + SLICE_BLOCK),
+        .most = (uint16_t) (texts->len - start + DIGITS_MAX + strlen("\n") + SLICE_BLOCKS),
     };
     return series;
 }

@@ -41,8 +41,8 @@ static void write_series(enum format format, const struct series_parts *parts, s
     struct series series = series_make(encoder.form, parts, &texts);
     struct slice labels = encoder_target_labels(&encoder, target, &arena);
     encoder_family(&encoder, &family);
-    struct encoder_run run = encoder_run_begin(&encoder);
-    encoder_run_sample(&run, encoder.form, &series, labels, number, value);
+    struct encoder_run run = encoder_run_begin(&encoder, SERIES_LINE_MOST + target.len, SIZE_MAX);
+    encoder_run_sample(&run, &series, labels, number, value);
     encoder_run_end(run);
     encoder_finish(&encoder);
     encoder_deinit(&encoder);
