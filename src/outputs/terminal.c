@@ -63,7 +63,11 @@ static void watch_fatal(void)
 {
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    for (size_t n = 0; n < ARRAY_LEN(fatal); n++) sigaction(fatal[n], &action, &fatal_before[n]);
+    for (size_t n = 0; n < ARRAY_LEN(fatal); n++) {
+        sigaction(fatal[n], NULL, &fatal_before[n]);
+        /* Whoever started the program decides what it ignores: a shell does so for SIGQUIT behind an `&`. */
+        if (fatal_before[n].sa_handler != SIG_IGN) sigaction(fatal[n], &action, NULL);
+    }
     at_quick_exit(leave_screen);
 }
 

@@ -110,7 +110,7 @@ def test_no_more_memory(exporter, fake):
     large = reply(*(f"key{n} " + "x" * 200 for n in range(4000)))
     big = [fake(PLAIN | {"stats": PLAIN["stats"][:-5] + large}) for _ in range(12)]
     small = [fake() for _ in range(3)]
-    started = exporter("--memcached.timeout=500ms", targets=[server.address for server in small + big], release=True)
+    started = exporter("--memcached.timeout=2s", targets=[server.address for server in small + big], release=True)
     started.scrape(small[0].address)
     with open(f"/proc/{started.pid}/status", encoding="ascii") as status:
         size = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize:"))
@@ -266,7 +266,7 @@ def test_a_name_server_that_lies(exporter, fake, names):
     """A lie costs the server of that name alone, and only while it lasts."""
     server = fake()
     liars = [f"liar{n}.test:{server.port}" for n in range(len(LIES))]
-    started = exporter("--memcached.timeout=300ms", targets=[f"good.test:{server.port}"], wrapper=names.wrapper)
+    started = exporter("--memcached.timeout=1s", targets=[f"good.test:{server.port}"], wrapper=names.wrapper)
     for liar, (what, lie) in zip(liars, LIES.items()):
         names.lie, names.lies = lie, 0
         begin = time.monotonic()

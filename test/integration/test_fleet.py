@@ -92,7 +92,7 @@ def test_one_attempt_at_a_time_still_reaches_all(twenty, exporter):
 def test_no_more_attempts_at_once_than_allowed(twenty, exporter, deaf):
     """A connection that hangs takes the only slot: whoever is behind it waits, and keeps its own time for when it is asked."""
     hangs, good = deaf(full=True).address, twenty[0].address
-    started = exporter("--memcached.max-connecting=1", "--memcached.timeout=500ms", targets=[hangs, good])
+    started = exporter("--memcached.max-connecting=1", "--memcached.timeout=1500ms", targets=[hangs, good])
     got = started.exposition()
     assert (got.state(instance=hangs), got.state(instance=good)) == ("timeout", "up")
 
@@ -100,7 +100,7 @@ def test_no_more_attempts_at_once_than_allowed(twenty, exporter, deaf):
 def test_a_silent_target_keeps_no_attempt_slot_for_ever(twenty, exporter, deaf):
     """Connecting to a deaf listener succeeds in its kernel: the slot must be free again for the others."""
     addresses = [deaf().address, *(server.address for server in twenty[:5])]
-    got = exporter("--memcached.max-connecting=1", "--memcached.timeout=500ms", targets=addresses).exposition()
+    got = exporter("--memcached.max-connecting=1", "--memcached.timeout=1500ms", targets=addresses).exposition()
     assert list(ups(got).values()).count("1") == 5
 
 

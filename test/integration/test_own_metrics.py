@@ -184,7 +184,7 @@ def test_scrapes_by_result(exporter, fake, dead_address):
 
 
 def test_target_scrapes_by_state(exporter, fake, dead_address):
-    running = exporter("--memcached.timeout=300ms")
+    running = exporter("--memcached.timeout=1s")
     up, held, garbage = fake(), fake(script=silent), fake({"stats": b"HTTP/1.1 400 Bad Request\r\n\r\n"})
     for address, times in ((up.address, 4), (held.address, 1), (garbage.address, 2), (dead_address, 3), ("no-such-host.invalid", 1)):
         for _ in range(times):

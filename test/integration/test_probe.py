@@ -134,7 +134,7 @@ def test_silent_or_dead_at_an_operation(exporter, fake, word, ends):
             self.connection.send(data)
 
     server = fake(script=lambda connection: usual(Cut(connection)))
-    running = probed(exporter, server, "--memcached.timeout=500ms")
+    running = probed(exporter, server, "--memcached.timeout=1500ms")
     for _ in range(2):
         exposition = running.exposition()
         assert exposition.samples[("memcached_up", frozenset())] == "1"
@@ -143,7 +143,7 @@ def test_silent_or_dead_at_an_operation(exporter, fake, word, ends):
 
 def test_stopped_server(exporter, memcached):
     server = memcached()
-    running = probed(exporter, server, "--memcached.timeout=700ms")
+    running = probed(exporter, server, "--memcached.timeout=1500ms")
     assert success(running.exposition()) == 1
     os.kill(server.process.popen.pid, signal.SIGSTOP)
     try:

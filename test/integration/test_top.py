@@ -23,7 +23,8 @@ ENTER, LEAVE = "\x1b[?1049h", "\x1b[?25h\x1b[?1049l"
 class Screen:
     """A pty with `top` in it, and what the last whole frame shows."""
 
-    def __init__(self, *arguments, size=(24, 120), env=None, **popen):
+    def __init__(self, *arguments, size=(24, 120), env=None, ignored=(), **popen):
+        self.ignored = ignored
         self.master, slave = pty.openpty()
         self.resize(*size)
         self.slave = slave
@@ -33,8 +34,9 @@ class Screen:
             [binary(), "top", "--interval=300ms", *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={"PATH": os.environ["PATH"], "TERM": "xterm", **(env or {})}, preexec_fn=self._control, **popen)
 
-    @staticmethod
-    def _control():
+    def _control(self):
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN if number in self.ignored else signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def resize(self, rows, columns):
@@ -155,6 +157,16 @@ def test_a_signal_leaves_the_terminal_as_it_was(number, code):
         assert termios.tcgetattr(shown.slave) != shown.before
         shown.process.send_signal(number)
         assert shown.end() == code
+        assert shown.is_restored()
+
+
+def test_a_signal_that_was_ignored_before_it_started_stays_so():
+    with screen("127.0.0.1:1", ignored=[signal.SIGQUIT]) as shown:
+        shown.wait(lambda frame: frame, "the table")
+        shown.process.send_signal(signal.SIGQUIT)
+        shown.press("h")
+        shown.press("q")
+        assert shown.end() == 0
         assert shown.is_restored()
 
 
