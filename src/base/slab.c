@@ -58,6 +58,7 @@ void *slab_alloc(struct slab *slab)
     struct slab_block *block = first ? container_of(first, struct slab_block, link) : add_block(slab);
     if (!block) return NULL;
     struct slab_place *place = block->free;
+    assert(place); /* a block of `roomy` has a free place */
     ASAN_UNPOISON_MEMORY_REGION(place, slab->size);
     block->free = place->next;
     block->used++;
@@ -69,8 +70,8 @@ void *slab_alloc(struct slab *slab)
 void slab_free(struct slab *slab, void *object)
 {
     if (!object) return;
-    struct slab_block *block =
-        (struct slab_block *) (void *) ((uintptr_t) object & ~(uintptr_t) (BLOCK_SIZE - 1));
+    /* Blocks are aligned to their size. */
+    struct slab_block *block = (void *) ((char *) object - (uintptr_t) object % BLOCK_SIZE);
     struct slab_place *place = object;
     if (!block->free) list_append(&slab->roomy, &block->link);
     place->next = block->free;

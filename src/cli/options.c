@@ -67,14 +67,17 @@ static enum options_outcome end_usage(struct parser *parser, const char *what)
     return OPTIONS_USAGE;
 }
 
+static enum options_outcome end_without_memory(struct parser *parser)
+{
+    buffer_clear(parser->text);
+    buffer_append_string(parser->text, PROGRAM_NAME ": out of memory\n");
+    return OPTIONS_FAILED;
+}
+
 static enum options_outcome reject_value(struct parser *parser, const struct flag *flag, struct slice value,
                                          const char *expected)
 {
-    if (expected == flag_out_of_memory) {
-        buffer_clear(parser->text);
-        buffer_append_string(parser->text, PROGRAM_NAME ": out of memory\n");
-        return OPTIONS_FAILED;
-    }
+    if (expected == flag_out_of_memory) return end_without_memory(parser);
     begin_flag_error(parser, flag);
     buffer_append_char(parser->text, '"');
     arguments_append_visible(parser->text, value);
@@ -271,8 +274,7 @@ static enum options_outcome read_password(struct parser *parser, struct slice va
 {
     struct options *options = parser->options;
     if (value.len && !options->password) options->password = strndup(value.data, value.len);
-    return !value.len || options->password ? OPTIONS_RUN
-                                           : reject_value(parser, NULL, value, flag_out_of_memory);
+    return !value.len || options->password ? OPTIONS_RUN : end_without_memory(parser);
 }
 
 static enum options_outcome read_environment(struct parser *parser, char *const *environment)
@@ -411,10 +413,8 @@ static enum options_outcome check_together(struct parser *parser)
 static enum options_outcome prepare_command(struct parser *parser)
 {
     const struct flag *level = flag_find(SLICE("log.level"));
-    if (parser->options->check)
-        set_flag(parser, flag_find(SLICE("once")), FROM_ARGUMENT, SLICE("true"));
-    else
-        set_flag(parser, flag_find(SLICE("web")), FROM_ARGUMENT, SLICE("false"));
+    const struct flag *flag = flag_find(slice_of(parser->options->check ? "once" : "web"));
+    set_flag(parser, flag, FROM_ARGUMENT, slice_of(parser->options->check ? "true" : "false"));
     bool given = *source_of(parser, level) != FROM_NOWHERE;
     return given ? OPTIONS_RUN : set_flag(parser, level, FROM_ARGUMENT, SLICE("error"));
 }

@@ -56,12 +56,19 @@ static int read_count(struct reading *reading, const struct node *node, uint64_t
     return reading_reject(reading, node, expected);
 }
 
+/* The same for a member that is `unsigned`. */
+static int read_small_count(struct reading *reading, const struct node *node, unsigned least, unsigned most,
+                            const char *expected, unsigned *count)
+{
+    uint64_t number = 0;
+    int result = read_count(reading, node, least, most, expected, &number);
+    if (result == 0) *count = (unsigned) number;
+    return result;
+}
+
 static int read_servers(struct reading *reading, const struct node *node, void *place)
 {
-    uint64_t count;
-    int result = read_count(reading, node, 1, WATCH_SERVERS_MAX, "a number from 1 to 8", &count);
-    if (result == 0) *(unsigned *) place = (unsigned) count;
-    return result;
+    return read_small_count(reading, node, 1, WATCH_SERVERS_MAX, "a number from 1 to 8", place);
 }
 
 static int read_byte_rate(struct reading *reading, const struct node *node, void *place)
@@ -88,18 +95,12 @@ static int read_separator(struct reading *reading, const struct node *node, void
 
 static int read_prefixes(struct reading *reading, const struct node *node, void *place)
 {
-    uint64_t count;
-    int result = read_count(reading, node, 0, WATCH_PREFIXES_MAX, "a number from 0 to 200", &count);
-    if (result == 0) *(unsigned *) place = (unsigned) count;
-    return result;
+    return read_small_count(reading, node, 0, WATCH_PREFIXES_MAX, "a number from 0 to 200", place);
 }
 
 static int read_hot_keys(struct reading *reading, const struct node *node, void *place)
 {
-    uint64_t count;
-    int result = read_count(reading, node, 1, WATCH_HOT_KEYS_MAX, "a number from 1 to 100", &count);
-    if (result == 0) *(unsigned *) place = (unsigned) count;
-    return result;
+    return read_small_count(reading, node, 1, WATCH_HOT_KEYS_MAX, "a number from 1 to 100", place);
 }
 
 /* Reads a list of versions into `versions`, which has room for WATCH_VERSIONS_MAX. */

@@ -206,10 +206,7 @@ bool exchange_take_over(struct exchange *exchange)
 
 void exchange_cancel(struct exchange *exchange)
 {
-    if (exchange->phase == EXCHANGE_SENDING)
-        drop_answer(exchange);
-    else if (exchange_take_over(exchange))
-        drop_answer(exchange);
+    if (exchange->phase == EXCHANGE_SENDING || exchange_take_over(exchange)) drop_answer(exchange);
 }
 
 /* --- The answer --- */

@@ -21,7 +21,7 @@ bool server_version_parse(struct slice text, struct server_version *version)
         if (n > 0) text = slice_from(text, 1);
         if (!read_part(&text, &version->part[n])) return false;
     }
-    return !text.len || memchr(" -_", text.data[0], 3);
+    return !text.len || text.data[0] == ' ' || text.data[0] == '-' || text.data[0] == '_';
 }
 
 int server_version_compare(const struct server_version *a, const struct server_version *b)

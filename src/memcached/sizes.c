@@ -70,7 +70,8 @@ static double wide_bound(double bound)
 {
     uint64_t width = WIDTH, size = (uint64_t) bound;
     while (width * WIDTH < size) width *= 2;
-    return (double) ((size + width - 1) / width * width);
+    uint64_t buckets = (size + width - 1) / width;
+    return (double) (buckets * width);
 }
 
 /*

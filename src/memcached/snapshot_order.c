@@ -89,7 +89,7 @@ static bool sort_as_before(const struct snapshot_builder *builder, const struct 
 
 static unsigned place_of_row(uint16_t row)
 {
-    return stats_is_unmapped(row) ? stats_count() + (row - STAT_UNMAPPED) : row;
+    return stats_is_unmapped(row) ? stats_count() + (unsigned) (row - STAT_UNMAPPED) : row;
 }
 
 /* Sets starts[place] to the index at which the entries of a row begin. */

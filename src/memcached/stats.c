@@ -139,7 +139,7 @@ static const struct stat_row rows[] = {
 
 _Static_assert(ARRAY_LEN(rows) <= STAT_ROWS_MAX, "the index has no room for more");
 
-unsigned stats_count(void)
+uint16_t stats_count(void)
 {
     return ARRAY_LEN(rows);
 }
@@ -205,7 +205,7 @@ static uint16_t *find_slot(enum command command, enum stat_scope scope, struct s
 static void index_keys(void)
 {
     for (unsigned i = 0; i < SLOTS; i++) table_index.slots[i] = STAT_UNMAPPED;
-    for (uint16_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (uint16_t i = 0; i < stats_count(); i++) {
         struct slice key = slice_of(rows[i].key);
         table_index.keys[i] =
             (struct row_key){key.data, (uint8_t) key.len, (uint8_t) rows[i].command, (uint8_t) rows[i].scope};
@@ -265,7 +265,7 @@ static void make_index(void)
 {
     if (table_index.made) return;
     index_keys();
-    for (uint16_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (uint16_t i = 0; i < stats_count(); i++) {
         table_index.preferred[i] = find_preferred(i);
         if (rows[i].minus) index_minus(i);
         index_traits(i);

@@ -141,7 +141,7 @@ struct stat_row {
 
 /* Rows are numbered from 0. */
 #define STAT_ROWS_MAX 512
-unsigned stats_count(void);
+uint16_t stats_count(void);
 const struct stat_row *stats_row(unsigned row);
 
 /* The few facts about a row that every one of its lines needs, packed closely. */

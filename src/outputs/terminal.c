@@ -59,7 +59,7 @@ static void on_fatal(int number)
     if (number == SIGABRT || number == SIGQUIT || number == SIGSYS) raise(number);
 }
 
-static void watch_fatal(void)
+static int watch_fatal(void)
 {
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
@@ -68,7 +68,7 @@ static void watch_fatal(void)
         /* Whoever started the program decides what it ignores: a shell does so for SIGQUIT behind an `&`. */
         if (fatal_before[n].sa_handler != SIG_IGN) sigaction(fatal[n], &action, NULL);
     }
-    at_quick_exit(leave_screen);
+    return at_quick_exit(leave_screen) == 0 ? 0 : UV_ENOMEM;
 }
 
 static bool is_screen(void)
@@ -175,10 +175,9 @@ int terminal_start(struct terminal *terminal, uv_loop_t *loop, const struct term
     if (!terminal->has_screen) return 0;
     prepare_keyboard(terminal);
     int result = start_handles(terminal, loop);
-    if (result < 0) return result;
-    watch_fatal();
-    enter_screen();
-    return 0;
+    if (result == 0) result = watch_fatal();
+    if (result == 0) enter_screen();
+    return result;
 }
 
 /* --- Frames --- */

@@ -185,23 +185,27 @@ static void take_item(struct census *census, struct slice line)
     if (++census->items >= census->plan.config->max_items) finish(census, CENSUS_LIMITED);
 }
 
-static void take_dump_line(struct census *census, struct slice line)
+/* Takes a line that is no item. Returns false if it is not known. */
+static bool take_status_line(struct census *census, struct slice line)
 {
     char why[160];
-    if (slice_starts(line, "key=")) {
-        take_item(census, line);
-    } else if (slice_is(line, "END")) {
+    if (slice_is(line, "END") || slice_starts(line, "BADCLASS") || slice_starts(line, "NOTSTARTED")) {
         dump_next(census);
     } else if (slice_starts(line, "BUSY") || slice_starts(line, "ERROR locked")) {
         census->phase = CENSUS_WAIT;
     } else if (slice_starts(line, "ERROR") || slice_starts(line, "CLIENT_ERROR")) {
         snprintf(why, sizeof(why), "the server said: %.*s", line.len > 100 ? 100 : (int) line.len, line.data);
         end_census(census, CENSUS_REFUSED, why);
-    } else if (slice_starts(line, "BADCLASS") || slice_starts(line, "NOTSTARTED")) {
-        dump_next(census);
-    } else if (!slice_is(line, "OK")) {
-        take_item(census, line);
+    } else {
+        return slice_is(line, "OK");
     }
+    return true;
+}
+
+/* An unknown line is taken as an item, which counts it as dropped. */
+static void take_dump_line(struct census *census, struct slice line)
+{
+    if (slice_starts(line, "key=") || !take_status_line(census, line)) take_item(census, line);
 }
 
 static void on_line(void *context, struct slice line)

@@ -221,7 +221,7 @@ enum password_result password_check(struct password_checker *checker, struct pas
     job->checker = checker;
     job->unknown = unknown;
     memcpy(job->digest, digest, DIGEST_LEN);
-    memcpy(job->hash, hash, strlen(hash));
+    memcpy(job->hash, hash, strlen(hash) + 1);
     if (password.len) memcpy(job->password, password.data, password.len);
     query->job = job;
     query->on_done = on_done;
