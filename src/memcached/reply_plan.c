@@ -15,12 +15,13 @@ _Static_assert(PLAN_TEXT_MAX <= 3 * 16, "three blocks hold a line");
 
 struct plan_line {
     char text[PLAN_TEXT_MAX];           /* the line up to its value: "STAT items:1:number " */
-    size_t len;                         /* length of the text */
     struct snapshot_builder_entry stat; /* row, number and command */
-    bool is_number;                     /* the form accepts any whole number */
-    char again
-        [AGAIN_MAX];  /* for other forms: the last value that was kept, with its line end, if it is short */
-    size_t again_len; /* length of `again`; 0 for no value */
+    uint8_t len;                        /* length of the text */
+    bool is_number;                     /* any whole number is kept as sent */
+    uint8_t again_len;     /* for other lines: length of the last value with its line end; 0 for no value */
+    uint8_t kept_len;      /* what the builder has kept of that value */
+    char again[AGAIN_MAX]; /* the last value as sent, with its line end, if it is short */
+    char kept[AGAIN_MAX];
     struct plan_line *next[2]; /* lines that came next, the most recent first */
 };
 
@@ -97,21 +98,31 @@ static inline block block_differs(const char *a, const char *b, size_t at)
 }
 
 /*
- * Returns true if `text`, which has PLAN_TEXT_MAX bytes, begins with the line. The first and the last block
- * of the line may overlap, and so may words in a shorter line.
+ * Compare `text`, which has PLAN_TEXT_MAX bytes, with a line of at least one block, and with a shorter one.
+ * The first and the last block of the line may overlap, and so may words in a shorter line.
  */
-static inline bool begins_like(const char *text, const struct plan_line *line)
+static inline uint64_t long_line_differs(const char *text, const struct plan_line *line)
 {
-    if (line->len < sizeof(block))
-        return !(word_differs(text, line->text, 0) | word_differs(text, line->text, line->len - WORD));
     size_t last = line->len - sizeof(block);
     block differs = block_differs(text, line->text, 0) | block_differs(text, line->text, last);
-    if (last > sizeof(block)) differs |= block_differs(text, line->text, sizeof(block));
-    return !(differs[0] | differs[1]);
+    if (line->len > 2 * sizeof(block)) differs |= block_differs(text, line->text, sizeof(block));
+    return differs[0] | differs[1];
+}
+
+static inline uint64_t short_line_differs(const char *text, const struct plan_line *line)
+{
+    return word_differs(text, line->text, 0) | word_differs(text, line->text, line->len - WORD);
+}
+
+/* Returns true if `text`, which has PLAN_TEXT_MAX bytes, begins with the line. */
+static inline bool begins_like(const char *text, const struct plan_line *line)
+{
+    if (line->len >= sizeof(block)) return !long_line_differs(text, line);
+    return !short_line_differs(text, line);
 }
 
 /* Returns the expected line that the input begins with, or no_line. */
-static inline struct plan_line *expected_line(const struct plan_line *place, const char *text)
+static struct plan_line *expected_line(const struct plan_line *place, const char *text)
 {
     if (begins_like(text, place->next[0])) return place->next[0];
     return begins_like(text, place->next[1]) ? place->next[1] : &no_line;
@@ -155,6 +166,12 @@ static struct plan_line *known_line(struct plan_line *place, const char *text)
     return place->next[0];
 }
 
+/* Returns the known line that the input begins with and that was not expected first, or no_line. */
+static struct plan_line *other_line(struct plan_line *place, const char *text)
+{
+    return begins_like(text, place->next[1]) ? place->next[1] : known_line(place, text);
+}
+
 /* Bytes of a value that are read and written at once. A 64-bit number and the line end fit. */
 #define AHEAD 24
 
@@ -170,27 +187,35 @@ static inline size_t number_length(const char *value)
     size_t len = digits_count(value);
     if (len == 8) len += digits_count(value + 8);
     if (len == 16) len += digits_count(value + 16);
-    return len <= SAFE_DIGITS && value[len] == '\r' && value[len + 1] == '\n' ? len : 0;
+    return len <= SAFE_DIGITS && memcmp(value + len, "\r\n", 2) == 0 ? len : 0;
+}
+
+/* Returns true if the line has a value that the builder has taken before. AGAIN_MAX bytes are readable. */
+static inline bool has_value_again(const struct plan_line *line, const char *value)
+{
+    static const char ones_then_zeros[2 * AGAIN_MAX] = "\xff\xff\xff\xff\xff\xff\xff\xff"
+                                                       "\xff\xff\xff\xff\xff\xff\xff\xff";
+    block mask, differs = block_differs(value, line->again, 0);
+    memcpy(&mask, ones_then_zeros + AGAIN_MAX - line->again_len, sizeof(mask));
+    differs &= mask;
+    return line->again_len && !(differs[0] | differs[1]);
 }
 
 /*
- * Returns the length of a value that is known to be good: a number, or the same value as before. Else returns
- * 0.
+ * Remembers a value, which the builder has kept as its last entry, or has left out because the server says
+ * that there is none.
  */
-static inline size_t good_length(const struct plan_line *line, const char *value)
+static void note_good_value(struct plan_line *line, const struct snapshot_builder *builder,
+                            struct slice value, bool is_kept)
 {
-    if (line->is_number) return number_length(value);
-    bool is_same = line->again_len && memcmp(value, line->again, line->again_len) == 0;
-    return is_same ? line->again_len - strlen("\r\n") : 0;
-}
-
-/* Remembers a value that the builder has kept. */
-static void note_good_value(struct plan_line *line, struct slice value)
-{
+    struct slice kept = {line->kept, 0};
+    if (is_kept) kept = snapshot_builder_value(builder, &builder->entries[builder->count - 1]);
     line->again_len = 0;
-    if (value.len + strlen("\r\n") > AGAIN_MAX) return;
+    if (value.len + strlen("\r\n") > AGAIN_MAX || kept.len > AGAIN_MAX) return;
     char *end = slice_put(slice_put(line->again, value), SLICE("\r\n"));
-    line->again_len = (size_t) (end - line->again);
+    line->again_len = (uint8_t) (end - line->again);
+    memcpy(line->kept, kept.data, kept.len);
+    line->kept_len = (uint8_t) kept.len;
 }
 
 /* Returns the expected line near the end of the input, where less than PLAN_TEXT_MAX bytes may be left. */
@@ -202,36 +227,59 @@ static struct plan_line *last_line(const struct plan_line *place, struct slice i
     return line->len <= input.len ? line : &no_line;
 }
 
+/* Bytes of the shortest line that is remembered, with a value and the line end. */
+#define PLAN_LINE_MIN (PLAN_TEXT_MIN + 1 + 2)
+
 /*
- * Keeps known lines with good values, which nearly all lines are. Stops near the end of the input or of the
- * builder's memory, so that the loop need not check for them. Returns the next line if it is known, else
- * no_line.
+ * Returns how far lines can be taken without looking for the end of the input or of the builder's memory: a
+ * line that begins before that place fits.
+ */
+static const char *free_way(const struct snapshot_builder *builder, struct slice input)
+{
+    size_t input_room = input.len < PLAN_TEXT_MAX + AHEAD ? 0 : input.len + 1 - PLAN_TEXT_MAX - AHEAD;
+    size_t memory_room = PLAN_LINE_MIN * snapshot_builder_room(builder, AHEAD);
+    return input.data + (input_room < memory_room ? input_room : memory_room);
+}
+
+/*
+ * Keeps known lines with good values, which nearly all lines are, as far as the way is free. Returns the next
+ * line if it is known, else no_line.
  */
 static struct plan_line *take_good_lines(struct plan_line **place, struct snapshot_builder *builder,
                                          struct slice *input)
 {
-    const char *at = input->data, *end = at + input->len;
+    const char *at = input->data, *const stop = free_way(builder, *input);
     struct snapshot_builder_entry *entry = builder->entries + builder->count;
     struct plan_line *line = *place, *next = NULL;
-    size_t text = builder->text.len, lines = snapshot_builder_room(builder, AHEAD);
-    for (; (size_t) (end - at) >= PLAN_TEXT_MAX + AHEAD; lines--) {
-        next = expected_line(line, at);
-        if (next == &no_line) next = known_line(line, at);
+    char *const texts = builder->text.data;
+    size_t text = builder->text.len, len;
+    while (at < stop) {
+        next = line->next[0];
+        if ((next->len >= sizeof(block) && long_line_differs(at, next)) ||
+            (next->len < sizeof(block) && short_line_differs(at, next)))
+            next = other_line(line, at);
         const char *value = at + next->len;
-        size_t len = lines ? good_length(next, value) : 0;
-        if (len == 0) break;
-
-        memcpy(builder->text.data + text, value, 8);
-        if (len > 8) memcpy(builder->text.data + text + 8, value + 8, AHEAD - 8);
-        *entry = next->stat;
+        if (next->is_number) {
+            len = number_length(value);
+            if (len == 0) break;
+            at = value + len + 2;
+            memcpy(texts + text, value, 8);
+            if (len > 8) memcpy(texts + text + 8, value + 8, AHEAD - 8);
+        } else {
+            if (!has_value_again(next, value)) break;
+            at = value + next->again_len;
+            len = next->kept_len;
+            memcpy(texts + text, next->kept, AGAIN_MAX);
+        }
+        line = next;
+        if (len == 0) continue;
+        *entry = line->stat;
         entry->text = (uint32_t) text;
         entry->value_len = (uint16_t) len;
         text += len;
         entry++;
-        at = value + len + 2;
-        line = next;
-        next = NULL;
     }
+    if (line == next) next = NULL;
     builder->count = (size_t) (entry - builder->entries);
     builder->text.len = text;
     *input = slice_from(*input, (size_t) (at - input->data));
@@ -250,8 +298,10 @@ bool reply_plan_take(struct plan_line **place, enum command command, struct snap
         if (!reply_take_value(&rest, line->len, &value)) break;
         struct slice key = {line->text + strlen("STAT "), line->len - strlen("STAT ") - strlen(" ")};
         size_t count = builder->count;
+        unsigned errors = builder->parse_errors + builder->cut;
         if (!snapshot_builder_add_value(builder, &line->stat, key, value)) return false;
-        if (builder->count > count) note_good_value(line, value);
+        if (builder->parse_errors + builder->cut == errors)
+            note_good_value(line, builder, value, builder->count > count);
         *input = rest;
         *place = line;
     }
@@ -265,9 +315,9 @@ static void remember_line(struct plan_line *line, const struct snapshot_builder_
 {
     enum stat_form form = stats_traits(stat->row)->form;
     *line = (struct plan_line){
-        .len = len,
+        .len = (uint8_t) len,
         .stat = *stat,
-        .is_number = form == FORM_UNSIGNED || form == FORM_MICROSECONDS,
+        .is_number = form == FORM_UNSIGNED,
     };
     memcpy(line->text, text, len);
     reset_place(line);

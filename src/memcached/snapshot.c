@@ -187,17 +187,16 @@ static uint64_t rest_of(const struct snapshot_builder *builder, const struct sna
     return rest;
 }
 
-/* Appends the text of a record's value, converted if the row requires it. */
+/* Appends the text of a record's value. */
 static void append_value(struct buffer *out, const struct snapshot_builder *builder,
                          const struct snapshot_builder_entry *entry)
 {
     uint16_t minus[STAT_MINUS_MAX];
     unsigned count = stats_is_unmapped(entry->row) ? 0 : stats_minus(entry->row, minus);
-    enum stat_form form = stats_is_unmapped(entry->row) ? FORM_TEXT : stats_row(entry->row)->form;
     if (count)
         buffer_append_u64(out, rest_of(builder, entry, minus, count));
     else
-        value_append_number(out, form, snapshot_builder_value(builder, entry));
+        buffer_append_slice(out, snapshot_builder_value(builder, entry));
 }
 
 static bool is_superseded(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry)
@@ -207,7 +206,7 @@ static bool is_superseded(const struct snapshot_builder *builder, const struct s
     return preferred != STAT_UNMAPPED && snapshot_order_find(builder, preferred, entry->number);
 }
 
-/* Packs an entry that has a name, is converted, or depends on other entries. */
+/* Packs an entry that has a name, or depends on other entries. */
 static void pack_special(struct buffer *out, const struct snapshot_builder *builder,
                          const struct snapshot_builder_entry *entry)
 {
@@ -251,18 +250,11 @@ static size_t pack_plain(struct buffer *out, const struct snapshot_builder *buil
     return (size_t) (entry - builder->entries);
 }
 
-/*
- * Most bytes that a conversion adds to a value: a point, zeros after it, or three digits for a factor of
- * 1024.
- */
-#define VALUE_GROWTH 8
-
 static bool pack_all(struct snapshot *snapshot)
 {
     const struct snapshot_builder *builder = &snapshot->builder;
     struct buffer out;
-    buffer_init(&out, builder->text.len + builder->count * (sizeof(struct record_head) + VALUE_GROWTH) +
-                          RECORD_SPARE);
+    buffer_init(&out, builder->text.len + builder->count * sizeof(struct record_head) + RECORD_SPARE);
     buffer_reserve(&out, out.cap);
     for (size_t i = 0; i < builder->count && !out.failed;) {
         i = pack_plain(&out, builder, i);

@@ -62,24 +62,27 @@ static bool append_name(struct snapshot_builder *builder, struct snapshot_builde
 }
 
 /*
- * Appends the text of `entry`, which is at the end of the entries, and keeps the entry if its text fits.
- * Returns false if out of memory.
+ * Appends the text of `entry`, which is at the end of the entries, and keeps the entry if its text fits. Of a
+ * known stat, the value becomes the sample's number. Returns false if out of memory.
  */
 static bool append_entry(struct snapshot_builder *builder, struct snapshot_builder_entry *entry,
                          struct slice key, struct slice value)
 {
-    entry->text = (uint32_t) builder->text.len;
+    struct buffer *text = &builder->text;
+    entry->text = (uint32_t) text->len;
     if (!append_name(builder, entry, key) || value.len > UINT16_MAX) return false;
-    if (builder->text.len + value.len > max_text(builder)) {
-        builder->text.len = entry->text;
+    if (text->len + value.len > max_text(builder)) {
+        text->len = entry->text;
         builder->cut++;
         return true;
     }
-    char *at = buffer_reserve(&builder->text, value.len + SLICE_BLOCK);
-    if (!at) return false;
-    memcpy(at, value.data, value.len);
-    builder->text.len += value.len;
-    entry->value_len = (uint16_t) value.len;
+    if (!buffer_reserve(text, value.len + VALUE_GROWTH + SLICE_BLOCK)) return false;
+    size_t start = text->len;
+    if (stats_is_unmapped(entry->row))
+        buffer_append_slice(text, value);
+    else
+        value_append_number(text, (enum stat_form) stats_traits(entry->row)->form, value);
+    entry->value_len = (uint16_t) (text->len - start);
     builder->count++;
     return true;
 }

@@ -237,12 +237,6 @@ static void index_minus(uint16_t row)
     }
 }
 
-/* Returns true if values of that form are used as sent, see value_append_number. */
-static bool is_passed_on(enum stat_form form)
-{
-    return form == FORM_UNSIGNED || form == FORM_DECIMAL || form == FORM_NONE_MAX || form == FORM_TEXT;
-}
-
 /* Returns true if a session must see the lines of a row, see session.c. */
 static bool is_told(const struct stat_row *row)
 {
@@ -257,7 +251,7 @@ static void index_traits(uint16_t row)
         .form = (uint8_t) rows[row].form,
         .scope = (uint8_t) rows[row].scope,
         .may_be_planned = rows[row].scope != SCOPE_NAME && !is_told(&rows[row]),
-        .plain = alone && rows[row].scope != SCOPE_NAME && is_passed_on(rows[row].form),
+        .plain = alone && rows[row].scope != SCOPE_NAME,
     };
 }
 

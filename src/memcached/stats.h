@@ -148,7 +148,7 @@ const struct stat_row *stats_row(unsigned row);
 struct stat_traits {
     uint8_t form, scope;
     bool may_be_planned; /* a session need not see the lines of this row, see memcached/reply_plan.h */
-    bool plain;          /* the value becomes the sample as sent, independent of all other lines */
+    bool plain;          /* has no name, and the sample depends on no other line */
 };
 const struct stat_traits *stats_traits(unsigned row);
 

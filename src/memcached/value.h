@@ -19,9 +19,12 @@ enum value_verdict value_judge(enum stat_form form, struct slice value);
 bool value_read_switch(struct slice value, bool *on);
 
 /*
- * Appends the number of a value that was judged VALUE_KEEP (not for FORM_TEXT). Most digits are appended
- * exactly as sent. Conversions never use a double.
+ * Appends the number of a value that was judged VALUE_KEEP, or the text of FORM_TEXT. Most digits are
+ * appended exactly as sent. Conversions never use a double. They add VALUE_GROWTH bytes at most: a point,
+ * zeros after it, or three digits for a factor of 1024.
  */
+#define VALUE_GROWTH 8
+
 void value_append_number(struct buffer *out, enum stat_form form, struct slice value);
 
 #endif
