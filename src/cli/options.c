@@ -172,25 +172,25 @@ static enum options_outcome read_flag(struct parser *parser, struct argument arg
     return set_flag(parser, flag, FROM_ARGUMENT, slice_of(next));
 }
 
-/* Rejects an argument that is no flag: a command at the wrong place or misspelt, a value, or a server. */
+/* Rejects an argument that is no flag: a command in the wrong place, a flag without --, a value, a server. */
 static enum options_outcome end_unexpected(struct parser *parser, const char *argument)
 {
-    static const char *const commands[] = {"check", "top"};
     struct nearest nearest;
-    struct slice text = slice_of(argument);
-    begin_error(parser, text);
+    struct slice text = slice_of(argument), rest = text, name = slice_cut(&rest, '=');
+    begin_error(parser, text.len > 0 ? text : SLICE("(empty)"));
     buffer_append_string(parser->text, "unexpected argument");
     nearest_init(&nearest, text);
-    for (size_t n = 0; n < ARRAY_LEN(commands); n++) nearest_try(&nearest, commands[n]);
+    for (size_t n = 0; n < cli_command_count; n++) nearest_try(&nearest, cli_commands[n].name);
     if (nearest.name && slice_is(text, nearest.name)) return end_usage(parser, "; a command comes first");
     if (slice_is(text, "true") || slice_is(text, "false"))
         return end_usage(parser, "; a switch is written --flag, --no-flag or --flag=false");
-    if (nearest.name) {
-        buffer_printf(parser->text, " (did you mean %s?)", nearest.name);
+    bool bare = flag_find(name);
+    if (!bare && nearest.name) name = slice_of(nearest.name);
+    if (bare || nearest.name) {
+        buffer_printf(parser->text, " (did you mean %s%.*s?)", bare ? "--" : "", (int) name.len, name.data);
         return end_usage(parser, "");
     }
-    bool server = memchr(text.data, ':', text.len) || memchr(text.data, '.', text.len);
-    return end_usage(parser, server ? "; servers are named by --memcached.address" : "");
+    return end_usage(parser, "; expected a flag or a command; servers are named by --memcached.address");
 }
 
 static enum options_outcome read_arguments(struct parser *parser, char *const *argv)

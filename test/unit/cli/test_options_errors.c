@@ -23,6 +23,9 @@
 #define SHARD                                                                                                \
     "expected a shard I/N such as 0/4, with N from 1 to 4096 and I below N; "                                \
     "I may be a pod's name that ends in -I, try --help\n"
+#define UNEXPECTED                                                                                           \
+    "unexpected argument; expected a flag or a command; servers are named by --memcached.address, try "      \
+    "--help\n"
 #define COMMAS "expected addresses with one comma between them, try --help\n"
 
 /* Rows of the table: the line, and the arguments or the variable that it is about. */
@@ -48,17 +51,21 @@ static const struct {
     {BAD("--no-memcached.timeout: unknown flag (did you mean --memcached.timeout?), try --help\n",
          "--no-memcached.timeout")},
     {BAD("--no-help: unknown flag (did you mean --help?), try --help\n", "--no-help")},
-    {BAD("cache-1:11211: unexpected argument; servers are named by --memcached.address, try --help\n",
-         "cache-1:11211")},
+    {BAD("cache-1:11211: " UNEXPECTED, "cache-1:11211")},
+    {BAD("cache-2: " UNEXPECTED, "--memcached.address", "cache-1", "cache-2")},
+    {BAD("(empty): " UNEXPECTED, "")},
+    {BAD("version: unexpected argument (did you mean --version?), try --help\n", "version")},
+    {BAD("log.level=debug: unexpected argument (did you mean --log.level?), try --help\n",
+         "log.level=debug")},
     {BAD("chek: unexpected argument (did you mean check?), try --help\n", "chek", "cache-1")},
     {BAD("check: unexpected argument; a command comes first, try --help\n", "--log.level=info", "check")},
     {BAD("top: unexpected argument; a command comes first, try --help\n", "--", "top")},
-    {BAD("serve: unexpected argument, try --help\n", "serve")},
-    {BAD("-: unexpected argument, try --help\n", "-")},
+    {BAD("serve: " UNEXPECTED, "serve")},
+    {BAD("-: " UNEXPECTED, "-")},
     {BAD("true: unexpected argument; a switch is written --flag, --no-flag or --flag=false, try --help\n",
          "--web.systemd-socket", "true")},
-    {BAD("--help: unexpected argument, try --help\n", "--", "--help")},
-    {BAD("--: unexpected argument, try --help\n", "--", "--")},
+    {BAD("--help: " UNEXPECTED, "--", "--help")},
+    {BAD("--: " UNEXPECTED, "--", "--")},
 
     /* Flags in a form that they do not have. */
     {BAD("--memcached.timeout: expected a value, try --help\n", "--memcached.timeout")},
