@@ -242,7 +242,7 @@ static void choose_start(struct arguments *arguments)
         .servers = director.configured ? 0 : director.servers,
         .labelled = director.servers > 1,
         .by_name = by_name,
-        .whole = !scarce && !(bits & SWITCHES_OF_ROOM),
+        .whole = !slow && !scarce && !(bits & SWITCHES_OF_ROOM),
         .in_time = !slow && !scarce,
         .up = !slow && !scarce && !(bits & SWITCHES_OF_LIMITS) && names_are_honest(),
     };
