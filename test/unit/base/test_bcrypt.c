@@ -40,6 +40,11 @@ static void test_what_is_no_hash_is_named(void **state)
         {"$2bb$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "begins with"},
         {"$2b$03$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
         {"$2b$32$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"x2b$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "begins with"},
+        {"$2b$/4$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"$2b$x4$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"$2b$0/$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
+        {"$2b$04xabcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
         {"$2b$1x$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuuabcdefghijk", "cost"},
     };
     (void) state;

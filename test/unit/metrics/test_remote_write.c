@@ -154,6 +154,51 @@ static void test_broken_off(void **state)
     remote_write_deinit(&write);
 }
 
+/* Lines that no exposition has are left out, one by one, and nothing is read behind their end. */
+static void test_lines_that_cannot_be_read(void **state)
+{
+    static const char *const lines[] = {
+        "a",           " 1",         "{a=\"b\"} 1", "a ",         "a{",        "a{b",
+        "a{b=",        "a{b=\"",     "a{b=\"\\",    "a{b=\"\\\"", "a{b=\"c\"", "a{b=\"c\"}",
+        "a{b=\"c\"}1", "a{b=\"c\",", "a{b=c} 1",    "a Inf",
+    };
+    struct remote_write write;
+    (void) state;
+    remote_write_init(&write, external, 2);
+    for (unsigned n = 0; n < sizeof(lines) / sizeof(lines[0]); n++) {
+        char text[64];
+        size_t messages;
+        snprintf(text, sizeof(text), "%s\n", lines[n]);
+        char *got = convert(&write, text, n, &messages);
+        if (write.skipped != n + 1 || *got) fail_msg("taken: %s", lines[n]);
+        free(got);
+    }
+    remote_write_deinit(&write);
+}
+
+/* A series with more labels than a message holds is left out, also if only the added labels are too many. */
+static void test_too_many_labels(void **state)
+{
+    struct remote_write write;
+    (void) state;
+    remote_write_init(&write, external, 2);
+    for (size_t labels = REMOTE_WRITE_LABELS - 4; labels <= REMOTE_WRITE_LABELS; labels++) {
+        unsigned skipped = write.skipped;
+        size_t messages;
+        struct buffer text;
+        buffer_init(&text, 65536);
+        buffer_append_string(&text, "a{");
+        for (size_t n = 0; n < labels; n++) buffer_printf(&text, "l%zu=\"x\",", n);
+        buffer_append_string(&text, "} 1\n");
+        buffer_append_char(&text, '\0');
+        free(convert(&write, text.data, 1, &messages));
+        /* The name of the metric is a label, too, and `external` has two. */
+        assert_int_equal(write.skipped - skipped, labels + 3 > REMOTE_WRITE_LABELS);
+        buffer_deinit(&text);
+    }
+    remote_write_deinit(&write);
+}
+
 /* Messages are bounded, those with staleness markers too. */
 static void test_many_series(void **state)
 {
@@ -185,10 +230,9 @@ static void test_many_series(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_stale_series),
-        cmocka_unit_test(test_broken_off),
-        cmocka_unit_test(test_many_series),
+        cmocka_unit_test(test_lines),           cmocka_unit_test(test_stale_series),
+        cmocka_unit_test(test_broken_off),      cmocka_unit_test(test_lines_that_cannot_be_read),
+        cmocka_unit_test(test_too_many_labels), cmocka_unit_test(test_many_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
