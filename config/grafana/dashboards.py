@@ -22,6 +22,8 @@ GRID_WIDTH = 24
 SERVER = 'job=~"$job", instance=~"$instance"'
 ONE = 'job=~"$job", instance="$instance"'
 EXPORTER = 'job=~"$job", instance=~"$exporter"'
+# The exporter's histograms over many servers, which have labels of groups instead of an instance.
+ALL_GROUPS = 'job=~"$job"'
 
 
 def thresholds(base, steps):
@@ -145,7 +147,18 @@ def gets(selector, more=""):
     return rate("memcached_commands_total", f'{selector}, command="get"{more}')
 
 
+def quantile(q, by, metric, selector):
+    """Of a histogram that is a counter, told apart by these labels."""
+    return f"histogram_quantile({q}, sum by ({by}) ({rate(metric + '_bucket', selector)}))"
+
+
+def share(by, metric, selector):
+    """What the values of the label `by` have of the whole. Windows see samples, so only shares mean something."""
+    return f"sum by ({by}) ({rate(metric, selector)}) / ignoring ({by}) group_left sum ({rate(metric, selector)})"
+
+
 HITS, GETS = gets(SERVER, ', status="hit"'), gets(SERVER)
+HOTTEST = f'memcached_hot_key_ratio{{{SERVER}, rank="1"}}'
 STATE_NOT_UP = f'memcached_target_state{{{SERVER}, memcached_target_state!="up"}}'
 
 
@@ -208,6 +221,45 @@ def fleet():
             graph("Evictions, the ten with most",
                   ("{{instance}}", f"topk(10, {each(rate('memcached_items_evicted_total', SERVER))})"), unit="ops"),
             graph("Items", ("items", f"sum(memcached_current_items{{{SERVER}}})")),
+            graph("Age at eviction, the ten youngest",
+                  ("{{instance}}", f"bottomk(10, {each(f'memcached_eviction_age_seconds{{{SERVER}}}')})"), unit="s",
+                  description="How long the item that was evicted last had not been used, the least of all slab classes."),
+            graph("Free in some classes while others evict, the ten with most",
+                  ("{{instance}}", f"topk(10, {each(f'memcached_slab_imbalance_ratio{{{SERVER}}}')})"), unit="percentunit",
+                  description="As a share of the memory limit."),
+            graph("Bytes that no item fills, the ten with most",
+                  ("{{instance}}", f"topk(10, {each(f'memcached_slab_wasted_bytes{{{SERVER}}}')})"), unit="bytes",
+                  description="In used chunks, which are larger than their items."),
+        ]),
+        ("Latency", [
+            graph("Answers to stats by part, 99 %",
+                  ("{{part}}", quantile(0.99, "le, part", "memcached_target_answer_seconds", ALL_GROUPS)), unit="s",
+                  description="connect, tls and login are those of new connections."),
+            graph("Whole answers by group, 99 %",
+                  ("{{group}}", quantile(0.99, "le, group", "memcached_target_answer_seconds",
+                                         ALL_GROUPS + ', part="whole"')), unit="s"),
+            graph("Probes by operation, 99 %",
+                  ("{{operation}}", quantile(0.99, "le, operation", "memcached_probe_duration_seconds", ALL_GROUPS)),
+                  unit="s", description="Empty without the collector probe."),
+            graph("Probes by group, median",
+                  ("{{group}}", quantile(0.5, "le, group", "memcached_probe_duration_seconds", ALL_GROUPS)), unit="s"),
+            graph("Servers that fail their probes",
+                  ("failing", f"count(memcached_probe_success{{{SERVER}}}) - sum(memcached_probe_success{{{SERVER}}})")),
+        ]),
+        ("What clients do", [
+            graph("The hottest key, the ten servers with the hottest",
+                  ("{{instance}}", f"topk(10, {each(HOTTEST)})"),
+                  unit="percentunit", description="Its share of the fetches. Empty without watch in the configuration file."),
+            graph("Fetches by prefix", ("{{prefix}}", share("prefix", "memcached_prefix_fetches_total", SERVER)),
+                  unit="percentunit", stack=True, most=1),
+            graph("Evicted items by whether they were ever fetched",
+                  ("{{fetched}}", f"sum by (fetched) (memcached_evicted_items{{{SERVER}}})"), stack=True),
+            graph("Items by prefix", ("{{prefix}}", f"sum by (prefix) (memcached_census_items{{{SERVER}}})"), stack=True,
+                  description="Empty without census in the configuration file."),
+            graph("Memory of items by prefix", ("{{prefix}}", f"sum by (prefix) (memcached_census_bytes{{{SERVER}}})"),
+                  unit="bytes", stack=True),
+            graph("Windows by result",
+                  ("{{result}}", f"sum by (result) ({rate('memcached_watch_windows_total', SERVER)})"), unit="ops", stack=True),
         ]),
     ])
 
@@ -223,7 +275,20 @@ def server():
     slab_hits = rate("memcached_slab_commands_total", ONE + ', command="get", status="hit"')
     wasted = (f"sum by (slab) (memcached_slab_current_chunks{{{ONE}}} * memcached_slab_chunk_size_bytes{{{ONE}}}"
               f" - memcached_slab_mem_requested_bytes{{{ONE}}})")
-    return dashboard("memcached-server", "memcached: one server", "One server with its slab classes.",
+
+    def stored(q, what):
+        return quantile(q, "le", f"memcached_stored_item_{what}", ONE)
+
+    def evicted(q, what):
+        return quantile(q, "le", f"memcached_evicted_item_{what}", ONE)
+
+    def counted(what):
+        return f"histogram_quantile(0.5, sum by (le, prefix) (memcached_census_item_{what}_bucket{{{ONE}}}))"
+
+    fetches = rate("memcached_prefix_fetches_total", ONE)
+    found = rate("memcached_prefix_fetches_total", ONE + ', status="found"')
+    return dashboard("memcached-server", "memcached: one server",
+                     "One server: its slab classes, what clients do with it, and what it stores.",
                      [JOB, ONE_SERVER], [
         ("$instance", [
             stat("Up", f"memcached_up{{{ONE}}}", steps=[(1, "green")], base="red", width=3),
@@ -266,6 +331,48 @@ def server():
                   ("reclaimed", rate("memcached_items_reclaimed_total", ONE)), unit="ops"),
             graph("Stores that failed", ("no memory", rate("memcached_item_no_memory_total", ONE)),
                   ("too large", rate("memcached_item_too_large_total", ONE)), unit="ops"),
+            graph("Memory that is not used well", ("in used chunks", f"memcached_slab_wasted_bytes{{{ONE}}}"),
+                  ("free while others evict", f"memcached_slab_free_while_evicting_bytes{{{ONE}}}"), unit="bytes"),
+            graph("Age at eviction", ("youngest", f"memcached_eviction_age_seconds{{{ONE}}}"), unit="s",
+                  description="How long the item that was evicted last had not been used, the least of all slab classes."),
+            graph("Slab classes that have evicted", ("classes", f"memcached_slab_classes_evicting{{{ONE}}}")),
+        ]),
+        ("What clients do, as far as it was watched", [
+            graph("Hot keys, share of fetches", ("{{rank}}", f"memcached_hot_key_ratio{{{ONE}}}"), unit="percentunit",
+                  description="By rank. /hotkeys of the exporter shows the keys."),
+            graph("Hot keys, share of fetched bytes", ("{{rank}}", f"memcached_hot_key_bytes_ratio{{{ONE}}}"),
+                  unit="percentunit"),
+            graph("Different keys fetched in a window", ("keys", f"memcached_fetched_distinct_keys{{{ONE}}}")),
+            graph("Fetches by prefix", ("{{prefix}}", share("prefix", "memcached_prefix_fetches_total", ONE)),
+                  unit="percentunit", stack=True, most=1),
+            graph("Hit ratio by prefix",
+                  ("{{prefix}}", f"sum by (prefix) ({found}) / sum by (prefix) ({fetches})"), unit="percentunit", most=1),
+            graph("Events", ("{{stream}} {{status}}", rate("memcached_watch_events_total", ONE)), unit="ops", stack=True),
+            graph("Time to live of stored items", ("median", stored(0.5, "ttl_seconds")), ("99 %", stored(0.99, "ttl_seconds")),
+                  unit="s"),
+            graph("Size of stored items", ("median", stored(0.5, "size_bytes")), ("99 %", stored(0.99, "size_bytes")),
+                  unit="bytes"),
+            graph("Evicted items", ("unused for, median", evicted(0.5, "idle_seconds")),
+                  ("time left, median", evicted(0.5, "ttl_remaining_seconds")), unit="s"),
+            graph("Evicted items by whether they were ever fetched", ("{{fetched}}", f"memcached_evicted_items{{{ONE}}}"),
+                  stack=True),
+            graph("Windows by result", ("{{result}}", rate("memcached_watch_windows_total", ONE)), unit="ops", stack=True),
+            graph("Events that were not seen, by where", ("{{where}}", rate("memcached_watch_skipped_total", ONE)), unit="ops"),
+            graph("Requests of a proxy to its backends, 99 %",
+                  ("{{backend}} {{result}}", quantile(0.99, "le, backend, result", "memcached_proxy_request_duration_seconds",
+                                                      ONE)),
+                  unit="s", width=12, description="Empty without proxyreqs among the streams of watch, and on other servers."),
+            graph("Probe", ("succeeds", f"memcached_probe_success{{{ONE}}}"), width=12, most=1,
+                  description="Empty without the collector probe."),
+        ]),
+        ("What is stored, as the last census counted it", [
+            graph("Items by prefix", ("{{prefix}}", f"memcached_census_items{{{ONE}}}"), stack=True),
+            graph("Memory by prefix", ("{{prefix}}", f"memcached_census_bytes{{{ONE}}}"), unit="bytes", stack=True),
+            graph("Size of items by prefix, median", ("{{prefix}}", counted("size_bytes")), unit="bytes"),
+            graph("Time to live by prefix, median", ("{{prefix}}", counted("ttl_seconds")), unit="s"),
+            graph("Idle time by prefix, median", ("{{prefix}}", counted("idle_seconds")), unit="s"),
+            graph("Age of the census", ("age", f"time() - memcached_census_timestamp_seconds{{{ONE}}}"), unit="s", width=4),
+            graph("Items not looked at", ("items", f"memcached_census_dropped_items{{{ONE}}}"), width=4),
         ]),
         ("Slab classes", [
             table("Slab classes", "slab", [
@@ -293,8 +400,8 @@ def exporter():
     def own(metric):
         return f"memcached_exporter_{metric}"
 
-    def quantile(q, metric):
-        return f"histogram_quantile({q}, sum by (le) ({rate(own(metric + '_bucket'), EXPORTER)}))"
+    def quantile_of(q, metric):
+        return quantile(q, "le", own(metric), EXPORTER)
 
     def per(label, metric):
         return f"sum by ({label}) ({rate(own(metric), EXPORTER)})"
@@ -311,8 +418,8 @@ def exporter():
         ]),
         ("Scrapes", [
             graph("Scrapes by result", ("{{result}}", per("result", "scrapes_total")), unit="ops", stack=True),
-            graph("How long scrapes take", ("median", quantile(0.5, "scrape_duration_seconds")),
-                  ("99 %", quantile(0.99, "scrape_duration_seconds")), unit="s"),
+            graph("How long scrapes take", ("median", quantile_of(0.5, "scrape_duration_seconds")),
+                  ("99 %", quantile_of(0.99, "scrape_duration_seconds")), unit="s"),
             graph("How long Prometheus waits", ("{{instance}}", f"scrape_duration_seconds{{{EXPORTER}}}"), unit="s"),
             heatmap("How long servers take",
                     f"sum by (le) ({rate(own('target_scrape_duration_seconds_bucket'), EXPORTER)})"),
@@ -331,7 +438,8 @@ def exporter():
                   ("asked", f"sum({rate(own('dns_queries_total'), EXPORTER)})"),
                   ("failed", f"sum({rate(own('dns_failures_total'), EXPORTER)})"), unit="ops"),
             graph("Values that could not be read", ("{{kind}}", per("kind", "parse_errors_total")), unit="ops"),
-            graph("Outputs that failed", ("{{output}}", per("output", "output_failures_total")), unit="ops"),
+            graph("Outputs that failed", ("{{output}}", per("output", "output_failures_total")),
+                  ("{{output}}, messages lost", per("output", "output_messages_dropped_total")), unit="ops"),
         ]),
         ("HTTP", [
             graph("Requests", ("{{handler}} {{code}}", per("handler, code", "http_requests_total")), unit="reqps"),
@@ -352,7 +460,7 @@ def exporter():
             graph("Processor time", ("{{instance}}", rate("process_cpu_seconds_total", EXPORTER)),
                   description="1 is one core."),
             graph("Memory", ("{{instance}}", f"process_resident_memory_bytes{{{EXPORTER}}}"), unit="bytes"),
-            graph("Busy turns of the event loop", ("99 %", quantile(0.99, "event_loop_lag_seconds")), unit="s"),
+            graph("Busy turns of the event loop", ("99 %", quantile_of(0.99, "event_loop_lag_seconds")), unit="s"),
         ]),
     ])
 

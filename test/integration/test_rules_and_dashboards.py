@@ -6,10 +6,12 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
 
+from support.fake import FakeMemcached, reply
 from support.process import wait_until
 from support.prometheus import Prometheus
 
@@ -30,8 +32,18 @@ scrape_configs:
       - targets: ["{exporter}"]
 """
 EXPORTER = """
+modules: {{ probed: {{ collectors: [settings, items, slabs, probe] }} }}
+watch:
+  streams: [fetchers, mutations, evictions, proxyreqs]
+  window: 500ms
+  every: 1s
+  trusted_versions: ["{version}"]
+census: {{ trusted_versions: ["{version}"] }}
 groups:
+  - name: proxies
+    targets: ["{proxy}"]
   - name: sessions
+    module: probed
     labels: {{ team: web }}
     targets: [{targets}]
   - name: files
@@ -144,38 +156,93 @@ def test_the_dashboards_have_names_and_uids_of_their_own_and_link_to_each_other(
 
 # --- A real Prometheus ---
 
+# What comes last: windows, in which something was evicted and a proxy was asked, and censuses.
+SLOW = [f"rate({counter}[1m]) > 0" for counter in (
+    "memcached_evicted_item_idle_seconds_count", "memcached_stored_item_ttl_seconds_count",
+    'memcached_prefix_fetches_total{status="found"}', "memcached_proxy_request_duration_seconds_count",
+    "memcached_probe_duration_seconds_count")]
+SLOW += ["memcached_census_items", 'memcached_hot_key_ratio{rank="10"}', "memcached_eviction_age_seconds"]
+
+REQUEST_OF_PROXY = b"ts=1.2 gid=7 type=proxy_req elapsed=120 type=105 code=17 status=0 res=ok cfd=3 be=10.0.0.1:11211 detail=a req=get a\n"
+PROXY = {"stats": reply("pid 1", "version 1.6.45", "log_worker_dropped 0"),
+         "watch fetchers mutations evictions proxyreqs": b"OK\r\n" + REQUEST_OF_PROXY * 10}
+
+
+class Traffic:
+    """Commands of every kind to the servers, without end, and more items to the first than it has memory for."""
+
+    def __init__(self, servers):
+        self._servers, self._ended, self._error, self.rounds = servers, threading.Event(), None, 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            while not self._ended.wait(0.2):
+                for server in self._servers:
+                    server.traffic()
+                    for key in (b"user:1", b"user:2", b"none:1"):
+                        server.client.ask(b"get %s\r\n" % key, b"END\r\n")
+                self._servers[0].client.send(b"".join(
+                    b"set user:%d 0 600 50000 noreply\r\n%s\r\n" % (n, b"x" * 50000) for n in range(120)))
+                self._servers[0].client.ask(b"version\r\n")
+                self.rounds += 1
+        except OSError as error:
+            self._error = error
+
+    def going(self):
+        assert self._error is None, self._error
+        return True
+
+    def stop(self):
+        self._ended.set()
+        self._thread.join(30)
+
+
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory):
-    """Prometheus with the rules, over two live servers with traffic and a dead one, one of them from a file."""
+    """
+    Prometheus with the rules, over two live servers with traffic and a dead one, one of them from a file, and a proxy with a
+    log. All are watched and counted; two are probed.
+    """
     from support.exporter import Exporter
     from support.memcached import Memcached
 
     folder = tmp_path_factory.mktemp("prometheus")
-    servers = [Memcached(), Memcached(), Memcached()]
+    # Censuses go by address, and are spread over an hour: the only one is that of the first server.
+    servers = [Memcached("-m", "4"), Memcached(host="127.0.0.2"), Memcached(host="127.0.0.2")]
     servers[2].kill()
+    version = servers[0].stats()["stats"]["version"]
+    proxy = FakeMemcached(PROXY, host="127.0.0.2")
     discovered = folder / "targets.json"
     discovered.write_text(json.dumps([{"targets": [servers[1].address]}]))
     config = folder / "exporter.yml"
-    config.write_text(EXPORTER.format(targets=f'"{servers[0].address}", "{servers[2].address}"', file=discovered))
+    config.write_text(EXPORTER.format(targets=f'"{servers[0].address}", "{servers[2].address}"', file=discovered, version=version,
+                                      proxy=proxy.address))
     exporter = prometheus = None
+    traffic = Traffic(servers[:2])
     try:
+        # A census of an empty server would be the only one for an hour.
+        wait_until(lambda: traffic.going() and traffic.rounds, "items")
         exporter = Exporter(f"--config.file={config}", f"--output.textfile={folder / 'memcached.prom'}",
                             "--output.interval=1s", targets=None)
         prometheus = Prometheus(folder, PROMETHEUS.format(rules=RULES, exporter="%s:%d" % exporter.where),
                                 "--enable-feature=extra-scrape-metrics")
 
         def filled():
-            for server in servers[:2]:
-                server.traffic()
-            return len(prometheus.query("instance:memcached_get_hit:ratio_rate5m")) == 2
+            return traffic.going() and len(prometheus.query("instance:memcached_get_hit:ratio_rate5m")) == 2
 
         wait_until(filled, "rates of both servers", 60, pause=0.5)
+        for expression in SLOW:
+            wait_until(lambda: traffic.going() and prometheus.query(expression), expression, 60, pause=0.5)
         yield prometheus
     finally:
         if prometheus:
             prometheus.stop()
         if exporter:
             exporter.stop()
+        traffic.stop()
+        proxy.close()
         for server in servers:
             server.kill()
 
@@ -210,12 +277,12 @@ def test_the_alert_names_the_reason_for_which_a_server_is_down(scraped):
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
 def test_every_expression_of_a_dashboard_finds_data(scraped, file):
-    instance = min(labels["instance"] for labels, value in scraped.query("memcached_up == 1"))
+    instances = [labels["instance"] for labels, value in scraped.query("memcached_up == 1")]
     seen = 0
     for title, expression in expressions(file):
-        text = expression.replace('="$instance"', f'="{instance}"').replace("$__rate_interval", "1m")
-        text = re.sub(r"\$\w+", ".*", text)
-        assert scraped.query(text), f"{title}: nothing is found for {text}"
+        text = re.sub(r"\$\w+", ".*", expression.replace('="$instance"', '="INSTANCE"').replace("$__rate_interval", "1m"))
+        rows = [row for each in instances for row in scraped.query(text.replace("INSTANCE", each))]
+        assert any(value != "NaN" for _, value in rows), f"{title}: nothing is found for {text}"
         seen += 1
     assert seen > 10
 
