@@ -110,15 +110,17 @@ static const char page_head[] =
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'\">\n"
     "<title>Hot keys</title>\n<style>\n"
-    ":root { color-scheme: light dark; }\n"
-    "body { margin: 1.25rem auto; max-width: 80rem; padding: 0 1.25rem; font: 15px/1.45 system-ui, "
-    "sans-serif; }\n"
+    ":root { color-scheme: light dark; --back: #f6f7f9; --text: #1a2027; --link: #0b57a4; }\n"
+    "@media (prefers-color-scheme: dark) { :root { --back: #12161b; --text: #e6eaef; --link: #86b7f5; } }\n"
+    "body { margin: 1.25rem auto; max-width: 80rem; padding: 0 1.25rem; background: var(--back); "
+    "color: var(--text); font: 15px/1.45 system-ui, sans-serif; }\n"
+    "a { color: var(--link); }\n"
     ".lists { display: flex; flex-wrap: wrap; gap: 0 2.5rem; }\n"
     "table { border-collapse: collapse; margin: 0.5rem 0 1rem; }\n"
     "caption { text-align: left; font-weight: 600; }\n"
     "th, td { text-align: left; padding: 0.2rem 0.8rem 0.2rem 0; overflow-wrap: anywhere; }\n"
     "td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\n"
-    "</style>\n</head>\n<body>\n<h1>Hot keys</h1>\n"
+    "</style>\n</head>\n<body>\n<main>\n<h1>Hot keys</h1>\n"
     "<p>What the last window in which each server was watched has seen. <a "
     "href=\"/hotkeys?format=json\">JSON</a> "
     "<a href=\"/\">All servers</a></p>\n";
@@ -215,7 +217,7 @@ static bool fill_hotkeys(struct producer *producer, struct buffer *out, size_t w
     while (hotkeys->next < hotkeys->count && out->len - start < want && !out->failed)
         append_next(hotkeys, out);
     if (hotkeys->next < hotkeys->count) return true;
-    buffer_append_string(out, hotkeys->json ? "]}\n" : "</body>\n</html>\n");
+    buffer_append_string(out, hotkeys->json ? "]}\n" : "</main>\n</body>\n</html>\n");
     return false;
 }
 

@@ -139,6 +139,9 @@ static void shows_a_page(void **state)
     struct hotkeys_request request = {.watch = world->watch};
     watch_some(world, WATCH_KEYS_FULL);
     char *text = read_all(&request, 1);
+    expect_part(text, "<main>\n<h1>Hot keys</h1>");
+    expect_part(text, "</main>\n</body>");
+    expect_part(text, "background: var(--back)");
     expect_part(text, "<td>user:1</td>");
     expect_part(text, "<td class=\"n\">60.00 %</td>");
     expect_part(text, "&lt;script&gt;");
