@@ -43,6 +43,7 @@ def test_each_command_that_is_explained_is_there():
     (("format", "--chek"), "format takes --check, not --chek"),
     (("deb", "--chek"), "deb takes --check, not --chek"),
     (("demo", "once"), "demo takes --once, not once"),
+    (("exhaustion", "many"), "exhaustion takes a number of allocations, not many"),
     (("test", "memcached/nothing"), "there is no test memcached/nothing"),
     (("test", "test_nothing.py"), "there is no test test_nothing.py"),
 ])

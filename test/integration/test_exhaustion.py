@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -15,11 +16,15 @@ import time
 
 import pytest
 
+from support.exposition import Exposition
 from support.fake import PLAIN, reply
 from support.faulty import FaultySystem
 from support.process import wait_until
 
 DAY_S = 86400
+
+# How long the exporter is stopped; ./dev exhaustion takes half a minute.
+PAUSE_S = float(os.environ.get("PAUSE_S", "2"))
 
 
 @pytest.fixture
@@ -69,6 +74,32 @@ def test_the_clock_is_stepped(exporter, fake, system, tmp_path, seconds):
     assert ups(started) == dict.fromkeys(servers, "1")
 
 
+def test_stopped_for_long(exporter, fake, tmp_path):
+    """All is late when it goes on: timers, a scrape that was asked for meanwhile, the end of a connection to a server."""
+    servers, textfile = [fake() for _ in range(3)], tmp_path / "a.prom"
+    good = {server.address: "1" for server in servers}
+    started = exporter(f"--output.textfile={textfile}", "--output.interval=100ms", "--memcached.timeout=1s", targets=list(good))
+    wait_until(textfile.exists, "the textfile")
+    assert ups(started) == good
+    started.process.signal(signal.SIGSTOP)
+    try:
+        with socket.create_connection(started.where) as waiting:
+            waiting.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            servers[0].close()
+            fake(port=servers[0].port)
+            time.sleep(PAUSE_S)
+            started.process.signal(signal.SIGCONT)
+            waiting.settimeout(20)
+            answer = b"".join(iter(lambda: waiting.recv(65536), b"")).decode()
+    finally:
+        started.process.signal(signal.SIGCONT)
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert len(re.findall(r"^memcached_up\{.*\} 1\s*$", answer, re.M)) == len(good)
+    inode = textfile.stat().st_ino
+    wait_until(lambda: textfile.stat().st_ino != inode, "the textfile to be written again")
+    assert ups(started) == good
+
+
 # Descriptors.
 
 @pytest.mark.parametrize("number", (errno.EMFILE, errno.ENFILE), ids=errno.errorcode.get)
@@ -105,6 +136,16 @@ def test_sixty_four_descriptors(exporter, fake):
 
 # Memory.
 
+@contextlib.contextmanager
+def limited_memory(started, more):
+    """The exporter has so many bytes more than it has now, and no others."""
+    with open(f"/proc/{started.pid}/status", encoding="ascii") as status:
+        size = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize:"))
+    resource.prlimit(started.pid, resource.RLIMIT_AS, (size + more, resource.RLIM_INFINITY))
+    yield
+    resource.prlimit(started.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
 def test_no_more_memory(exporter, fake):
     """The limit of the process is a few MiB above what it has. Large answers are given up, small servers stay up."""
     large = reply(*(f"key{n} " + "x" * 200 for n in range(4000)))
@@ -112,15 +153,27 @@ def test_no_more_memory(exporter, fake):
     small = [fake() for _ in range(3)]
     started = exporter("--memcached.timeout=2s", targets=[server.address for server in small + big], release=True)
     started.scrape(small[0].address)
-    with open(f"/proc/{started.pid}/status", encoding="ascii") as status:
-        size = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize:"))
-    resource.prlimit(started.pid, resource.RLIMIT_AS, (size + (3 << 20), resource.RLIM_INFINITY))
-    answers = [started.get("/metrics") for _ in range(2)]
-    assert started.process.running and {answer.status for answer in answers} <= {200, 500, 503}
-    resource.prlimit(started.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with limited_memory(started, 3 << 20):
+        answers = [started.get("/metrics") for _ in range(2)]
+        assert started.process.running and {answer.status for answer in answers} <= {200, 500, 503}
     found = ups(started)
     assert all(found[server.address] == "1" for server in small)
     assert started.process.running
+
+
+@pytest.mark.parametrize("more", (0, 256 << 10, 1 << 20), ids=("none", "some", "more"))
+def test_no_more_memory_for_many_servers(exporter, scripted, more):
+    """An answer is refused, or it names every server; and all are up when there is memory again."""
+    targets = scripted(400).addresses
+    started = exporter("--memcached.timeout=5s", targets=targets, release=True)
+    assert started.get("/-/healthy").status == 200
+    with limited_memory(started, more):
+        for _ in range(2):
+            answer = started.get("/metrics")
+            assert answer.status in (200, 500, 503)
+            if answer.status == 200:
+                assert {labels["instance"] for labels, _ in Exposition(answer.body).find("memcached_up")} == set(targets)
+    assert ups(started) == dict.fromkeys(targets, "1")
 
 
 # Files.
