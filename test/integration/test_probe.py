@@ -103,6 +103,12 @@ def test_what_is_refused_is_no_failure(exporter, fake, answers, timed):
     {"delete": "NOT_FOUND\r\n"},
     {"mn": "MN\r\nMN\r\n"},
     {"get": "SERVER_ERROR backend failure\r\n"},
+    {"get": "VALUE memcached_fleet_exporter:probe:0 0 99999999999999999999\r\n"},
+    {"get": "x" * 100000},
+    {"set": "STORED" * 20000 + "\r\n"},
+    {"delete": "DELETED\r\nDELETED\r\n"},
+    {"delete": "\x00\r\n"},
+    {"mn": "MN " + "x" * 100000 + "\r\n"},
 ])
 def test_wrong_answers(exporter, fake, answers):
     """The probe has failed, and the stats are good all the same, scrape after scrape."""
