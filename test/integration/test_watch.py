@@ -102,6 +102,61 @@ def test_the_hottest_keys(watching, memcached):
     assert 10 < total(running, "memcached_fetched_distinct_keys") < KEYS * 1.06
 
 
+def figures(running):
+    """{(name, rank, or stream and status): number} of what a window of fetches and stores changes."""
+    names = {"memcached_stored_item_size_bytes_count", "memcached_stored_item_size_bytes_sum",
+             "memcached_stored_item_ttl_seconds_count", "memcached_stored_item_ttl_seconds_sum",
+             "memcached_watch_events_total", "memcached_fetched_distinct_keys", "memcached_hot_key_ratio",
+             "memcached_hot_key_bytes_ratio"}
+    found = {}
+    for (name, labels), value in running.exposition().samples.items():
+        if name in names:
+            labels = {key: text for key, text in labels if key != "instance"}
+            found[name.removeprefix("memcached_"), labels.get("rank") or labels.get("stream", "") + labels.get("status", "")] = float(value)
+    return found
+
+
+def test_figures_by_hand(watching, memcached):
+    """One window of a real server: 30, 10 and 5 fetches, and three stores, each of which looks its key up first."""
+    server = memcached()
+    client, stats, numbers = server.connect(), server.connect(), itertools.count()
+    store(client, [(b"user:1", b"x" * 100), (b"page:1", b"x" * 300)])
+    running = watching(server.address, version_of(server), "streams: [fetchers, mutations]")
+
+    def is_watched():
+        return b"STAT log_watchers 0\r\n" not in stats.ask(b"stats\r\n", b"END\r\n")
+
+    def fill_a_window():
+        """True if no window ended meanwhile."""
+        wait_until(lambda: not is_watched(), "the end of a window", pause=0.01)
+        wait_until(is_watched, "a window", pause=0.01)
+        for key in [b"user:1"] * 30 + [b"page:1"] * 10 + [b"none:1"] * 5:
+            client.ask(b"get %s\r\n" % key, b"END\r\n")
+        for ttl in (0, 100, 200):
+            client.ask(b"set new:%d 0 %d 20\r\n%s\r\n" % (next(numbers), ttl, b"x" * 20))
+        return is_watched()
+
+    wait_for_windows(running, 1)
+    before = figures(running)
+    while not fill_a_window():
+        before = figures(running)
+    wait_until(lambda: figures(running).get(("fetched_distinct_keys", "")), "the figures of the window")
+    after = figures(running)
+    for key, expected in {
+        ("watch_events_total", "fetchersfound"): 40, ("watch_events_total", "fetchersnot_found"): 5 + 3,
+        ("watch_events_total", "mutationsstored"): 3,
+        ("stored_item_size_bytes_count", ""): 3, ("stored_item_size_bytes_sum", ""): 60,
+        ("stored_item_ttl_seconds_count", ""): 2, ("stored_item_ttl_seconds_sum", ""): 300,
+    }.items():
+        assert after[key] - before.get(key, 0) == expected, key
+    for key, expected in {
+        ("hot_key_ratio", "1"): 30 / 48, ("hot_key_ratio", "2"): 10 / 48, ("hot_key_ratio", "3"): 5 / 48,
+        ("hot_key_bytes_ratio", "1"): 1 / 2, ("hot_key_bytes_ratio", "2"): 1 / 2,
+        ("fetched_distinct_keys", ""): 6,
+    }.items():
+        assert after[key] == pytest.approx(expected), key
+
+
 def test_what_is_evicted(watching, memcached):
     server = memcached("-m", "4")
     client = server.connect()
