@@ -35,6 +35,7 @@ static void test_only_target(void **state)
         const struct snapshot *only = gather_only(world->gather);
         assert_int_equal(only != NULL, count == 1);
         if (only) assert_int_equal(only->state, TARGET_UP);
+        if (only) assert_true(world->fleet.telemetry.pace.bytes_per_target == (double) only->records_len);
         gather_world_release(world);
     }
 }
@@ -51,6 +52,7 @@ static void test_deadline(void **state)
     assert_int_equal(world->gather->up, 0);
     assert_int_equal(gather_only(world->gather)->state, TARGET_TIMEOUT);
     assert_int_equal(world->fleet.telemetry.results[SCRAPE_DOWN], 1);
+    assert_in_range(world->fleet.telemetry.scrapes.sum * 1000, 50, 1 + (uv_hrtime() - started_ns) / 1000000);
     gather_world_release(world);
 }
 

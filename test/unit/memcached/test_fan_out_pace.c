@@ -24,6 +24,7 @@
 
 /* What the fan-out and the fleet promise; see there. */
 #define WINDOW       128
+#define BATCH        64
 #define PACE         128
 #define PACE_MS      5
 #define GIVEN_UP     128
@@ -194,6 +195,76 @@ static void test_answers_let_others_go(void **state)
     fan_out_free(world->fan_out);
 }
 
+/*
+ * The timer of the pace, which a test may fire by hand instead of waiting for it; the linker leads all calls
+ * here.
+ */
+static struct {
+    bool by_hand;
+    uv_timer_t *timer;
+    uv_timer_cb fire;
+} pace;
+
+int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb on_timer, uint64_t wait_ms, uint64_t repeat_ms);
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb on_timer, uint64_t wait_ms, uint64_t repeat_ms);
+
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb on_timer, uint64_t wait_ms, uint64_t repeat_ms)
+{
+    if (!pace.by_hand || repeat_ms != PACE_MS)
+        return __real_uv_timer_start(timer, on_timer, wait_ms, repeat_ms);
+    pace.timer = timer;
+    pace.fire = on_timer;
+    return 0;
+}
+
+/* Exactly so many are asked, however long one waits. */
+static void expect_asked(struct world *world, unsigned asked)
+{
+    loop_run_until_count(&world->loop, &world->crowd.asked, asked);
+    loop_run_for(&world->loop, 10);
+    assert_int_equal(world->crowd.asked, asked);
+}
+
+static void answer(struct world *world, unsigned count)
+{
+    size_t done = fan_out_done(world->fan_out);
+    crowd_answer(&world->crowd, count);
+    while (fan_out_done(world->fan_out) < done + count) loop_turn(&world->loop, 1);
+}
+
+/*
+ * Answers let others go by the batch; the pace lets some go whenever nobody has answered since it looked
+ * last.
+ */
+static void test_who_is_let_go(void **state)
+{
+    struct world *world = *state;
+    add_servers(world);
+    connect_all(world);
+    pace.by_hand = true;
+    start(world, 60000);
+    pace.by_hand = false;
+    expect_asked(world, WINDOW);
+    answer(world, BATCH - 1);
+    expect_asked(world, WINDOW - BATCH + 1);
+    answer(world, 1);
+    expect_asked(world, WINDOW);
+    pace.fire(pace.timer);
+    expect_asked(world, WINDOW);
+    pace.fire(pace.timer);
+    expect_asked(world, WINDOW + PACE);
+    answer(world, 1);
+    pace.fire(pace.timer);
+    expect_asked(world, WINDOW + PACE - 1);
+    pace.fire(pace.timer);
+    expect_asked(world, SERVERS - BATCH - 1);
+    assert_false(world->done);
+    world->answers_a_turn = SERVERS;
+    loop_run_until(&world->loop, &world->done);
+    assert_int_equal(count_up(world), SERVERS);
+    fan_out_free(world->fan_out);
+}
+
 /* More than the window never answer, and come first: the others are asked all the same. */
 static void test_silent_ones_hold_up_nobody(void **state)
 {
@@ -337,6 +408,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_let_others_go),
+        TEST(test_who_is_let_go),
         TEST(test_silent_ones_hold_up_nobody),
         TEST(test_given_up_in_slices),
         cmocka_unit_test_setup_teardown(test_unused_connections_end_in_slices, setup_impatient, teardown),

@@ -102,14 +102,19 @@ static void test_added_by_its_callback(void **state)
     loop_run_until_count(&loop, &waiters[0].calls, 3);
     loop_run_for(&loop, 2 * DELAY_MS);
     assert_int_equal(waiters[0].calls, 3);
+    assert_false(uv_is_active((uv_handle_t *) &queue.timer));
 }
 
-static void test_closed_with_a_ticket(void **state)
+static void test_closed_with_tickets(void **state)
 {
     (void) state;
     delay_queue_add(&queue, &waiters[0].ticket);
+    delay_queue_add(&queue, &waiters[1].ticket);
     tear_down(NULL);
-    assert_int_equal(waiters[0].calls, 0);
+    for (unsigned n = 0; n < 2; n++) {
+        assert_int_equal(waiters[n].calls, 0);
+        assert_false(delay_ticket_waits(&waiters[n].ticket));
+    }
     set_up(NULL);
 }
 
@@ -120,7 +125,7 @@ int main(void)
         TEST(test_each_after_its_time),
         TEST(test_cancelled),
         TEST(test_added_by_its_callback),
-        TEST(test_closed_with_a_ticket),
+        TEST(test_closed_with_tickets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
