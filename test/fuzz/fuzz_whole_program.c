@@ -108,7 +108,7 @@ static void reload(void)
 static void stall(unsigned ms)
 {
     expectations.stalled_ns += ms * MS_NS;
-    kernel_work(ms * MS_NS);
+    kernel_stand_still(ms * MS_NS);
 }
 
 static void act(unsigned action)
@@ -242,7 +242,7 @@ static void choose_start(struct arguments *arguments)
         .servers = director.configured ? 0 : director.servers,
         .labelled = director.servers > 1,
         .by_name = by_name,
-        .whole = !slow && !scarce && !(bits & SWITCHES_OF_ROOM),
+        .whole = !scarce && !(bits & SWITCHES_OF_ROOM),
         .in_time = !slow && !scarce,
         .up = !slow && !scarce && !(bits & SWITCHES_OF_LIMITS) && names_are_honest(),
     };

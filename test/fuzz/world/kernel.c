@@ -65,6 +65,12 @@ void kernel_work(uint64_t ns)
     kernel.now_ns += ns * kernel.slowness;
 }
 
+void kernel_stand_still(uint64_t ns)
+{
+    kernel.tick++;
+    kernel.now_ns += ns;
+}
+
 void kernel_slow_down(unsigned factor)
 {
     kernel.slowness = factor;

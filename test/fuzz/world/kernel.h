@@ -76,6 +76,9 @@ uint64_t kernel_tick(void);
 void kernel_work(uint64_t ns);
 void kernel_slow_down(unsigned factor);
 
+/* Lets time pass in which the program does not run. A slow machine makes no difference. */
+void kernel_stand_still(uint64_t ns);
+
 /* --- Peers --- */
 
 void kernel_add(struct peer *peer, const struct peer_kind *kind);

@@ -13,7 +13,7 @@ struct expectations {
     unsigned servers;    /* number of configured servers; 0: do not expect any particular one */
     bool labelled;       /* samples carry the label of their target */
     bool by_name;        /* targets are c1.test:11211 and so on, not 10.0.0.1:11211 */
-    bool whole;          /* there is room and time for all, so that no answer is cut off */
+    bool whole;          /* there is room for all, so that nobody has to give way within an answer */
     bool in_time;        /* deadlines are kept */
     bool up;             /* healthy servers are up */
     uint64_t stalled_ns; /* time for which the process did not run at all */
