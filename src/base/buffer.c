@@ -56,6 +56,10 @@ fail:
 void buffer_append_u64(struct buffer *buffer, uint64_t value)
 {
     char digits[DIGITS_MAX];
+    if (value < 10) {
+        buffer_append_char(buffer, (char) ('0' + value));
+        return;
+    }
     buffer_append_slice(buffer, digits_of(value, digits));
 }
 

@@ -1,9 +1,8 @@
 #include "memcached/snapshot.h"
 
 #include "base/container.h"
-#include "base/number.h"
+#include "base/digits.h"
 #include "memcached/snapshot_order.h"
-#include "memcached/value.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -176,54 +175,43 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 static uint64_t rest_of(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry,
                         const uint16_t *minus, unsigned count)
 {
-    uint64_t rest = 0;
-    number_parse_u64(snapshot_builder_value(builder, entry), &rest);
+    uint64_t rest = digits_value(snapshot_builder_value(builder, entry));
     for (unsigned i = 0; i < count; i++) {
         const struct snapshot_builder_entry *part = snapshot_order_find(builder, minus[i], entry->number);
-        uint64_t taken = 0;
-        if (part) number_parse_u64(snapshot_builder_value(builder, part), &taken);
+        uint64_t taken = part ? digits_value(snapshot_builder_value(builder, part)) : 0;
         rest -= taken < rest ? taken : rest;
     }
     return rest;
 }
 
-/* Appends the text of a record's value. */
-static void append_value(struct buffer *out, const struct snapshot_builder *builder,
-                         const struct snapshot_builder_entry *entry)
-{
-    uint16_t minus[STAT_MINUS_MAX];
-    unsigned count = stats_is_unmapped(entry->row) ? 0 : stats_minus(entry->row, minus);
-    if (count)
-        buffer_append_u64(out, rest_of(builder, entry, minus, count));
-    else
-        buffer_append_slice(out, snapshot_builder_value(builder, entry));
-}
-
 static bool is_superseded(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry)
 {
-    if (stats_is_unmapped(entry->row)) return false;
     uint16_t preferred = stats_preferred(entry->row);
     return preferred != STAT_UNMAPPED && snapshot_order_find(builder, preferred, entry->number);
 }
 
-/* Packs an entry that has a name, or depends on other entries. */
-static void pack_special(struct buffer *out, const struct snapshot_builder *builder,
-                         const struct snapshot_builder_entry *entry)
+/*
+ * Packs an entry that has a name, or depends on other entries. Returns the place behind the record. Kept out
+ * of the loop over all entries, which has few variables.
+ */
+static __attribute__((noinline)) char *pack_special(char *at, const struct snapshot_builder *builder,
+                                                    const struct snapshot_builder_entry *entry)
 {
     struct record_head head = {.row = entry->row, .detail = entry->number};
-    size_t start = out->len;
-    if (stats_is_unmapped(entry->row) || stats_traits(entry->row)->scope == SCOPE_NAME) {
+    struct slice key = snapshot_builder_key(builder, entry), value = snapshot_builder_value(builder, entry);
+    uint16_t minus[STAT_MINUS_MAX];
+    char digits[DIGITS_MAX];
+    bool is_mapped = !stats_is_unmapped(entry->row);
+    unsigned count = is_mapped ? stats_minus(entry->row, minus) : 0;
+    if (!is_mapped || stats_traits(entry->row)->scope == SCOPE_NAME) {
         head.row |= RECORD_KEYED;
         head.detail = entry->key_len | (uint32_t) entry->command << RECORD_COMMAND_SHIFT;
     }
-    if (is_superseded(builder, entry)) head.row |= RECORD_SUPERSEDED;
-    buffer_append(out, (const char *) &head, sizeof(head));
-    buffer_append_slice(out, snapshot_builder_key(builder, entry));
-    size_t value = out->len;
-    append_value(out, builder, entry);
-    if (out->failed) return;
-    head.value_len = (uint16_t) (out->len - value);
-    memcpy(out->data + start, &head, sizeof(head));
+    if (is_mapped && is_superseded(builder, entry)) head.row |= RECORD_SUPERSEDED;
+    if (count) value = digits_of(rest_of(builder, entry, minus, count), digits);
+    head.value_len = (uint16_t) value.len;
+    memcpy(at, &head, sizeof(head));
+    return slice_put_short(slice_put_short(at + sizeof(head), key), value);
 }
 
 _Static_assert(offsetof(struct record_head, value_len) ==
@@ -232,42 +220,31 @@ _Static_assert(offsetof(struct record_head, value_len) ==
                "an entry begins as its record");
 
 /*
- * Packs plain entries, which nearly all are, up to the first other entry. Returns the index of that entry.
- * `out` must have room: see pack_all.
+ * Packs all entries. Nearly all are plain and only copied. RECORD_SPARE bytes behind the records take what
+ * the blocks of the last copy have too much. Returns false if out of memory.
  */
-static size_t pack_plain(struct buffer *out, const struct snapshot_builder *builder, size_t first)
-{
-    const struct snapshot_builder_entry *entry = &builder->entries[first],
-                                        *end = &builder->entries[builder->count];
-    const char *text = builder->text.data;
-    char *at = out->data + out->len;
-    for (; entry < end && entry->is_plain; entry++) {
-        memcpy(at, entry, sizeof(struct record_head));
-        at = slice_put_blocks(at + sizeof(struct record_head),
-                              (struct slice){text + entry->text, entry->value_len});
-    }
-    out->len = (size_t) (at - out->data);
-    return (size_t) (entry - builder->entries);
-}
-
 static bool pack_all(struct snapshot *snapshot)
 {
     const struct snapshot_builder *builder = &snapshot->builder;
-    struct buffer out;
+    const struct snapshot_builder_entry *entry = builder->entries, *end = entry + builder->count;
+    const char *const texts = builder->text.data;
+    struct buffer out; /* of its memory the compiler does not know the size, so that it checks no copy */
     buffer_init(&out, builder->text.len + builder->count * sizeof(struct record_head) + RECORD_SPARE);
-    buffer_reserve(&out, out.cap);
-    for (size_t i = 0; i < builder->count && !out.failed;) {
-        i = pack_plain(&out, builder, i);
-        if (i < builder->count) pack_special(&out, builder, &builder->entries[i++]);
+    char *at = buffer_reserve(&out, out.cap);
+    if (!at) return false;
+    for (; entry < end; entry++) {
+        if (entry->is_plain) {
+            memcpy(at, entry, sizeof(struct record_head));
+            at = slice_put_blocks(at + sizeof(struct record_head),
+                                  (struct slice){texts + entry->text, entry->value_len});
+        } else {
+            at = pack_special(at, builder, entry);
+        }
     }
-    if (out.failed) {
-        buffer_deinit(&out);
-        return false;
-    }
-    memset(out.data + out.len, 0xff, RECORD_SPARE);
-    char *exact = realloc(out.data, out.len + RECORD_SPARE);
+    memset(at, 0xff, RECORD_SPARE);
+    snapshot->records_len = (size_t) (at - out.data);
+    char *exact = realloc(out.data, snapshot->records_len + RECORD_SPARE);
     snapshot->records = exact ? exact : out.data;
-    snapshot->records_len = out.len;
     snapshot->count = builder->count;
     return true;
 }

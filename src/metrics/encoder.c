@@ -157,9 +157,9 @@ void encoder_run_created(struct encoder_run *run, const struct series *series, s
     static const struct slice total = {"_total", 6}, created = {"_created", 8};
     const struct encoder *encoder = run->encoder;
     const struct family *family = encoder->family;
-    struct slice stem = family_stem(family);
     char digits[DIGITS_MAX + SLICE_BLOCK] = "";
     if (!encoder->created_lines || !encoder->since || family->type != METRIC_COUNTER) return;
+    struct slice stem = family_stem(family);
     if (encoder->format != FORMAT_OPENMETRICS || slice_is(stem, family->name)) return;
     struct slice value = digits_of(encoder->since, digits);
     /* The line of the sample is written a little further, and then gets the longer name. */

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define COMMANDS  4
 #define WANTED    ((1u << COMMANDS) - 1)
@@ -43,7 +45,20 @@ static void begin(struct session *session, size_t max_reply)
     assert_true(session_ask(session, request) > 0);
 }
 
-/* Pieces of 1 to `most` bytes. Returns how many bytes were taken. */
+/* Returns the place behind TEXT_MAX bytes. No byte from there on may be read. */
+static char *guarded_end(void)
+{
+    static char *end;
+    size_t page = (size_t) sysconf(_SC_PAGESIZE);
+    if (end) return end;
+    char *bytes = mmap(NULL, TEXT_MAX + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(bytes != MAP_FAILED);
+    end = bytes + TEXT_MAX;
+    assert_int_equal(mprotect(end, page, PROT_NONE), 0);
+    return end;
+}
+
+/* Pieces of 1 to `most` bytes, at any alignment. Returns how many bytes were taken. */
 static size_t hear(struct session *session, struct slice bytes, size_t most)
 {
     size_t taken = 0, arrived = 0;
@@ -51,13 +66,11 @@ static size_t hear(struct session *session, struct slice bytes, size_t most)
     while (status == SESSION_WAITS && arrived < bytes.len) {
         arrived += 1 + roll(most);
         if (arrived > bytes.len) arrived = bytes.len;
-        /* Memory of its own, so that reading beyond the piece is found. */
-        char *piece = malloc(arrived - taken + 1);
+        char *piece = guarded_end() - (arrived - taken); /* reading beyond the piece ends the test */
         memcpy(piece, bytes.data + taken, arrived - taken);
         struct slice input = {piece, arrived - taken};
         status = session_take(session, &input);
         taken = arrived - input.len;
-        free(piece);
     }
     return taken;
 }
