@@ -23,17 +23,22 @@ static int reject_tls(const struct web_config *config, const char *what, struct 
     return UV_EINVAL;
 }
 
-/* Reads `file` into `out`. If `file` is "", copies `text`, which comes from the configuration itself. */
-static int read_material(const char *file, const char *text, struct file_stamp *stamp, struct buffer *out,
-                         struct buffer *error)
+/* Reads the file that `key` names into `out`. If `file` is "", copies `text`, which the configuration has. */
+static int read_material(const struct web_config *config, const char *key, const char *file, const char *text,
+                         struct file_stamp *stamp, struct buffer *out, struct buffer *error)
 {
+    size_t start = error->len;
     if (!*file) {
         buffer_init(out, SIZE_MAX / 2);
         buffer_append_string(out, text);
         return out->failed ? UV_ENOMEM : 0;
     }
     *stamp = file_stamp_take(file);
-    return web_config_read_file(file, out, error);
+    utf8_append_escaped(error, slice_of(config->file));
+    buffer_printf(error, ": tls_server_config.%s: ", key);
+    int result = web_config_read_file(file, out, error);
+    if (result == 0) error->len = start;
+    return result;
 }
 
 static int read_pair(struct web_tls *tls, const struct web_config *config, struct material *material,
@@ -43,8 +48,11 @@ static int read_pair(struct web_tls *tls, const struct web_config *config, struc
     if (!*from->cert && !*from->cert_file)
         return reject_tls(config, "missing one of cert or cert_file", error);
     if (!*from->key && !*from->key_file) return reject_tls(config, "missing one of key or key_file", error);
-    int result = read_material(from->cert_file, from->cert, &tls->cert_file, &material->cert, error);
-    if (result == 0) result = read_material(from->key_file, from->key, &tls->key_file, &material->key, error);
+    int result = read_material(config, "cert_file", from->cert_file, from->cert, &tls->cert_file,
+                               &material->cert, error);
+    if (result == 0)
+        result = read_material(config, "key_file", from->key_file, from->key, &tls->key_file, &material->key,
+                               error);
     return result;
 }
 
@@ -53,8 +61,8 @@ static int read_client_ca(struct web_tls *tls, const struct web_config *config, 
 {
     const struct web_config_tls *from = &config->tls;
     if (!*from->client_ca_file && !*from->client_ca) return 0;
-    return read_material(from->client_ca_file, from->client_ca, &tls->client_ca_file, &material->client_ca,
-                         error);
+    return read_material(config, "client_ca_file", from->client_ca_file, from->client_ca,
+                         &tls->client_ca_file, &material->client_ca, error);
 }
 
 /* Writes the rules for clients as bytes. A name may contain any bytes, so its length precedes it. */
