@@ -173,14 +173,23 @@ void number_append_double(struct buffer *buffer, double value)
     buffer_append_string(buffer, text);
 }
 
+static void append_whole_float(struct buffer *buffer, uint64_t value)
+{
+    char memory[DIGITS_MAX];
+    struct slice digits = digits_of(value, memory);
+    char *at = buffer_reserve(buffer, digits.len + strlen(".0"));
+    if (!at) return;
+    at = slice_put(slice_put_few(at, digits), SLICE(".0"));
+    buffer->len = (size_t) (at - buffer->data);
+}
+
 void number_append_float(struct buffer *buffer, double value)
 {
     size_t from = buffer->len;
     bool plain = true;
     /* Most bounds of buckets are whole numbers. */
     if (value >= 1 && value < 1e9 && (double) (uint64_t) value == value) {
-        buffer_append_u64(buffer, (uint64_t) value);
-        buffer_append_string(buffer, ".0");
+        append_whole_float(buffer, (uint64_t) value);
         return;
     }
     number_append_double(buffer, value);

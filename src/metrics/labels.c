@@ -45,12 +45,17 @@ static void append_label_value(struct buffer *out, struct slice value)
     }
 }
 
+/* Nearly all values are plain. A plain value is copied with what stands before it. */
 void labels_append(struct buffer *labels, const char *name, struct slice value)
 {
-    if (labels->len) buffer_append_char(labels, ',');
-    buffer_append_string(labels, name);
-    buffer_append_string(labels, "=\"");
-    append_label_value(labels, value);
+    const struct slice before = slice_of(name), plain = {value.data, plain_length(value)};
+    char *at = buffer_reserve(labels, strlen(",=\"") + before.len + plain.len);
+    if (!at) return;
+    if (labels->len) *at++ = ',';
+    at = slice_put(slice_put_short(at, before), SLICE("=\""));
+    at = slice_put_short(at, plain);
+    labels->len = (size_t) (at - labels->data);
+    if (plain.len < value.len) append_label_value(labels, slice_from(value, plain.len));
     buffer_append_char(labels, '"');
 }
 

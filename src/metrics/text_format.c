@@ -252,8 +252,19 @@ static void append_again(struct buffer *out, size_t begin, size_t len)
 {
     char *at = buffer_reserve(out, len);
     if (!at) return;
-    memcpy(at, out->data + begin, len);
+    slice_put_short(at, (struct slice){out->data + begin, len});
     out->len += len;
+}
+
+/* Appends what follows the bound of a bucket, up to the end of the value. */
+static void append_bucket_value(struct buffer *out, uint64_t value)
+{
+    char memory[DIGITS_MAX];
+    struct slice digits = digits_of(value, memory);
+    char *at = buffer_reserve(out, strlen("\"} ") + digits.len);
+    if (!at) return;
+    at = slice_put_few(slice_put(at, SLICE("\"} ")), digits);
+    out->len = (size_t) (at - out->data);
 }
 
 /* Writes the lines of all buckets, which begin alike. Returns the number of observations in all buckets. */
@@ -273,8 +284,7 @@ static uint64_t line_buckets(const struct lines *lines, const struct histogram_v
             begin_bucket(lines);
         if (!len) len = out->len - begin;
         number_append_float(out, n < view->count ? view->bounds[n] : INFINITY);
-        buffer_append_string(out, "\"} ");
-        buffer_append_u64(out, below);
+        append_bucket_value(out, below);
         if (text_formats[encoder->format].openmetrics && exemplar && exemplar->timestamp > 0) {
             append_exemplar(encoder, exemplar);
         }
