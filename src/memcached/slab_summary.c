@@ -31,43 +31,19 @@ static void learn_rows(void)
     rows.requested[1] = find_row(COMMAND_ITEMS, "items:1:mem_requested");
 }
 
-/* --- One stat of all classes --- */
-
-/*
- * The lines of one row, in ascending order of their classes. Their values are digits, because all rows have
- * FORM_UNSIGNED.
- */
-struct class_stats {
-    const struct snapshot_builder *builder;
-    const struct snapshot_builder_entry *at, *end;
-    uint16_t row;
-};
-
-static struct class_stats stats_of(const struct snapshot_builder *builder, uint16_t row)
-{
-    return (struct class_stats){builder, snapshot_order_from(builder, row), builder->entries + builder->count,
-                                row};
-}
-
-static inline bool has_class(const struct class_stats *stats)
-{
-    return stats->at < stats->end && stats->at->row == stats->row;
-}
-
-/*
- * Reads the value of a class. Returns false if the server did not say it. Classes must be asked for in
- * ascending order.
- */
-static inline bool read_value(struct class_stats *stats, uint32_t class, uint64_t *value)
-{
-    while (has_class(stats) && stats->at->number < class) stats->at++;
-    *value = 0;
-    if (!has_class(stats) || stats->at->number != class) return false;
-    *value = digits_value(snapshot_builder_value(stats->builder, stats->at));
-    return true;
-}
-
 /* --- The figures --- */
+
+/*
+ * Reads the value of a class, which is digits, because all rows have FORM_UNSIGNED. Returns false if the
+ * server did not say it. Classes must be asked for in ascending order.
+ */
+static inline bool read_value(const struct snapshot_builder *builder, struct row_walk *walk, uint32_t class,
+                              uint64_t *value)
+{
+    const struct snapshot_builder_entry *entry = row_walk_find(walk, class);
+    *value = entry ? digits_value(snapshot_builder_value(builder, entry)) : 0;
+    return entry;
+}
 
 static void add_eviction(struct slab_summary *summary, uint64_t age_s)
 {
@@ -78,33 +54,35 @@ static void add_eviction(struct slab_summary *summary, uint64_t age_s)
 void slab_summary_make(struct slab_summary *summary, const struct snapshot_builder *builder)
 {
     if (!rows.known) learn_rows();
-    struct class_stats sizes = stats_of(builder, rows.chunk_size), used = stats_of(builder, rows.used_chunks),
-                       unused = stats_of(builder, rows.free_chunks),
-                       requested = stats_of(builder, rows.requested[0]),
-                       evicted = stats_of(builder, rows.evicted),
-                       times = stats_of(builder, rows.evicted_time), limit = stats_of(builder, rows.limit);
+    struct row_walk sizes = row_walk_begin(builder, rows.chunk_size),
+                    used = row_walk_begin(builder, rows.used_chunks),
+                    unused = row_walk_begin(builder, rows.free_chunks),
+                    requested = row_walk_begin(builder, rows.requested[0]),
+                    evicted = row_walk_begin(builder, rows.evicted),
+                    times = row_walk_begin(builder, rows.evicted_time),
+                    limit = row_walk_begin(builder, rows.limit);
     uint64_t size, chunks, bytes, evictions, age_s, used_bytes = 0, asked_bytes = 0;
-    if (!has_class(&requested)) requested = stats_of(builder, rows.requested[1]);
+    if (!row_walk_has_next(&requested)) requested = row_walk_begin(builder, rows.requested[1]);
     memset(summary, 0, sizeof(*summary));
-    for (; has_class(&sizes); sizes.at++) {
+    for (; row_walk_has_next(&sizes); sizes.at++) {
         uint32_t class = sizes.at->number;
-        read_value(&sizes, class, &size);
-        read_value(&used, class, &chunks);
+        read_value(builder, &sizes, class, &size);
+        read_value(builder, &used, class, &chunks);
         used_bytes += size * chunks;
-        summary->has_wasted |= read_value(&requested, class, &bytes);
+        summary->has_wasted |= read_value(builder, &requested, class, &bytes);
         asked_bytes += bytes;
-        if (read_value(&evicted, class, &evictions) && evictions > 0) {
-            read_value(&times, class, &age_s);
+        if (read_value(builder, &evicted, class, &evictions) && evictions > 0) {
+            read_value(builder, &times, class, &age_s);
             add_eviction(summary, age_s);
         } else {
-            read_value(&unused, class, &chunks);
+            read_value(builder, &unused, class, &chunks);
             summary->free_while_evicting_bytes += size * chunks;
         }
     }
     summary->has_wasted |= used_bytes == 0;
     summary->wasted_bytes = used_bytes > asked_bytes ? used_bytes - asked_bytes : 0;
     if (summary->classes_evicting == 0) summary->free_while_evicting_bytes = 0;
-    read_value(&limit, 0, &summary->limit_bytes);
+    read_value(builder, &limit, 0, &summary->limit_bytes);
 }
 
 double slab_summary_imbalance(const struct slab_summary *summary)

@@ -168,26 +168,39 @@ void snapshot_judge(struct snapshot *snapshot, enum target_state state, const ch
 
 /* --- Finishing --- */
 
+/* The rows on which the records of one row depend. */
+struct related_rows {
+    uint16_t row; /* STAT_UNMAPPED before the first row */
+    bool has_preferred;
+    unsigned minus_count;
+    struct row_walk preferred, minus[STAT_MINUS_MAX];
+};
+
+/* Begins with the entries of another row. */
+static void find_related(struct related_rows *related, const struct snapshot_builder *builder, uint16_t row)
+{
+    uint16_t preferred = stats_preferred(row), minus[STAT_MINUS_MAX];
+    related->row = row;
+    related->has_preferred = preferred != STAT_UNMAPPED;
+    if (related->has_preferred) related->preferred = row_walk_begin(builder, preferred);
+    related->minus_count = stats_minus(row, minus);
+    for (unsigned i = 0; i < related->minus_count; i++) related->minus[i] = row_walk_begin(builder, minus[i]);
+}
+
 /*
  * Returns the entry's value less the values of the rows in `minus`, at least 0. The server adds up its
  * threads one by one, so a part may be newer than the total.
  */
 static uint64_t rest_of(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry,
-                        const uint16_t *minus, unsigned count)
+                        struct related_rows *related)
 {
     uint64_t rest = digits_value(snapshot_builder_value(builder, entry));
-    for (unsigned i = 0; i < count; i++) {
-        const struct snapshot_builder_entry *part = snapshot_order_find(builder, minus[i], entry->number);
+    for (unsigned i = 0; i < related->minus_count; i++) {
+        const struct snapshot_builder_entry *part = row_walk_find(&related->minus[i], entry->number);
         uint64_t taken = part ? digits_value(snapshot_builder_value(builder, part)) : 0;
         rest -= taken < rest ? taken : rest;
     }
     return rest;
-}
-
-static bool is_superseded(const struct snapshot_builder *builder, const struct snapshot_builder_entry *entry)
-{
-    uint16_t preferred = stats_preferred(entry->row);
-    return preferred != STAT_UNMAPPED && snapshot_order_find(builder, preferred, entry->number);
 }
 
 /*
@@ -195,20 +208,21 @@ static bool is_superseded(const struct snapshot_builder *builder, const struct s
  * of the loop over all entries, which has few variables.
  */
 static __attribute__((noinline)) char *pack_special(char *at, const struct snapshot_builder *builder,
-                                                    const struct snapshot_builder_entry *entry)
+                                                    const struct snapshot_builder_entry *entry,
+                                                    struct related_rows *related)
 {
     struct record_head head = {.row = entry->row, .detail = entry->number};
     struct slice key = snapshot_builder_key(builder, entry), value = snapshot_builder_value(builder, entry);
-    uint16_t minus[STAT_MINUS_MAX];
     char digits[DIGITS_MAX];
     bool is_mapped = !stats_is_unmapped(entry->row);
-    unsigned count = is_mapped ? stats_minus(entry->row, minus) : 0;
+    if (is_mapped && entry->row != related->row) find_related(related, builder, entry->row);
     if (!is_mapped || stats_traits(entry->row)->scope == SCOPE_NAME) {
         head.row |= RECORD_KEYED;
         head.detail = entry->key_len | (uint32_t) entry->command << RECORD_COMMAND_SHIFT;
     }
-    if (is_mapped && is_superseded(builder, entry)) head.row |= RECORD_SUPERSEDED;
-    if (count) value = digits_of(rest_of(builder, entry, minus, count), digits);
+    if (is_mapped && related->has_preferred && row_walk_find(&related->preferred, entry->number))
+        head.row |= RECORD_SUPERSEDED;
+    if (is_mapped && related->minus_count) value = digits_of(rest_of(builder, entry, related), digits);
     head.value_len = (uint16_t) value.len;
     memcpy(at, &head, sizeof(head));
     return slice_put_short(slice_put_short(at + sizeof(head), key), value);
@@ -228,6 +242,7 @@ static bool pack_all(struct snapshot *snapshot)
     const struct snapshot_builder *builder = &snapshot->builder;
     const struct snapshot_builder_entry *entry = builder->entries, *end = entry + builder->count;
     const char *const texts = builder->text.data;
+    struct related_rows related = {.row = STAT_UNMAPPED};
     struct buffer out; /* of its memory the compiler does not know the size, so that it checks no copy */
     buffer_init(&out, builder->text.len + builder->count * sizeof(struct record_head) + RECORD_SPARE);
     char *at = buffer_reserve(&out, out.cap);
@@ -238,7 +253,7 @@ static bool pack_all(struct snapshot *snapshot)
             at = slice_put_blocks(at + sizeof(struct record_head),
                                   (struct slice){texts + entry->text, entry->value_len});
         } else {
-            at = pack_special(at, builder, entry);
+            at = pack_special(at, builder, entry, &related);
         }
     }
     memset(at, 0xff, RECORD_SPARE);

@@ -241,30 +241,15 @@ bool snapshot_order_sort(struct snapshot_builder *builder)
     return true;
 }
 
-/* Returns the index of the first entry with that row and number, or of a later row or number. */
-static size_t entry_place(const struct snapshot_builder *builder, uint16_t row, uint32_t number)
+const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder, uint16_t row)
 {
     size_t low = 0, high = builder->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct snapshot_builder_entry *entry = &builder->entries[middle];
-        if (entry->row < row || (entry->row == row && entry->number < number))
+        if (builder->entries[middle].row < row)
             low = middle + 1;
         else
             high = middle;
     }
-    return low;
-}
-
-const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder, uint16_t row)
-{
-    return builder->entries + entry_place(builder, row, 0);
-}
-
-const struct snapshot_builder_entry *snapshot_order_find(const struct snapshot_builder *builder, uint16_t row,
-                                                         uint32_t number)
-{
-    size_t at = entry_place(builder, row, number);
-    const struct snapshot_builder_entry *entry = at < builder->count ? &builder->entries[at] : NULL;
-    return entry && entry->row == row && entry->number == number ? entry : NULL;
+    return builder->entries + low;
 }

@@ -25,8 +25,29 @@ bool snapshot_order_sort(struct snapshot_builder *builder);
 const struct snapshot_builder_entry *snapshot_order_from(const struct snapshot_builder *builder,
                                                          uint16_t row);
 
-/* Returns the entry with that row and number in a sorted builder, or NULL. */
-const struct snapshot_builder_entry *snapshot_order_find(const struct snapshot_builder *builder, uint16_t row,
-                                                         uint32_t number);
+/* A walk over the entries of one row in a sorted builder. Their numbers ascend. */
+struct row_walk {
+    const struct snapshot_builder_entry *at, *end; /* next entry; end of the entries of all rows */
+    uint16_t row;
+};
+
+/* Begins at the first entry of the row. */
+static inline struct row_walk row_walk_begin(const struct snapshot_builder *builder, uint16_t row)
+{
+    return (struct row_walk){snapshot_order_from(builder, row), builder->entries + builder->count, row};
+}
+
+/* Returns true if the row has a next entry. */
+static inline bool row_walk_has_next(const struct row_walk *walk)
+{
+    return walk->at < walk->end && walk->at->row == walk->row;
+}
+
+/* Returns the entry with that number, or NULL. Numbers must be asked for in ascending order. */
+static inline const struct snapshot_builder_entry *row_walk_find(struct row_walk *walk, uint32_t number)
+{
+    while (row_walk_has_next(walk) && walk->at->number < number) walk->at++;
+    return row_walk_has_next(walk) && walk->at->number == number ? walk->at : NULL;
+}
 
 #endif

@@ -105,7 +105,8 @@ static void expect_sorted(size_t count)
         assert_int_equal(builder.entries[n].row, sorted[n].row);
         assert_int_equal(builder.entries[n].number, sorted[n].number);
         if (sorted[n].key_len) continue;
-        assert_ptr_equal(snapshot_order_find(&builder, sorted[n].row, sorted[n].number), &builder.entries[n]);
+        struct row_walk walk = row_walk_begin(&builder, sorted[n].row);
+        assert_ptr_equal(row_walk_find(&walk, sorted[n].number), &builder.entries[n]);
     }
     snapshot_builder_deinit(&builder);
 }
