@@ -183,7 +183,7 @@ static void take_nonsense(struct session *session, struct slice bytes)
 {
     const char *error = "the answer is not in the memcached protocol";
     enum target_state state = TARGET_PROTOCOL_ERROR;
-    if (!session->replied && !session->has_stats) state = target_state_of_stranger(bytes, &error);
+    if (!session->has_lines) state = target_state_of_stranger(bytes, &error);
     fail(session, state, error);
 }
 
@@ -206,14 +206,16 @@ static bool take_line(struct session *session, struct slice *input)
         session->skips = !session->protocol->skip(input, &session->skip_left);
         return !session->skips;
     }
+    size_t len = input->len;
     if (!take_pairs(session, command, input)) return false;
+    session->has_lines |= input->len < len;
     struct reply_line line = session->protocol->next(input, command_info(command)->form);
     switch (line.kind) {
     case REPLY_MORE:
         return false;
     case REPLY_MALFORMED:
         take_nonsense(session, line.value);
-        break;
+        return true;
     case REPLY_STAT:
         take_stat(session, command, line.key, line.value);
         break;
@@ -232,6 +234,7 @@ static bool take_line(struct session *session, struct slice *input)
         session->place = NULL;
         break;
     }
+    session->has_lines = true;
     return true;
 }
 

@@ -27,6 +27,7 @@ struct session {
     bool has_meta_commands;    /* `stats` gave a version that knows `mn` */
     bool has_size_counts;      /* `stats` gave a version that counts sizes without walking the items */
     bool has_stats;            /* `stats` gave more than the version */
+    bool has_lines;            /* a line or more of the replies was read: the server is a memcached */
     bool awaits_login;         /* the login was sent and not answered yet */
     bool skips;                /* the rest of a stat that is too long is being skipped */
     size_t skip_left;          /* bytes left to skip, if the protocol tells */

@@ -296,6 +296,7 @@ static void test_strangers_are_named(void **state)
         {"garbage\r\n", "not in the memcached protocol", TARGET_PROTOCOL_ERROR},
         /* Not at the beginning they tell nothing. */
         {"STAT pid 1\r\nHTTP/1.1", "not in the memcached protocol", TARGET_PROTOCOL_ERROR},
+        {"STAT version 1.6.18\r\n\x16\x03", "not in the memcached protocol", TARGET_PROTOCOL_ERROR},
     };
     for (size_t n = 0; n < ARRAY_LEN(strangers); n++) {
         begin(ALL);
