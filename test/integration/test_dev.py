@@ -133,6 +133,7 @@ def test_image_builds_both_variants_with_the_first_engine_that_works(workshop):
     assert process.returncode == 0, process.stderr
     label = "--build-arg REVISION=unknown --label org.opencontainers.image.version=1.2.3"
     assert calls.read_text(encoding="utf-8").splitlines()[1:] == [
-        f"build --target shell {label} -t memcached-fleet-exporter:1.2.3 build/image",
-        f"build --target noshell {label} -t memcached-fleet-exporter:1.2.3-noshell build/image",
+        f"build --target shell {label} -t memcached-fleet-exporter:1.2.3 -t memcached-fleet-exporter:latest build/image",
+        f"build --target noshell {label} -t memcached-fleet-exporter:1.2.3-noshell -t memcached-fleet-exporter:latest-noshell "
+        "build/image",
     ]

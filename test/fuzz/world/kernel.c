@@ -27,7 +27,7 @@ static struct {
     int used; /* numbers below have been in use */
     uint64_t generation;
     struct peer *peers;
-    uint64_t now_ns, tick;
+    uint64_t now_ns, stood_ns, tick;
     unsigned slowness, turns, idle_turns;
     bool runs, scarce;
     struct sigaction actions[32];
@@ -69,6 +69,12 @@ void kernel_stand_still(uint64_t ns)
 {
     kernel.tick++;
     kernel.now_ns += ns;
+    kernel.stood_ns += ns;
+}
+
+uint64_t kernel_stood_still(void)
+{
+    return kernel.stood_ns;
 }
 
 void kernel_slow_down(unsigned factor)
@@ -160,7 +166,7 @@ void kernel_begin(const struct outside *outside)
     kernel.outside = outside;
     kernel.runs = true;
     kernel.now_ns = START_NS;
-    kernel.tick = 0;
+    kernel.tick = kernel.stood_ns = 0;
     kernel.turns = kernel.idle_turns = 0;
     kernel.slowness = 1;
     kernel.scarce = false;

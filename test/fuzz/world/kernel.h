@@ -79,6 +79,9 @@ void kernel_slow_down(unsigned factor);
 /* Lets time pass in which the program does not run. A slow machine makes no difference. */
 void kernel_stand_still(uint64_t ns);
 
+/* Returns how long the program has not run by then, in all. */
+uint64_t kernel_stood_still(void);
+
 /* --- Peers --- */
 
 void kernel_add(struct peer *peer, const struct peer_kind *kind);
